@@ -1,0 +1,82 @@
+// The walls of the house. `governance` and `execution` are strangers; inside `execution`, the gateway
+// and the core meet only through the rooms they share.
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'planes-are-strangers',
+      comment: 'split record: no component bypasses the message broker for cross-plane communication',
+      severity: 'error',
+      from: { path: '^governance/' },
+      to: { path: '^execution/' },
+    },
+    {
+      name: 'planes-are-strangers-back',
+      severity: 'error',
+      from: { path: '^execution/' },
+      to: { path: '^governance/' },
+    },
+    {
+      name: 'gateway-knows-no-core',
+      severity: 'error',
+      from: { path: '^execution/gateway/' },
+      to: { path: '^execution/(core|keychain)/' },
+    },
+    {
+      name: 'core-knows-no-gateway',
+      severity: 'error',
+      from: { path: '^execution/(core|keychain)/' },
+      to: { path: '^execution/gateway/' },
+    },
+    {
+      name: 'kmip-stands-alone',
+      severity: 'error',
+      from: { path: '^execution/kmip/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: '^(execution/kmip/|node:)', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'platform-has-no-domain',
+      severity: 'error',
+      from: { path: '^platform/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(contracts|orbital|governance|execution|cli|suites|testkit)/' },
+    },
+    {
+      name: 'contracts-depend-on-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^contracts/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(platform|orbital|governance|execution|cli|suites|testkit)/' },
+    },
+    {
+      name: 'orbital-knows-no-plane',
+      severity: 'error',
+      from: { path: '^orbital/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(governance|execution|cli|suites|testkit)/' },
+    },
+    {
+      name: 'production-code-uses-no-testkit',
+      severity: 'error',
+      from: { path: '^(platform|contracts|orbital|governance|execution|cli)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(testkit|suites)/' },
+    },
+    {
+      name: 'only-keystores-speak-to-a-kms',
+      comment: 'separation record: the execution plane never communicates with external KMS/HSM providers',
+      severity: 'error',
+      from: { pathNot: '^governance/keystores/' },
+      to: { path: 'node_modules/(@aws-sdk|@azure|@google-cloud)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(\\.build|\\.okcm)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.json'],
+    },
+  },
+};

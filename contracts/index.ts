@@ -1,0 +1,3 @@
+export * from './ids.ts';
+export * from './jobs.ts';
+export * from './report.ts';

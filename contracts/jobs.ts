@@ -1,0 +1,149 @@
+/**
+ * What governance may ask of a region, and what a region answers. These schemas are the only meaning the two
+ * planes share (split record, "Authorization & Boundary Enforcement"): jobs travel one way, status the other.
+ * Byte strings are base64url without padding; instants are RFC 3339 in UTC with milliseconds.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+
+const Tenant = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
+const Service = Tenant;
+const Fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const Instant = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' });
+const Bytes = (maxBytes: number) =>
+  Type.String({ pattern: '^[A-Za-z0-9_-]*$', maxLength: Math.ceil((maxBytes * 4) / 3) });
+/** Epochs start at 1 and never come back (D1). */
+const Epoch = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 });
+const Pem = Type.String({ minLength: 1, maxLength: 16_384 });
+const closed = { additionalProperties: false } as const;
+
+/** HPKE output (RFC 9180): the encapsulated key and the ciphertext of a 32-byte link secret. */
+const Sealed = Type.Object({ enc: Bytes(2048), ct: Bytes(256) }, closed);
+export type Sealed = Static<typeof Sealed>;
+
+/** What an application's certificate may do; `operations` absent means every operation its role allows. */
+const Identity = Type.Object(
+  {
+    fingerprint: Fingerprint,
+    role: Type.Union([Type.Literal('application'), Type.Literal('gateway'), Type.Literal('operator')]),
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    tenant: Type.Optional(Tenant),
+    services: Type.Optional(Type.Array(Service, { maxItems: 64 })),
+    operations: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64 })),
+  },
+  closed,
+);
+export type Identity = Static<typeof Identity>;
+
+export const jobs = {
+  /** Create the tenant's regional secret and first L2. Result: the active L2 version. */
+  TENANT_PROVISION: {
+    payload: Type.Object({ tenant: Tenant }, closed),
+    result: Type.Object({ l2Version: Type.Integer({ minimum: 1 }) }, closed),
+  },
+  /** Create the service's first L3. Result: the active L3 version. */
+  SERVICE_PROVISION: {
+    payload: Type.Object({ tenant: Tenant, service: Service }, closed),
+    result: Type.Object({ l3Version: Type.Integer({ minimum: 1 }) }, closed),
+  },
+  /** Make the HPKE key pair of an epoch; its public half comes back, the private half never leaves (D1). */
+  LINK_PREPARE: {
+    payload: Type.Object({ tenant: Tenant, epoch: Epoch }, closed),
+    result: Type.Object({ epoch: Epoch, publicKey: Bytes(2048) }, closed),
+  },
+  /**
+   * Open a signed epoch. `secret` is the fresh link secret; `previous` carries the last epoch's once more, so
+   * that L2 can be opened and wrapped anew. `expiresAt` is absolute: time of proof + TTL, never counted from receipt.
+   */
+  LINK: {
+    payload: Type.Object(
+      {
+        tenant: Tenant,
+        epoch: Epoch,
+        provedAt: Instant,
+        expiresAt: Instant,
+        secret: Sealed,
+        previous: Type.Optional(Type.Object({ epoch: Epoch, secret: Sealed }, closed)),
+      },
+      closed,
+    ),
+    result: Type.Object({ epoch: Epoch, expiresAt: Instant, l2Version: Type.Integer({ minimum: 1 }) }, closed),
+  },
+  /** The L1 was proved afresh: carry the epoch to a later expiry. */
+  RENEW: {
+    payload: Type.Object({ tenant: Tenant, epoch: Epoch, provedAt: Instant, expiresAt: Instant }, closed),
+    result: Type.Object({ epoch: Epoch, expiresAt: Instant }, closed),
+  },
+  /** Close the epoch for ever, then zeroise. Overtakes and cancels every older job of its entity; has no deadline. */
+  UNLINK: {
+    payload: Type.Object(
+      { tenant: Tenant, epoch: Epoch, reason: Type.String({ maxLength: 256 }) },
+      closed,
+    ),
+    result: Type.Object({ epoch: Epoch, closedAt: Instant, gatewaysTold: Type.Integer({ minimum: 0 }) }, closed),
+  },
+  /** Make a certificate's key known to the region. */
+  IDENTITY_PUT: {
+    payload: Type.Object({ identity: Identity }, closed),
+    result: Type.Object({ fingerprint: Fingerprint }, closed),
+  },
+  IDENTITY_REMOVE: {
+    payload: Type.Object({ fingerprint: Fingerprint, reason: Type.String({ maxLength: 256 }) }, closed),
+    result: Type.Object({ fingerprint: Fingerprint }, closed),
+  },
+  /** Trust a CA as issuer of application certificates. Trust in an issuer alone lets nobody in: the key is registered too. */
+  ISSUER_PUT: {
+    payload: Type.Object({ fingerprint: Fingerprint, certificate: Pem }, closed),
+    result: Type.Object({ fingerprint: Fingerprint }, closed),
+  },
+} as const satisfies Record<string, { payload: TSchema; result: TSchema }>;
+
+export type JobKind = keyof typeof jobs;
+export type JobPayload<K extends JobKind> = Static<(typeof jobs)[K]['payload']>;
+export type JobResult<K extends JobKind> = Static<(typeof jobs)[K]['result']>;
+
+export const jobKinds = Object.keys(jobs) as readonly JobKind[];
+
+/**
+ * The thing whose jobs are applied in order. A link's life is one entity, so that UNLINK can overtake and cancel
+ * exactly the link jobs before it and nothing else.
+ */
+export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): string {
+  const p = payload as Partial<{ tenant: string; service: string; fingerprint: string; identity: Identity }>;
+  switch (kind) {
+    case 'TENANT_PROVISION':
+      return `tenant:${p.tenant}`;
+    case 'SERVICE_PROVISION':
+      return `service:${p.tenant}/${p.service}`;
+    case 'LINK_PREPARE':
+    case 'LINK':
+    case 'RENEW':
+    case 'UNLINK':
+      return `link:${p.tenant}`;
+    case 'IDENTITY_PUT':
+      return `identity:${p.identity?.fingerprint}`;
+    case 'IDENTITY_REMOVE':
+      return `identity:${p.fingerprint}`;
+    default:
+      return `issuer:${p.fingerprint}`;
+  }
+}
+
+/** Lanes are separate queues: revocation never waits behind bulk work (D11). */
+export type Lane = 'urgent' | 'normal';
+export function laneOf(kind: JobKind): Lane {
+  return kind === 'UNLINK' || kind === 'IDENTITY_REMOVE' ? 'urgent' : 'normal';
+}
+
+/** Why a region could not do a task. `retryable` ones are tried again until the task's deadline. */
+export const taskErrors = {
+  SEALED: { retryable: true, meaning: 'the region is sealed; unseal its MasterKey' },
+  TENANT_UNKNOWN: { retryable: true, meaning: 'the tenant has not been provisioned in this region yet' },
+  LINK_CLOSED: { retryable: true, meaning: 'the tenant has no living link in this region; link its L1 key' },
+  EPOCH_CLOSED: { retryable: false, meaning: 'this epoch, or a later one, has been closed for ever' },
+  EPOCH_UNKNOWN: { retryable: false, meaning: 'the region has no HPKE key for this epoch; prepare the link again' },
+  LINK_EXPIRED: { retryable: false, meaning: 'the message carries an expiry that has passed' },
+  SECRET_REJECTED: { retryable: false, meaning: 'the sealed link secret does not open, or does not open L2' },
+  INVALID_PAYLOAD: { retryable: false, meaning: 'the payload does not follow its schema' },
+  UNAVAILABLE: { retryable: true, meaning: 'something the region needs is away; it will be tried again' },
+} as const;
+export type TaskErrorCode = keyof typeof taskErrors;

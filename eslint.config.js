@@ -1,0 +1,20 @@
+// Only what Biome cannot see without types: promises that nobody waits for.
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['.build/**', '.okcm/**', 'node_modules/**'] },
+  {
+    files: ['**/*.ts'],
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { project: ['./*/tsconfig.json', './execution/*/tsconfig.json', './tsconfig.tests.json'], tsconfigRootDir: import.meta.dirname },
+    },
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    rules: {
+      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: ['test', 'it', 'describe', 'suite'] }] }],
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+    },
+  },
+);

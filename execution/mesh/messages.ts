@@ -1,0 +1,152 @@
+/**
+ * What gateway and core say to each other. Everything on this link is KMIP (D8): these shapes are the payloads of
+ * vendor operations, whose codecs stand in the files beside this one. The gateway dials both connections: on the
+ * first it asks (tunnel, announce, lease, heartbeat, sync), on the second the core sends (Put, Notify).
+ */
+import type { ApplicationName, CorrelationId, KeyFingerprint, ServiceName, TenantId } from '../../contracts/index.ts';
+import type { ManagedObject } from '../objects/managed-object.ts';
+
+/** Whom the gateway authenticated, by certificate (D10). The core checks it again against its own registry. */
+export interface Caller {
+  readonly fingerprint: KeyFingerprint;
+  readonly tenant: TenantId;
+  readonly application: ApplicationName;
+}
+
+/** Any positive integer; numbers are given by a row-locked counter of the region, in commit order (D7). */
+export type PushNumber = number;
+
+/** A change that every gateway of the region applies, in order of its number. */
+export type Push =
+  | { readonly kind: 'identity.put'; readonly identity: GatewayIdentity }
+  | { readonly kind: 'identity.remove'; readonly fingerprint: KeyFingerprint }
+  | { readonly kind: 'issuer.put'; readonly fingerprint: string; readonly certificatePem: string }
+  /** The tenant's link epoch is closed: zeroise its L3 leases and its L4 keys in memory, refuse until opened again. */
+  | { readonly kind: 'tenant.closed'; readonly tenant: TenantId; readonly epoch: number }
+  | { readonly kind: 'tenant.opened'; readonly tenant: TenantId; readonly epoch: number }
+  /** The service's L3 versions changed: drop the lease and ask again. */
+  | { readonly kind: 'service.flush'; readonly tenant: TenantId; readonly service: ServiceName }
+  /** Hold this object (its key wrapped by an L3): made elsewhere, or changed by the core. */
+  | { readonly kind: 'object.put'; readonly object: ManagedObject }
+  /** Forget the object and its key; the tombstone stays. */
+  | { readonly kind: 'object.destroyed'; readonly tenant: TenantId; readonly uid: string };
+
+export interface NumberedPush {
+  readonly number: PushNumber;
+  readonly push: Push;
+}
+
+/** An application's entry in the registry, as far as a gateway needs it. */
+export interface GatewayIdentity extends Caller {
+  readonly services: readonly ServiceName[];
+  /** KMIP operation names; null: every operation an application may ask for. */
+  readonly operations: readonly string[] | null;
+}
+
+/** The client's own bytes, unchanged, with who sent them. */
+export interface TunnelRequest {
+  readonly message: Uint8Array;
+  readonly caller: Caller;
+  readonly correlationId: CorrelationId;
+  /** Indexes of the batch items that the core shall run; absent: all of them. */
+  readonly items?: readonly number[];
+  /** The ID Placeholder (KMIP 1.4 §4) as the items before left it. */
+  readonly idPlaceholder?: string;
+}
+export interface TunnelResponse {
+  /** A whole KMIP response message that answers exactly the items asked for, in their order. */
+  readonly message: Uint8Array;
+  readonly idPlaceholder?: string;
+  /** What this gateway must have applied before it relays the answer (D6). */
+  readonly effects: readonly NumberedPush[];
+}
+
+/** Keys that the gateway made, oldest first. Idempotent by UID and digest of the wrapped key; at most 256 a request. */
+export interface AnnounceRequest {
+  readonly objects: readonly ManagedObject[];
+}
+export type AnnounceOutcome =
+  | { readonly uid: string; readonly outcome: 'accepted' | 'known' }
+  /** The core has destroyed this UID: drop the key. */
+  | { readonly uid: string; readonly outcome: 'tombstone' }
+  /** The Name belongs to another object: the key is kept and loses its Name (D6); `object` is the new truth. */
+  | { readonly uid: string; readonly outcome: 'name-conflict'; readonly object: ManagedObject }
+  | { readonly uid: string; readonly outcome: 'refused'; readonly reason: string };
+export interface AnnounceResponse {
+  readonly outcomes: readonly AnnounceOutcome[];
+}
+
+/** Ask for a service's L3. `recipientPublicKey` is the gateway process's own ephemeral HPKE key (D3). */
+export interface LeaseRequest {
+  readonly tenant: TenantId;
+  readonly service: ServiceName;
+  readonly recipientPublicKey: Uint8Array;
+  /** No L3 is granted before the gateway has applied the pushes up to the head (D7). */
+  readonly appliedHead: PushNumber;
+}
+export interface LeasedVersion {
+  readonly version: number;
+  /** `encrypt`: the one active version, for both directions; `decrypt`: older ones. */
+  readonly use: 'encrypt' | 'decrypt';
+  /** HPKE: encapsulated key and the 32-byte L3, bound by `info` to region, tenant, service and version. */
+  readonly enc: Uint8Array;
+  readonly ct: Uint8Array;
+}
+export type LeaseResponse =
+  | {
+      readonly outcome: 'granted';
+      readonly versions: readonly LeasedVersion[];
+      /** Counted by the gateway from the moment it sent the request. */
+      readonly ttlMs: number;
+      readonly graceMs: number;
+      readonly head: PushNumber;
+    }
+  /** The gateway must first sync to `head`. */
+  | { readonly outcome: 'behind'; readonly head: PushNumber }
+  | { readonly outcome: 'refused'; readonly reason: LeaseRefusal; readonly head: PushNumber };
+export type LeaseRefusal = 'LINK_CLOSED' | 'LINK_EXPIRED' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'SEALED' | 'NOT_AUTHORISED';
+
+/** Sent every second: proves that the link lives, renews the leases held, and learns of gaps. */
+export interface HeartbeatRequest {
+  readonly appliedHead: PushNumber;
+  readonly backlog: number;
+  readonly leases: readonly { readonly tenant: TenantId; readonly service: ServiceName }[];
+  /** Refusals and other things that the region's audit trail must hold; at most 512 a request, kept until acknowledged. */
+  readonly audit: readonly AuditEvent[];
+}
+export interface HeartbeatResponse {
+  readonly head: PushNumber;
+  /** Leases that live on, counted from the moment the request was sent; one that is missing has ended. */
+  readonly renewed: readonly { readonly tenant: TenantId; readonly service: ServiceName; readonly ttlMs: number }[];
+}
+
+/** Pushes after `after`, in order; `snapshot` when the log no longer reaches back that far. At most 1000 a response. */
+export interface SyncRequest {
+  readonly after: PushNumber;
+}
+export interface SyncResponse {
+  readonly head: PushNumber;
+  readonly pushes: readonly NumberedPush[];
+  /** True: forget identities, issuers and closed tenants, and take `pushes` as the whole truth as of their last number. */
+  readonly snapshot: boolean;
+  readonly more: boolean;
+}
+
+export interface AuditEvent {
+  /** Unique at its source, so that a repeated delivery is recorded once. */
+  readonly id: string;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly at: string;
+  /** Stable code, e.g. `CONNECTION_REFUSED`, `OPERATION_REFUSED`, `OBJECT_CREATED`. */
+  readonly event: string;
+  readonly outcome: 'success' | 'refused' | 'failed';
+  /** Stable code of the cause, e.g. `NO_CERTIFICATE`, `OTHER_TENANT`. */
+  readonly reason?: string;
+  readonly tenant?: string;
+  readonly application?: string;
+  readonly fingerprint?: string;
+  readonly operation?: string;
+  readonly uid?: string;
+  readonly peer?: string;
+  readonly correlationId?: string;
+}
