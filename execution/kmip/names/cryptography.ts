@@ -1,4 +1,7 @@
-/** Enumerations of cryptography: algorithms, modes, paddings, curves (KMIP 1.4 §9.1.3.2). Names are the specification's without spaces and punctuation. */
+/**
+ * Enumerations of cryptography: algorithms, modes, paddings, curves (KMIP 1.4 §9.1.3.2).
+ * Names are the specification's without spaces and punctuation.
+ */
 
 /** KMIP 1.4 §9.1.3.2.13 */
 export const CryptographicAlgorithm = {
@@ -32,14 +35,14 @@ export const CryptographicAlgorithm = {
   ChaCha20: 0x1c,
   Poly1305: 0x1d,
   ChaCha20Poly1305: 0x1e,
-  SHA3224: 0x1f,
-  SHA3256: 0x20,
-  SHA3384: 0x21,
-  SHA3512: 0x22,
-  HMACSHA3224: 0x23,
-  HMACSHA3256: 0x24,
-  HMACSHA3384: 0x25,
-  HMACSHA3512: 0x26,
+  SHA3_224: 0x1f,
+  SHA3_256: 0x20,
+  SHA3_384: 0x21,
+  SHA3_512: 0x22,
+  HMACSHA3_224: 0x23,
+  HMACSHA3_256: 0x24,
+  HMACSHA3_384: 0x25,
+  HMACSHA3_512: 0x26,
   SHAKE128: 0x27,
   SHAKE256: 0x28,
 } as const;
@@ -98,10 +101,10 @@ export const HashingAlgorithm = {
   Whirlpool: 0x0b,
   SHA512_224: 0x0c,
   SHA512_256: 0x0d,
-  SHA3224: 0x0e,
-  SHA3256: 0x0f,
-  SHA3384: 0x10,
-  SHA3512: 0x11,
+  SHA3_224: 0x0e,
+  SHA3_256: 0x0f,
+  SHA3_384: 0x10,
+  SHA3_512: 0x11,
 } as const;
 export type HashingAlgorithm = (typeof HashingAlgorithm)[keyof typeof HashingAlgorithm];
 
@@ -123,11 +126,12 @@ export const DigitalSignatureAlgorithm = {
   ECDSAWithSHA256: 0x0e,
   ECDSAWithSHA384: 0x0f,
   ECDSAWithSHA512: 0x10,
-  SHA3256WithRSAEncryption: 0x11,
-  SHA3384WithRSAEncryption: 0x12,
-  SHA3512WithRSAEncryption: 0x13,
+  SHA3_256WithRSAEncryption: 0x11,
+  SHA3_384WithRSAEncryption: 0x12,
+  SHA3_512WithRSAEncryption: 0x13,
 } as const;
-export type DigitalSignatureAlgorithm = (typeof DigitalSignatureAlgorithm)[keyof typeof DigitalSignatureAlgorithm];
+export type DigitalSignatureAlgorithm =
+  (typeof DigitalSignatureAlgorithm)[keyof typeof DigitalSignatureAlgorithm];
 
 /** KMIP 1.4 §9.1.3.2.17 */
 export const KeyRoleType = {
@@ -164,9 +168,9 @@ export const DerivationMethod = {
   HASH: 0x02,
   HMAC: 0x03,
   ENCRYPT: 0x04,
-  NIST800108C: 0x05,
-  NIST800108F: 0x06,
-  NIST800108DPI: 0x07,
+  NIST800_108C: 0x05,
+  NIST800_108F: 0x06,
+  NIST800_108DPI: 0x07,
   AsymmetricKey: 0x08,
 } as const;
 export type DerivationMethod = (typeof DerivationMethod)[keyof typeof DerivationMethod];
@@ -180,7 +184,7 @@ export type MaskGenerator = (typeof MaskGenerator)[keyof typeof MaskGenerator];
 /** KMIP 1.4 §9.1.3.2.37 */
 export const RNGAlgorithm = {
   Unspecified: 0x01,
-  FIPS1862: 0x02,
+  FIPS186_2: 0x02,
   DRBG: 0x03,
   NRBG: 0x04,
   ANSIX9_31: 0x05,

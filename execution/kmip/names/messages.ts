@@ -1,4 +1,7 @@
-/** Enumerations of messages and their items: operations, results, batch options, queries (KMIP 1.4 §9.1.3.2). Names are the specification's without spaces and punctuation. */
+/**
+ * Enumerations of messages and their items: operations, results, batch options, queries (KMIP 1.4 §9.1.3.2).
+ * Names are the specification's without spaces and punctuation.
+ */
 
 /** KMIP 1.4 §9.1.3.2.27 */
 export const Operation = {
@@ -83,7 +86,7 @@ export const ResultReason = {
   Sensitive: 0x16,
   NotExtractable: 0x17,
   ObjectAlreadyExists: 0x18,
-  GeneralFailure: 0x00000100,
+  GeneralFailure: 0x100,
 } as const;
 export type ResultReason = (typeof ResultReason)[keyof typeof ResultReason];
 
@@ -93,7 +96,8 @@ export const BatchErrorContinuationOption = {
   Stop: 0x02,
   Undo: 0x03,
 } as const;
-export type BatchErrorContinuationOption = (typeof BatchErrorContinuationOption)[keyof typeof BatchErrorContinuationOption];
+export type BatchErrorContinuationOption =
+  (typeof BatchErrorContinuationOption)[keyof typeof BatchErrorContinuationOption];
 
 /** KMIP 1.4 §9.1.3.2.1 */
 export const CredentialType = {

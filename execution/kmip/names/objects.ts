@@ -1,4 +1,7 @@
-/** Enumerations of managed objects, their keys and their attributes (KMIP 1.4 §9.1.3.2). Names are the specification's without spaces and punctuation. */
+/**
+ * Enumerations of managed objects, their keys and their attributes (KMIP 1.4 §9.1.3.2).
+ * Names are the specification's without spaces and punctuation.
+ */
 
 /** KMIP 1.4 §9.1.3.2.12 */
 export const ObjectType = {
@@ -106,11 +109,6 @@ export const SecretDataType = {
 } as const;
 export type SecretDataType = (typeof SecretDataType)[keyof typeof SecretDataType];
 
-/** KMIP 1.4 §9.1.3.2.10 */
-export const OpaqueDataType = {
-} as const;
-export type OpaqueDataType = (typeof OpaqueDataType)[keyof typeof OpaqueDataType];
-
 /** KMIP 1.4 §9.1.3.2.35 */
 export const KeyValueLocationType = {
   UninterpretedTextString: 0x01,
@@ -146,19 +144,19 @@ export type ObjectGroupMember = (typeof ObjectGroupMember)[keyof typeof ObjectGr
 
 /** KMIP 1.4 §9.1.3.2.20 */
 export const LinkType = {
-  CertificateLink: 0x00000101,
-  PublicKeyLink: 0x00000102,
-  PrivateKeyLink: 0x00000103,
-  DerivationBaseObjectLink: 0x00000104,
-  DerivedKeyLink: 0x00000105,
-  ReplacementObjectLink: 0x00000106,
-  ReplacedObjectLink: 0x00000107,
-  ParentLink: 0x00000108,
-  ChildLink: 0x00000109,
-  PreviousLink: 0x0000010a,
-  NextLink: 0x0000010b,
-  PKCS12CertificateLink: 0x0000010c,
-  PKCS12PasswordLink: 0x0000010d,
+  CertificateLink: 0x101,
+  PublicKeyLink: 0x102,
+  PrivateKeyLink: 0x103,
+  DerivationBaseObjectLink: 0x104,
+  DerivedKeyLink: 0x105,
+  ReplacementObjectLink: 0x106,
+  ReplacedObjectLink: 0x107,
+  ParentLink: 0x108,
+  ChildLink: 0x109,
+  PreviousLink: 0x10a,
+  NextLink: 0x10b,
+  PKCS12CertificateLink: 0x10c,
+  PKCS12PasswordLink: 0x10d,
 } as const;
 export type LinkType = (typeof LinkType)[keyof typeof LinkType];
 

@@ -1,4 +1,7 @@
-/** The profiles that a server may claim in Query (KMIP 1.4 §9.1.3.2). Names are the specification's without spaces and punctuation. */
+/**
+ * The profiles that a server may claim in Query (KMIP 1.4 §9.1.3.2).
+ * Names are the specification's without spaces and punctuation.
+ */
 
 /** KMIP 1.4 §9.1.3.2.42 */
 export const ProfileName = {

@@ -1,4 +1,7 @@
-/** Enumerations by which a server describes itself in Query (KMIP 1.4 §9.1.3.2). Names are the specification's without spaces and punctuation. */
+/**
+ * Enumerations by which a server describes itself in Query (KMIP 1.4 §9.1.3.2).
+ * Names are the specification's without spaces and punctuation.
+ */
 
 /** KMIP 1.4 §9.1.3.2.40 */
 export const ValidationAuthorityType = {
@@ -62,4 +65,5 @@ export const ClientRegistrationMethod = {
   ClientGenerated: 0x04,
   ClientRegistered: 0x05,
 } as const;
-export type ClientRegistrationMethod = (typeof ClientRegistrationMethod)[keyof typeof ClientRegistrationMethod];
+export type ClientRegistrationMethod =
+  (typeof ClientRegistrationMethod)[keyof typeof ClientRegistrationMethod];

@@ -1,0 +1,23 @@
+/** MAC, KMIP 1.4 §4.33. Computes a message authentication code. */
+import { Operation } from '../names/messages.ts';
+import { Tag } from '../names/tags.ts';
+import { cryptographicParameters } from '../objects/base.ts';
+import { boolean, byteString, optional, required, structure, textString } from '../schema/index.ts';
+import { defineOperation } from './define.ts';
+
+export const mac = defineOperation({
+  operation: Operation.MAC,
+  request: structure(Tag.RequestPayload, {
+    uniqueIdentifier: optional(Tag.UniqueIdentifier, textString),
+    cryptographicParameters: optional(Tag.CryptographicParameters, cryptographicParameters),
+    data: optional(Tag.Data, byteString),
+    correlationValue: optional(Tag.CorrelationValue, byteString, { since: 3 }),
+    initIndicator: optional(Tag.InitIndicator, boolean, { since: 3 }),
+    finalIndicator: optional(Tag.FinalIndicator, boolean, { since: 3 }),
+  }),
+  response: structure(Tag.ResponsePayload, {
+    uniqueIdentifier: required(Tag.UniqueIdentifier, textString),
+    macData: optional(Tag.MACData, byteString),
+    correlationValue: optional(Tag.CorrelationValue, byteString, { since: 3 }),
+  }),
+});

@@ -1,0 +1,18 @@
+/** ModifyAttribute, KMIP 1.4 §4.15. Changes an instance of an attribute. */
+import { Operation } from '../names/messages.ts';
+import { Tag } from '../names/tags.ts';
+import { attribute } from '../objects/base.ts';
+import { optional, required, structure, textString } from '../schema/index.ts';
+import { defineOperation } from './define.ts';
+
+export const modifyAttribute = defineOperation({
+  operation: Operation.ModifyAttribute,
+  request: structure(Tag.RequestPayload, {
+    uniqueIdentifier: optional(Tag.UniqueIdentifier, textString),
+    attribute: required(Tag.Attribute, attribute),
+  }),
+  response: structure(Tag.ResponsePayload, {
+    uniqueIdentifier: required(Tag.UniqueIdentifier, textString),
+    attribute: required(Tag.Attribute, attribute),
+  }),
+});

@@ -1,0 +1,320 @@
+/**
+ * The server's side of one connection: reads messages, has them answered, and writes the answers in the order of the
+ * requests (KMIP has no other way to tell which answer belongs to which message). Everything is bounded: messages in
+ * flight, their size, the time a message may take to arrive, and what a peer that does not read may make us hold.
+ */
+import type { Socket } from 'node:net';
+import { KmipError } from '../errors.ts';
+import { errorResponse, peekVersion } from '../messages/messages.ts';
+import { TtlvError } from '../ttlv/error.ts';
+import { DEFAULT_MAX_FRAME_BYTES, FrameError, FrameReader } from '../ttlv/frame-reader.ts';
+
+export type ServerLimits = {
+  /** Greatest size of a request, in bytes. */
+  readonly maxFrameBytes: number;
+  /** Requests of one connection that are being answered; beyond it the connection is not read. */
+  readonly maxInFlight: number;
+  /** Bytes of answers that the peer has not taken; beyond it the connection is not read. */
+  readonly maxOutputBytes: number;
+  /** From the first byte of a request to its last. */
+  readonly frameTimeoutMs: number;
+  /** How long a peer may leave answers untaken. */
+  readonly stallTimeoutMs: number;
+  /** Without any request, after which the connection is closed. 0: never. */
+  readonly idleTimeoutMs: number;
+};
+
+export const DEFAULT_SERVER_LIMITS: ServerLimits = {
+  maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
+  maxInFlight: 64,
+  maxOutputBytes: 4 * 1024 * 1024,
+  frameTimeoutMs: 10_000,
+  stallTimeoutMs: 30_000,
+  idleTimeoutMs: 15 * 60_000,
+};
+
+/** After our last answer, how long the peer has to read it and hang up. */
+const LINGER_MS = 2_000;
+
+/** Why a connection ended; stable, for logs and metrics. */
+export type CloseReason =
+  | 'peer'
+  | 'shutdown'
+  | 'idle'
+  | 'frame-timeout'
+  | 'stalled'
+  | 'not-kmip'
+  | 'malformed'
+  | 'socket-error';
+
+export type ServeOptions = Partial<ServerLimits> & {
+  /**
+   * Answers one whole request. An answer that is already there (not a promise) is written together with the others
+   * of the same read. A handler answers failures itself, as KMIP responses; when it throws, the peer is told General
+   * Failure and `onError` is told the cause. When it throws a TtlvError, the bytes were no TTLV: the peer is told so,
+   * and nothing more is read from it.
+   */
+  readonly handle: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Hears of what the peer cannot be told: failures of the handler, and messages that could not be read. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+};
+
+type Slot = { answer: Uint8Array | undefined };
+
+export class ServerConnection {
+  /** Resolves when the socket is closed, whatever closed it. */
+  readonly closed: Promise<CloseReason>;
+  readonly #socket: Socket;
+  readonly #options: ServeOptions;
+  readonly #limits: ServerLimits;
+  readonly #reader: FrameReader;
+  /** Requests that have been taken up, oldest first. */
+  readonly #slots: Slot[] = [];
+  /** Requests of the last read that have to wait for a slot. */
+  #waiting: Uint8Array[] = [];
+  #paused = false;
+  #ending: CloseReason | undefined;
+  #frameTimer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #pumping = false;
+  #pumpScheduled = false;
+  /** The answer to a message that could not be read: the last thing that is written. */
+  #refusal: Uint8Array | undefined;
+
+  constructor(socket: Socket, options: ServeOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#limits = withDefaults(options);
+    this.#reader = new FrameReader({ maxFrameBytes: this.#limits.maxFrameBytes });
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#ending ??= 'peer';
+        this.#waiting = [];
+        for (const timer of [this.#frameTimer, this.#stallTimer, this.#idleTimer]) clearTimeout(timer);
+        resolve(this.#ending);
+      });
+    });
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('drain', () => this.#drained());
+    socket.on('end', () => this.#finish('peer'));
+    socket.on('error', (error) => {
+      this.#ending ??= 'socket-error';
+      options.onError?.(error);
+    });
+    this.#armIdle();
+  }
+
+  /** Requests that are being answered. */
+  get inFlight(): number {
+    return this.#slots.length;
+  }
+
+  /** Takes no further request, answers those in flight, then hangs up; after `withinMs` at the latest. */
+  async close(withinMs = 5_000): Promise<void> {
+    this.#waiting = [];
+    this.#finish('shutdown');
+    const timer = setTimeout(() => this.#socket.destroy(), withinMs);
+    await this.closed;
+    clearTimeout(timer);
+  }
+
+  #received(chunk: Buffer): void {
+    // After the end of the conversation what still comes is read and dropped, so that our last answer arrives.
+    if (this.#ending !== undefined) return;
+    let frames: readonly Uint8Array[];
+    let failure: FrameError | undefined;
+    try {
+      frames = this.#reader.push(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      failure = error;
+      frames = error.frames;
+    }
+    this.#watchFrame(frames.length > 0);
+    if (frames.length > 0) this.#armIdle();
+    for (const frame of frames) this.#waiting.push(frame);
+    this.#pump();
+    if (failure !== undefined) this.#refuse(failure);
+  }
+
+  /** The stream is beyond repair: say so where the peer speaks KMIP, after the answers that are due, and hang up. */
+  #refuse(failure: FrameError): void {
+    this.#options.onError?.(failure);
+    if (failure.code === 'TTLV_NOT_KMIP') {
+      this.#finish('not-kmip');
+      return;
+    }
+    this.#refusal = errorResponse(
+      peekVersion(failure.head),
+      KmipError.from(failure).resultReason,
+      failure.message,
+    );
+    this.#finish('malformed');
+  }
+
+  /** Takes up waiting requests as far as the limits allow, and writes the answers that are due. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    // Written answers free the places that the next requests take.
+    this.#flush();
+    while (this.#waiting.length > 0 && this.#hasRoom()) {
+      const room = this.#limits.maxInFlight - this.#slots.length;
+      for (const request of this.#waiting.splice(0, room)) this.#take(request);
+      this.#flush();
+    }
+    this.#pumping = false;
+    this.#throttle();
+    if (this.#ending !== undefined && this.#waiting.length === 0 && this.#slots.length === 0) this.#hangUp();
+  }
+
+  #hasRoom(): boolean {
+    return (
+      this.#slots.length < this.#limits.maxInFlight &&
+      this.#socket.writableLength <= this.#limits.maxOutputBytes
+    );
+  }
+
+  #take(request: Uint8Array): void {
+    const slot: Slot = { answer: undefined };
+    this.#slots.push(slot);
+    const settle = (answer: Uint8Array): void => {
+      slot.answer = answer;
+      this.#schedulePump();
+    };
+    const fail = (error: unknown): void => {
+      settle(this.#failed(request, error));
+      if (KmipError.from(error).cause instanceof TtlvError) this.#finish('malformed');
+    };
+    try {
+      const answer = this.#options.handle(request);
+      if (answer instanceof Uint8Array) slot.answer = answer;
+      else answer.then(settle, fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Answers that become ready in the same turn share one write. */
+  #schedulePump(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    process.nextTick(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
+  #failed(request: Uint8Array, error: unknown): Uint8Array {
+    this.#options.onError?.(error);
+    const failure = KmipError.from(error);
+    return errorResponse(peekVersion(request), failure.resultReason, failure.message);
+  }
+
+  /** One write for all answers that are due: a write per answer would cost more than the answer. */
+  #flush(): void {
+    let due = 0;
+    while (this.#slots[due]?.answer !== undefined) due++;
+    if (due === 0) return;
+    const answers = this.#slots
+      .splice(0, due)
+      .flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
+    // The peer has closed its side and, unless half-open connections are allowed, thereby ours.
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    const [only] = answers;
+    this.#socket.write(answers.length === 1 && only !== undefined ? only : Buffer.concat(answers));
+  }
+
+  #throttle(): void {
+    const full = this.#waiting.length > 0 || !this.#hasRoom();
+    const backedUp = this.#socket.writableLength > this.#limits.maxOutputBytes;
+    if (backedUp && this.#stallTimer === undefined) {
+      this.#stallTimer = setTimeout(() => this.#abort('stalled'), this.#limits.stallTimeoutMs);
+    }
+    if (this.#ending !== undefined || full === this.#paused) return;
+    this.#paused = full;
+    if (full) {
+      // The peer is not to blame for what we do not read.
+      clearTimeout(this.#frameTimer);
+      this.#frameTimer = undefined;
+      this.#socket.pause();
+    } else {
+      this.#socket.resume();
+      this.#watchFrame(false);
+    }
+  }
+
+  #drained(): void {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
+    this.#pump();
+  }
+
+  #watchFrame(isNewFrame: boolean): void {
+    if (this.#frameTimer !== undefined && (isNewFrame || this.#reader.pendingBytes === 0)) {
+      clearTimeout(this.#frameTimer);
+      this.#frameTimer = undefined;
+    }
+    if (this.#reader.pendingBytes > 0 && this.#frameTimer === undefined) {
+      this.#frameTimer = setTimeout(() => this.#abort('frame-timeout'), this.#limits.frameTimeoutMs);
+    }
+  }
+
+  #armIdle(): void {
+    if (this.#limits.idleTimeoutMs === 0) return;
+    if (this.#idleTimer !== undefined) {
+      this.#idleTimer.refresh();
+      return;
+    }
+    this.#idleTimer = setTimeout(() => {
+      if (this.#slots.length > 0) this.#idleTimer?.refresh();
+      else this.#finish('idle');
+    }, this.#limits.idleTimeoutMs);
+    this.#idleTimer.unref();
+  }
+
+  /** No further request is read; what has been read is still answered. */
+  #finish(reason: CloseReason): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = reason;
+    clearTimeout(this.#frameTimer);
+    clearTimeout(this.#idleTimer);
+    this.#socket.resume();
+    this.#pump();
+  }
+
+  #hangUp(): void {
+    if (this.#socket.writableEnded || this.#socket.destroyed) return;
+    if (this.#refusal === undefined) this.#socket.end();
+    else this.#socket.end(this.#refusal);
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #abort(reason: CloseReason): void {
+    this.#ending ??= reason;
+    this.#socket.destroy();
+  }
+}
+
+function withDefaults(options: ServeOptions): ServerLimits {
+  return {
+    maxFrameBytes: options.maxFrameBytes ?? DEFAULT_SERVER_LIMITS.maxFrameBytes,
+    maxInFlight: options.maxInFlight ?? DEFAULT_SERVER_LIMITS.maxInFlight,
+    maxOutputBytes: options.maxOutputBytes ?? DEFAULT_SERVER_LIMITS.maxOutputBytes,
+    frameTimeoutMs: options.frameTimeoutMs ?? DEFAULT_SERVER_LIMITS.frameTimeoutMs,
+    stallTimeoutMs: options.stallTimeoutMs ?? DEFAULT_SERVER_LIMITS.stallTimeoutMs,
+    idleTimeoutMs: options.idleTimeoutMs ?? DEFAULT_SERVER_LIMITS.idleTimeoutMs,
+  };
+}
+
+/**
+ * Serves KMIP on a connected socket (a TLSSocket after its handshake, once the peer's certificate has been accepted).
+ * The socket belongs to the connection from then on. Create the server with `allowHalfOpen: true` to answer peers
+ * that close their side right after asking.
+ */
+export function serveKmip(socket: Socket, options: ServeOptions): ServerConnection {
+  return new ServerConnection(socket, options);
+}
