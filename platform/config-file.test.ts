@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Type } from 'typebox';
+import { readConfig, writePrivate, writePublic } from './config-file.ts';
+
+const Schema = Type.Object(
+  {
+    database: Type.Object({
+      url: Type.String({ minLength: 1 }),
+      max: Type.Integer({ minimum: 1, default: 10 }),
+    }),
+    regions: Type.Array(Type.String()),
+  },
+  { additionalProperties: false },
+);
+const GOOD = { database: { url: 'postgresql://u:s3cret@h/d' }, regions: ['eu-west-1'] };
+
+let directory: string;
+let path: string;
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'config-'));
+  path = join(directory, 'config.json');
+});
+after(() => rm(directory, { recursive: true }));
+
+test('a good file is read, with defaults filled in', async () => {
+  await writePrivate(path, JSON.stringify(GOOD));
+  const config = await readConfig(path, Schema);
+  assert.equal(config.database.max, 10);
+  assert.deepEqual(config.regions, ['eu-west-1']);
+});
+
+for (const mode of [0o644, 0o640, 0o604, 0o620, 0o610, 0o666]) {
+  test(`a file with mode ${mode.toString(8)} is refused`, async () => {
+    await writePrivate(path, JSON.stringify(GOOD));
+    await chmod(path, mode);
+    await assert.rejects(readConfig(path, Schema), { code: 'CONFIG_TOO_OPEN', hint: `chmod 600 ${path}` });
+  });
+}
+
+test('a link does not hide the mode of the file behind it', async () => {
+  await writePrivate(path, JSON.stringify(GOOD));
+  await chmod(path, 0o644);
+  const link = join(directory, 'link.json');
+  await symlink(path, link);
+  await assert.rejects(readConfig(link, Schema), { code: 'CONFIG_TOO_OPEN' });
+});
+
+test('the error names the field that is wrong', async () => {
+  const bad: [unknown, RegExp][] = [
+    [{ ...GOOD, database: { url: 'x', max: 0 } }, /database\.max: must be >= 1/],
+    [{ ...GOOD, database: {} }, /database: missing field url/],
+    [{ ...GOOD, regions: ['a', 7] }, /regions\.1: must be string/],
+    [{ ...GOOD, colour: 'red' }, /unknown field colour/],
+    [[], /the file: must be object/],
+  ];
+  for (const [value, message] of bad) {
+    await writePrivate(path, JSON.stringify(value));
+    await assert.rejects(readConfig(path, Schema), { code: 'CONFIG_INVALID', message });
+  }
+});
+
+test('no error quotes the content, since it may be the password', async () => {
+  for (const text of [
+    '{"database": {"url": "s3cret',
+    '{"password": s3cret}',
+    '"s3cret',
+    '{"a": "s3cret" "b"}',
+    's3cret',
+  ]) {
+    await writePrivate(path, text);
+    await assert.rejects(readConfig(path, Schema), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'CONFIG_NOT_JSON');
+      assert.ok(
+        !`${error.stack}${JSON.stringify(error)}${String(error.cause)}`.includes('s3cret'),
+        error.message,
+      );
+      return true;
+    });
+  }
+});
+
+test('missing files, directories and huge files have codes of their own', async () => {
+  await assert.rejects(readConfig(join(directory, 'none.json'), Schema), { code: 'CONFIG_NOT_FOUND' });
+  await assert.rejects(readConfig(directory, Schema), { code: 'CONFIG_UNREADABLE' });
+  await writePrivate(path, ' '.repeat(1024 * 1024 + 1));
+  await assert.rejects(readConfig(path, Schema), { code: 'CONFIG_TOO_LARGE' });
+});
+
+test('files are written whole with the mode that their name says, and leave nothing behind', async () => {
+  const old = process.umask(0o077);
+  try {
+    await writePublic(join(directory, 'cert.pem'), 'public');
+  } finally {
+    process.umask(old);
+  }
+  await writeFile(join(directory, 'key.pem'), 'old', { mode: 0o666 });
+  await writePrivate(join(directory, 'key.pem'), 'private');
+  assert.equal((await stat(join(directory, 'cert.pem'))).mode & 0o777, 0o644);
+  assert.equal((await stat(join(directory, 'key.pem'))).mode & 0o777, 0o600);
+  assert.equal(await readFile(join(directory, 'key.pem'), 'utf8'), 'private');
+  await assert.rejects(writePrivate(directory, 'a directory is in the way'));
+  assert.deepEqual(
+    (await readdir(directory)).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});

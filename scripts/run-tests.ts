@@ -1,0 +1,120 @@
+// Runs the tests: first those beside the code, two files at a time, then the end-to-end suites one by one. Node's own
+// test runner does the work; this file chooses the files, bounds the time and adds up.
+//
+//   npm test                      everything
+//   npm test -- platform orbital  only files whose path holds one of these words
+//
+// The exit code is 0 only if tests ran and none failed.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const UNIT_CONCURRENCY = 2;
+const TOTAL_LIMIT_MS = 10 * 60_000;
+/** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */
+const TEST_LIMIT_MS = 2 * 60_000;
+const IGNORED = new Set(['node_modules', '.git', '.build', '.okcm', 'coverage']);
+const MAX_DEPTH = 12;
+
+interface Totals {
+  tests: number;
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+function testFiles(directory: string, depth = 0): string[] {
+  if (depth > MAX_DEPTH) return [];
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => !IGNORED.has(entry.name))
+    .flatMap((entry) => {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) return testFiles(path, depth + 1);
+      return entry.name.endsWith('.test.ts') ? [path] : [];
+    })
+    .sort();
+}
+
+/** One run of Node's test runner, printed as it goes; ends with its summary lines. */
+async function runFiles(
+  title: string,
+  files: string[],
+  concurrency: number,
+  signal: AbortSignal,
+): Promise<Totals> {
+  const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0 };
+  if (files.length === 0) return totals;
+  console.log(
+    `\n== ${title}: ${files.length} files, ${concurrency === 1 ? 'one by one' : `${concurrency} at a time`}`,
+  );
+  const stream = run({ files, concurrency, timeout: TEST_LIMIT_MS, signal, cwd: ROOT });
+  stream.on('test:summary', (summary) => {
+    if (summary.file !== undefined) return; // one comes for each file, and one for all
+    totals.tests += summary.counts.tests;
+    totals.passed += summary.counts.passed;
+    totals.failed +=
+      summary.counts.tests - summary.counts.passed - summary.counts.skipped - summary.counts.todo;
+    totals.skipped += summary.counts.skipped;
+    if (!summary.success && totals.failed === 0) totals.failed = 1;
+  });
+  await new Promise<void>((done, fail) => {
+    const report = stream.compose(spec);
+    report.on('error', fail);
+    report.on('end', done);
+    report.pipe(process.stdout, { end: false });
+  });
+  return totals;
+}
+
+/** For a run of everything. A chosen file that needs a missing server fails by itself, and names the command. */
+function installServices(): void {
+  const script = join(ROOT, 'scripts', 'install-test-services.sh');
+  const { status } = spawnSync('/bin/sh', [script], { stdio: 'inherit', cwd: ROOT });
+  if (status !== 0) process.exit(1);
+}
+
+const words = process.argv.slice(2);
+const chosen = testFiles(ROOT).filter((path) => {
+  const shown = relative(ROOT, path);
+  return words.length === 0 || words.some((word) => shown.includes(word.replace(/^\.\//, '')));
+});
+if (words.length === 0) installServices();
+const isSuite = (path: string): boolean => relative(ROOT, path).startsWith('suites/');
+const limit = new AbortController();
+setTimeout(() => {
+  console.error(`\nThe tests took longer than ${TOTAL_LIMIT_MS / 60_000} minutes and were ended.`);
+  process.exitCode = 1;
+  limit.abort();
+  setTimeout(() => process.exit(1), 5_000).unref();
+}, TOTAL_LIMIT_MS).unref();
+
+const started = Date.now();
+const unit = await runFiles(
+  'beside the code',
+  chosen.filter((path) => !isSuite(path)),
+  UNIT_CONCURRENCY,
+  limit.signal,
+);
+const suites = await runFiles('suites', chosen.filter(isSuite), 1, limit.signal);
+const all = {
+  tests: unit.tests + suites.tests,
+  passed: unit.passed + suites.passed,
+  failed: unit.failed + suites.failed,
+  skipped: unit.skipped + suites.skipped,
+};
+if (all.tests === 0) console.error('No test was found.');
+process.exitCode = all.tests > 0 && all.failed === 0 && !limit.signal.aborted ? 0 : 1;
+// The closing lines of Node's own runner, for both runs together.
+console.log(`\n== all ${chosen.length} files
+ℹ tests ${all.tests}
+ℹ suites 0
+ℹ pass ${all.passed}
+ℹ fail ${all.failed}
+ℹ cancelled 0
+ℹ skipped ${all.skipped}
+ℹ todo 0
+ℹ duration_ms ${Date.now() - started}`);
+process.exit();

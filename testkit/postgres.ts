@@ -1,0 +1,64 @@
+// A real PostgreSQL for tests: one server for each test process, one database for each test that asks.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type EmbeddedPostgres, startPostgres } from '../platform/embedded-postgres.ts';
+import { ensureRole, withClient } from '../platform/postgres-admin.ts';
+import { temporaryDirectory } from './directories.ts';
+import { reapAtEnd } from './reaper.ts';
+
+let shared: Promise<EmbeddedPostgres> | undefined;
+
+/** The server of this test process, started on first use and stopped after the process ends. */
+export function testPostgres(): Promise<EmbeddedPostgres> {
+  shared ??= freshPostgres();
+  return shared;
+}
+
+/** A server of one's own, for tests that kill it. Stopped after the process ends, if not before. */
+export async function freshPostgres(
+  options: { port?: number; directory?: string } = {},
+): Promise<EmbeddedPostgres> {
+  const directory = options.directory ?? temporaryDirectory('postgres');
+  const server = await startPostgres({
+    dataDir: join(directory, 'data'),
+    port: options.port ?? 0,
+    logFile: join(directory, 'postgres.log'),
+    settings: { max_connections: '200', shared_buffers: '32MB' },
+  });
+  // QUIT is PostgreSQL's immediate shutdown: it cleans up its shared memory, which KILL would leave behind.
+  const callOff = reapAtEnd({ processGroups: [server.pid], signal: 'QUIT', directories: [directory] });
+  void server.exited.then(callOff);
+  return server;
+}
+
+export interface TestDatabase {
+  readonly name: string;
+  /** As the superuser. */
+  readonly url: string;
+  /** A URL for a role without any rights, made when missing: for tests of grants and row-level security. */
+  roleUrl(role: string): Promise<string>;
+  /** Ends its connections and removes it; also happens by itself with the server. */
+  drop(): Promise<void>;
+}
+
+/** A fresh, empty database on the server of this process (or the given one). */
+export async function testDatabase(server?: EmbeddedPostgres): Promise<TestDatabase> {
+  const postgres = server ?? (await testPostgres());
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const admin = { url: postgres.url('postgres') };
+  await withClient(admin, (client) => client.query(`CREATE DATABASE ${name}`));
+  const passwords = new Map<string, string>();
+  return {
+    name,
+    url: postgres.url(name),
+    roleUrl: async (role) => {
+      const password = passwords.get(role) ?? randomBytes(12).toString('hex');
+      passwords.set(role, password);
+      await ensureRole(admin, { name: role, password });
+      return postgres.url(name, { user: role, password });
+    },
+    drop: async () => {
+      await withClient(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    },
+  };
+}
