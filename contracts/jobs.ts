@@ -12,7 +12,8 @@ const Instant = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\
 const Bytes = (maxBytes: number) =>
   Type.String({ pattern: '^[A-Za-z0-9_-]*$', maxLength: Math.ceil((maxBytes * 4) / 3) });
 /** Epochs start at 1 and never come back (D1). */
-const Epoch = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 });
+const MAX_EPOCH = 2 ** 31 - 1;
+const Epoch = Type.Integer({ minimum: 1, maximum: MAX_EPOCH });
 const Pem = Type.String({ minLength: 1, maxLength: 16_384 });
 const closed = { additionalProperties: false } as const;
 
@@ -45,10 +46,20 @@ export const jobs = {
     payload: Type.Object({ tenant: Tenant, service: Service }, closed),
     result: Type.Object({ l3Version: Type.Integer({ minimum: 1 }) }, closed),
   },
-  /** Make the HPKE key pair of an epoch; its public half comes back, the private half never leaves (D1). */
+  /**
+   * Make the HPKE key pair of an epoch; its public half comes back, the private half never leaves (D1).
+   * `standsOnEpoch` is the epoch whose secret the LINK must carry as `previous`; 0: none.
+   */
   LINK_PREPARE: {
     payload: Type.Object({ tenant: Tenant, epoch: Epoch }, closed),
-    result: Type.Object({ epoch: Epoch, publicKey: Bytes(2048) }, closed),
+    result: Type.Object(
+      {
+        epoch: Epoch,
+        publicKey: Bytes(2048),
+        standsOnEpoch: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_EPOCH })),
+      },
+      closed,
+    ),
   },
   /**
    * Open a signed epoch. `secret` is the fresh link secret; `previous` carries the last epoch's once more, so
@@ -66,7 +77,10 @@ export const jobs = {
       },
       closed,
     ),
-    result: Type.Object({ epoch: Epoch, expiresAt: Instant, l2Version: Type.Integer({ minimum: 1 }) }, closed),
+    result: Type.Object(
+      { epoch: Epoch, expiresAt: Instant, l2Version: Type.Integer({ minimum: 1 }) },
+      closed,
+    ),
   },
   /** The L1 was proved afresh: carry the epoch to a later expiry. */
   RENEW: {
@@ -75,11 +89,11 @@ export const jobs = {
   },
   /** Close the epoch for ever, then zeroise. Overtakes and cancels every older job of its entity; has no deadline. */
   UNLINK: {
-    payload: Type.Object(
-      { tenant: Tenant, epoch: Epoch, reason: Type.String({ maxLength: 256 }) },
+    payload: Type.Object({ tenant: Tenant, epoch: Epoch, reason: Type.String({ maxLength: 256 }) }, closed),
+    result: Type.Object(
+      { epoch: Epoch, closedAt: Instant, gatewaysTold: Type.Integer({ minimum: 0 }) },
       closed,
     ),
-    result: Type.Object({ epoch: Epoch, closedAt: Instant, gatewaysTold: Type.Integer({ minimum: 0 }) }, closed),
   },
   /** Make a certificate's key known to the region. */
   IDENTITY_PUT: {
@@ -140,7 +154,10 @@ export const taskErrors = {
   TENANT_UNKNOWN: { retryable: true, meaning: 'the tenant has not been provisioned in this region yet' },
   LINK_CLOSED: { retryable: true, meaning: 'the tenant has no living link in this region; link its L1 key' },
   EPOCH_CLOSED: { retryable: false, meaning: 'this epoch, or a later one, has been closed for ever' },
-  EPOCH_UNKNOWN: { retryable: false, meaning: 'the region has no HPKE key for this epoch; prepare the link again' },
+  EPOCH_UNKNOWN: {
+    retryable: false,
+    meaning: 'the region has no HPKE key for this epoch; prepare the link again',
+  },
   LINK_EXPIRED: { retryable: false, meaning: 'the message carries an expiry that has passed' },
   SECRET_REJECTED: { retryable: false, meaning: 'the sealed link secret does not open, or does not open L2' },
   INVALID_PAYLOAD: { retryable: false, meaning: 'the payload does not follow its schema' },

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Value } from 'typebox/value';
+import {
+  entityOf,
+  InvalidNameError,
+  type JobKind,
+  type JobPayload,
+  jobKinds,
+  jobs,
+  laneOf,
+  parseKeyFingerprint,
+  parseTenantId,
+} from './index.ts';
+
+const FINGERPRINT = 'ab'.repeat(32);
+const SEALED = { enc: 'AA', ct: 'AA' };
+const NOW = '2026-01-02T03:04:05.678Z';
+
+/** One valid payload of every kind: a new kind that is forgotten here does not compile. */
+const examples: { readonly [K in JobKind]: JobPayload<K> } = {
+  TENANT_PROVISION: { tenant: 'acme' },
+  SERVICE_PROVISION: { tenant: 'acme', service: 'payments' },
+  LINK_PREPARE: { tenant: 'acme', epoch: 1 },
+  LINK: { tenant: 'acme', epoch: 1, provedAt: NOW, expiresAt: NOW, secret: SEALED },
+  RENEW: { tenant: 'acme', epoch: 1, provedAt: NOW, expiresAt: NOW },
+  UNLINK: { tenant: 'acme', epoch: 1, reason: 'contract ended' },
+  IDENTITY_PUT: { identity: { fingerprint: FINGERPRINT, role: 'application', name: 'shop', tenant: 'acme' } },
+  IDENTITY_REMOVE: { fingerprint: FINGERPRINT, reason: 'lost laptop' },
+  ISSUER_PUT: { fingerprint: FINGERPRINT, certificate: '-----BEGIN CERTIFICATE-----' },
+};
+
+test('every job kind accepts its example and refuses a field that it does not know', () => {
+  for (const kind of jobKinds) {
+    assert.ok(Value.Check(jobs[kind].payload, examples[kind]), kind);
+    assert.ok(!Value.Check(jobs[kind].payload, { ...examples[kind], key: 'plain' }), `${kind} is closed`);
+    assert.ok(!Value.Check(jobs[kind].payload, {}), `${kind} requires its fields`);
+  }
+});
+
+test('the jobs of a link are one entity, and of nothing else', () => {
+  const link = jobKinds.filter((kind) => entityOf(kind, examples[kind]) === 'link:acme');
+  assert.deepEqual(link.toSorted(), ['LINK', 'LINK_PREPARE', 'RENEW', 'UNLINK']);
+  for (const kind of jobKinds) assert.doesNotMatch(entityOf(kind, examples[kind]), /undefined/, kind);
+});
+
+test('only what takes something away is urgent', () => {
+  assert.deepEqual(jobKinds.filter((kind) => laneOf(kind) === 'urgent').toSorted(), [
+    'IDENTITY_REMOVE',
+    'UNLINK',
+  ]);
+});
+
+test('an epoch is a positive 31-bit integer', () => {
+  for (const epoch of [0, -1, 1.5, 2 ** 31, '1', null]) {
+    assert.ok(!Value.Check(jobs.LINK_PREPARE.payload, { tenant: 'acme', epoch }), String(epoch));
+  }
+});
+
+test('names are parsed, never assumed', () => {
+  assert.equal(parseTenantId('acme-2'), 'acme-2');
+  for (const bad of ['', '-a', 'a-', 'A', 'a_b', 'a'.repeat(64), 'a/b', "a'b", 7, undefined]) {
+    assert.throws(() => parseTenantId(bad), InvalidNameError, String(bad));
+  }
+  assert.throws(() => parseKeyFingerprint('AB'.repeat(32)), /lower-case/);
+});

@@ -1,0 +1,47 @@
+/**
+ * Orbital: the one road between the planes (D11, D12). Governance runs a manager, each region an operator, and a
+ * broker lies between them. Orbital knows no kind of job; it carries `kind`, `entity`, `lane` and a JSON payload.
+ */
+export { connectTransport } from './connect.ts';
+export type { JsonValue } from './json.ts';
+export { JobConflictError, type ManagerErrorCode, managerErrors, OrbitalError } from './manager/errors.ts';
+export type { EndedTask, JobSpec } from './manager/jobs.ts';
+export type { HandlersByKind, JobHandlers, SettledJob } from './manager/progress.ts';
+export type { JobFilter, JobView, ManagerOverview, TaskView } from './manager/queries.ts';
+export { type JobState, orbitalManagerMigrations, type TaskState } from './manager/schema.ts';
+export { createManager, type Manager, type ManagerOptions } from './manager.ts';
+export {
+  type Lane,
+  lanes,
+  type Rejection,
+  type RejectionCode,
+  rejectionCodes,
+  type Signer,
+  type TaskError,
+  type TrustedKey,
+  UnsendableMessageError,
+} from './messages.ts';
+export { type HandlerOutcome, operatorErrors } from './operator/inbox.ts';
+export { orbitalOperatorMigrations } from './operator/schema.ts';
+export {
+  createOperator,
+  type Operator,
+  type OperatorOptions,
+  type TaskContext,
+  type TaskHandler,
+} from './operator.ts';
+export {
+  reportChannel,
+  type Subscription,
+  statusChannel,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+  type TransportOptions,
+  type TransportRole,
+  taskChannel,
+  transportErrors,
+} from './transport.ts';
+export { type EmbeddedBrokerUsers, prepareEmbeddedBroker } from './transports/embedded-setup.ts';
+export { natsRegionPermissions } from './transports/nats.ts';
+export { rabbitRegionPermissions } from './transports/rabbitmq.ts';

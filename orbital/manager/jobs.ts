@@ -1,0 +1,292 @@
+/**
+ * The desired changes: creating, cancelling and retrying jobs. All of it happens inside the caller's transaction and
+ * nothing is sent here (outbox, D11): a job exists exactly if the change that wanted it was committed.
+ */
+import { randomUUID } from 'node:crypto';
+import { sql, type Transaction } from 'kysely';
+import { type JsonValue, jsonSizeBytes } from '../json.ts';
+import { MAX_PAYLOAD_BYTES, MAX_TARGETS_PER_JOB } from '../limits.ts';
+import type { Lane } from '../messages.ts';
+import { JobConflictError, OrbitalError } from './errors.ts';
+import { type JobState, LIVE, type ManagerTransaction, ours, WAKE_CHANNEL } from './schema.ts';
+
+export interface JobSpec {
+  /** A UUID that no other job has, for a payload that names its own job (D1). Default: a random one. */
+  readonly jobId?: string;
+  readonly kind: string;
+  readonly entity: string;
+  readonly lane: Lane;
+  readonly correlationId: string;
+  /** From creation until tasks that have not ended fail with DEADLINE; null waits for ever. */
+  readonly deadlineMs: number | null;
+  /** One per target region. */
+  readonly tasks: readonly { readonly target: string; readonly payload: JsonValue }[];
+  /** Cancels every older live job of the entity, whatever its kind (UNLINK). */
+  readonly cancelsOlder?: boolean;
+}
+
+/** A task as its ending is told of. */
+export interface EndedTask {
+  readonly id: string;
+  readonly jobId: string;
+  readonly kind: string;
+  readonly entity: string;
+  readonly target: string;
+  readonly payload: JsonValue;
+  readonly correlationId: string;
+}
+/** Called for each live task that is cancelled, in the transaction that does it. */
+export type OnCancelled = (trx: ManagerTransaction, task: EndedTask) => Promise<void>;
+
+const patterns = {
+  jobId: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  kind: /^[A-Z][A-Z0-9_]{0,63}$/,
+  target: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+  correlationId: /^[A-Za-z0-9_.:-]{1,64}$/,
+} as const;
+
+function assertSpec(spec: JobSpec): void {
+  const refuse = (detail: string): never => {
+    throw new OrbitalError('ORBITAL_INVALID_JOB', detail);
+  };
+  if (spec.jobId !== undefined && !patterns.jobId.test(spec.jobId)) refuse('job id');
+  if (!patterns.kind.test(spec.kind)) refuse('kind');
+  if (spec.entity.length < 1 || spec.entity.length > 256) refuse('entity');
+  if (!patterns.correlationId.test(spec.correlationId)) refuse('correlation id');
+  if (spec.deadlineMs !== null && !(Number.isSafeInteger(spec.deadlineMs) && spec.deadlineMs > 0))
+    refuse('deadline');
+  if (spec.tasks.length < 1 || spec.tasks.length > MAX_TARGETS_PER_JOB)
+    refuse(`1 to ${MAX_TARGETS_PER_JOB} targets, not ${spec.tasks.length}`);
+  if (new Set(spec.tasks.map((task) => task.target)).size !== spec.tasks.length)
+    refuse('a target is named twice');
+  for (const { target, payload } of spec.tasks) {
+    if (!patterns.target.test(target)) refuse('target');
+    if (jsonSizeBytes(payload) > MAX_PAYLOAD_BYTES)
+      refuse(`a payload of more than ${MAX_PAYLOAD_BYTES} bytes`);
+  }
+}
+
+/**
+ * Takes the entity's row and moves its sequence on. The sequence is at least the clock in milliseconds, so that a
+ * governance database restored from a backup does not fall behind what the regions have seen.
+ */
+async function nextSequence(trx: ManagerTransaction, entity: string): Promise<number> {
+  const row = await trx
+    .insertInto('orbital_entities')
+    .values({
+      entity,
+      last_sequence: sql`floor(extract(epoch from clock_timestamp()) * 1000)::bigint` as never,
+    })
+    .onConflict((conflict) =>
+      conflict.column('entity').doUpdateSet({
+        last_sequence: sql`greatest(orbital_entities.last_sequence + 1, excluded.last_sequence)`,
+      }),
+    )
+    .returning('last_sequence')
+    .executeTakeFirstOrThrow();
+  return Number(row.last_sequence);
+}
+
+/** One clock judges deadlines, the database's. */
+const deadlineAfter = (ms: number | null) =>
+  ms === null ? null : sql<Date>`now() + ${ms} * interval '1 millisecond'`;
+
+/** Whoever changes the state of an entity's jobs holds this row. */
+export async function lockEntity(trx: ManagerTransaction, entity: string): Promise<void> {
+  await trx
+    .selectFrom('orbital_entities')
+    .select('entity')
+    .where('entity', '=', entity)
+    .forUpdate()
+    .execute();
+}
+
+/** Wakes the dispatcher at commit. */
+export async function wakeAtCommit(trx: ManagerTransaction): Promise<void> {
+  await sql`select pg_notify(${WAKE_CHANNEL}, '')`.execute(trx);
+}
+
+export const endedTask = (row: {
+  id: string;
+  job_id: string;
+  kind: string;
+  entity: string;
+  target: string;
+  payload: JsonValue;
+  correlation_id: string;
+}): EndedTask => ({
+  id: row.id,
+  jobId: row.job_id,
+  kind: row.kind,
+  entity: row.entity,
+  target: row.target,
+  payload: row.payload,
+  correlationId: row.correlation_id,
+});
+
+async function cancelLiveJobs(
+  trx: ManagerTransaction,
+  jobIds: readonly string[],
+  onCancelled: OnCancelled | undefined,
+): Promise<void> {
+  if (jobIds.length === 0) return;
+  await trx
+    .updateTable('orbital_jobs')
+    .set({ state: 'cancelled', settled_at: sql<Date>`now()` })
+    .where('id', 'in', [...jobIds])
+    .execute();
+  const tasks = await trx
+    .updateTable('orbital_tasks')
+    .set({ state: 'cancelled', updated_at: sql`now()` })
+    .where('job_id', 'in', [...jobIds])
+    .where('state', 'in', LIVE)
+    .returningAll()
+    .execute();
+  if (onCancelled !== undefined) for (const task of tasks) await onCancelled(trx, endedTask(task));
+}
+
+/**
+ * Records a job in the caller's transaction; it is sent after commit.
+ * @throws JobConflictError while a job of the same entity and kind lives, unless `cancelsOlder`
+ * @throws OrbitalError ORBITAL_INVALID_JOB
+ */
+export async function createJob<DB>(
+  callers: Transaction<DB>,
+  spec: JobSpec,
+  onCancelled?: OnCancelled,
+): Promise<string> {
+  assertSpec(spec);
+  const trx = ours(callers);
+  const sequence = await nextSequence(trx, spec.entity);
+  const live = await trx
+    .selectFrom('orbital_jobs')
+    .select(['id', 'kind'])
+    .where('entity', '=', spec.entity)
+    .where('state', 'in', LIVE)
+    .execute();
+  const same = live.find((job) => job.kind === spec.kind);
+  if (spec.cancelsOlder === true)
+    await cancelLiveJobs(
+      trx,
+      live.map((job) => job.id),
+      onCancelled,
+    );
+  else if (same !== undefined) throw new JobConflictError(same.id);
+
+  const id = spec.jobId ?? randomUUID();
+  const inserted = await trx
+    .insertInto('orbital_jobs')
+    .values({
+      id,
+      kind: spec.kind,
+      entity: spec.entity,
+      entity_sequence: sequence,
+      lane: spec.lane,
+      state: 'pending',
+      cancels_older: spec.cancelsOlder === true,
+      correlation_id: spec.correlationId,
+      deadline_ms: spec.deadlineMs,
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (inserted === undefined) throw new OrbitalError('ORBITAL_INVALID_JOB', 'the job id is in use');
+  await trx
+    .insertInto('orbital_tasks')
+    .values(
+      spec.tasks.map((task) => ({
+        id: randomUUID(),
+        job_id: id,
+        kind: spec.kind,
+        entity: spec.entity,
+        entity_sequence: sequence,
+        target: task.target,
+        lane: spec.lane,
+        state: 'pending' as const,
+        payload: JSON.stringify(task.payload),
+        correlation_id: spec.correlationId,
+        deadline_at: deadlineAfter(spec.deadlineMs),
+      })),
+    )
+    .execute();
+  await wakeAtCommit(trx);
+  return id;
+}
+
+async function lockedJob(
+  trx: ManagerTransaction,
+  jobId: string,
+): Promise<{ kind: string; entity: string; state: JobState; deadline_ms: string | null }> {
+  const known = await trx
+    .selectFrom('orbital_jobs')
+    .select('entity')
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+  if (known === undefined) throw new OrbitalError('ORBITAL_JOB_NOT_FOUND', jobId);
+  await lockEntity(trx, known.entity);
+  return trx
+    .selectFrom('orbital_jobs')
+    .select(['kind', 'entity', 'state', 'deadline_ms'])
+    .where('id', '=', jobId)
+    .executeTakeFirstOrThrow();
+}
+
+/**
+ * Gives up a live job. What a region has already applied stays applied; its late answer is ignored.
+ * @throws OrbitalError ORBITAL_JOB_NOT_FOUND, ORBITAL_JOB_STATE when it has ended already
+ */
+export async function cancelJob<DB>(
+  callers: Transaction<DB>,
+  jobId: string,
+  onCancelled?: OnCancelled,
+): Promise<void> {
+  const trx = ours(callers);
+  const job = await lockedJob(trx, jobId);
+  if (job.state !== 'pending' && job.state !== 'processing')
+    throw new OrbitalError('ORBITAL_JOB_STATE', job.state);
+  await cancelLiveJobs(trx, [jobId], onCancelled);
+  await wakeAtCommit(trx); // a younger job of the entity may have waited for this one
+}
+
+/**
+ * Runs the tasks of a failed or cancelled job that are not done once more. It counts as the entity's newest wish:
+ * it gets a new sequence, for a region would refuse one that lies behind what it has seen.
+ * @throws OrbitalError ORBITAL_JOB_NOT_FOUND, ORBITAL_JOB_STATE; JobConflictError
+ */
+export async function retryJob<DB>(callers: Transaction<DB>, jobId: string): Promise<void> {
+  const trx = ours(callers);
+  const job = await lockedJob(trx, jobId);
+  if (job.state !== 'failed' && job.state !== 'cancelled')
+    throw new OrbitalError('ORBITAL_JOB_STATE', job.state);
+  const live = await trx
+    .selectFrom('orbital_jobs')
+    .select('id')
+    .where('entity', '=', job.entity)
+    .where('kind', '=', job.kind)
+    .where('state', 'in', LIVE)
+    .executeTakeFirst();
+  if (live !== undefined) throw new JobConflictError(live.id);
+  const sequence = await nextSequence(trx, job.entity);
+  await trx
+    .updateTable('orbital_jobs')
+    .set({ state: 'pending', settled_at: null, entity_sequence: sequence })
+    .where('id', '=', jobId)
+    .execute();
+  await trx
+    .updateTable('orbital_tasks')
+    .set({
+      state: 'pending',
+      entity_sequence: sequence,
+      error: null,
+      etag: sql`etag + 1`,
+      resends: 0,
+      failures: 0,
+      deadline_at: deadlineAfter(job.deadline_ms === null ? null : Number(job.deadline_ms)),
+      next_attempt_at: sql`now()`,
+      updated_at: sql`now()`,
+    })
+    .where('job_id', '=', jobId)
+    .where('state', 'in', ['failed', 'cancelled'])
+    .execute();
+  await wakeAtCommit(trx);
+}

@@ -1,0 +1,156 @@
+/** Reading jobs. A read changes nothing. */
+import { sql } from 'kysely';
+import type { JsonValue } from '../json.ts';
+import { MAX_PAGE } from '../limits.ts';
+import type { Lane, TaskError } from '../messages.ts';
+import { type JobState, LIVE, type ManagerDb, type TaskState } from './schema.ts';
+
+export interface JobView {
+  readonly id: string;
+  readonly kind: string;
+  readonly entity: string;
+  readonly lane: Lane;
+  readonly state: JobState;
+  readonly correlationId: string;
+  readonly createdAt: Date;
+  readonly settledAt: Date | null;
+}
+export interface TaskView {
+  readonly id: string;
+  readonly target: string;
+  readonly state: TaskState;
+  readonly attempt: number;
+  readonly payload: JsonValue;
+  readonly result: JsonValue | null;
+  /** The last failure; on a live task it is the reason why it is tried again. */
+  readonly error: TaskError | null;
+  readonly deadlineAt: Date | null;
+  readonly nextAttemptAt: Date | null;
+  readonly updatedAt: Date;
+}
+export interface JobFilter {
+  readonly entity?: string;
+  readonly kind?: string;
+  readonly state?: JobState;
+  readonly correlationId?: string;
+}
+
+/** How far reality is behind. */
+export interface ManagerOverview {
+  /** Regions that have not ended all their tasks, by name; the age of the oldest is the reconciliation lag. */
+  readonly targets: readonly {
+    readonly target: string;
+    readonly liveTasks: number;
+    readonly oldestAgeMs: number;
+  }[];
+  /** Jobs that have not ended, and those that failed and are still kept. */
+  readonly jobs: { readonly live: number; readonly failed: number };
+}
+
+const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+/** The job with its tasks in order of target, or undefined. */
+export async function getJob(
+  db: ManagerDb,
+  jobId: string,
+): Promise<(JobView & { readonly tasks: readonly TaskView[] }) | undefined> {
+  if (!isUuid(jobId)) return undefined;
+  const row = await db.selectFrom('orbital_jobs').selectAll().where('id', '=', jobId).executeTakeFirst();
+  if (row === undefined) return undefined;
+  const tasks = await db
+    .selectFrom('orbital_tasks')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .orderBy('target')
+    .execute();
+  return {
+    ...jobView(row),
+    tasks: tasks.map((task) => ({
+      id: task.id,
+      target: task.target,
+      state: task.state,
+      attempt: task.attempt,
+      payload: task.payload,
+      result: task.result,
+      error: task.error,
+      deadlineAt: task.deadline_at,
+      nextAttemptAt: (LIVE as readonly TaskState[]).includes(task.state) ? task.next_attempt_at : null,
+      updatedAt: task.updated_at,
+    })),
+  };
+}
+
+/** Newest first, at most MAX_PAGE; `next` continues the list and is absent at its end. */
+export async function listJobs(
+  db: ManagerDb,
+  filter: JobFilter = {},
+  page: { readonly after?: string; readonly limit?: number } = {},
+): Promise<{ readonly jobs: readonly JobView[]; readonly next?: string }> {
+  const limit = Math.max(1, Math.min(page.limit ?? 50, MAX_PAGE));
+  let query = db
+    .selectFrom('orbital_jobs')
+    .selectAll()
+    .orderBy('position', 'desc')
+    .limit(limit + 1);
+  if (filter.entity !== undefined) query = query.where('entity', '=', filter.entity);
+  if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
+  if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+  if (filter.correlationId !== undefined) query = query.where('correlation_id', '=', filter.correlationId);
+  if (page.after !== undefined) {
+    if (!/^\d{1,18}$/.test(page.after)) throw new RangeError('the cursor is not one that listJobs gave');
+    query = query.where('position', '<', page.after);
+  }
+  const rows = await query.execute();
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    jobs: shown.map(jobView),
+    ...(rows.length > limit && last !== undefined ? { next: last.position } : {}),
+  };
+}
+
+export async function readOverview(db: ManagerDb): Promise<ManagerOverview> {
+  const targets = await db
+    .selectFrom('orbital_tasks')
+    .select([
+      'target',
+      sql<number>`count(*)::int`.as('liveTasks'),
+      sql<number>`greatest(0, round(extract(epoch from now() - min(created_at)) * 1000))::float8`.as(
+        'oldestAgeMs',
+      ),
+    ])
+    .where('state', 'in', LIVE)
+    .groupBy('target')
+    .orderBy('target')
+    .execute();
+  const jobs = await db
+    .selectFrom('orbital_jobs')
+    .select([
+      sql<number>`(count(*) filter (where state in ('pending', 'processing')))::int`.as('live'),
+      sql<number>`(count(*) filter (where state = 'failed'))::int`.as('failed'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { targets, jobs };
+}
+
+function jobView(row: {
+  id: string;
+  kind: string;
+  entity: string;
+  lane: Lane;
+  state: JobState;
+  correlation_id: string;
+  created_at: Date;
+  settled_at: Date | null;
+}): JobView {
+  return {
+    id: row.id,
+    kind: row.kind,
+    entity: row.entity,
+    lane: row.lane,
+    state: row.state,
+    correlationId: row.correlation_id,
+    createdAt: row.created_at,
+    settledAt: row.settled_at,
+  };
+}

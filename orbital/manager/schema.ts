@@ -1,0 +1,147 @@
+/**
+ * The manager's tables in governance's database. They are the truth about jobs; the broker only carries copies.
+ *
+ * Lock order, everywhere: the row of `orbital_entities` first, then jobs, then tasks. Whatever changes the state of a
+ * job holds its entity's row, so that cancelling and finishing never meet. The dispatcher alone goes straight to
+ * tasks, with SKIP LOCKED, and waits for nobody.
+ */
+import { type ColumnType, type Generated, type Kysely, sql, type Transaction } from 'kysely';
+import type { Migration } from '../../platform/postgres.ts';
+import type { JsonValue } from '../json.ts';
+import type { Lane, TaskError } from '../messages.ts';
+
+export const taskStates = ['pending', 'processing', 'done', 'failed', 'cancelled'] as const;
+/** `processing` means that the region has answered and goes on; a task that was only sent is still `pending`. */
+export type TaskState = (typeof taskStates)[number];
+export type JobState = TaskState;
+
+type Json<T> = ColumnType<T | null, string | null | undefined, string | null>;
+type BigIntColumn = ColumnType<string, number | string, number | string>;
+
+export interface OrbitalManagerTables {
+  orbital_entities: { entity: string; last_sequence: BigIntColumn };
+  orbital_jobs: {
+    id: string;
+    position: Generated<string>;
+    kind: string;
+    entity: string;
+    entity_sequence: BigIntColumn;
+    lane: Lane;
+    state: JobState;
+    cancels_older: boolean;
+    correlation_id: string;
+    deadline_ms: ColumnType<string | null, number | null, never>;
+    created_at: Generated<Date>;
+    settled_at: ColumnType<Date | null, never, Date | null | ReturnType<typeof sql<Date>>>;
+  };
+  orbital_tasks: {
+    id: string;
+    job_id: string;
+    kind: string;
+    entity: string;
+    entity_sequence: BigIntColumn;
+    target: string;
+    lane: Lane;
+    state: TaskState;
+    payload: ColumnType<JsonValue, string, never>;
+    working_state: Json<JsonValue>;
+    result: Json<JsonValue>;
+    error: Json<TaskError>;
+    etag: Generated<number>;
+    /** Times sent, in all; times sent under this etag; executions that failed in a row. */
+    attempt: Generated<number>;
+    resends: Generated<number>;
+    failures: Generated<number>;
+    correlation_id: string;
+    deadline_at: Date | null;
+    next_attempt_at: Generated<Date>;
+    created_at: Generated<Date>;
+    updated_at: Generated<Date>;
+  };
+}
+
+/** Woken by createJob at commit, so that latency is milliseconds and the poll is only the safety net. */
+export const WAKE_CHANNEL = 'okcm_orbital_wake';
+
+export type ManagerDb = Kysely<OrbitalManagerTables>;
+export type ManagerTransaction = Transaction<OrbitalManagerTables>;
+
+/** The caller's database holds our tables beside its own; only this room knows their types. */
+export const ours = <DB>(trx: Transaction<DB>): ManagerTransaction => trx as unknown as ManagerTransaction;
+
+export const LIVE = ['pending', 'processing'] as const satisfies readonly TaskState[];
+
+export const orbitalManagerMigrations: Record<string, Migration> = {
+  '0001_orbital_manager': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`create table orbital_entities (entity text primary key, last_sequence bigint not null)`.execute(
+        db,
+      );
+      await sql`
+        create table orbital_jobs (
+          id uuid primary key,
+          position bigint generated always as identity unique,
+          kind text not null,
+          entity text not null references orbital_entities,
+          entity_sequence bigint not null,
+          lane text not null check (lane in ('urgent', 'normal')),
+          state text not null default 'pending'
+            check (state in ('pending', 'processing', 'done', 'failed', 'cancelled')),
+          cancels_older boolean not null,
+          correlation_id text not null,
+          deadline_ms bigint,
+          created_at timestamptz not null default now(),
+          settled_at timestamptz,
+          unique (entity, entity_sequence)
+        )`.execute(db);
+      // One live job per entity and kind (D11): createJob checks it under the entity's lock, the index proves it.
+      await sql`
+        create unique index orbital_jobs_one_live on orbital_jobs (entity, kind)
+          where state in ('pending', 'processing')`.execute(db);
+      await sql`create index orbital_jobs_settled on orbital_jobs (settled_at) where settled_at is not null`.execute(
+        db,
+      );
+      // json, not jsonb: jsonb refuses \u0000 in a string, and a region's answer must never be unstorable.
+      await sql`
+        create table orbital_tasks (
+          id uuid primary key,
+          job_id uuid not null references orbital_jobs on delete cascade,
+          kind text not null,
+          entity text not null,
+          entity_sequence bigint not null,
+          target text not null,
+          lane text not null,
+          state text not null default 'pending'
+            check (state in ('pending', 'processing', 'done', 'failed', 'cancelled')),
+          payload json not null,
+          working_state json,
+          result json,
+          error json,
+          etag integer not null default 1,
+          attempt integer not null default 0,
+          resends integer not null default 0,
+          failures integer not null default 0,
+          correlation_id text not null,
+          deadline_at timestamptz,
+          next_attempt_at timestamptz not null default now(),
+          created_at timestamptz not null default now(),
+          updated_at timestamptz not null default now(),
+          unique (job_id, target)
+        )`.execute(db);
+      await sql`
+        create index orbital_tasks_due on orbital_tasks (lane, next_attempt_at)
+          where state in ('pending', 'processing')`.execute(db);
+      await sql`
+        create index orbital_tasks_order on orbital_tasks (entity, target, entity_sequence)
+          where state in ('pending', 'processing')`.execute(db);
+      await sql`
+        create index orbital_tasks_deadline on orbital_tasks (deadline_at)
+          where state in ('pending', 'processing') and deadline_at is not null`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`drop table orbital_tasks`.execute(db);
+      await sql`drop table orbital_jobs`.execute(db);
+      await sql`drop table orbital_entities`.execute(db);
+    },
+  },
+};

@@ -1,0 +1,71 @@
+/** What only time brings about: deadlines, the age of the oldest live task, and forgetting jobs settled long ago. */
+import { sql } from 'kysely';
+import type { Logger } from '../../platform/log.ts';
+import {
+  JOB_RETENTION_MS,
+  PURGE_BATCH,
+  PURGE_INTERVAL_MS,
+  SWEEP_BATCH,
+  SWEEP_INTERVAL_MS,
+} from '../limits.ts';
+import { lanes } from '../messages.ts';
+import type { ManagerMetrics } from '../observe.ts';
+import type { Progressor } from './progress.ts';
+import { LIVE, type ManagerDb } from './schema.ts';
+
+export interface SweeperOptions<DB> {
+  readonly db: ManagerDb;
+  readonly progressor: Progressor<DB>;
+  readonly logger: Logger;
+  readonly metrics: ManagerMetrics;
+}
+
+/** A step that sweeps once and answers how long to wait for the next. */
+export function createSweeper<DB>({
+  db,
+  progressor,
+  logger,
+  metrics,
+}: SweeperOptions<DB>): () => Promise<number> {
+  let purgedAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const steps = await progressor.expire((error, taskId) =>
+      logger.error(
+        { err: error, taskId },
+        'a task could not be failed at its deadline and will be tried again',
+      ),
+    );
+    for (const step of steps) if (step.step === 'ended') metrics.ended(step.lane, step.outcome, step.lagMs);
+    await measureAge(db, metrics);
+    const nowMs = performance.now();
+    if (nowMs - purgedAtMs >= PURGE_INTERVAL_MS) {
+      await purge(db);
+      purgedAtMs = nowMs;
+    }
+    return steps.length === SWEEP_BATCH ? 0 : SWEEP_INTERVAL_MS;
+  };
+}
+
+async function measureAge(db: ManagerDb, metrics: ManagerMetrics): Promise<void> {
+  const rows = await db
+    .selectFrom('orbital_tasks')
+    .select(['lane', sql<number>`extract(epoch from now() - min(created_at))::float8 * 1000`.as('age_ms')])
+    .where('state', 'in', LIVE)
+    .groupBy('lane')
+    .execute();
+  for (const lane of lanes) metrics.oldestLiveTask(lane, rows.find((row) => row.lane === lane)?.age_ms ?? 0);
+}
+
+async function purge(db: ManagerDb): Promise<void> {
+  await db
+    .deleteFrom('orbital_jobs')
+    .where('id', 'in', (jobs) =>
+      jobs
+        .selectFrom('orbital_jobs')
+        .select('id')
+        .where('settled_at', '<', sql<Date>`now() - ${JOB_RETENTION_MS} * interval '1 millisecond'`)
+        .orderBy('settled_at')
+        .limit(PURGE_BATCH),
+    )
+    .execute();
+}

@@ -1,0 +1,235 @@
+/**
+ * Orbital's operator side, run by a region's core: takes the tasks of its region, applies each once and in its
+ * entity's order, and answers with status. Any number of cores of the region may share one database.
+ *
+ * Each message in hand holds one pooled connection while its handler runs (URGENT_PREFETCH + NORMAL_PREFETCH at most):
+ * the pool must be larger than that by what the handlers themselves need.
+ */
+import type { Kysely, Transaction } from 'kysely';
+import type { Registry } from 'prom-client';
+import { withDeadline } from '../platform/backoff.ts';
+import type { Logger } from '../platform/log.ts';
+import type { PostgresAddress } from '../platform/postgres.ts';
+import { listen } from '../platform/postgres-listen.ts';
+import { type JsonValue, parseJson } from './json.ts';
+import {
+  DUPLICATE_WAIT_MS,
+  NORMAL_PREFETCH,
+  PURGE_INTERVAL_MS,
+  TASK_TIMEOUT_MS,
+  URGENT_PREFETCH,
+} from './limits.ts';
+import { type Loop, startLoop } from './loop.ts';
+import {
+  lanes,
+  type Rejection,
+  type Signer,
+  signMessage,
+  type TaskMessage,
+  type TrustedKey,
+  verifyMessage,
+} from './messages.ts';
+import { operatorMetrics } from './observe.ts';
+import { runBounded, type Session } from './operator/execution.ts';
+import { applyOnce, type HandlerOutcome, operatorError, overtake } from './operator/inbox.ts';
+import { flushOutbox, publishStatus, purgeInbox } from './operator/outbox.ts';
+import { type OperatorDb, OVERTAKE_CHANNEL } from './operator/schema.ts';
+import { reportChannel, type Subscription, type Transport, taskChannel } from './transport.ts';
+
+export interface TaskContext<DB> {
+  readonly jobId: string;
+  readonly taskId: string;
+  readonly kind: string;
+  readonly entity: string;
+  readonly correlationId: string;
+  /** What the last execution of this task left with `processing`. */
+  readonly workingState: JsonValue | undefined;
+  /**
+   * The transaction that also records the answer: committed with `done` and `processing`, undone with `failed`. What
+   * must be durable before the handler goes on (closing an epoch before zeroising) needs a transaction of its own.
+   */
+  readonly trx: Transaction<DB>;
+  /**
+   * Aborted when a newer task cancels this one, and after HANDLER_TIMEOUT_MS. From then on `trx` takes no statement any
+   * more; a handler that has not ended HANDLER_SETTLE_MS later loses the session that `trx` runs in.
+   */
+  readonly signal: AbortSignal;
+}
+/** Must be idempotent: a crash before its answer is recorded runs it again. */
+export type TaskHandler<DB> = (payload: JsonValue, context: TaskContext<DB>) => Promise<HandlerOutcome>;
+
+export interface OperatorOptions<DB> {
+  readonly db: Kysely<DB>;
+  readonly transport: Transport;
+  readonly region: string;
+  /** Governance's signing keys. */
+  readonly trustedKeys: readonly TrustedKey[];
+  readonly signer: Signer;
+  readonly handlers: Readonly<Partial<Record<string, TaskHandler<DB>>>>;
+  readonly logger: Logger;
+  readonly onRejected?: (rejection: Rejection) => void;
+  /**
+   * Where to LISTEN: the database of `db`. With it a cancelling task (UNLINK) stops older ones on every core of the
+   * region within moments; without it only on its own core, and it waits for the others.
+   */
+  readonly listenOn?: PostgresAddress;
+  readonly registry?: Registry;
+}
+
+export interface Operator {
+  start(): Promise<void>;
+  /** Finishes what is in hand; the transport and the database stay open, they are the caller's. */
+  stop(): Promise<void>;
+  /** Tells governance about the region. @throws TransportError; a report that could not be sent is not kept */
+  sendReport(report: JsonValue): Promise<void>;
+}
+
+export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
+  const { transport, region, signer, logger } = options;
+  const db = options.db as unknown as OperatorDb;
+  const outbox = { db, transport, signer, region };
+  const metrics = operatorMetrics(options.registry);
+  /** Executions in this process, by task and etag. */
+  const inHand = new Map<string, Promise<void>>();
+  /** Handlers that run, by entity: there is one at most, since it holds the entity's row. */
+  const running = new Map<string, { readonly sequence: number; readonly abort: AbortController }>();
+  /** Cancelling tasks in hand, by entity: nothing older may start any more. */
+  const cancelling = new Map<string, number>();
+  let loops: Loop[] = [];
+  let subscriptions: Subscription[] = [];
+
+  async function onTaskFrame(channel: string, frame: Uint8Array): Promise<void> {
+    const verified = await verifyMessage('task', frame, () => options.trustedKeys);
+    const code = !verified.ok
+      ? verified.code
+      : verified.body.target === region
+        ? undefined
+        : 'WRONG_AUDIENCE';
+    if (!verified.ok || code !== undefined) {
+      const rejection: Rejection = {
+        code: code ?? 'MALFORMED',
+        channel,
+        ...(verified.keyId === undefined ? {} : { keyId: verified.keyId }),
+      };
+      metrics.rejected(rejection.code);
+      logger.warn({ ...rejection }, 'a message was thrown away');
+      options.onRejected?.(rejection);
+      return;
+    }
+    const task = verified.body;
+    const execution = `${task.taskId}/${task.etag}`;
+    const first = inHand.get(execution);
+    // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.
+    if (first !== undefined) return withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
+    const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) => handle(task, signal));
+    inHand.set(execution, handling);
+    try {
+      await handling;
+    } catch (error) {
+      const { taskId, correlationId } = task;
+      logger.warn(
+        { err: error, taskId, correlationId },
+        'a task was not answered yet; the broker will repeat it',
+      );
+      throw error;
+    } finally {
+      inHand.delete(execution);
+    }
+  }
+
+  async function handle(task: TaskMessage, signal: AbortSignal): Promise<void> {
+    const { taskId, kind, entity, entitySequence, correlationId } = task;
+    const cancels = task.cancels === true;
+    if (cancels) {
+      cancelling.set(entity, Math.max(entitySequence, cancelling.get(entity) ?? 0));
+      stopOlder(entity, entitySequence);
+    }
+    try {
+      const execute = (trx: unknown, session: Session) => run(task, trx as Transaction<DB>, session);
+      const { answer, repeated } = cancels
+        ? await overtake(db, task, execute, signal)
+        : await applyOnce(db, task, execute);
+      if (!repeated) {
+        metrics.handled(answer.phase);
+        logger.info({ taskId, kind, entity, correlationId, phase: answer.phase }, 'a task was handled');
+      }
+      // Acknowledged only after this: on failure the broker repeats the task and gets the recorded answer.
+      await publishStatus(outbox, answer);
+    } finally {
+      if (cancelling.get(entity) === entitySequence) cancelling.delete(entity);
+    }
+  }
+
+  function stopOlder(entity: string, entitySequence: number): void {
+    const current = running.get(entity);
+    if (current !== undefined && current.sequence < entitySequence)
+      current.abort.abort(new Error('superseded'));
+  }
+
+  /** From another core of the region, or from ourselves. */
+  function onOvertake(notice: string): void {
+    const { entity, entitySequence } = (parseJson(Buffer.from(notice)) ?? {}) as Record<string, unknown>;
+    if (typeof entity === 'string' && typeof entitySequence === 'number') stopOlder(entity, entitySequence);
+  }
+
+  async function run(task: TaskMessage, trx: Transaction<DB>, session: Session): Promise<HandlerOutcome> {
+    if (task.entitySequence < (cancelling.get(task.entity) ?? 0)) return operatorError('SUPERSEDED');
+    const handler = Object.hasOwn(options.handlers, task.kind) ? options.handlers[task.kind] : undefined;
+    if (handler === undefined) return operatorError('UNKNOWN_KIND');
+    const { jobId, taskId, kind, entity, correlationId, workingState } = task;
+    const abort = new AbortController();
+    const current = { sequence: task.entitySequence, abort };
+    running.set(entity, current);
+    try {
+      const about = { jobId, taskId, kind, entity, correlationId, workingState };
+      return await runBounded(db, { trx, session }, `task ${kind}`, abort.signal, (inside, signal) =>
+        handler(task.payload, { ...about, trx: inside, signal }),
+      );
+    } catch (error) {
+      if (abort.signal.aborted) return operatorError('SUPERSEDED');
+      // What broke stays in the region: an exception's text may name anything.
+      logger.error({ err: error, taskId, kind, entity, correlationId }, 'a task handler failed');
+      return operatorError('UNAVAILABLE');
+    } finally {
+      if (running.get(entity) === current) running.delete(entity);
+    }
+  }
+
+  return {
+    async start() {
+      if (loops.length > 0) throw new Error('the operator has been started already');
+      loops = [
+        startLoop('status outbox', logger, () => flushOutbox(outbox)),
+        startLoop('inbox purge', logger, async () => {
+          await purgeInbox(db);
+          return PURGE_INTERVAL_MS;
+        }),
+      ];
+      if (options.listenOn !== undefined) {
+        const listener = listen(options.listenOn, OVERTAKE_CHANNEL, onOvertake, { logger });
+        subscriptions.push({ close: () => listener.stop() });
+      }
+      for (const lane of lanes) {
+        const channel = taskChannel(region, lane);
+        const prefetch = lane === 'urgent' ? URGENT_PREFETCH : NORMAL_PREFETCH;
+        subscriptions.push(
+          await transport.consume(channel, (frame) => onTaskFrame(channel, frame), { prefetch }),
+        );
+      }
+    },
+    async stop() {
+      await Promise.all([...subscriptions.map((each) => each.close()), ...loops.map((loop) => loop.stop())]);
+      loops = [];
+      subscriptions = [];
+    },
+    async sendReport(report) {
+      const frame = signMessage(signer, {
+        type: 'report',
+        source: region,
+        at: new Date().toISOString(),
+        report,
+      });
+      await transport.publish(reportChannel(), frame);
+    },
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * Applying a task once. Everything about one task happens in one transaction that holds its entity's row: look up
+ * what was done before, check the order, run the handler, record the answer. What the handler writes through
+ * `ctx.trx` is therefore applied exactly once; for anything else the handler must be idempotent itself, since a crash
+ * before the commit runs it again.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Selectable, sql, type Transaction } from 'kysely';
+import { Value } from 'typebox/value';
+import { withDeadline } from '../../platform/backoff.ts';
+import { errorCode } from '../../platform/errors.ts';
+import { type JsonValue, jsonSizeBytes, nestsTooDeep } from '../json.ts';
+import {
+  CANCEL_LOCK_TIMEOUT_MS,
+  CANCEL_RETRY_MS,
+  CLOCK_SKEW_MS,
+  DECIDE_TIMEOUT_MS,
+  ENTITY_LOCK_TIMEOUT_MS,
+  MAX_ERROR_MESSAGE_LENGTH,
+  MAX_JSON_DEPTH,
+  MAX_RESULT_BYTES,
+  MAX_WORKING_STATE_BYTES,
+} from '../limits.ts';
+import { TaskError, type TaskMessage } from '../messages.ts';
+import type { Session } from './execution.ts';
+import { type OperatorDb, type OrbitalOperatorTables, OVERTAKE_CHANNEL } from './schema.ts';
+
+export type HandlerOutcome =
+  | { readonly done: JsonValue }
+  | { readonly failed: TaskError }
+  /** To be called again after `retryAfterMs` with this state, on any core of the region. */
+  | { readonly processing: JsonValue; readonly retryAfterMs: number };
+
+export type Answer = Selectable<OrbitalOperatorTables['orbital_inbox']>;
+type OperatorTransaction = Transaction<OrbitalOperatorTables>;
+
+/** Errors that Orbital itself answers, beside those of the handlers. */
+export const operatorErrors = {
+  SUPERSEDED: { retryable: false, meaning: 'a newer change of the same entity has come before this one' },
+  DEADLINE: { retryable: false, meaning: 'the task arrived after its deadline' },
+  UNKNOWN_KIND: { retryable: true, meaning: 'this version of the region does not know the kind of task' },
+  INVALID_RESULT: { retryable: false, meaning: 'the handler answered with something that cannot be sent' },
+  UNAVAILABLE: { retryable: true, meaning: 'the region could not do this now; its log says why' },
+} as const;
+export const operatorError = (code: keyof typeof operatorErrors): { failed: TaskError } => ({
+  failed: { code, message: operatorErrors[code].meaning, retryable: operatorErrors[code].retryable },
+});
+
+type Run = (trx: OperatorTransaction, session: Session) => Promise<HandlerOutcome>;
+export interface Applied {
+  readonly answer: Answer;
+  readonly repeated: boolean;
+}
+
+/**
+ * The recorded answer of the task; `run` is called when there is none for this etag yet.
+ * @throws whatever the database throws, DEADLINE_EXCEEDED; nothing is recorded then, or it is found by the repeat that
+ * the broker must send
+ */
+export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Promise<Applied> {
+  let undone: { readonly failed: TaskError } | undefined;
+  try {
+    return await decided(db, task, async (trx, session) => {
+      const outcome = presentable(await run(trx, session));
+      if (!('failed' in outcome)) return { answer: await record(trx, task, outcome), repeated: false };
+      undone = outcome;
+      throw new Error('what a failed handler wrote is undone');
+    });
+  } catch (error) {
+    if (undone === undefined) throw error;
+    // Also when the ROLLBACK failed: its connection is closed then, which undoes as much.
+    const outcome = undone;
+    // Another process may have been faster between the two transactions.
+    return decided(db, task, async (trx) => ({ answer: await record(trx, task, outcome), repeated: false }));
+  }
+}
+
+/**
+ * As applyOnce, for a task that cancels the older ones of its entity (UNLINK is first of all, D11). It does not queue
+ * behind them: every core of the region is told to stop them, again and again, until the entity's row is free.
+ */
+export async function overtake(
+  db: OperatorDb,
+  task: TaskMessage,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Applied> {
+  const { entity, entitySequence } = task;
+  for (;;) {
+    const notice = JSON.stringify({ entity, entitySequence });
+    await withDeadline(DECIDE_TIMEOUT_MS, 'telling the other cores', () =>
+      sql`select pg_notify(${OVERTAKE_CHANNEL}, ${notice})`.execute(db),
+    );
+    try {
+      return await applyOnce(db, task, run);
+    } catch (error) {
+      if (errorCode(error) !== LOCK_NOT_AVAILABLE) throw error;
+    }
+    await delay(CANCEL_RETRY_MS);
+    signal.throwIfAborted();
+  }
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/**
+ * One transaction with the entity's row in hand; `proceed` runs when nothing has been decided about the task yet.
+ * Getting that far takes moments, or the connection is no good: it is left alone then, and the broker's repeat of the
+ * task gets another.
+ */
+async function decided(
+  db: OperatorDb,
+  task: TaskMessage,
+  proceed: (trx: OperatorTransaction, session: Session) => Promise<Applied>,
+): Promise<Applied> {
+  const looked = Promise.withResolvers<void>();
+  let late = false;
+  const applying = db.transaction().execute(async (trx) => {
+    const { earlier, session } = await decide(trx, task);
+    looked.resolve();
+    if (late) throw new Error('the answer to this came too late');
+    return earlier ?? proceed(trx, session);
+  });
+  try {
+    await withDeadline(DECIDE_TIMEOUT_MS, 'looking a task up', () =>
+      Promise.race([looked.promise, applying]),
+    );
+  } catch (error) {
+    late = true;
+    throw error;
+  }
+  return applying;
+}
+
+/** Takes the entity's row; answers what needs no execution: repeats, superseded and overdue tasks. */
+async function decide(
+  trx: OperatorTransaction,
+  task: TaskMessage,
+): Promise<{ readonly earlier?: Applied; readonly session: Session }> {
+  const { highest, session } = await lockEntity(trx, task);
+  const earlier = await trx
+    .selectFrom('orbital_inbox')
+    .select(['phase', 'etag'])
+    .where('task_id', '=', task.taskId)
+    .executeTakeFirst();
+  if (earlier !== undefined && (earlier.phase === 'done' || task.etag <= earlier.etag)) {
+    const answer = await trx
+      .updateTable('orbital_inbox')
+      .set({ etag: Math.max(earlier.etag, task.etag), unsent: true, updated_at: sql`now()` })
+      .where('task_id', '=', task.taskId)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    return { earlier: { answer, repeated: true }, session };
+  }
+  const overdue = task.deadlineAt !== undefined && Date.parse(task.deadlineAt) + CLOCK_SKEW_MS < Date.now();
+  const refusal = task.entitySequence < highest ? 'SUPERSEDED' : overdue ? 'DEADLINE' : undefined;
+  if (refusal === undefined) return { session };
+  const answer = await record(trx, task, operatorError(refusal));
+  return { earlier: { answer, repeated: false }, session };
+}
+
+/** Waits a bounded time for another execution that works on the entity; answers the highest sequence seen. */
+async function lockEntity(
+  trx: OperatorTransaction,
+  { entity, cancels }: TaskMessage,
+): Promise<{ highest: number; session: Session }> {
+  const waitMs = cancels === true ? CANCEL_LOCK_TIMEOUT_MS : ENTITY_LOCK_TIMEOUT_MS;
+  const { rows } = await sql<Session>`
+    select pid, backend_start::text as "startedAt", set_config('lock_timeout', ${`${waitMs}ms`}, true)
+      from pg_stat_activity where pid = pg_backend_pid()`.execute(trx);
+  const [session] = rows;
+  if (session === undefined) throw new Error('the database does not tell us our own session');
+  await trx
+    .insertInto('orbital_inbox_entities')
+    .values({ entity, highest_sequence: 0 })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const row = await trx
+    .selectFrom('orbital_inbox_entities')
+    .select('highest_sequence')
+    .where('entity', '=', entity)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  await sql`select set_config('lock_timeout', '0', true)`.execute(trx); // the handler's own locks are its affair
+  return { highest: Number(row.highest_sequence), session };
+}
+
+/** Writes the answer and raises the fence: once a change was tried, older ones of the entity are refused for ever. */
+async function record(trx: OperatorTransaction, task: TaskMessage, outcome: HandlerOutcome): Promise<Answer> {
+  const values = {
+    kind: task.kind,
+    entity: task.entity,
+    entity_sequence: task.entitySequence,
+    etag: task.etag,
+    correlation_id: task.correlationId,
+    unsent: true,
+    phase: 'done' in outcome ? 'done' : 'failed' in outcome ? 'failed' : 'processing',
+    result: 'done' in outcome ? JSON.stringify(outcome.done) : null,
+    error: 'failed' in outcome ? JSON.stringify(outcome.failed) : null,
+    working_state: 'processing' in outcome ? JSON.stringify(outcome.processing) : null,
+    retry_after_ms: 'processing' in outcome ? outcome.retryAfterMs : null,
+  } as const;
+  await trx
+    .updateTable('orbital_inbox_entities')
+    .set({ highest_sequence: sql<number>`greatest(highest_sequence, ${task.entitySequence})` })
+    .where('entity', '=', task.entity)
+    .execute();
+  const { entity_sequence: _fixed, ...changed } = values;
+  return trx
+    .insertInto('orbital_inbox')
+    .values({ task_id: task.taskId, ...values })
+    .onConflict((conflict) => conflict.column('task_id').doUpdateSet({ ...changed, updated_at: sql`now()` }))
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** An outcome that fits a status message, whatever the handler returned. */
+function presentable(outcome: HandlerOutcome): HandlerOutcome {
+  if ('failed' in outcome) {
+    const { code, message, retryable } = outcome.failed;
+    const failed = { code, message: message.slice(0, MAX_ERROR_MESSAGE_LENGTH), retryable };
+    return Value.Check(TaskError, failed) ? { failed } : operatorError('INVALID_RESULT');
+  }
+  if ('done' in outcome)
+    return fits(outcome.done, MAX_RESULT_BYTES) ? outcome : operatorError('INVALID_RESULT');
+  if (!fits(outcome.processing, MAX_WORKING_STATE_BYTES)) return operatorError('INVALID_RESULT');
+  return { processing: outcome.processing, retryAfterMs: Math.max(0, Math.round(outcome.retryAfterMs)) };
+}
+
+const fits = (value: JsonValue, maxBytes: number): boolean =>
+  value !== undefined &&
+  jsonSizeBytes(value) <= maxBytes &&
+  !nestsTooDeep(Buffer.from(JSON.stringify(value)), MAX_JSON_DEPTH - 1);

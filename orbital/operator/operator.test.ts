@@ -1,0 +1,228 @@
+// What an operator owes to its database and its broker when handlers misbehave, cores meet and connections die.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { connect, createServer, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Kysely, sql } from 'kysely';
+import { createLogger } from '../../platform/log.ts';
+import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
+import { type TestDatabase, testDatabase } from '../../testkit/postgres.ts';
+import { createOperator, type Operator, orbitalOperatorMigrations, type Transport } from '../index.ts';
+import { type Lane, signMessage, type TaskMessage } from '../messages.ts';
+import { type Handlers, keyPair } from '../test-world.ts';
+import { eventually } from '../transports/transport.contract.ts';
+
+const governance = keyPair('governance');
+const logger = createLogger({ name: 'operator-test', level: 'silent' });
+const REGION = 'north';
+
+interface Core {
+  readonly db: Kysely<Record<never, never>>;
+  readonly operator: Operator;
+  /** Hands a task over as the broker would; resolves when it is acknowledged, rejects when it is given back. */
+  deliver(task: TaskMessage): Promise<void>;
+}
+const cores: Core[] = [];
+
+async function startCore(url: string, handlers: Handlers): Promise<Core> {
+  const consumers = new Map<string, (message: Uint8Array) => Promise<void>>();
+  const transport: Transport = {
+    publish: async () => {},
+    consume: async (channel, handler) => {
+      consumers.set(channel, handler);
+      return { close: async () => {} };
+    },
+    close: async () => {},
+    healthy: () => false, // keeps the outbox from touching the database while a test breaks it
+  };
+  const db = createDatabase<Record<never, never>>(createPool({ url, applicationName: 'core', max: 16 }));
+  await migrate(db, orbitalOperatorMigrations, { table: 'orbital_operator_migrations' });
+  await sql`create table if not exists effects (entity text, what text)`.execute(db);
+  const operator = createOperator({
+    db,
+    transport,
+    region: REGION,
+    trustedKeys: [governance.trusted],
+    signer: keyPair('north').signer,
+    handlers,
+    logger,
+    listenOn: { url },
+  });
+  await operator.start();
+  const core: Core = {
+    db,
+    operator,
+    deliver: async (task) => {
+      const consumer = consumers.get(`okcm.tasks.${REGION}.${task.lane}`);
+      assert.ok(consumer);
+      await consumer(signMessage(governance.signer, task));
+    },
+  };
+  cores.push(core);
+  return core;
+}
+
+const taskOf = (kind: string, entity: string, sequence: number, lane: Lane = 'normal'): TaskMessage => ({
+  type: 'task',
+  messageId: randomUUID(),
+  jobId: randomUUID(),
+  taskId: randomUUID(),
+  kind,
+  entity,
+  entitySequence: sequence,
+  target: REGION,
+  lane,
+  etag: 1,
+  attempt: 1,
+  payload: {},
+  correlationId: 'c',
+  issuedAt: new Date().toISOString(),
+  ...(lane === 'urgent' ? { cancels: true } : {}),
+});
+
+async function effectsOf(core: Core, entity: string): Promise<string[]> {
+  const { rows } = await sql<{ what: string }>`select what from effects where entity = ${entity}`.execute(
+    core.db,
+  );
+  return rows.map((row) => row.what);
+}
+async function answerTo(core: Core, { taskId }: TaskMessage): Promise<string | undefined> {
+  const { rows } = await sql<{ answer: string }>`
+    select coalesce(error->>'code', phase) as answer from orbital_inbox where task_id = ${taskId}`.execute(
+    core.db,
+  );
+  return rows[0]?.answer;
+}
+
+describe('an operator', () => {
+  let database: TestDatabase;
+  let a: Core;
+  let b: Core;
+  const ended: string[] = [];
+  const started: string[] = [];
+  let held: Promise<void> = Promise.resolve();
+
+  const write = (trx: Parameters<Handlers[string]>[1]['trx'], entity: string, what: string) =>
+    sql`insert into effects values (${entity}, ${what})`.execute(trx);
+  const handlers: Handlers = {
+    // Heeds no signal, and has a statement of its own under way at every moment.
+    WRITE_ON_AND_ON: async (_payload, { trx, entity }) => {
+      try {
+        for (;;) {
+          await write(trx, entity, 'late');
+          if (!started.includes(entity)) started.push(entity);
+        }
+      } finally {
+        ended.push(entity);
+      }
+    },
+    SLEEP_THEN_WRITE: async (_payload, { trx, entity }) => {
+      started.push(entity);
+      await delay(2_000);
+      await write(trx, entity, 'late').finally(() => ended.push(entity));
+      return { done: null };
+    },
+    // Sits in one statement; no signal reaches it there.
+    SIT_IN_STATEMENT: async (_payload, { trx, entity }) => {
+      started.push(entity);
+      await sql`select pg_sleep(8)`.execute(trx).finally(() => ended.push(entity));
+      return { done: null };
+    },
+    HOLD: async (_payload, { entity }) => {
+      started.push(entity);
+      await held;
+      return { done: null };
+    },
+    TELL_JOB: async (_payload, { trx, entity, jobId }) => {
+      await write(trx, entity, jobId);
+      return { done: null };
+    },
+    UNLINK: async (_payload, { trx, entity }) => {
+      await write(trx, entity, 'closed');
+      return { done: null };
+    },
+  };
+
+  before(async () => {
+    database = await testDatabase();
+    a = await startCore(database.url, handlers);
+    b = await startCore(database.url, handlers);
+    await delay(100); // until both listen
+  });
+  after(async () => {
+    await Promise.all(cores.map(({ operator }) => operator.stop()));
+    await Promise.all(cores.map(({ db }) => db.destroy()));
+  });
+
+  for (const kind of ['WRITE_ON_AND_ON', 'SLEEP_THEN_WRITE', 'SIT_IN_STATEMENT'])
+    for (const where of ['the same core', 'another core of the region'])
+      test(`${kind}: a cancelling task on ${where} does not wait for it, and nothing of it stays`, async () => {
+        const entity = `link:${randomUUID()}`;
+        const older = taskOf(kind, entity, 1);
+        const delivery = a.deliver(older);
+        await eventually('it runs', () => started.includes(entity));
+        const newer = taskOf('UNLINK', entity, 2, 'urgent');
+        const startedAt = performance.now();
+        await (where === 'the same core' ? a : b).deliver(newer);
+        assert.ok(performance.now() - startedAt < 1_500, `took ${performance.now() - startedAt} ms`);
+        await delivery;
+        assert.equal(await answerTo(a, older), 'SUPERSEDED');
+        assert.equal(await answerTo(a, newer), 'done');
+        await eventually('the handler has ended', () => ended.includes(entity));
+        assert.deepEqual(await effectsOf(a, entity), ['closed']);
+      });
+
+  test('a repeat of what is in hand is given back, not acknowledged', async () => {
+    const entity = `link:${randomUUID()}`;
+    const release = Promise.withResolvers<void>();
+    held = release.promise;
+    const task = taskOf('HOLD', entity, 1);
+    const first = a.deliver(task);
+    await eventually('it runs', () => started.includes(entity));
+    await assert.rejects(a.deliver(task));
+    release.resolve();
+    await first;
+    await a.deliver(task); // now there is an answer to repeat
+  });
+
+  test('a handler learns the id of its job', async () => {
+    const task = taskOf('TELL_JOB', `link:${randomUUID()}`, 1);
+    await a.deliver(task);
+    assert.deepEqual(await effectsOf(a, task.entity), [task.jobId]);
+  });
+
+  test('a task gets through although every open connection to the database has died silently', {
+    timeout: 40_000,
+  }, async () => {
+    const url = new URL(database.url);
+    const serverPort = Number(url.port);
+    const sockets: Socket[] = [];
+    const path = createServer((client) => {
+      const server = connect(serverPort, url.hostname);
+      client.pipe(server).pipe(client);
+      for (const socket of [client, server]) sockets.push(socket.on('error', () => {}));
+    });
+    await new Promise<void>((resolve) => path.listen(0, '127.0.0.1', resolve));
+    const address = path.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    url.port = String(address.port);
+    const core = await startCore(url.href, handlers);
+    await Promise.all(Array.from({ length: 8 }, () => sql`select pg_sleep(0.2)`.execute(core.db)));
+    for (const socket of sockets) socket.unpipe().pause();
+
+    const task = taskOf('UNLINK', `link:${randomUUID()}`, 1, 'urgent');
+    const startedAt = performance.now();
+    for (let acknowledged = false; !acknowledged; ) {
+      acknowledged = await core.deliver(task).then(
+        () => true,
+        () => delay(500, false),
+      );
+      if (acknowledged) assert.equal(await answerTo(a, task), 'done', 'acknowledged but not done');
+      assert.ok(performance.now() - startedAt < 15_000, 'the connections were never replaced');
+    }
+    assert.deepEqual(await effectsOf(a, task.entity), ['closed']);
+    for (const socket of sockets) socket.destroy();
+    path.close();
+  });
+});

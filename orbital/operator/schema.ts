@@ -1,0 +1,71 @@
+/**
+ * The operator's tables in the region's database: what has been applied, the answers to repeats, and the statuses
+ * that still wait for the broker.
+ */
+import { type ColumnType, type Generated, type Kysely, sql } from 'kysely';
+import type { Migration } from '../../platform/postgres.ts';
+import type { JsonValue } from '../json.ts';
+import type { StatusMessage, TaskError } from '../messages.ts';
+
+export interface OrbitalOperatorTables {
+  /** The fence: never purged, for an older task must stay refused for ever. One small row per entity. */
+  orbital_inbox_entities: {
+    entity: string;
+    highest_sequence: ColumnType<string, number, number | ReturnType<typeof sql<number>>>;
+  };
+  orbital_inbox: {
+    task_id: string;
+    kind: string;
+    entity: string;
+    entity_sequence: ColumnType<string, number, never>;
+    etag: number;
+    phase: StatusMessage['phase'];
+    result: ColumnType<JsonValue, string | null, string | null>;
+    error: ColumnType<TaskError | null, string | null, string | null>;
+    working_state: ColumnType<JsonValue, string | null, string | null>;
+    retry_after_ms: number | null;
+    correlation_id: string;
+    /** The status has not been taken by the broker yet. */
+    unsent: boolean;
+    updated_at: Generated<Date>;
+  };
+}
+
+/** Tells the cores of a region, which share this database, that a task cancels the older ones of its entity. */
+export const OVERTAKE_CHANNEL = 'okcm_orbital_overtake';
+
+export type OperatorDb = Kysely<OrbitalOperatorTables>;
+
+export const orbitalOperatorMigrations: Record<string, Migration> = {
+  '0001_orbital_operator': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        create table orbital_inbox_entities (
+          entity text primary key,
+          highest_sequence bigint not null
+        )`.execute(db);
+      await sql`
+        create table orbital_inbox (
+          task_id uuid primary key,
+          kind text not null,
+          entity text not null,
+          entity_sequence bigint not null,
+          etag integer not null,
+          phase text not null check (phase in ('processing', 'done', 'failed')),
+          result json,
+          error json,
+          working_state json,
+          retry_after_ms bigint,
+          correlation_id text not null,
+          unsent boolean not null,
+          updated_at timestamptz not null default now()
+        )`.execute(db);
+      await sql`create index orbital_inbox_unsent on orbital_inbox (updated_at) where unsent`.execute(db);
+      await sql`create index orbital_inbox_age on orbital_inbox (updated_at)`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`drop table orbital_inbox`.execute(db);
+      await sql`drop table orbital_inbox_entities`.execute(db);
+    },
+  },
+};

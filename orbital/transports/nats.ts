@@ -1,0 +1,255 @@
+/**
+ * The transport over NATS JetStream (server 2.9 or newer): one file-backed work-queue stream per channel with one
+ * durable pull consumer. Only governance creates them; what a region's user needs is in `natsRegionPermissions`.
+ */
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { connect, type NatsConnection, nanos, PermissionViolationError } from '@nats-io/transport-node';
+import { backoffMs, sleep } from '../../platform/backoff.ts';
+import { ACK_WAIT_MS, PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_MS } from '../limits.ts';
+import { lanes } from '../messages.ts';
+import {
+  policyOf,
+  redeliveryDelayMs,
+  reportChannel,
+  type Subscription,
+  statusChannel,
+  type Transport,
+  TransportError,
+  type TransportOptions,
+  type TransportRole,
+  taskChannel,
+} from '../transport.ts';
+import { createSlots } from './slots.ts';
+
+const CONSUMER = 'worker';
+const RECONNECT = { baseMs: RECONNECT_BASE_MS, capMs: RECONNECT_CAP_MS } as const;
+const PING_INTERVAL_MS = 5_000;
+const DEFAULT_PREFETCH = 8;
+/** A server that has just come back drops the first requests: ask again soon. */
+const API_TIMEOUT_MS = 1_000;
+/** JetStream's word for "a stream of this name has another configuration". */
+const STREAM_NAME_IN_USE = 10058;
+const CONSUMER_NAME_EXISTS = 10148;
+
+/** `okcm.tasks.eu-west-1.urgent` → `OKCM_TASKS_eu-west-1_urgent`: a stream's name holds no dots. */
+const streamOf = (channel: string): string =>
+  channel.replace(/^okcm\.[a-z]+/, (s) => s.toUpperCase()).replaceAll('.', '_');
+
+const regionInbox = (region: string): string => `_INBOX_region_${region}`;
+
+/** All that the NATS user of a region may do, as nats-server's configuration words it. */
+export function natsRegionPermissions(region: string): { publish: string[]; subscribe: string[] } {
+  const consumers = lanes.map((lane) => `${streamOf(taskChannel(region, lane))}.${CONSUMER}`);
+  return {
+    publish: [
+      statusChannel(),
+      reportChannel(),
+      ...consumers.flatMap((consumer) => [
+        `$JS.API.CONSUMER.INFO.${consumer}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
+        `$JS.ACK.${consumer}.>`,
+      ]),
+    ],
+    subscribe: [`${regionInbox(region)}.>`],
+  };
+}
+
+interface Live {
+  readonly connection: NatsConnection;
+  readonly client: JetStreamClient;
+  readonly manager: JetStreamManager;
+}
+
+export function connectNats(url: string, role: TransportRole, options: TransportOptions): Transport {
+  const trouble = options.onTrouble ?? (() => {});
+  const closing = new AbortController();
+  /** Channels known to exist; asked again after each reconnection, since the broker may have been replaced. */
+  const ensured = new Set<string>();
+  const subscriptions = new Set<Subscription>();
+  let live: Live | undefined;
+  let up = false;
+
+  async function connectOnce(): Promise<Live> {
+    const connection = await connect({
+      servers: url,
+      name: role.plane === 'region' ? `orbital ${role.region}` : 'orbital governance',
+      // An inbox of one's own: with the common `_INBOX.>` one region could read what is delivered to another.
+      inboxPrefix: role.plane === 'region' ? regionInbox(role.region) : '_INBOX_governance',
+      ...(options.credentials === undefined
+        ? {}
+        : { user: options.credentials.user, pass: options.credentials.password }),
+      ...(options.tls === undefined ? {} : { tls: { ...options.tls } }),
+      timeout: PUBLISH_TIMEOUT_MS,
+      pingInterval: PING_INTERVAL_MS,
+      reconnect: true,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_CAP_MS / 4,
+      reconnectJitter: RECONNECT_CAP_MS / 4,
+      ignoreAuthErrorAbort: true, // a password being rotated must not end the process's road for good
+    });
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: API_TIMEOUT_MS });
+    return { connection, client: jetstream(connection, { timeout: API_TIMEOUT_MS }), manager };
+  }
+
+  async function run(): Promise<void> {
+    for (let attempt = 0; !closing.signal.aborted; attempt++) {
+      try {
+        live = await connectOnce();
+        if (closing.signal.aborted) {
+          // Closed while it was connecting; a closed connection would never end the loop below.
+          await live.connection.close();
+          return;
+        }
+        attempt = 0;
+        up = true;
+        for await (const status of live.connection.status()) {
+          if (status.type === 'disconnect') up = false;
+          else if (status.type === 'reconnect') {
+            ensured.clear();
+            up = true;
+          } else if (status.type === 'error') trouble(status.error);
+        }
+      } catch (error) {
+        trouble(error);
+      }
+      up = false;
+      live = undefined;
+      ensured.clear();
+      await sleep(RECONNECT_BASE_MS + backoffMs(attempt, RECONNECT), closing.signal).catch(() => {});
+    }
+  }
+  const running = run();
+
+  async function ensure({ manager }: Live, channel: string): Promise<void> {
+    if (role.plane !== 'governance' || ensured.has(channel)) return;
+    const policy = policyOf(channel);
+    const stream = streamOf(channel);
+    const limits = {
+      subjects: [channel],
+      max_msgs: policy.maxMessages,
+      max_bytes: policy.maxBytes,
+      max_age: nanos(policy.maxAgeMs),
+      max_msg_size: policy.maxMessageBytes,
+      discard: policy.overflow === 'refuse' ? DiscardPolicy.New : DiscardPolicy.Old,
+    };
+    try {
+      const storage = { retention: RetentionPolicy.Workqueue, storage: StorageType.File };
+      await manager.streams.add({ name: stream, ...storage, ...limits });
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE)) throw error;
+      await manager.streams.update(stream, limits);
+    }
+    try {
+      await manager.consumers.add(stream, {
+        durable_name: CONSUMER,
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(ACK_WAIT_MS),
+        max_deliver: -1, // bounded by the age of the message
+      });
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && error.code === CONSUMER_NAME_EXISTS)) throw error;
+    }
+    ensured.add(channel);
+  }
+
+  async function publish(channel: string, message: Uint8Array): Promise<void> {
+    if (message.length > policyOf(channel).maxMessageBytes) throw new TransportError('MESSAGE_TOO_LARGE');
+    if (closing.signal.aborted) throw new TransportError('CLOSED');
+    if (live === undefined || !up) throw new TransportError('BROKER_UNAVAILABLE');
+    try {
+      await ensure(live, channel);
+      await live.client.publish(channel, message, { timeout: PUBLISH_TIMEOUT_MS });
+    } catch (error) {
+      ensured.delete(channel);
+      throw toTransportError(error);
+    }
+  }
+
+  function consume(
+    channel: string,
+    handler: (message: Uint8Array) => Promise<void>,
+    { prefetch = DEFAULT_PREFETCH }: { prefetch?: number } = {},
+  ): Promise<Subscription> {
+    policyOf(channel); // refuses a name that is no channel
+    const slots = createSlots(prefetch);
+    const stopping = new AbortController();
+    let messages: ConsumerMessages | undefined;
+
+    async function deliver(message: JsMsg): Promise<void> {
+      try {
+        await handler(message.data);
+      } catch {
+        message.nak(redeliveryDelayMs(message.info.deliveryCount));
+        return;
+      }
+      message.ack();
+    }
+    async function pull(): Promise<void> {
+      for (let attempt = 0; !stopping.signal.aborted; attempt++) {
+        try {
+          if (live !== undefined && up) {
+            await ensure(live, channel);
+            const consumer = await live.client.consumers.get(streamOf(channel), CONSUMER);
+            messages = await consumer.consume({ max_messages: prefetch, abort_on_missing_resource: true });
+            if (stopping.signal.aborted) messages.stop();
+            attempt = 0;
+            for await (const message of messages) {
+              await slots.available();
+              slots.run(() => deliver(message));
+            }
+          }
+        } catch (error) {
+          // A region may be there before governance has made its stream: said once, then waited for.
+          if (attempt === 0) trouble(error);
+        }
+        await sleep(RECONNECT_BASE_MS + backoffMs(attempt, RECONNECT), stopping.signal).catch(() => {});
+      }
+      await slots.idle();
+    }
+    const pulling = pull();
+    const subscription: Subscription = {
+      async close() {
+        stopping.abort();
+        subscriptions.delete(subscription);
+        messages?.stop();
+        await pulling;
+        await live?.connection.flush().catch(() => {}); // the last acknowledgements
+      },
+    };
+    subscriptions.add(subscription);
+    return Promise.resolve(subscription);
+  }
+
+  return {
+    publish,
+    consume,
+    healthy: () => up && !closing.signal.aborted,
+    async close() {
+      await Promise.all([...subscriptions].map((each) => each.close()));
+      closing.abort();
+      await live?.connection.close();
+      await running;
+    },
+  };
+}
+
+function toTransportError(error: unknown): TransportError {
+  if (error instanceof TransportError) return error;
+  if (error instanceof PermissionViolationError) return new TransportError('NOT_PERMITTED', error);
+  // "maximum messages exceeded", "maximum bytes exceeded": JetStream has no code of its own for them.
+  if (error instanceof JetStreamApiError && /maximum .*exceeded/.test(error.message))
+    return new TransportError('CHANNEL_FULL', error);
+  return new TransportError('BROKER_UNAVAILABLE', error);
+}

@@ -1,0 +1,27 @@
+// RabbitMQ keeps the contract, with a user for each region that may do no more than it needs.
+import { startRabbit } from '../../testkit/rabbitmq.ts';
+import { connectTransport } from '../connect.ts';
+import { rabbitRegionPermissions } from './rabbitmq.ts';
+import { transportContract } from './transport.contract.ts';
+
+transportContract('RabbitMQ', async () => {
+  const server = await startRabbit({
+    users: [
+      { user: 'governance', password: 'secret', configure: '.*', write: '.*', read: '.*' },
+      ...['north', 'south'].map((region) => ({
+        user: region,
+        password: 'secret',
+        ...rabbitRegionPermissions(region),
+      })),
+    ],
+  });
+  return {
+    connect: (role) =>
+      connectTransport(`amqp://127.0.0.1:${server.port}`, role, {
+        credentials: { user: role.plane === 'governance' ? 'governance' : role.region, password: 'secret' },
+      }),
+    kill: () => server.kill(),
+    start: () => server.start(),
+    end: () => server.stop(),
+  };
+});

@@ -1,0 +1,199 @@
+/**
+ * The transport over RabbitMQ (3.10 or newer): one quorum queue per channel (quorum queues have no priorities, hence
+ * one for each lane), publisher confirms, explicit acknowledgement. Only governance declares anything; what a
+ * region's user needs is in `rabbitRegionPermissions`.
+ */
+import { randomUUID } from 'node:crypto';
+import { AMQPError, Connection, ConsumerStatus, type ReturnedMessage } from 'rabbitmq-client';
+import { sleep, withDeadline } from '../../platform/backoff.ts';
+import { errorCode } from '../../platform/errors.ts';
+import { PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_MS } from '../limits.ts';
+import { lanes } from '../messages.ts';
+import {
+  familyOf,
+  policyOf,
+  redeliveryDelayMs,
+  type Subscription,
+  type Transport,
+  TransportError,
+  type TransportOptions,
+  type TransportRole,
+  taskChannel,
+} from '../transport.ts';
+
+const HEARTBEAT_S = 5;
+const DEFAULT_PREFETCH = 8;
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** Everybody's default exchange reaches every queue, so each direction has an exchange that permissions can name. */
+const exchangeOf = (channel: string): string =>
+  familyOf(channel) === 'tasks' ? 'okcm.tasks' : 'okcm.inbound';
+
+/** All that the RabbitMQ user of a region may do, as `rabbitmqctl set_permissions` words it. */
+export function rabbitRegionPermissions(region: string): { configure: string; write: string; read: string } {
+  const queues = lanes.map((lane) => taskChannel(region, lane).replaceAll('.', '\\.'));
+  return { configure: '^$', write: '^okcm\\.inbound$', read: `^(?:${queues.join('|')})$` };
+}
+
+function topologyOf(channel: string) {
+  const policy = policyOf(channel);
+  const exchange = exchangeOf(channel);
+  return {
+    exchange: { exchange, type: 'direct', durable: true },
+    queue: {
+      queue: channel,
+      durable: true,
+      arguments: {
+        'x-queue-type': 'quorum',
+        'x-max-length': policy.maxMessages,
+        'x-max-length-bytes': policy.maxBytes,
+        'x-message-ttl': policy.maxAgeMs,
+        'x-overflow': policy.overflow === 'refuse' ? 'reject-publish' : 'drop-head',
+      },
+    },
+    binding: { exchange, queue: channel, routingKey: channel },
+  } as const;
+}
+
+export function connectRabbit(url: string, role: TransportRole, options: TransportOptions): Transport {
+  const trouble = options.onTrouble ?? (() => {});
+  const connection = new Connection({
+    url: withCredentials(url, options),
+    connectionName: role.plane === 'region' ? `orbital ${role.region}` : 'orbital governance',
+    heartbeat: HEARTBEAT_S,
+    retryLow: RECONNECT_BASE_MS,
+    retryHigh: RECONNECT_CAP_MS,
+    acquireTimeout: PUBLISH_TIMEOUT_MS,
+    connectionTimeout: PUBLISH_TIMEOUT_MS,
+    ...(options.tls === undefined ? {} : { tls: { ...options.tls } }),
+  });
+  /** Queues known to exist; asked again after each reconnection, since the broker may have been replaced. */
+  const declared = new Map<string, Promise<void>>();
+  connection.on('error', trouble);
+  connection.on('connection', () => declared.clear());
+
+  const publisher = connection.createPublisher({ confirm: true });
+  const unroutable = new Set<string>();
+  publisher.on('basic.return', (message: ReturnedMessage) => {
+    if (message.messageId !== undefined) unroutable.add(message.messageId);
+  });
+  const subscriptions = new Set<Subscription>();
+  let closed = false;
+
+  function declare(channel: string): Promise<void> {
+    if (role.plane !== 'governance') return Promise.resolve();
+    const known = declared.get(channel);
+    if (known !== undefined) return known;
+    const { exchange, queue, binding } = topologyOf(channel);
+    const declaring = (async () => {
+      await connection.exchangeDeclare(exchange);
+      await connection.queueDeclare(queue);
+      await connection.queueBind(binding);
+    })();
+    declared.set(channel, declaring);
+    return declaring;
+  }
+
+  async function send(channel: string, message: Uint8Array): Promise<void> {
+    await declare(channel);
+    const messageId = randomUUID();
+    try {
+      const body = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+      const envelope = {
+        exchange: exchangeOf(channel),
+        routingKey: channel,
+        durable: true,
+        mandatory: true,
+        messageId,
+      };
+      await publisher.send(envelope, body);
+      // An unroutable message is first returned and then confirmed: it went nowhere.
+      if (unroutable.has(messageId)) throw new TransportError('BROKER_UNAVAILABLE');
+    } finally {
+      unroutable.delete(messageId);
+    }
+  }
+
+  function consume(
+    channel: string,
+    handler: (message: Uint8Array) => Promise<void>,
+    { prefetch = DEFAULT_PREFETCH }: { prefetch?: number } = {},
+  ): Promise<Subscription> {
+    const { exchange, queue, binding } = topologyOf(channel);
+    const stopping = new AbortController();
+    const consumer = connection.createConsumer(
+      {
+        queue: channel,
+        qos: { prefetchCount: prefetch },
+        concurrency: prefetch,
+        ...(role.plane === 'governance'
+          ? { queueOptions: queue, exchanges: [exchange], queueBindings: [binding] }
+          : { queueOptions: { passive: true } }),
+      },
+      async ({ body, headers }) => {
+        try {
+          await handler(Buffer.isBuffer(body) ? body : Buffer.from(String(body)));
+          return ConsumerStatus.ACK;
+        } catch {
+          // A requeue alone would spin; the wait keeps one of the prefetched places.
+          const deliveries = 1 + Number(headers?.['x-delivery-count'] ?? 0);
+          await sleep(redeliveryDelayMs(deliveries), stopping.signal).catch(() => {});
+          return ConsumerStatus.REQUEUE;
+        }
+      },
+    );
+    consumer.on('error', trouble);
+    const subscription: Subscription = {
+      async close() {
+        stopping.abort();
+        subscriptions.delete(subscription);
+        await consumer.close();
+      },
+    };
+    subscriptions.add(subscription);
+    return Promise.resolve(subscription);
+  }
+
+  return {
+    async publish(channel, message) {
+      if (message.length > policyOf(channel).maxMessageBytes) throw new TransportError('MESSAGE_TOO_LARGE');
+      if (closed) throw new TransportError('CLOSED');
+      if (!connection.ready) throw new TransportError('BROKER_UNAVAILABLE');
+      try {
+        await withDeadline(PUBLISH_TIMEOUT_MS, 'publishing', () => send(channel, message));
+      } catch (error) {
+        declared.delete(channel);
+        throw toTransportError(error);
+      }
+    },
+    consume,
+    healthy: () => connection.ready && !closed,
+    async close() {
+      await Promise.all([...subscriptions].map((each) => each.close()));
+      closed = true;
+      // A graceful close waits for the server, which may be gone.
+      await Promise.race([publisher.close().then(() => connection.close()), sleep(CLOSE_TIMEOUT_MS)]).catch(
+        () => {},
+      );
+      connection.unsafeDestroy();
+    },
+  };
+}
+
+function withCredentials(url: string, { credentials }: TransportOptions): string {
+  if (credentials === undefined) return url;
+  const address = new URL(url);
+  address.username = encodeURIComponent(credentials.user);
+  address.password = encodeURIComponent(credentials.password);
+  return address.href;
+}
+
+function toTransportError(error: unknown): TransportError {
+  if (error instanceof TransportError) return error;
+  if (error instanceof AMQPError) {
+    // A quorum queue with `reject-publish` answers with basic.nack.
+    if (errorCode(error) === 'NACK') return new TransportError('CHANNEL_FULL', error);
+    if (errorCode(error) === 'ACCESS_REFUSED') return new TransportError('NOT_PERMITTED', error);
+  }
+  return new TransportError('BROKER_UNAVAILABLE', error);
+}
