@@ -1,0 +1,47 @@
+/** Key material in memory and at rest: secrets, the envelope format, wrap sessions, HPKE between processes. */
+export { type EnvelopeContext, encodeContext, objectContext } from './context.ts';
+export {
+  type EnvelopeHeader,
+  KEY_BYTES,
+  l3Parent,
+  MAX_PLAINTEXT_BYTES,
+  open,
+  type ParentKey,
+  ParentKind,
+  parseHeader,
+  seal,
+} from './envelope.ts';
+export { EnvelopeError, type EnvelopeErrorCode, envelopeErrors } from './errors.ts';
+export { encryptGcm, type GcmMessage, openGcm } from './gcm.ts';
+export { hkdfSha256 } from './hkdf.ts';
+export {
+  generateKeyPair,
+  HPKE_PUBLIC_KEY_BYTES,
+  type HpkeMessage,
+  type KeyPair,
+  type LeaseBinding,
+  leaseInfo,
+  openWith,
+  SealingError,
+  sealTo,
+} from './hpke.ts';
+export {
+  MAX_SECRET_MEMORY_BYTES,
+  type MemoryLockStatus,
+  memoryLockStatus,
+  SecretMemoryFullError,
+  watchMemoryLock,
+} from './locked-memory.ts';
+export {
+  liveSecretCount,
+  MAX_SECRET_BYTES,
+  SecretBytes,
+  SecretWipedError,
+  wipeAllSecrets,
+} from './secret.ts';
+export {
+  MAX_CACHED_SUBKEYS,
+  MAX_WRAPS_PER_SALT,
+  WrapSession,
+  type WrapSessionLimits,
+} from './wrap-session.ts';

@@ -1,0 +1,46 @@
+/** Keys from MasterKey to L3, and the link that gates them. Only the core imports this folder. */
+export { createDevelopmentSeal, DEVELOPMENT_SEAL_KIND } from './development-seal.ts';
+export { KeychainError, type KeychainErrorCode, keychainErrors } from './errors.ts';
+export { createKeychain, Keychain, type KeychainLogger, type KeychainOptions } from './keychain.ts';
+export { defaultLimits, type KeychainLimits, MAX_CLOCK_SKEW_MS, MAX_LINK_TTL_MS } from './limits.ts';
+export type { LinkState, LinkStatus } from './link-status.ts';
+export type { CloseLinkRequest, OpenLinkRequest, PreparedLink, RenewLinkRequest } from './links.ts';
+export { keychainMigrations, migrateKeychain } from './migrations.ts';
+export { readSealedUnsealKey, replaceSeal, type SealChange } from './reseal.ts';
+export { initialiseRegion, type RegionOptions } from './root-of-trust.ts';
+export type { SealBinding, SealProvider } from './seal-provider.ts';
+export { type SealKind, sealKindOf } from './seals/blob.ts';
+export { createPkcs11Seal, PKCS11_SEAL_KIND, type Pkcs11SealOptions } from './seals/pkcs11-seal.ts';
+export type { TransitOptions } from './seals/transit-client.ts';
+export { createTransitSeal, TRANSIT_SEAL_KIND } from './seals/transit-seal.ts';
+export { ServiceKeys, type ServiceKeyVersion } from './service-keys.ts';
+export {
+  DEFAULT_PROGRESS_TTL_MS,
+  ShareAssembly,
+  type ShareAttempt,
+  type ShareProgress,
+} from './shamir/assembly.ts';
+export {
+  type Ceremony,
+  type CeremonyPlan,
+  checkPlan,
+  type EncryptedShare,
+  type Holder,
+  holdCeremony,
+  readManifest,
+  SHAMIR_SEAL_KIND,
+  sharesNeeded,
+} from './shamir/ceremony.ts';
+export { ShareError, type ShareErrorCode, shareErrors } from './shamir/errors.ts';
+export { initialiseRegionWithShares } from './shamir/initialise.ts';
+export {
+  AgeRecipient,
+  ceremonyFingerprint,
+  type ShareManifest,
+  SignedManifest,
+  sha256,
+  verifyManifest,
+} from './shamir/manifest.ts';
+export { HolderName, MAX_SHARE_TEXT_BYTES } from './shamir/share.ts';
+export { DEFAULT_SHARES, DEFAULT_THRESHOLD, MAX_SHARES } from './shamir/split.ts';
+export type { KeychainTables } from './tables.ts';

@@ -1,0 +1,272 @@
+/**
+ * The keychain's door: everything the core may do with the keys from MasterKey to L3. Methods that take a transaction
+ * run inside the caller's (read committed), together with the audit and the pushes that belong to the change.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { RegionId, ServiceName, TenantId } from '../../contracts/index.ts';
+import { KeychainError } from './errors.ts';
+import { KeyCache } from './key-cache.ts';
+import { defaultLimits, type KeychainLimits } from './limits.ts';
+import { stateOf } from './link-rules.ts';
+import type { LinkStatus } from './link-status.ts';
+import { readFacts } from './link-store.ts';
+import {
+  type CloseLinkRequest,
+  closeLink,
+  type OpenLinkRequest,
+  openLink,
+  type PreparedLink,
+  prepareLink,
+  type RenewLinkRequest,
+  renewLink,
+} from './links.ts';
+import { versionsOf } from './manifest.ts';
+import { recordMissedClosures } from './missed-closures.ts';
+import { provisionService, provisionTenant, rotateL2, rotateL3 } from './provisioning.ts';
+import type { Realm } from './realm.ts';
+import { type RootOfTrust, unseal } from './root-of-trust.ts';
+import type { SealProvider } from './seal-provider.ts';
+import type { ServiceKeys } from './service-keys.ts';
+import { ceremonyKey } from './shamir/ceremony-key.ts';
+import type { Db } from './tables.ts';
+import { findTenant } from './tenant-keys.ts';
+
+/** As much of a logger as is needed here; pino's fits. */
+export interface KeychainLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface KeychainOptions {
+  readonly db: Db;
+  readonly cluster: string;
+  readonly region: RegionId;
+  readonly seal: SealProvider;
+  readonly logger: KeychainLogger;
+  readonly limits?: Partial<KeychainLimits>;
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: () => number;
+}
+
+/**
+ * Opens the region. When its seal does not open it, the keychain is returned sealed, with the reason in the log and
+ * in `sealReason`; `unseal` tries again. A database that does not answer is an error.
+ */
+export async function createKeychain(options: KeychainOptions): Promise<Keychain> {
+  const keychain = new Keychain(options);
+  try {
+    await keychain.unseal();
+  } catch (error) {
+    if (!(error instanceof KeychainError)) throw error;
+    options.logger.warn({ code: error.code, hint: error.hint }, `the region stays sealed: ${error.message}`);
+  }
+  return keychain;
+}
+
+export class Keychain {
+  readonly #options: KeychainOptions;
+  readonly #realm: Realm;
+  readonly #cache: KeyCache;
+  readonly #sweeper: NodeJS.Timeout;
+  #root: RootOfTrust | null = null;
+  #sealReason: string | null = 'not unsealed yet';
+  /** Grows with every sealing, so that an unsealing that was under way knows that it came too late. */
+  #generation = 0;
+  /** The unsealing of this generation. */
+  #unsealing: Promise<void> | null = null;
+  #closed = false;
+  #sweeping = false;
+
+  /** Sealed until `unseal`. */
+  constructor(options: KeychainOptions) {
+    this.#options = options;
+    const limits = { ...defaultLimits, ...options.limits };
+    this.#realm = {
+      region: options.region,
+      limits,
+      now: options.now ?? Date.now,
+      root: () => {
+        if (this.#root === null || this.#root.isWiped) throw new KeychainError('SEALED');
+        return this.#root;
+      },
+    };
+    this.#cache = new KeyCache(options.db, this.#realm);
+    this.#sweeper = setInterval(() => void this.#sweep(), limits.sweepMs).unref();
+  }
+
+  get sealKind(): string {
+    return this.#options.seal.kind;
+  }
+  get sealState(): 'sealed' | 'unsealed' {
+    return this.#root === null || this.#root.isWiped ? 'sealed' : 'unsealed';
+  }
+  /** Why the region is sealed; null when it is not. */
+  get sealReason(): string | null {
+    return this.#sealReason;
+  }
+
+  /**
+   * Calls at the same time share one attempt. A sealing meanwhile wins over it.
+   * @throws KeychainError NOT_INITIALISED, WRONG_REGION, SEAL_REJECTED, RECORD_REJECTED, or SEALED when the region was
+   * sealed meanwhile or the keychain is closed: the region stays sealed.
+   */
+  async unseal(): Promise<void> {
+    if (this.#closed) throw new KeychainError('SEALED', 'the keychain is closed');
+    if (this.sealState === 'unsealed' && this.#unsealing === null) return;
+    if (this.#unsealing === null) {
+      const attempt: Promise<void> = this.#open(this.#generation).finally(() => {
+        if (this.#unsealing === attempt) this.#unsealing = null;
+      });
+      this.#unsealing = attempt;
+    }
+    await this.#unsealing;
+  }
+
+  async #open(generation: number): Promise<void> {
+    const { db, cluster, region, seal, logger } = this.#options;
+    try {
+      const root = await unseal(db, { cluster, region, seal });
+      if (generation !== this.#generation) {
+        root.wipe();
+        throw new KeychainError('SEALED', 'the region was sealed meanwhile');
+      }
+      this.#root = root;
+      this.#sealReason = null;
+    } catch (error) {
+      if (generation === this.#generation)
+        this.#sealReason = error instanceof KeychainError ? error.code : 'UNAVAILABLE';
+      throw error;
+    }
+    logger.info({ region, seal: seal.kind }, 'the region is unsealed');
+    await this.#recordMissedClosures();
+  }
+
+  /** What stays unrecorded is recorded by the next unsealing, and holds by the link's head until then. */
+  async #recordMissedClosures(): Promise<void> {
+    const { db, logger } = this.#options;
+    try {
+      const rejected = await recordMissedClosures(db, this.#realm);
+      if (rejected.length > 0) logger.warn({ tenants: rejected }, 'manifests of closed links do not open');
+    } catch (error) {
+      logger.warn({ err: error }, 'closures from while the region was sealed are not all in the manifests');
+    }
+  }
+
+  /** Zeroises the root and every key in memory. */
+  seal(reason: string): void {
+    this.#generation += 1;
+    this.#unsealing = null;
+    this.#root?.wipe();
+    this.#root = null;
+    this.#sealReason = reason;
+    this.#cache.forgetAll();
+  }
+
+  /** Seals for good and stops the sweep; the database stays the caller's. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.seal('stopped');
+  }
+
+  /** What signs the manifests of shares; made when missing. @throws KeychainError SEALED */
+  ceremonyKey(tx: Db): Promise<KeyObject> {
+    return ceremonyKey(tx, this.#realm);
+  }
+
+  /** The tenant's regional secret and first L2. Idempotent. */
+  provisionTenant(tx: Db, tenant: TenantId): Promise<{ l2Version: number }> {
+    return provisionTenant(tx, this.#realm, tenant);
+  }
+
+  /** The service's first L3. Idempotent. @throws KeychainError TENANT_UNKNOWN, LINK_CLOSED, LINK_EXPIRED, SEALED. */
+  provisionService(tx: Db, tenant: TenantId, service: ServiceName): Promise<{ l3Version: number }> {
+    return provisionService(tx, this.#realm, tenant, service);
+  }
+
+  /** A new active L2 version; every L3 is wrapped anew. Push `service.flush` after commit. */
+  rotateL2(tx: Db, tenant: TenantId): Promise<{ l2Version: number }> {
+    return rotateL2(tx, this.#realm, tenant);
+  }
+
+  /** A new active L3 version. Push `service.flush` after commit. */
+  rotateL3(tx: Db, tenant: TenantId, service: ServiceName): Promise<{ l3Version: number }> {
+    return rotateL3(tx, this.#realm, tenant, service);
+  }
+
+  /** The HPKE key of a new epoch. Idempotent: the same epoch has the same key. @throws KeychainError EPOCH_CLOSED … */
+  prepareLink(tx: Db, tenant: TenantId, epoch: number): Promise<PreparedLink> {
+    return prepareLink(tx, this.#realm, tenant, epoch);
+  }
+
+  /** Opens the epoch and wraps L2 under it. Idempotent. @throws KeychainError EPOCH_*, SECRET_REJECTED, LINK_EXPIRED … */
+  openLink(tx: Db, request: OpenLinkRequest): Promise<{ l2Version: number }> {
+    return openLink(tx, this.#realm, request);
+  }
+
+  /** Idempotent; returns the expiry that now holds. @throws KeychainError EPOCH_*, LINK_EXPIRED … */
+  renewLink(tx: Db, request: RenewLinkRequest): Promise<{ expiresAt: Date }> {
+    return renewLink(tx, this.#realm, request);
+  }
+
+  /** Closes for ever, sealed or not. Once the transaction is committed, and not before, call `forget`. Idempotent. */
+  closeLink(tx: Db, request: CloseLinkRequest): Promise<{ closedAt: Date }> {
+    return closeLink(tx, this.#realm, request);
+  }
+
+  /** Zeroises the tenant's keys in this process. */
+  forget(tenant: TenantId): void {
+    this.#cache.forget(tenant);
+  }
+
+  /**
+   * The service's L3 versions, if the link lives. Use them before the next `await`: closure wipes them.
+   * @throws KeychainError SEALED, TENANT_UNKNOWN, SERVICE_UNKNOWN, LINK_CLOSED, LINK_EXPIRED, RECORD_REJECTED, BUSY.
+   */
+  serviceKeys(tenant: TenantId, service: ServiceName): Promise<ServiceKeys> {
+    return this.#cache.serviceKeys(tenant, service);
+  }
+
+  /** Every tenant's link, for region reports; also while sealed. */
+  async links(): Promise<LinkStatus[]> {
+    const nowMs = this.#realm.now();
+    const facts = await readFacts(this.#options.db);
+    return facts.map(({ tenant, epochs, expiresAtMs }) => ({
+      tenant: tenant as TenantId,
+      ...stateOf(epochs, expiresAtMs, nowMs),
+      ...(expiresAtMs === null ? {} : { expiresAt: new Date(expiresAtMs) }),
+    }));
+  }
+
+  /** @throws KeychainError SEALED: the list of services is authenticated under the IVK. */
+  async hasService(tenant: TenantId, service: ServiceName): Promise<boolean> {
+    const stored = await findTenant(this.#options.db, this.#realm, tenant);
+    return stored !== null && versionsOf(stored.manifest, service) !== undefined;
+  }
+
+  async tenants(): Promise<TenantId[]> {
+    const rows = await this.#options.db
+      .selectFrom('keychain.tenants')
+      .select('tenant')
+      .orderBy('tenant')
+      .execute();
+    return rows.map((row) => row.tenant as TenantId);
+  }
+
+  /** Services whose keys are in memory, for gauges. */
+  get heldServices(): number {
+    return this.#cache.heldServices;
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#sweeping || this.#cache.heldServices === 0) return;
+    this.#sweeping = true;
+    try {
+      await this.#cache.sweep();
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'cached keys could not be checked against their links');
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+}

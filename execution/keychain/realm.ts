@@ -1,0 +1,13 @@
+/** What every part of the keychain needs to know of its region. */
+import type { RegionId } from '../../contracts/index.ts';
+import type { KeychainLimits } from './limits.ts';
+import type { RootOfTrust } from './root-of-trust.ts';
+
+export interface Realm {
+  readonly region: RegionId;
+  readonly limits: KeychainLimits;
+  /** Wall clock, milliseconds since the epoch: expiries are absolute. */
+  readonly now: () => number;
+  /** @throws KeychainError SEALED */
+  readonly root: () => RootOfTrust;
+}

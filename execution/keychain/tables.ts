@@ -1,0 +1,54 @@
+/** The keychain's tables, as kysely sees them. Everything secret in them is an envelope. */
+import type { Generated, Kysely } from 'kysely';
+
+export interface KeychainTables {
+  'keychain.root': {
+    id: 1;
+    cluster: string;
+    region: string;
+    seal_kind: string;
+    sealed_unseal_key: Buffer;
+    wrapped_master_key: Buffer;
+    created_at: Generated<Date>;
+  };
+  /** Ed25519; made with the first set of shares. */
+  'keychain.ceremony_key': { id: 1; wrapped: Buffer; created_at: Generated<Date> };
+  'keychain.ivks': { version: number; active: boolean; wrapped: Buffer; created_at: Generated<Date> };
+  /** One row per tenant of which anything is known, be it only a closure: the row that link operations lock. */
+  'keychain.link_heads': { tenant: string; closed_epoch: Generated<number>; closed_at: Date | null };
+  'keychain.links': {
+    tenant: string;
+    epoch: number;
+    state: 'prepared' | 'open' | 'closed';
+    public_key: Buffer | null;
+    /** Gone once the link is open: its one purpose is served. */
+    private_key: Buffer | null;
+    /** The lease: the link secret. Only while open. */
+    secret: Buffer | null;
+    proved_at: Date | null;
+    expires_at: Date | null;
+    prepared_at: Date | null;
+    opened_at: Date | null;
+    closed_at: Date | null;
+    close_reason: string | null;
+  };
+  'keychain.tenants': {
+    tenant: string;
+    regional_secret: Buffer;
+    manifest: Buffer;
+    /** Grows by one with every change of the manifest. */
+    manifest_counter: number;
+    created_at: Generated<Date>;
+  };
+  'keychain.l2_keys': { tenant: string; version: number; wrapped: Buffer; created_at: Generated<Date> };
+  'keychain.l3_keys': {
+    tenant: string;
+    service: string;
+    version: number;
+    wrapped: Buffer;
+    created_at: Generated<Date>;
+  };
+}
+
+/** A database or a transaction in it; a core's wider schema fits too. */
+export type Db = Kysely<KeychainTables>;
