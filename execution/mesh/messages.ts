@@ -3,7 +3,13 @@
  * vendor operations, whose codecs stand in the files beside this one. The gateway dials both connections: on the
  * first it asks (tunnel, announce, lease, heartbeat, sync), on the second the core sends (Put, Notify).
  */
-import type { ApplicationName, CorrelationId, KeyFingerprint, ServiceName, TenantId } from '../../contracts/index.ts';
+import type {
+  ApplicationName,
+  CorrelationId,
+  KeyFingerprint,
+  ServiceName,
+  TenantId,
+} from '../../contracts/index.ts';
 import type { ManagedObject } from '../objects/managed-object.ts';
 
 /** Whom the gateway authenticated, by certificate (D10). The core checks it again against its own registry. */
@@ -13,7 +19,10 @@ export interface Caller {
   readonly application: ApplicationName;
 }
 
-/** Any positive integer; numbers are given by a row-locked counter of the region, in commit order (D7). */
+/**
+ * A positive integer; numbers are given by a row-locked counter of the region, in commit order (D7). 0 is no number:
+ * an effect with it is meant for this gateway alone, stands in no outbox, and is applied by its object's revision.
+ */
 export type PushNumber = number;
 
 /** A change that every gateway of the region applies, in order of its number. */
@@ -30,6 +39,9 @@ export type Push =
   | { readonly kind: 'object.put'; readonly object: ManagedObject }
   /** Forget the object and its key; the tombstone stays. */
   | { readonly kind: 'object.destroyed'; readonly tenant: TenantId; readonly uid: string };
+
+/** The `number` of an effect that has none. */
+export const UNNUMBERED = 0;
 
 export interface NumberedPush {
   readonly number: PushNumber;
@@ -57,7 +69,10 @@ export interface TunnelResponse {
   /** A whole KMIP response message that answers exactly the items asked for, in their order. */
   readonly message: Uint8Array;
   readonly idPlaceholder?: string;
-  /** What this gateway must have applied before it relays the answer (D6). */
+  /**
+   * What this gateway must have applied before it relays the answer (D6), and unnumbered (`number: 0`) an object that
+   * it did not hold. Unnumbered effects come nowhere else: not in Sync, not on a subscription.
+   */
   readonly effects: readonly NumberedPush[];
 }
 
@@ -104,7 +119,13 @@ export type LeaseResponse =
   /** The gateway must first sync to `head`. */
   | { readonly outcome: 'behind'; readonly head: PushNumber }
   | { readonly outcome: 'refused'; readonly reason: LeaseRefusal; readonly head: PushNumber };
-export type LeaseRefusal = 'LINK_CLOSED' | 'LINK_EXPIRED' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'SEALED' | 'NOT_AUTHORISED';
+export type LeaseRefusal =
+  | 'LINK_CLOSED'
+  | 'LINK_EXPIRED'
+  | 'TENANT_UNKNOWN'
+  | 'SERVICE_UNKNOWN'
+  | 'SEALED'
+  | 'NOT_AUTHORISED';
 
 /** Sent every second: proves that the link lives, renews the leases held, and learns of gaps. */
 export interface HeartbeatRequest {
@@ -117,7 +138,11 @@ export interface HeartbeatRequest {
 export interface HeartbeatResponse {
   readonly head: PushNumber;
   /** Leases that live on, counted from the moment the request was sent; one that is missing has ended. */
-  readonly renewed: readonly { readonly tenant: TenantId; readonly service: ServiceName; readonly ttlMs: number }[];
+  readonly renewed: readonly {
+    readonly tenant: TenantId;
+    readonly service: ServiceName;
+    readonly ttlMs: number;
+  }[];
 }
 
 /** Pushes after `after`, in order; `snapshot` when the log no longer reaches back that far. At most 1000 a response. */
@@ -130,6 +155,17 @@ export interface SyncResponse {
   /** True: forget identities, issuers and closed tenants, and take `pushes` as the whole truth as of their last number. */
   readonly snapshot: boolean;
   readonly more: boolean;
+}
+
+/**
+ * The first and only request of the second connection. After the answer the two sides change roles on it: the core
+ * sends Put and Notify with every push after `after`, in order, and the gateway answers each once it is durable.
+ */
+export interface SubscribeRequest {
+  readonly after: PushNumber;
+}
+export interface SubscribeResponse {
+  readonly head: PushNumber;
 }
 
 export interface AuditEvent {

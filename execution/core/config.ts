@@ -1,0 +1,137 @@
+/** The core's configuration file: JSON, private to its owner, since it holds the database password. */
+import { type Static, Type } from 'typebox';
+import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
+
+const closed = { additionalProperties: false } as const;
+const Label = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
+const Path = Type.String({ minLength: 1, maxLength: 4096 });
+const Address = Type.Object(
+  {
+    host: Type.String({ minLength: 1, maxLength: 255 }),
+    port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  },
+  closed,
+);
+const KeyId = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' });
+const HOUR_MS = 3_600_000;
+
+const MINUTE_MS = 60_000;
+
+const Seal = Type.Union([
+  Type.Object({ kind: Type.Literal('development-key-file'), path: Path }, closed),
+  Type.Object(
+    {
+      kind: Type.Literal('pkcs11'),
+      /** The vendor's PKCS#11 library. */
+      module: Path,
+      tokenLabel: Type.String({ minLength: 1, maxLength: 32 }),
+      keyLabel: Type.String({ minLength: 1, maxLength: 64 }),
+      pinFile: Path,
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('openbao-transit'),
+      url: Type.String({ pattern: '^https?://[^/]+$', maxLength: 2048 }),
+      mount: Type.String({ pattern: '^[A-Za-z0-9._/-]{1,128}$', default: 'transit' }),
+      key: Type.String({ pattern: '^[A-Za-z0-9._-]{1,128}$' }),
+      tokenFile: Path,
+      ca: Type.Optional(Path),
+      namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._/-]{1,256}$' })),
+      timeoutMs: Type.Integer({ minimum: 100, maximum: MINUTE_MS, default: 5_000 }),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('shamir'),
+      /** How long shares that were presented wait for the others. */
+      progressTtlMs: Type.Integer({ minimum: 1_000, maximum: HOUR_MS, default: 10 * MINUTE_MS }),
+    },
+    closed,
+  ),
+]);
+export type SealConfig = Static<typeof Seal>;
+
+const Admin = Type.Object(
+  {
+    ...Address.properties,
+    /** The authority of operators' certificates; that of the gateways when left out. */
+    ca: Type.Optional(Path),
+    /** Hex SHA-256 of the public key of each operator's certificate. */
+    operators: Type.Array(
+      Type.Object(
+        {
+          name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$' }),
+          fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+        },
+        closed,
+      ),
+      { minItems: 1, maxItems: 64 },
+    ),
+  },
+  closed,
+);
+
+export const CoreConfig = Type.Object(
+  {
+    cluster: Label,
+    region: Label,
+    /** This process among the cores of its region. */
+    instance: Label,
+    /** For gateways only. */
+    kmip: Address,
+    health: Address,
+    /** `ca`: the authority that issues gateway certificates. The key must be registered besides (D10). */
+    tls: Type.Object({ cert: Path, key: Path, ca: Path }, closed),
+    database: Type.Object({ url: Type.String({ pattern: '^postgres(ql)?://' }) }, closed),
+    broker: Type.Object({ url: Type.String({ minLength: 1, maxLength: 2048 }) }, closed),
+    /** What protects the unseal key, or shall (D2). */
+    seal: Seal,
+    /** What protected it before: needed until `okcm region migrate-seal` has moved the region to `seal`. */
+    previousSeal: Type.Optional(Seal),
+    /** Where operators unseal the region and change its seal; without it, a region of shares cannot be unsealed. */
+    admin: Type.Optional(Admin),
+    orbital: Type.Object(
+      {
+        /** Ed25519, PKCS#8 PEM. */
+        signingKey: Path,
+        keyId: KeyId,
+        /** Governance's keys; `publicKey` is a path or the PEM itself. */
+        trusted: Type.Array(
+          Type.Object({ keyId: KeyId, publicKey: Type.String({ minLength: 1, maxLength: 16_384 }) }, closed),
+          { minItems: 1, maxItems: 16 },
+        ),
+      },
+      closed,
+    ),
+    lease: Type.Object(
+      {
+        ttlMs: Type.Integer({ minimum: 1000, maximum: 24 * HOUR_MS, default: 300_000 }),
+        graceMs: Type.Integer({ minimum: 0, maximum: 24 * HOUR_MS, default: 900_000 }),
+      },
+      { ...closed, default: {} },
+    ),
+    /** Bytes of locked memory for L3 keys that are kept open (D14), least recently used out first. Default 32 MiB. */
+    keyMemoryBytes: Type.Optional(Type.Integer({ minimum: 65_536, maximum: MAX_SECRET_MEMORY_BYTES })),
+    log: Type.Object(
+      {
+        level: Type.Union(
+          [
+            Type.Literal('trace'),
+            Type.Literal('debug'),
+            Type.Literal('info'),
+            Type.Literal('warn'),
+            Type.Literal('error'),
+            Type.Literal('silent'),
+          ],
+          { default: 'info' },
+        ),
+      },
+      { ...closed, default: {} },
+    ),
+  },
+  closed,
+);
+export type CoreConfig = Static<typeof CoreConfig>;

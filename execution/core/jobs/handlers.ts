@@ -1,0 +1,144 @@
+/**
+ * What governance may have done in this region (contracts/jobs.ts), each in one transaction with its pushes and its
+ * audit event. All are idempotent: Orbital delivers at least once (D11).
+ */
+import { type JobKind, parseServiceName, parseTenantId } from '../../../contracts/index.ts';
+import type { TaskHandler } from '../../../orbital/index.ts';
+import type { Logger } from '../../../platform/log.ts';
+import { inTransaction } from '../../../platform/postgres.ts';
+import type { Keychain } from '../../keychain/index.ts';
+import type { Push } from '../../mesh/index.ts';
+import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
+import type { PushHub } from '../mesh/push-hub.ts';
+import { appendAudit } from '../store/audit.ts';
+import { appendPushes } from '../store/pushes.ts';
+import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
+import { keysIn, type RegionDb, type RegionTables, type RegionTx } from '../store/tables.ts';
+import { handlerFor, type RegionTaskContext } from './outcome.ts';
+
+export interface JobDependencies {
+  readonly db: RegionDb;
+  readonly instance: string;
+  readonly keychain: Keychain;
+  readonly hub: PushHub;
+  /** Ends the open connections of gateways that are no longer registered. */
+  readonly recheckConnections: () => Promise<void>;
+  readonly logger: Logger;
+}
+
+interface Change {
+  readonly event: string;
+  readonly tenant?: string;
+  readonly fingerprint?: string;
+  readonly pushes?: readonly Push[];
+  readonly reason?: string;
+}
+
+export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<RegionTables>> {
+  const { keychain, hub, logger } = deps;
+
+  /** Pushes, then the audit event: the two rows that the whole region waits for are locked last. */
+  async function settle(tx: RegionTx, { correlationId }: RegionTaskContext, change: Change): Promise<number> {
+    const { pushes = [], ...event } = change;
+    const numbered = await appendPushes(tx, pushes);
+    await appendAudit(tx, { source: deps.instance }, [{ ...event, outcome: 'success', correlationId }]);
+    return numbered.at(-1)?.number ?? 0;
+  }
+
+  return {
+    TENANT_PROVISION: handlerFor('TENANT_PROVISION', async (payload, context) => {
+      const tenant = parseTenantId(payload.tenant);
+      const result = await keychain.provisionTenant(keysIn(context.trx), tenant);
+      await settle(context.trx, context, { event: 'TENANT_PROVISIONED', tenant });
+      return result;
+    }),
+
+    SERVICE_PROVISION: handlerFor('SERVICE_PROVISION', async (payload, context) => {
+      const tenant = parseTenantId(payload.tenant);
+      const service = parseServiceName(payload.service);
+      const result = await keychain.provisionService(keysIn(context.trx), tenant, service);
+      // A gateway that asked too early holds a refusal: it may ask again.
+      const pushes = [{ kind: 'service.flush', tenant, service }] as const;
+      await settle(context.trx, context, { event: 'SERVICE_PROVISIONED', tenant, pushes });
+      return result;
+    }),
+
+    LINK_PREPARE: handlerFor('LINK_PREPARE', async ({ tenant: name, epoch }, context) => {
+      const tenant = parseTenantId(name);
+      const { publicKey, standsOnEpoch } = await keychain.prepareLink(keysIn(context.trx), tenant, epoch);
+      await settle(context.trx, context, { event: 'LINK_PREPARED', tenant });
+      return { epoch, publicKey: Buffer.from(publicKey).toString('base64url'), standsOnEpoch };
+    }),
+
+    LINK: handlerFor('LINK', async (payload, context) => {
+      const tenant = parseTenantId(payload.tenant);
+      const { epoch, previous } = payload;
+      const expiresAt = new Date(payload.expiresAt);
+      const { l2Version } = await keychain.openLink(keysIn(context.trx), {
+        tenant,
+        epoch,
+        job: context.jobId,
+        provedAt: new Date(payload.provedAt),
+        expiresAt,
+        secret: payload.secret,
+        ...(previous === undefined ? {} : { previous }),
+      });
+      const pushes = [{ kind: 'tenant.opened', tenant, epoch }] as const;
+      await settle(context.trx, context, { event: 'LINK_OPENED', tenant, pushes });
+      return { epoch, expiresAt: expiresAt.toISOString(), l2Version };
+    }),
+
+    RENEW: handlerFor('RENEW', async (payload, context) => {
+      const tenant = parseTenantId(payload.tenant);
+      const { epoch } = payload;
+      const { expiresAt } = await keychain.renewLink(keysIn(context.trx), {
+        tenant,
+        epoch,
+        provedAt: new Date(payload.provedAt),
+        expiresAt: new Date(payload.expiresAt),
+      });
+      await settle(context.trx, context, { event: 'LINK_RENEWED', tenant });
+      return { epoch, expiresAt: expiresAt.toISOString() };
+    }),
+
+    UNLINK: handlerFor('UNLINK', async ({ tenant: name, epoch, reason }, context) => {
+      const tenant = parseTenantId(name);
+      // A transaction of its own: the closure is committed before anything is zeroised, and before anybody waits (D1).
+      const { closedAt, number } = await inTransaction(deps.db, async (tx) => {
+        const closed = await keychain.closeLink(keysIn(tx), { tenant, epoch, reason });
+        const pushes = [{ kind: 'tenant.closed', tenant, epoch }] as const;
+        const last = await settle(tx, context, { event: 'LINK_CLOSED', tenant, reason, pushes });
+        return { closedAt: closed.closedAt, number: last };
+      });
+      keychain.forget(tenant);
+      const gatewaysTold = await hub.acknowledgements(number, UNLINK_ACK_WAIT_MS);
+      logger.warn({ tenant, epoch, gatewaysTold, correlationId: context.correlationId }, 'a link was closed');
+      return { epoch, closedAt: closedAt.toISOString(), gatewaysTold };
+    }),
+
+    IDENTITY_PUT: handlerFor('IDENTITY_PUT', async (payload, context) => {
+      const push = await putIdentity(context.trx, payload);
+      const { fingerprint, tenant } = payload.identity;
+      const who = tenant === undefined ? { fingerprint } : { fingerprint, tenant };
+      await settle(context.trx, context, { event: 'IDENTITY_REGISTERED', ...who, pushes: [push] });
+      return { fingerprint };
+    }),
+
+    IDENTITY_REMOVE: handlerFor('IDENTITY_REMOVE', async ({ fingerprint, reason }, context) => {
+      // Committed on its own, so that the recheck below already sees it.
+      await inTransaction(deps.db, async (tx) => {
+        const push = await removeIdentity(tx, fingerprint);
+        await settle(tx, context, { event: 'IDENTITY_REMOVED', fingerprint, reason, pushes: [push] });
+      });
+      await deps.recheckConnections();
+      return { fingerprint };
+    }),
+
+    ISSUER_PUT: handlerFor('ISSUER_PUT', async (payload, context) => {
+      const push = await putIssuer(context.trx, payload);
+      const { fingerprint } = payload;
+      await settle(context.trx, context, { event: 'ISSUER_TRUSTED', fingerprint, pushes: [push] });
+      return { fingerprint };
+    }),
+  };
+}

@@ -1,0 +1,66 @@
+/** How a handler's work becomes Orbital's answer, with the error codes that the contracts share. */
+
+import { Value } from 'typebox/value';
+import {
+  InvalidNameError,
+  type JobKind,
+  type JobPayload,
+  type JobResult,
+  jobs,
+  type TaskErrorCode,
+  taskErrors,
+} from '../../../contracts/index.ts';
+import type { HandlerOutcome, JsonValue, TaskContext } from '../../../orbital/index.ts';
+import { KeychainError, type KeychainErrorCode } from '../../keychain/index.ts';
+import { KmipError } from '../../kmip/index.ts';
+import type { RegionTables } from '../store/tables.ts';
+
+/** Every refusal of the keychain, as governance hears it. */
+const codes: Readonly<Record<KeychainErrorCode, TaskErrorCode>> = {
+  SEALED: 'SEALED',
+  NOT_INITIALISED: 'SEALED',
+  WRONG_REGION: 'SEALED',
+  SEAL_REJECTED: 'SEALED',
+  SEAL_UNAVAILABLE: 'SEALED',
+  SHARES_NEEDED: 'SEALED',
+  TENANT_UNKNOWN: 'TENANT_UNKNOWN',
+  SERVICE_UNKNOWN: 'TENANT_UNKNOWN',
+  LINK_CLOSED: 'LINK_CLOSED',
+  LINK_EXPIRED: 'LINK_EXPIRED',
+  EPOCH_CLOSED: 'EPOCH_CLOSED',
+  EPOCH_UNKNOWN: 'EPOCH_UNKNOWN',
+  SECRET_REJECTED: 'SECRET_REJECTED',
+  INVALID_PAYLOAD: 'INVALID_PAYLOAD',
+  RECORD_REJECTED: 'UNAVAILABLE',
+  LIMIT_REACHED: 'UNAVAILABLE',
+  BUSY: 'UNAVAILABLE',
+};
+
+export function failed(code: TaskErrorCode, detail?: string): HandlerOutcome {
+  const { meaning, retryable } = taskErrors[code];
+  return { failed: { code, message: detail === undefined ? meaning : `${meaning} (${detail})`, retryable } };
+}
+
+export type RegionTaskContext = TaskContext<RegionTables>;
+type Work<K extends JobKind> = (payload: JobPayload<K>, context: RegionTaskContext) => Promise<JobResult<K>>;
+
+/**
+ * A task handler: checks the payload against its schema, and turns refusals into codes. What it does not know it
+ * throws on, and Orbital answers UNAVAILABLE and repeats the task.
+ */
+export function handlerFor<K extends JobKind>(kind: K, work: Work<K>) {
+  const { payload: schema } = jobs[kind];
+  return async (payload: JsonValue, context: RegionTaskContext): Promise<HandlerOutcome> => {
+    if (!Value.Check(schema, payload)) return failed('INVALID_PAYLOAD');
+    try {
+      // The check above is what makes this true; the type of a schema looked up by a generic kind is too wide for it.
+      const result = await work(payload as unknown as JobPayload<K>, context);
+      return { done: result as unknown as JsonValue };
+    } catch (error) {
+      if (error instanceof KeychainError) return failed(codes[error.code], error.message);
+      if (error instanceof InvalidNameError || error instanceof KmipError)
+        return failed('INVALID_PAYLOAD', error.message);
+      throw error;
+    }
+  };
+}

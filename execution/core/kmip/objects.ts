@@ -1,0 +1,154 @@
+/** Reading and changing one object on behalf of a client, and its material in the clear for as long as it is needed. */
+import type { ServiceName } from '../../../contracts/index.ts';
+import { objectContext, type SecretBytes } from '../../envelope/index.ts';
+import { KeychainError, type ServiceKeys } from '../../keychain/index.ts';
+import { KmipError, ObjectType, ResultReason } from '../../kmip/index.ts';
+import { isDestroyed, type ManagedObject, settle, usageRefusal } from '../../objects/index.ts';
+import {
+  type FoundObject,
+  findObject,
+  insertObject,
+  lockObject,
+  updateBody,
+  updateObject,
+} from '../store/objects.ts';
+import { type OperationContext, RefusedError } from './context.ts';
+import { spend, usageLimitsOf } from './usage-limits.ts';
+
+/** One message for an absent object and for someone else's: a client learns nothing of what others have (D10). */
+function require(found: FoundObject, uid: string, nowS: number): ManagedObject {
+  switch (found.outcome) {
+    case 'found':
+      return settle(found.object, nowS);
+    case 'absent':
+      throw KmipError.itemNotFound('no object has this unique identifier');
+    case 'foreign':
+      throw new RefusedError(
+        ResultReason.ItemNotFound,
+        'no object has this unique identifier',
+        found.reason,
+        uid,
+      );
+  }
+}
+
+/** The object in the state that its dates give it now. Throws Item Not Found. */
+export async function readObject(context: OperationContext, uid: string): Promise<ManagedObject> {
+  return require(await findObject(context.tx, context.requester.scope, uid), uid, context.nowS);
+}
+
+/** As `readObject`; nobody else changes it before the commit. */
+export async function readForChange(context: OperationContext, uid: string): Promise<ManagedObject> {
+  return require(await lockObject(context.tx, context.requester.scope, uid), uid, context.nowS);
+}
+
+/**
+ * The object for a use that protects `sizeBytes`: its Usage Limits are spent with the commit. Throws Item Not Found,
+ * Permission Denied when the object may not be used with `usageMask` or its limits are reached.
+ */
+export async function readToProtect(
+  context: OperationContext,
+  uid: string,
+  usageMask: number,
+  sizeBytes: number,
+): Promise<ManagedObject> {
+  const seen = await readObject(context, uid);
+  // Only a limited object is locked: all others may be used by many at once.
+  const object = usageLimitsOf(seen) === undefined ? seen : await readForChange(context, uid);
+  const refusal = usageRefusal(object, 'protect', usageMask, context.nowS);
+  if (refusal !== null) throw KmipError.permissionDenied(refusal);
+  const spent = spend(object, sizeBytes);
+  if (spent !== object) await updateBody(context.tx, spent);
+  return object;
+}
+
+/** Stores a changed object, and tells the gateways and the trail. `event` is the audit event's name. */
+export async function saveObject(
+  context: OperationContext,
+  object: ManagedObject,
+  event: string,
+  nameTaken?: number,
+): Promise<void> {
+  await updateObject(context.tx, object, nameTaken);
+  context.pushes.push(
+    isDestroyed(object.state)
+      ? { kind: 'object.destroyed', tenant: object.tenant, uid: object.uid }
+      : { kind: 'object.put', object },
+  );
+  noteObject(context, object, event);
+}
+
+/** Stores a new object; the gateway that relayed the request gets it with the answer. */
+export async function addObject(
+  context: OperationContext,
+  object: ManagedObject,
+  event: string,
+  nameTaken?: number,
+): Promise<void> {
+  await insertObject(context.tx, object, nameTaken);
+  context.pushes.push({ kind: 'object.put', object });
+  context.batch.idPlaceholder = object.uid;
+  noteObject(context, object, event);
+}
+
+/** An audit event about an object, success. */
+export function noteObject(context: OperationContext, object: ManagedObject, event: string): void {
+  context.events.push({ event, outcome: 'success', uid: object.uid });
+}
+
+/**
+ * The gateway did not hold this L4, or it would not have asked: it gets it with the answer, unnumbered and alone, so
+ * that its next request is local (D6).
+ * Called by the operations that a gateway serves itself.
+ */
+export function handOver(context: OperationContext, object: ManagedObject): void {
+  // Gateways hold symmetric keys only, and send the use of limited ones here all the same (D9).
+  if (object.objectType !== ObjectType.SymmetricKey || object.wrapped === null) return;
+  if (usageLimitsOf(object) === undefined) context.reads.push(object);
+}
+
+/** Keychain's refusals as a client hears them. The text says what an operator can do, never what a key is. */
+export function asKmipError(error: unknown): unknown {
+  if (!(error instanceof KeychainError)) return error;
+  const { code, message } = error;
+  const refused = code === 'LINK_CLOSED' || code === 'LINK_EXPIRED' || code === 'EPOCH_CLOSED';
+  return new KmipError(refused ? ResultReason.PermissionDenied : ResultReason.GeneralFailure, message, {
+    cause: error,
+  });
+}
+
+/** Use the keys before the next `await`: closing the tenant's link wipes them. Throws KmipError. */
+export async function keysOf(context: OperationContext, service: ServiceName): Promise<ServiceKeys> {
+  try {
+    return await context.keychain.serviceKeys(context.requester.scope.tenant, service);
+  } catch (error) {
+    throw asKmipError(error);
+  }
+}
+
+/** The object's material in the clear; the caller wipes it. Throws Illegal Operation when it is destroyed. */
+export async function openMaterial(context: OperationContext, object: ManagedObject): Promise<SecretBytes> {
+  const { tenant, service, uid, wrapped } = object;
+  if (wrapped === null)
+    throw KmipError.illegalOperation('the object has been destroyed; only its attributes are left');
+  const keys = await keysOf(context, service);
+  return keys.unwrap(wrapped, objectContext(context.region, tenant, service, uid));
+}
+
+/** The material wrapped under the service's active L3, for a new object. Does not wipe `material`. */
+export async function sealMaterial(
+  context: OperationContext,
+  service: ServiceName,
+  uid: string,
+  material: SecretBytes | Uint8Array,
+): Promise<Uint8Array> {
+  const keys = await keysOf(context, service);
+  return keys.wrap(material, objectContext(context.region, context.requester.scope.tenant, service, uid));
+}
+
+/** New objects of an application belong to the first of its services. Throws Permission Denied when it has none. */
+export function serviceForNew({ requester }: OperationContext): ServiceName {
+  const [service] = requester.scope.services;
+  if (service === undefined) throw KmipError.permissionDenied('this application belongs to no service');
+  return service;
+}

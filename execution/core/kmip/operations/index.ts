@@ -1,0 +1,53 @@
+/** What the core serves, by operation. An operation that is not here is answered with Operation Not Supported. */
+import { type KnownOperation, Operation, OperationV2 } from '../../../kmip/index.ts';
+import type { Handler } from '../context.ts';
+import {
+  addAttributeHandler,
+  deleteAttributeHandler,
+  getAttributeListHandler,
+  getAttributesHandler,
+  modifyAttributeHandler,
+  setAttributeHandler,
+} from './attributes.ts';
+import { checkHandler } from './check.ts';
+import { decryptHandler, encryptHandler } from './cipher.ts';
+import { createHandler } from './create.ts';
+import { getHandler } from './get.ts';
+import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
+import { locateHandler } from './locate.ts';
+import { reKeyHandler } from './re-key.ts';
+import { registerHandler } from './register.ts';
+import { discoverVersionsHandler, queryHandler } from './server.ts';
+
+const handlers = {
+  [Operation.Create]: createHandler,
+  [Operation.Register]: registerHandler,
+  [Operation.ReKey]: reKeyHandler,
+  [Operation.Locate]: locateHandler,
+  [Operation.Check]: checkHandler,
+  [Operation.Get]: getHandler,
+  [Operation.GetAttributes]: getAttributesHandler,
+  [Operation.GetAttributeList]: getAttributeListHandler,
+  [Operation.AddAttribute]: addAttributeHandler,
+  [Operation.ModifyAttribute]: modifyAttributeHandler,
+  [Operation.DeleteAttribute]: deleteAttributeHandler,
+  [Operation.Activate]: activateHandler,
+  [Operation.Revoke]: revokeHandler,
+  [Operation.Destroy]: destroyHandler,
+  [Operation.Query]: queryHandler,
+  [Operation.DiscoverVersions]: discoverVersionsHandler,
+  [Operation.Encrypt]: encryptHandler,
+  [Operation.Decrypt]: decryptHandler,
+  [OperationV2.SetAttribute]: setAttributeHandler,
+} satisfies { [O in KnownOperation]?: Handler<O> };
+
+export type ServedOperation = keyof typeof handlers;
+
+export function isServed(operation: number): operation is ServedOperation {
+  return Object.hasOwn(handlers, operation);
+}
+
+/** The table knows which handler belongs to which operation; an index of union type does not. */
+export function handlerOf<O extends ServedOperation>(operation: O): Handler<O> {
+  return handlers[operation] as unknown as Handler<O>;
+}

@@ -1,0 +1,358 @@
+/**
+ * Runs a client's request, or those of its items that the gateway left to the core (D9). Each item is one database
+ * transaction that holds the change, its pushes and its audit events; with Batch Error Continuation Undo the whole
+ * message is one.
+ */
+import type { RegionId } from '../../../contracts/index.ts';
+import { errorMessage } from '../../../platform/errors.ts';
+import type { Logger } from '../../../platform/log.ts';
+import { inTransaction } from '../../../platform/postgres.ts';
+import { type Keychain, KeychainError } from '../../keychain/index.ts';
+import {
+  BatchErrorContinuationOption,
+  childOf,
+  encodeResponse,
+  failedItem,
+  ItemType,
+  KmipError,
+  operationName,
+  type RequestItem,
+  type RequestMessage,
+  type ResponseItem,
+  ResultReason,
+  ResultStatus,
+  responseHeaderFor,
+  schemasOf,
+  successItem,
+  Tag,
+} from '../../kmip/index.ts';
+import { type NumberedPush, pushCodec, UNNUMBERED } from '../../mesh/index.ts';
+import { nowSeconds } from '../../objects/index.ts';
+import { appendAudit } from '../store/audit.ts';
+import { appendPushes } from '../store/pushes.ts';
+import type { RegionDb, RegionTx } from '../store/tables.ts';
+import type { BudgetMark, MessageBudget } from './budget.ts';
+import { type BatchState, Lent, type OperationContext, RefusedError, type Requester } from './context.ts';
+import { asKmipError } from './objects.ts';
+import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
+import { withinMaximumSize } from './response-size.ts';
+
+export interface BatchDependencies {
+  readonly db: RegionDb;
+  readonly region: RegionId;
+  readonly instance: string;
+  readonly keychain: Keychain;
+  readonly logger: Logger;
+  readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
+}
+
+export interface BatchRequest {
+  readonly message: RequestMessage;
+  /** Indexes of the items to run, in ascending order; absent: all. */
+  readonly items?: readonly number[] | undefined;
+  readonly idPlaceholder?: string | undefined;
+  readonly requester: Requester;
+  readonly budget: MessageBudget;
+}
+
+export interface BatchResult {
+  /** A whole response message that answers exactly those items that were run. */
+  readonly message: Uint8Array;
+  readonly idPlaceholder: string | undefined;
+  readonly effects: readonly NumberedPush[];
+}
+
+type Done = { readonly item: ResponseItem; readonly effects: readonly NumberedPush[] };
+
+/** Ends the one transaction of an Undo batch. */
+class UndoSignal extends Error {}
+
+export async function runBatch(deps: BatchDependencies, request: BatchRequest): Promise<BatchResult> {
+  const { header } = request.message;
+  const selected = selectItems(request);
+  const { budget, idPlaceholder } = request;
+  const batch: BatchState = { idPlaceholder, budget, handedOver: new Set() };
+  const lent = new Lent();
+  try {
+    const isUndo =
+      header.batchErrorContinuationOption === BatchErrorContinuationOption.Undo && selected.length > 1;
+    const done = isUndo
+      ? await runUndo(deps, request, selected, batch, lent)
+      : await runOneByOne(deps, request, selected, batch, lent);
+    const items = done.map(({ item }) => item);
+    const message = withinMaximumSize(header, items, (kept) =>
+      encodeResponse({ header: responseHeaderFor(header, nowSeconds(), kept.length), items: kept }),
+    );
+    return { message, idPlaceholder: batch.idPlaceholder, effects: done.flatMap(({ effects }) => effects) };
+  } finally {
+    lent.wipe();
+  }
+}
+
+function selectItems({ message, items }: BatchRequest): readonly RequestItem[] {
+  if (items === undefined) return message.items;
+  return items.map((index, i) => {
+    const item = message.items[index];
+    const previous = items[i - 1];
+    if (item === undefined || (previous !== undefined && previous >= index)) {
+      throw KmipError.invalidMessage('the tunnel names batch items that the message does not have');
+    }
+    return item;
+  });
+}
+
+async function runOneByOne(
+  deps: BatchDependencies,
+  request: BatchRequest,
+  items: readonly RequestItem[],
+  batch: BatchState,
+  lent: Lent,
+): Promise<Done[]> {
+  const { header } = request.message;
+  const goesOn = header.batchErrorContinuationOption === BatchErrorContinuationOption.Continue;
+  const done: Done[] = [];
+  for (const item of items) {
+    const result = await timed(deps, item, async () => {
+      const before = markOf(batch);
+      try {
+        return await inTransaction(deps.db, async (tx) => {
+          goBack(batch, before);
+          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent));
+          const [settled] = await settleItems(deps, tx, [ran]);
+          return settled ?? { item: ran.response, effects: [] };
+        });
+      } catch (error) {
+        // An operation may have emptied the placeholder on purpose (§4.10); what it put there does not exist.
+        goBack(batch, batch.idPlaceholder === undefined ? { ...before, idPlaceholder: undefined } : before);
+        return { item: await refuse(deps, request, item, error), effects: [] };
+      }
+    });
+    done.push(result);
+    if (result.item.resultStatus !== ResultStatus.Success && !goesOn) break;
+  }
+  return done;
+}
+
+/** KMIP 1.4 §6.13: when one item fails, those before it are undone and those after it are not answered. */
+async function runUndo(
+  deps: BatchDependencies,
+  request: BatchRequest,
+  items: readonly RequestItem[],
+  batch: BatchState,
+  lent: Lent,
+): Promise<Done[]> {
+  const before = markOf(batch);
+  let done: Done[] = [];
+  let failure: { readonly item: RequestItem; readonly error: unknown } | undefined;
+  try {
+    await inTransaction(deps.db, async (tx) => {
+      done = [];
+      failure = undefined;
+      goBack(batch, before);
+      const ran: Ran[] = [];
+      for (const item of items) {
+        const context = contextFor(deps, request, tx, batch, lent);
+        try {
+          ran.push(await runWithin(item, context));
+        } catch (error) {
+          failure = { item, error };
+          done = ran.map(({ response }) => ({ item: undone(response), effects: [] }));
+          throw new UndoSignal();
+        }
+      }
+      done = await settleItems(deps, tx, ran);
+    });
+  } catch (error) {
+    if (!(error instanceof UndoSignal) || failure === undefined) throw error;
+    goBack(batch, before);
+    done.push({ item: await refuse(deps, request, failure.item, failure.error), effects: [] });
+  }
+  return done;
+}
+
+interface BatchMark {
+  readonly idPlaceholder: string | undefined;
+  readonly sizes: BudgetMark;
+}
+
+function markOf({ idPlaceholder, budget }: BatchState): BatchMark {
+  return { idPlaceholder, sizes: budget.mark() };
+}
+
+function goBack(batch: BatchState, { idPlaceholder, sizes }: BatchMark): void {
+  batch.idPlaceholder = idPlaceholder;
+  batch.budget.reset(sizes);
+}
+
+function undone(item: ResponseItem): ResponseItem {
+  return {
+    operation: item.operation,
+    uniqueBatchItemId: item.uniqueBatchItemId,
+    resultStatus: ResultStatus.OperationUndone,
+    resultMessage: 'undone, because a later item of the batch failed',
+  };
+}
+
+function contextFor(
+  deps: BatchDependencies,
+  { message, requester }: BatchRequest,
+  tx: RegionTx,
+  batch: BatchState,
+  lent: Lent,
+): OperationContext {
+  return {
+    tx,
+    region: deps.region,
+    requester,
+    version: message.header.protocolVersion,
+    nowS: nowSeconds(),
+    keychain: deps.keychain,
+    batch,
+    lent,
+    pushes: [],
+    reads: [],
+    events: [],
+    logger: deps.logger,
+  };
+}
+
+/** Runs one item, as far as the message's budget goes: what the answer cannot carry is not done. */
+async function runWithin(item: RequestItem, context: OperationContext): Promise<Ran> {
+  const { budget } = context.batch;
+  budget.requireTime();
+  const payload = await runItem(item, context);
+  budget.answer(
+    payload,
+    context.pushes.map((push) => pushCodec.write({ number: UNNUMBERED, push })),
+  );
+  return { item, context, response: successItem(item, payload) };
+}
+
+async function runItem(item: RequestItem, context: OperationContext) {
+  const { operation } = item;
+  if (item.messageExtension?.criticalityIndicator === true) {
+    throw KmipError.featureNotSupported('a critical Message Extension that this server does not know');
+  }
+  if (!isServed(operation)) {
+    throw KmipError.operationNotSupported(
+      `${operationName(operation)} is not served here; ask Query for the operations that are`,
+    );
+  }
+  const { operations } = context.requester;
+  if (operations !== null && !operations.includes(operationName(operation))) {
+    throw new RefusedError(
+      ResultReason.PermissionDenied,
+      `this application may not ask for ${operationName(operation)}`,
+      'OPERATION_NOT_PERMITTED',
+    );
+  }
+  return serve(operation, item, context);
+}
+
+async function serve<O extends ServedOperation>(operation: O, item: RequestItem, context: OperationContext) {
+  const { request, response } = schemasOf(operation);
+  const answer = await handlerOf(operation)(request.read(item.payload, context.version), context);
+  return response.write(answer, context.version);
+}
+
+/** An item that has run inside its transaction, and what it left for the commit. */
+interface Ran {
+  readonly item: RequestItem;
+  readonly context: OperationContext;
+  readonly response: ResponseItem;
+}
+
+/**
+ * Writes what the items left for the commit: all pushes first, then all audit events, since every transaction must
+ * lock the counter and the head of the chain in this order. Each item gets back what the relaying gateway applies.
+ */
+async function settleItems(deps: BatchDependencies, tx: RegionTx, ran: readonly Ran[]): Promise<Done[]> {
+  const numbered = await appendPushes(
+    tx,
+    ran.flatMap(({ context }) => context.pushes),
+  );
+  const events = ran.flatMap(({ context, item }) =>
+    context.events.map((event) => ({
+      ...event,
+      ...whoOf(context.requester),
+      operation: operationName(item.operation),
+    })),
+  );
+  await appendAudit(tx, { source: deps.instance }, events);
+  let next = 0;
+  return ran.map(({ context, response }) => {
+    const effects = numbered.slice(next, next + context.pushes.length);
+    next += context.pushes.length;
+    return { item: response, effects: [...effects, ...handedOver(context)] };
+  });
+}
+
+/** What was read for a gateway that does not hold it, once in an answer, and while there is room. */
+function handedOver({ reads, batch }: OperationContext): NumberedPush[] {
+  return reads.flatMap((object) => {
+    const effect = { number: UNNUMBERED, push: { kind: 'object.put', object } } as const;
+    if (batch.handedOver.has(object.uid) || !batch.budget.takes(pushCodec.write(effect))) return [];
+    batch.handedOver.add(object.uid);
+    return [effect];
+  });
+}
+
+function whoOf({ caller, correlationId, gateway }: Requester) {
+  const { tenant, application, fingerprint } = caller;
+  return { tenant, application, fingerprint, correlationId, peer: gateway };
+}
+
+/** The failed item; what the client may not know goes to the log, and a refusal to the trail. */
+async function refuse(
+  deps: BatchDependencies,
+  { requester }: BatchRequest,
+  item: RequestItem,
+  thrown: unknown,
+): Promise<ResponseItem> {
+  const error = asKmipError(thrown);
+  const who = whoOf(requester);
+  const operation = operationName(item.operation);
+  const reason = refusalOf(error);
+  if (reason !== undefined) {
+    const uid = (error instanceof RefusedError ? error.uid : undefined) ?? uidIn(item);
+    const cause = errorMessage(error);
+    deps.logger.warn({ ...who, operation, reason, uid, cause }, 'an operation was refused');
+    const event = { event: 'OPERATION_REFUSED', outcome: 'refused' as const, reason, ...who, operation };
+    await inTransaction(deps.db, (tx) =>
+      appendAudit(tx, { source: deps.instance }, [uid === undefined ? event : { ...event, uid }]),
+    );
+  } else if (error instanceof KmipError && error.cause === undefined) {
+    deps.logger.info({ ...who, operation, code: error.code, message: error.message }, 'an operation failed');
+  } else {
+    deps.logger.error({ ...who, operation, err: error }, 'an operation failed');
+  }
+  return failedItem(item, error);
+}
+
+/** These are decisions about a caller, and so the trail's business; anything else is a mistake or trouble. */
+const refusing: ReadonlySet<number> = new Set([
+  ResultReason.PermissionDenied,
+  ResultReason.Sensitive,
+  ResultReason.NotExtractable,
+]);
+
+/** The trail's code for a refusal; undefined for any other failure. */
+function refusalOf(error: unknown): string | undefined {
+  if (error instanceof RefusedError) return error.auditReason;
+  if (!(error instanceof KmipError) || !refusing.has(error.resultReason)) return undefined;
+  return error.cause instanceof KeychainError ? error.cause.code : error.code;
+}
+
+/** The Unique Identifier that a payload starts with, in every operation that has one. */
+function uidIn({ payload }: RequestItem): string | undefined {
+  const uid = childOf(payload, Tag.UniqueIdentifier);
+  return uid?.type === ItemType.TextString ? uid.value : undefined;
+}
+
+async function timed(deps: BatchDependencies, item: RequestItem, fn: () => Promise<Done>): Promise<Done> {
+  const startMs = performance.now();
+  const done = await fn();
+  const outcome = done.item.resultStatus === ResultStatus.Success ? 'success' : 'failed';
+  deps.onItem?.(operationName(item.operation), outcome, (performance.now() - startMs) / 1000);
+  return done;
+}

@@ -1,0 +1,169 @@
+/** Announce (D6): keys that a gateway made become the region's. Idempotent by UID and digest; tombstones win. */
+
+import { sql } from 'kysely';
+import { errorCode, errorMessage } from '../../../platform/errors.ts';
+import { inTransaction } from '../../../platform/postgres.ts';
+import { ParentKind, parseHeader } from '../../envelope/index.ts';
+import { KmipError, ObjectType } from '../../kmip/index.ts';
+import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from '../../mesh/index.ts';
+import {
+  checkCounts,
+  isDestroyed,
+  type ManagedObject,
+  NAME_CONFLICT,
+  namesOf,
+  nowSeconds,
+  ObjectCodecError,
+  withoutNames,
+  wrappedDigest,
+} from '../../objects/index.ts';
+import { isL3Address } from '../../routing/index.ts';
+import { asKmipError } from '../kmip/objects.ts';
+import { appendAudit, type NewAuditEvent } from '../store/audit.ts';
+import { claimNames, insertRow, lockObject, updateObject } from '../store/objects.ts';
+import type { RegionTx } from '../store/tables.ts';
+import { mayServe } from './authorise.ts';
+import type { MeshDependencies } from './dependencies.ts';
+import type { GatewayPeer } from './gateways.ts';
+
+const MAX_UID_LENGTH = 128;
+
+/** Why an announced object cannot be what a gateway makes; null when it can. */
+function objection({ uid, tenant, service, objectType, wrapped, attributes }: ManagedObject): string | null {
+  if (uid.length === 0 || uid.length > MAX_UID_LENGTH || isL3Address(uid)) return 'MALFORMED_UID';
+  if (objectType !== ObjectType.SymmetricKey || wrapped === null) return 'NOT_AN_L4';
+  // Throws: an object whose attributes break our rules is not storable.
+  checkCounts(attributes);
+  try {
+    const header = parseHeader(wrapped);
+    if (header.parentKind !== ParentKind.L3 || header.parentId !== `${tenant}/${service}`)
+      return 'WRONG_PARENT';
+  } catch {
+    return 'MALFORMED_ENVELOPE';
+  }
+  return null;
+}
+
+export async function announce(
+  deps: MeshDependencies,
+  peer: GatewayPeer,
+  { objects }: AnnounceRequest,
+): Promise<AnnounceResponse> {
+  const known = await knownServices(deps, objects);
+  return inTransaction(deps.db, async (tx) => {
+    const events: NewAuditEvent[] = [];
+    const outcomes: AnnounceOutcome[] = [];
+    for (const object of objects) outcomes.push(await announceApart(deps, tx, peer, object, known, events));
+    await appendAudit(
+      tx,
+      { source: deps.instance },
+      events.map((event) => ({ ...event, peer: peer.identity.name })),
+    );
+    return { outcomes };
+  });
+}
+
+async function knownServices(
+  deps: MeshDependencies,
+  objects: readonly ManagedObject[],
+): Promise<ReadonlySet<string>> {
+  const known = new Set<string>();
+  const asked = new Set<string>();
+  for (const { tenant, service } of objects) {
+    const name = `${tenant}/${service}`;
+    if (asked.has(name)) continue;
+    asked.add(name);
+    try {
+      if (await deps.keychain.hasService(tenant, service)) known.add(name);
+    } catch (error) {
+      throw KmipError.from(asKmipError(error));
+    }
+  }
+  return known;
+}
+
+/** Classes of SQLSTATE that blame the values: data exception, integrity violation, program limit exceeded. */
+const VALUE_SQLSTATE = /^(?:22|23|54)...$/;
+
+/** An object that cannot be stored, whoever offers it again: its values break our rules or the database's. */
+function isNotStorable(error: unknown): boolean {
+  return (
+    error instanceof KmipError ||
+    error instanceof ObjectCodecError ||
+    VALUE_SQLSTATE.test(errorCode(error) ?? '')
+  );
+}
+
+/** Behind a savepoint of its own, so that an object which cannot be stored does not keep the others out. */
+async function announceApart(
+  deps: MeshDependencies,
+  tx: RegionTx,
+  peer: GatewayPeer,
+  object: ManagedObject,
+  known: ReadonlySet<string>,
+  events: NewAuditEvent[],
+): Promise<AnnounceOutcome> {
+  const own: NewAuditEvent[] = [];
+  await sql`savepoint announced`.execute(tx);
+  try {
+    const outcome = await announceOne(tx, peer, object, known, own);
+    await sql`release savepoint announced`.execute(tx);
+    events.push(...own);
+    return outcome;
+  } catch (error) {
+    if (!isNotStorable(error)) throw error;
+    await sql`rollback to savepoint announced`.execute(tx);
+    const { uid, tenant } = object;
+    const reason = 'NOT_STORABLE';
+    deps.logger.error(
+      { uid, tenant, reason, gateway: peer.identity.name, cause: errorMessage(error) },
+      'an announced key cannot be stored',
+    );
+    events.push({ event: 'ANNOUNCEMENT_REFUSED', outcome: 'refused', reason, tenant, uid });
+    return { uid, outcome: 'refused', reason };
+  }
+}
+
+async function announceOne(
+  tx: RegionTx,
+  peer: GatewayPeer,
+  object: ManagedObject,
+  known: ReadonlySet<string>,
+  events: NewAuditEvent[],
+): Promise<AnnounceOutcome> {
+  const { uid, tenant, service, wrapped } = object;
+  const refuse = (reason: string): AnnounceOutcome => {
+    events.push({ event: 'ANNOUNCEMENT_REFUSED', outcome: 'refused', reason, tenant, uid });
+    return { uid, outcome: 'refused', reason };
+  };
+  if (!mayServe(peer, tenant)) return refuse('GATEWAY_NOT_AUTHORISED');
+  if (!known.has(`${tenant}/${service}`)) return refuse('SERVICE_UNKNOWN');
+  const reason = objection(object);
+  if (reason !== null || wrapped === null) return refuse(reason ?? 'NOT_AN_L4');
+
+  if (await insertRow(tx, object)) return settleNames(tx, object, events);
+  const found = await lockObject(tx, { tenant, services: [service] }, uid);
+  if (found.outcome !== 'found') return refuse(found.outcome === 'foreign' ? found.reason : 'UID_TAKEN');
+  if (isDestroyed(found.object.state)) return { uid, outcome: 'tombstone' };
+  if (found.wrappedDigest !== wrappedDigest(wrapped)) return refuse('UID_TAKEN');
+  // The answer to the first announcement may have been lost: tell again what it told.
+  const isLoser = found.object.attributes.some((a) => a.attributeName === NAME_CONFLICT);
+  return isLoser ? { uid, outcome: 'name-conflict', object: found.object } : { uid, outcome: 'known' };
+}
+
+/** Claims the new object's names. What it loses becomes `y-name-conflict`, and the gateway is told (D6). */
+async function settleNames(
+  tx: RegionTx,
+  object: ManagedObject,
+  events: NewAuditEvent[],
+): Promise<AnnounceOutcome> {
+  const { uid, tenant } = object;
+  // A key that was made and destroyed again before the gateway could announce it claims nothing.
+  if (isDestroyed(object.state)) return { uid, outcome: 'accepted' };
+  const lost = await claimNames(tx, tenant, uid, namesOf(object));
+  if (lost.size === 0) return { uid, outcome: 'accepted' };
+  const without = withoutNames(object, lost, nowSeconds());
+  await updateObject(tx, without);
+  events.push({ event: 'NAME_CONFLICT', outcome: 'failed', reason: 'NAME_TAKEN', tenant, uid });
+  return { uid, outcome: 'name-conflict', object: without };
+}

@@ -1,0 +1,20 @@
+/** What the handlers of the mesh work with. */
+import type { RegionId } from '../../../contracts/index.ts';
+import type { Logger } from '../../../platform/log.ts';
+import type { Keychain } from '../../keychain/index.ts';
+import type { CoreMetrics } from '../metrics.ts';
+import type { RegionDb } from '../store/tables.ts';
+import type { Gateways } from './gateways.ts';
+import type { PushHub } from './push-hub.ts';
+
+export interface MeshDependencies {
+  readonly db: RegionDb;
+  readonly region: RegionId;
+  readonly instance: string;
+  readonly keychain: Keychain;
+  readonly lease: { readonly ttlMs: number; readonly graceMs: number };
+  readonly hub: PushHub;
+  readonly gateways: Gateways;
+  readonly metrics: CoreMetrics;
+  readonly logger: Logger;
+}

@@ -1,0 +1,49 @@
+/** Heartbeat (D7): what the gateway has applied, the leases that live on, and its audit events into the region's trail. */
+import { inTransaction } from '../../../platform/postgres.ts';
+import { KeychainError, type KeychainErrorCode } from '../../keychain/index.ts';
+import { KmipError } from '../../kmip/index.ts';
+import type { HeartbeatRequest, HeartbeatResponse } from '../../mesh/index.ts';
+import { asKmipError } from '../kmip/objects.ts';
+import { appendAudit } from '../store/audit.ts';
+import { readHead } from '../store/pushes.ts';
+import { mayServe } from './authorise.ts';
+import type { MeshDependencies } from './dependencies.ts';
+import type { GatewayPeer } from './gateways.ts';
+
+/** These end a lease. Anything else, a sealed core too, is a heartbeat that failed: TTL and grace run on. */
+const ended: ReadonlySet<KeychainErrorCode> = new Set([
+  'LINK_CLOSED',
+  'LINK_EXPIRED',
+  'EPOCH_CLOSED',
+  'TENANT_UNKNOWN',
+  'SERVICE_UNKNOWN',
+]);
+
+export async function heartbeat(
+  deps: MeshDependencies,
+  peer: GatewayPeer,
+  { appliedHead, backlog, leases, audit }: HeartbeatRequest,
+): Promise<HeartbeatResponse> {
+  deps.gateways.seen(peer, { appliedHead, backlog, leases: leases.length });
+  if (audit.length > 0) {
+    const source = peer.identity.name;
+    // An id is unique at its source: prefixed, no gateway can make another's event look like a repetition.
+    const events = audit.map((event) => ({
+      ...event,
+      id: `${peer.identity.fingerprint.slice(0, 16)}:${event.id}`,
+    }));
+    await inTransaction(deps.db, (tx) => appendAudit(tx, { source }, events));
+  }
+  const renewed = [];
+  for (const { tenant, service } of leases) {
+    if (!mayServe(peer, tenant)) continue;
+    try {
+      await deps.keychain.serviceKeys(tenant, service);
+      renewed.push({ tenant, service, ttlMs: deps.lease.ttlMs });
+    } catch (error) {
+      if (!(error instanceof KeychainError) || !ended.has(error.code))
+        throw KmipError.from(asKmipError(error));
+    }
+  }
+  return { head: await readHead(deps.db), renewed };
+}

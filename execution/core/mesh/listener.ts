@@ -1,0 +1,186 @@
+/**
+ * The core's port: KMIP over mutual TLS, for gateways only (separation record, "authorization is strictly
+ * certificate-bound"). Whoever cannot show a certificate of the right authority whose key is registered as a gateway's
+ * is cut off before a byte of KMIP is read, and log and trail say exactly why (D10).
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { inTransaction } from '../../../platform/postgres.ts';
+import { checkPeer, checkValidity, keyFingerprint } from '../../../platform/tls-identity.ts';
+import type { CoreConfig } from '../config.ts';
+import {
+  MAX_CONCURRENT_ANNOUNCEMENTS,
+  MAX_CONCURRENT_HOT,
+  MAX_CONCURRENT_LIFECYCLE,
+  MAX_CONCURRENT_PER_TENANT,
+  MAX_GATEWAY_CONNECTIONS,
+  MAX_QUEUED_PER_TENANT,
+  MAX_QUEUED_REQUESTS,
+  RECHECK_CONNECTIONS_MS,
+} from '../limits.ts';
+import { Semaphore } from '../semaphore.ts';
+import { appendAudit } from '../store/audit.ts';
+import { findIdentity, registeredGateways } from '../store/registry.ts';
+import { type Lanes, serveGateway } from './connection.ts';
+import type { MeshDependencies } from './dependencies.ts';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Refusals a second that reach the trail: anybody can be refused, and the trail must not be anybody's to fill. */
+const MAX_AUDITED_REFUSALS_PER_SECOND = 20;
+
+export interface MeshListener {
+  readonly port: number;
+  /** Ends the open connections of a gateway that is no longer registered; without waiting for the next recheck. */
+  recheck(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function listenForGateways(
+  deps: MeshDependencies,
+  config: Pick<CoreConfig, 'kmip' | 'tls'>,
+): Promise<MeshListener> {
+  const [cert, key, ca] = await Promise.all([
+    readFile(config.tls.cert),
+    readFile(config.tls.key),
+    readFile(config.tls.ca),
+  ]);
+  const server = createServer({
+    cert,
+    key,
+    ca,
+    requestCert: true,
+    // Node would drop a stranger without a word; `checkPeer` says which check failed, and then we drop it.
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    noDelay: true,
+  });
+  server.maxConnections = MAX_GATEWAY_CONNECTIONS;
+  const open = new Map<TLSSocket, string>();
+  const auditedRefusals = { second: 0, count: 0 };
+  const lanes: Lanes = {
+    hot: new Semaphore({ max: MAX_CONCURRENT_HOT, maxQueued: MAX_QUEUED_REQUESTS }),
+    lifecycle: new Semaphore({
+      max: MAX_CONCURRENT_LIFECYCLE,
+      maxQueued: MAX_QUEUED_REQUESTS,
+      maxPerKey: MAX_CONCURRENT_PER_TENANT,
+      maxQueuedPerKey: MAX_QUEUED_PER_TENANT,
+    }),
+    announce: new Semaphore({ max: MAX_CONCURRENT_ANNOUNCEMENTS, maxQueued: MAX_QUEUED_REQUESTS }),
+  };
+
+  function mayAudit(): boolean {
+    const second = Math.floor(Date.now() / 1000);
+    if (auditedRefusals.second !== second) Object.assign(auditedRefusals, { second, count: 0 });
+    auditedRefusals.count += 1;
+    return auditedRefusals.count <= MAX_AUDITED_REFUSALS_PER_SECOND;
+  }
+
+  async function refuse(
+    socket: TLSSocket,
+    peer: string,
+    reason: string,
+    message: string,
+    fingerprint?: string,
+  ) {
+    socket.destroy();
+    deps.metrics.connectionRefused(reason);
+    deps.logger.warn({ peer, reason, fingerprint }, `a connection was refused: ${message}`);
+    if (!mayAudit()) return;
+    const event = { event: 'CONNECTION_REFUSED', outcome: 'refused' as const, reason, peer };
+    await inTransaction(deps.db, (tx) =>
+      appendAudit(tx, { source: deps.instance }, [
+        fingerprint === undefined ? event : { ...event, fingerprint },
+      ]),
+    );
+  }
+
+  async function accept(socket: TLSSocket): Promise<void> {
+    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    const peer = checkPeer(socket);
+    if (!peer.ok) {
+      // A certificate of another authority still says who it was: the trail can name a lost application.
+      const certificate = socket.getPeerX509Certificate();
+      const fingerprint = certificate === undefined ? undefined : keyFingerprint(certificate);
+      await refuse(socket, address, peer.code, peer.message, fingerprint);
+      return;
+    }
+    const { fingerprint } = peer;
+    const identity = await findIdentity(deps.db, fingerprint);
+    if (identity === undefined) {
+      await refuse(
+        socket,
+        address,
+        'NOT_REGISTERED',
+        `the key of "${peer.subject}" is not registered`,
+        fingerprint,
+      );
+      return;
+    }
+    if (identity.role !== 'gateway') {
+      const message = `"${identity.name}" is registered as ${identity.role}; this port is for gateways`;
+      await refuse(socket, address, 'WRONG_ROLE', message, fingerprint);
+      return;
+    }
+    if (socket.destroyed) return;
+    open.set(socket, fingerprint);
+    socket.once('close', () => open.delete(socket));
+    deps.logger.info({ gateway: identity.name, peer: address }, 'a gateway has connected');
+    serveGateway(deps, { identity, address }, lanes, socket);
+  }
+
+  server.on('secureConnection', (socket) => {
+    // A refused peer may reset the connection while we still look it up.
+    socket.on('error', () => socket.destroy());
+    accept(socket).catch((err: unknown) => {
+      deps.logger.error({ err }, 'a connection could not be checked, and was cut');
+      socket.destroy();
+    });
+  });
+  server.on('tlsClientError', (error, socket) => {
+    deps.metrics.connectionRefused('HANDSHAKE');
+    deps.logger.info({ peer: socket.remoteAddress, reason: error.message }, 'a TLS handshake failed');
+  });
+
+  async function recheck(): Promise<void> {
+    if (open.size === 0) return;
+    const registered = await registeredGateways(deps.db, [...new Set(open.values())]);
+    const now = new Date();
+    for (const [socket, fingerprint] of open) {
+      const certificate = socket.getPeerX509Certificate();
+      const validity = certificate === undefined ? undefined : checkValidity(certificate, now);
+      const reason = !registered.has(fingerprint) ? 'NOT_REGISTERED' : validity?.code;
+      if (reason === undefined) continue;
+      deps.logger.warn({ fingerprint, reason }, 'an open gateway connection was cut');
+      deps.metrics.connectionRefused(reason);
+      socket.destroy();
+    }
+  }
+  const timer = setInterval(() => {
+    // While the database is away nothing can be served anyway; the next round looks again.
+    recheck().catch((err: unknown) => deps.logger.warn({ err }, 'open connections could not be rechecked'));
+  }, RECHECK_CONNECTIONS_MS).unref();
+
+  const port = await bind(server, config.kmip);
+  return {
+    port,
+    recheck,
+    close: () =>
+      new Promise<void>((resolve) => {
+        clearInterval(timer);
+        server.close(() => resolve());
+        for (const socket of open.keys()) socket.destroy();
+      }),
+  };
+}
+
+function bind(server: Server, { host, port }: CoreConfig['kmip']): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}

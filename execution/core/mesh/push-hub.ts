@@ -1,0 +1,83 @@
+/**
+ * Wakes the subscriptions when the outbox grows: at once by LISTEN/NOTIFY, whichever core of the region committed, and
+ * once a second besides, since a notification may be missed (D7).
+ */
+
+import type { Logger } from '../../../platform/log.ts';
+import { type Listener, listen } from '../../../platform/postgres-listen.ts';
+import { PUSH_POLL_MS } from '../limits.ts';
+import { PUSH_CHANNEL } from '../store/pushes.ts';
+import type { Subscriber } from './subscriber.ts';
+
+export class PushHub {
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #listener: Listener;
+  readonly #poll: NodeJS.Timeout;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(databaseUrl: string, logger: Logger) {
+    const wake = () => this.wake();
+    this.#listener = listen(databaseUrl, PUSH_CHANNEL, wake, { onConnected: wake, logger });
+    this.#poll = setInterval(wake, PUSH_POLL_MS).unref();
+  }
+
+  get subscribers(): ReadonlySet<Subscriber> {
+    return this.#subscribers;
+  }
+
+  add(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber);
+    void subscriber.closed.then(() => {
+      this.#subscribers.delete(subscriber);
+      this.acknowledged();
+    });
+    void subscriber.wake();
+  }
+
+  wake(): void {
+    for (const subscriber of this.#subscribers) void subscriber.wake();
+  }
+
+  /** Somebody has acknowledged something, or is gone. */
+  acknowledged(): void {
+    for (const check of this.#waiting) check();
+  }
+
+  /**
+   * How many gateways have made push `number` durable by the time that all who are connected have, or `waitMs` has
+   * passed.
+   */
+  async acknowledgements(number: number, waitMs: number): Promise<number> {
+    this.wake();
+    // A gateway may be between two connections: it counts once.
+    const told = new Set<string>();
+    const check = (): boolean => {
+      let isComplete = true;
+      for (const { acknowledged, peer } of this.#subscribers) {
+        if (acknowledged >= number) told.add(peer.identity.fingerprint);
+        else isComplete = false;
+      }
+      return isComplete;
+    };
+    if (check()) return told.size;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(again);
+        resolve();
+      };
+      const again = () => {
+        if (check()) done();
+      };
+      const timer = setTimeout(done, waitMs);
+      this.#waiting.add(again);
+    });
+    return told.size;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    for (const subscriber of this.#subscribers) subscriber.close();
+    await this.#listener.stop();
+  }
+}

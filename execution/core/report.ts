@@ -1,0 +1,82 @@
+/** What the region says of itself to governance, unasked, every few seconds: status, never material (D11). */
+import type { RegionReport } from '../../contracts/index.ts';
+import type { JsonValue, Operator } from '../../orbital/index.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Keychain } from '../keychain/index.ts';
+import type { CoreConfig } from './config.ts';
+import { REPORT_EVERY_MS } from './limits.ts';
+import type { Gateways } from './mesh/gateways.ts';
+import { readHead } from './store/pushes.ts';
+import type { RegionDb } from './store/tables.ts';
+
+/** The report's schema holds no more; a region holds no more tenants either. */
+const MAX_LINKS = 1000;
+
+export interface StatusSources {
+  readonly config: CoreConfig;
+  readonly startedAt: Date;
+  readonly db: RegionDb;
+  readonly keychain: Keychain;
+  readonly gateways: Gateways;
+}
+
+export async function regionReport(sources: StatusSources): Promise<RegionReport & { head: number }> {
+  const { config, startedAt, db, keychain, gateways } = sources;
+  const head = await readHead(db);
+  const links = await keychain.links();
+  return {
+    region: config.region,
+    at: new Date().toISOString(),
+    core: {
+      instance: config.instance,
+      startedAt: startedAt.toISOString(),
+      seal: keychain.sealState,
+      sealKind: keychain.sealKind,
+    },
+    gateways: gateways.report(head),
+    links: links.slice(0, MAX_LINKS).map(({ tenant, epoch, state, expiresAt }) => ({
+      tenant,
+      epoch,
+      state,
+      ...(expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() }),
+    })),
+    head,
+  };
+}
+
+/** Sends reports until stopped. One that cannot be sent is dropped: the next one says more. */
+export function startReports(
+  sources: StatusSources,
+  operator: Operator,
+  logger: Logger,
+  onReport: (head: number) => void,
+): { stop(): Promise<void> } {
+  let isStopped = false;
+  let sending: Promise<void> = Promise.resolve();
+  let isSending = false;
+  const send = async (): Promise<void> => {
+    if (isSending || isStopped) return;
+    isSending = true;
+    try {
+      const { head, ...report } = await regionReport(sources);
+      onReport(head);
+      await operator.sendReport(report as unknown as JsonValue);
+    } catch (err) {
+      logger.debug({ err }, 'a region report could not be sent');
+    } finally {
+      isSending = false;
+    }
+  };
+  const tick = (): void => {
+    sending = send();
+  };
+  tick();
+  const timer = setInterval(tick, REPORT_EVERY_MS).unref();
+  return {
+    async stop() {
+      isStopped = true;
+      clearInterval(timer);
+      await sending;
+    },
+  };
+}

@@ -1,0 +1,227 @@
+/** The core as one thing that starts and closes: what `main.ts` runs as a process, and tests run inside their own. */
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parseRegionId } from '../../contracts/index.ts';
+import {
+  connectTransport,
+  createOperator,
+  type Operator,
+  type Transport,
+  type TrustedKey,
+} from '../../orbital/index.ts';
+import { startHealthServer } from '../../platform/http-health.ts';
+import { createLogger, type Logger } from '../../platform/log.ts';
+import { createRegistry } from '../../platform/metrics.ts';
+import { memoryLockStatus } from '../envelope/index.ts';
+import { createKeychain, DEFAULT_PROGRESS_TTL_MS, type Keychain } from '../keychain/index.ts';
+import { startAdminServer } from './admin/server.ts';
+import type { CoreConfig } from './config.ts';
+import { openDatabase, prepareDatabase } from './database.ts';
+import { jobHandlers } from './jobs/handlers.ts';
+import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
+import type { MeshDependencies } from './mesh/dependencies.ts';
+import { Gateways } from './mesh/gateways.ts';
+import { listenForGateways } from './mesh/listener.ts';
+import { PushHub } from './mesh/push-hub.ts';
+import { createMetrics } from './metrics.ts';
+import { regionReport, startReports } from './report.ts';
+import { prunePushes } from './store/pushes.ts';
+import { keysIn, type RegionDb } from './store/tables.ts';
+import { RegionSeal } from './unsealing/region-seal.ts';
+
+export interface CoreParts {
+  readonly logger?: Logger;
+  /** A broker that is there already; otherwise the configured one is connected. The caller closes it. */
+  readonly transport?: Transport;
+}
+
+export interface RunningCore {
+  /** Where gateways connect. */
+  readonly port: number;
+  /** Where operators connect; absent when the configuration has no admin listener. */
+  readonly adminPort?: number;
+  readonly healthUrl: string;
+  /** For tests and for whoever runs a core inside another process; a process alone needs none of these. */
+  readonly db: RegionDb;
+  readonly keychain: Keychain;
+  close(): Promise<void>;
+}
+
+/** What has been started, to be stopped in reverse order, also when the start fails half-way. */
+class Steps {
+  readonly #steps: (() => unknown)[] = [];
+  add(step: () => unknown): void {
+    this.#steps.push(step);
+  }
+  async close(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+  }
+}
+
+async function publicKeyOf(pathOrPem: string): Promise<KeyObject> {
+  return createPublicKey(pathOrPem.includes('-----BEGIN') ? pathOrPem : await readFile(pathOrPem));
+}
+
+/** Resolves when gateways are served; a sealed region starts too, and says so. Rejects when something essential is away. */
+export async function startCore(config: CoreConfig, parts: CoreParts = {}): Promise<RunningCore> {
+  const logger =
+    parts.logger ??
+    createLogger({ name: `core ${config.region}/${config.instance}`, level: config.log.level });
+  const steps = new Steps();
+  try {
+    return await start(config, parts, logger, steps);
+  } catch (error) {
+    await steps.close();
+    throw error;
+  }
+}
+
+async function start(
+  config: CoreConfig,
+  parts: CoreParts,
+  logger: Logger,
+  steps: Steps,
+): Promise<RunningCore> {
+  const startedAt = new Date();
+  const region = parseRegionId(config.region);
+  const registry = createRegistry({ labels: { component: 'core', region, instance: config.instance } });
+  const metrics = createMetrics(registry);
+
+  const { db } = openDatabase(config, logger);
+  steps.add(() => db.destroy());
+  await prepareDatabase(db);
+  const seal = new RegionSeal(config);
+  const keychain = await createKeychain({
+    db: keysIn(db),
+    cluster: config.cluster,
+    region,
+    seal,
+    logger,
+    ...(config.keyMemoryBytes === undefined ? {} : { limits: { keyMemoryBytes: config.keyMemoryBytes } }),
+  });
+  steps.add(() => keychain.close());
+
+  const gateways = new Gateways();
+  const hub = new PushHub(config.database.url, logger);
+  steps.add(() => hub.close());
+  const { instance, lease } = config;
+  const mesh: MeshDependencies = { db, region, instance, keychain, lease, hub, gateways, metrics, logger };
+  const listener = await listenForGateways(mesh, config);
+  steps.add(() => listener.close());
+
+  const transport = parts.transport ?? (await connectBroker(config, logger, steps));
+  const recheckConnections = () => listener.recheck();
+  const handlers = jobHandlers({ db, instance, keychain, hub, recheckConnections, logger });
+  const operator = createOperator({
+    db,
+    transport,
+    region,
+    trustedKeys: await trustedKeysOf(config),
+    signer: {
+      keyId: config.orbital.keyId,
+      privateKey: createPrivateKey(await readFile(config.orbital.signingKey)),
+    },
+    handlers,
+    logger,
+    listenOn: { url: config.database.url },
+    registry,
+  });
+  await operator.start();
+  steps.add(() => operator.stop());
+
+  const sources = { config, startedAt, db, keychain, gateways };
+  startStatus(
+    sources,
+    operator,
+    steps,
+    (head) => {
+      metrics.setHead(head);
+      metrics.setSubscribers(hub.subscribers.size);
+      metrics.setSealed(keychain.sealState === 'sealed');
+    },
+    logger,
+  );
+  startHousekeeping(db, keychain, steps, logger);
+
+  const health = await startHealthServer({ ...config.health, registry, health: () => healthOf(sources) });
+  steps.add(() => health.close());
+  const { admin: adminConfig } = config;
+  const binding = { cluster: config.cluster, region };
+  const ttlMs = config.seal.kind === 'shamir' ? config.seal.progressTtlMs : DEFAULT_PROGRESS_TTL_MS;
+  const unsealingParts = { db, instance, binding, keychain, seal, logger, ttlMs };
+  const admin =
+    adminConfig === undefined
+      ? undefined
+      : await startAdminServer({ tls: config.tls, admin: adminConfig }, unsealingParts);
+  steps.add(() => admin?.close());
+  logger.info(
+    { region, port: listener.port, admin: admin?.port, health: health.url, seal: keychain.sealState },
+    'ready',
+  );
+  return {
+    port: listener.port,
+    ...(admin === undefined ? {} : { adminPort: admin.port }),
+    healthUrl: health.url,
+    db,
+    keychain,
+    close: () => steps.close(),
+  };
+}
+
+async function connectBroker(config: CoreConfig, logger: Logger, steps: Steps): Promise<Transport> {
+  const transport = await connectTransport(
+    config.broker.url,
+    { plane: 'region', region: config.region },
+    { onTrouble: (err) => logger.warn({ err }, 'the broker has trouble') },
+  );
+  steps.add(() => transport.close());
+  return transport;
+}
+
+function trustedKeysOf({ orbital }: CoreConfig): Promise<TrustedKey[]> {
+  return Promise.all(
+    orbital.trusted.map(async ({ keyId, publicKey }) => ({ keyId, publicKey: await publicKeyOf(publicKey) })),
+  );
+}
+
+type Sources = Parameters<typeof regionReport>[0];
+
+function startStatus(
+  sources: Sources,
+  operator: Operator,
+  steps: Steps,
+  onReport: (head: number) => void,
+  logger: Logger,
+): void {
+  const reports = startReports(sources, operator, logger, onReport);
+  steps.add(() => reports.stop());
+}
+
+function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logger: Logger): void {
+  const pruning = setInterval(() => {
+    prunePushes(db).catch((err: unknown) => logger.warn({ err }, 'old pushes could not be pruned'));
+  }, HOUSEKEEPING_EVERY_MS).unref();
+  // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
+  const unsealing = setInterval(() => {
+    keychain.unseal().catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'));
+  }, UNSEAL_RETRY_MS).unref();
+  steps.add(() => {
+    clearInterval(pruning);
+    clearInterval(unsealing);
+  });
+}
+
+async function healthOf(sources: Sources) {
+  const { region, core, head, gateways, links } = await regionReport(sources);
+  const isSealed = core.seal === 'sealed';
+  return {
+    ok: !isSealed,
+    status: isSealed ? 'sealed' : 'ok',
+    region,
+    seal: core.seal,
+    head,
+    gateways,
+    links,
+    memory: memoryLockStatus(),
+  };
+}

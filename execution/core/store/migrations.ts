@@ -1,0 +1,99 @@
+/** The schema `core` of a region's database. */
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from '../../../platform/postgres.ts';
+
+const SCHEMA = [
+  'create schema core',
+  `create table core.objects (
+     uid text primary key,
+     seq bigint generated always as identity unique,
+     tenant text not null,
+     service text not null,
+     object_type integer not null,
+     state smallint not null check (state between 1 and 6),
+     cryptographic_algorithm bigint,
+     cryptographic_length integer,
+     usage_mask integer not null,
+     initial_date bigint not null,
+     activation_date bigint,
+     deactivation_date bigint,
+     wrapped_digest text not null,
+     revision bigint not null,
+     body bytea not null)`,
+  'create index objects_locate on core.objects (tenant, service, seq)',
+  'create index objects_by_kind on core.objects (tenant, object_type, state, cryptographic_algorithm, seq)',
+  // A name belongs to one living object of a tenant; the primary key serialises claims (D6).
+  `create table core.names (
+     tenant text not null,
+     name text not null,
+     uid text not null references core.objects on delete cascade,
+     primary key (tenant, name))`,
+  'create index names_of_object on core.names (uid)',
+  `create table core.push_counter (
+     id smallint primary key check (id = 1),
+     head bigint not null)`,
+  'insert into core.push_counter values (1, 0)',
+  `create table core.pushes (
+     number bigint primary key,
+     subject text not null,
+     kind text not null,
+     body bytea not null,
+     created_at timestamptz not null default now())`,
+  'create index pushes_by_subject on core.pushes (subject, number)',
+  `create table core.identities (
+     fingerprint text primary key,
+     role text not null check (role in ('application', 'gateway', 'operator')),
+     name text not null,
+     tenant text,
+     services text[] not null,
+     operations text[],
+     updated_at timestamptz not null default now(),
+     check (role <> 'application' or tenant is not null))`,
+  `create table core.issuers (
+     fingerprint text primary key,
+     certificate text not null,
+     updated_at timestamptz not null default now())`,
+  `create table core.audit_head (
+     id smallint primary key check (id = 1),
+     seq bigint not null,
+     hash bytea not null)`,
+  `insert into core.audit_head values (1, 0, '\\x${'00'.repeat(32)}')`,
+  `create table core.audit_events (
+     seq bigint primary key,
+     id text not null unique,
+     at text not null,
+     event text not null,
+     outcome text not null,
+     reason text,
+     tenant text,
+     body text not null,
+     prev_hash bytea not null,
+     hash bytea not null)`,
+  'create index audit_by_tenant on core.audit_events (tenant, seq)',
+  // The trail only grows: not even the core changes what it wrote.
+  `create function core.keep_audit() returns trigger language plpgsql as $$
+     begin
+       raise exception 'audit events are never changed';
+     end $$`,
+  `create trigger keep_audit before update or delete on core.audit_events
+     for each row execute function core.keep_audit()`,
+];
+
+export const coreMigrations: Record<string, Migration> = {
+  '0001_core': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of SCHEMA) await sql.raw(statement).execute(db);
+    },
+  },
+  '0002_random_ivs': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(
+          `create table core.random_ivs (
+             uid text primary key references core.objects on delete cascade,
+             used bigint not null)`,
+        )
+        .execute(db);
+    },
+  },
+};

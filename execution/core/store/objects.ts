@@ -1,0 +1,166 @@
+/**
+ * Managed objects in the regional database, with the columns that Locate filters by, and the names that they claim.
+ * Everything is asked for with the tenant and the services of whoever asks: what belongs to others is not there.
+ */
+import type { Selectable } from 'kysely';
+import type { ServiceName, TenantId } from '../../../contracts/index.ts';
+import { KmipError, ResultReason } from '../../kmip/index.ts';
+import {
+  decodeObject,
+  encodeObject,
+  isDestroyed,
+  type ManagedObject,
+  namesOf,
+  wrappedDigest,
+} from '../../objects/index.ts';
+import type { CoreTables, RegionDb, RegionTx } from './tables.ts';
+
+/** Whose objects may be seen. */
+export interface Scope {
+  readonly tenant: TenantId;
+  readonly services: readonly ServiceName[];
+}
+
+function columnsOf(object: ManagedObject) {
+  const { dates } = object;
+  return {
+    object_type: object.objectType,
+    state: object.state,
+    cryptographic_algorithm: object.cryptographicAlgorithm ?? null,
+    cryptographic_length: object.cryptographicLength ?? null,
+    usage_mask: object.usageMask,
+    initial_date: dates.initial,
+    activation_date: dates.activation ?? null,
+    deactivation_date: dates.deactivation ?? null,
+    revision: object.revision,
+    body: Buffer.from(encodeObject(object)),
+  };
+}
+
+/** The envelope's digest stays what it was when the object arrived: an announcement may be repeated after its end. */
+function digestColumn(object: ManagedObject): string {
+  return object.wrapped === null ? '' : wrappedDigest(object.wrapped);
+}
+
+export type FoundObject =
+  | { readonly outcome: 'found'; readonly object: ManagedObject; readonly wrappedDigest: string }
+  | { readonly outcome: 'absent' }
+  /** It exists, but not for this scope: a client is told `Item Not Found`, the log and the trail the truth. */
+  | { readonly outcome: 'foreign'; readonly reason: 'OTHER_TENANT' | 'OTHER_SERVICE' };
+
+function judge(row: Selectable<CoreTables['core.objects']> | undefined, scope: Scope): FoundObject {
+  if (row === undefined) return { outcome: 'absent' };
+  if (row.tenant !== scope.tenant) return { outcome: 'foreign', reason: 'OTHER_TENANT' };
+  if (!scope.services.some((service) => service === row.service)) {
+    return { outcome: 'foreign', reason: 'OTHER_SERVICE' };
+  }
+  return { outcome: 'found', object: decodeObject(row.body), wrappedDigest: row.wrapped_digest };
+}
+
+export async function findObject(db: RegionDb, scope: Scope, uid: string): Promise<FoundObject> {
+  const row = await db.selectFrom('core.objects').selectAll().where('uid', '=', uid).executeTakeFirst();
+  return judge(row, scope);
+}
+
+/** As `findObject`, and nobody else changes it before this transaction ends. */
+export async function lockObject(tx: RegionTx, scope: Scope, uid: string): Promise<FoundObject> {
+  const row = await tx
+    .selectFrom('core.objects')
+    .selectAll()
+    .where('uid', '=', uid)
+    .forUpdate()
+    .executeTakeFirst();
+  return judge(row, scope);
+}
+
+/** Names that another object of the tenant already holds; the others now belong to `uid`. Claims are serialised. */
+export async function claimNames(
+  tx: RegionTx,
+  tenant: TenantId,
+  uid: string,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const lost = new Set<string>();
+  // Always in the same order, so that two claims of the same names wait for each other instead of deadlocking.
+  for (const name of [...names].sort()) {
+    const inserted = await tx
+      .insertInto('core.names')
+      .values({ tenant, name, uid })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('uid')
+      .executeTakeFirst();
+    if (inserted !== undefined) continue;
+    const holder = await tx
+      .selectFrom('core.names')
+      .select('uid')
+      .where('tenant', '=', tenant)
+      .where('name', '=', name)
+      .executeTakeFirst();
+    if (holder?.uid !== uid) lost.add(name);
+  }
+  return lost;
+}
+
+export async function releaseNames(tx: RegionTx, uid: string): Promise<void> {
+  await tx.deleteFrom('core.names').where('uid', '=', uid).execute();
+}
+
+/** The row alone. Returns false when the UID is taken. */
+export async function insertRow(tx: RegionTx, object: ManagedObject): Promise<boolean> {
+  const inserted = await tx
+    .insertInto('core.objects')
+    .values({
+      uid: object.uid,
+      tenant: object.tenant,
+      service: object.service,
+      wrapped_digest: digestColumn(object),
+      ...columnsOf(object),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('uid')
+    .executeTakeFirst();
+  return inserted !== undefined;
+}
+
+/** A new object made by the core. `taken` is the reason for a name that is taken: it differs by operation (§11). */
+export async function insertObject(
+  tx: RegionTx,
+  object: ManagedObject,
+  taken: number = ResultReason.InvalidField,
+): Promise<void> {
+  if (!(await insertRow(tx, object))) throw KmipError.generalFailure('the unique identifier is taken');
+  await claimOrRefuse(tx, object, taken);
+}
+
+/** The object as the core alone keeps count of it; which the caller has locked. No column and no name has changed. */
+export async function updateBody(tx: RegionTx, object: ManagedObject): Promise<void> {
+  const body = Buffer.from(encodeObject(object));
+  await tx.updateTable('core.objects').set({ body }).where('uid', '=', object.uid).execute();
+}
+
+/** A changed object, which the caller has locked. Names follow the attributes; a destroyed object gives its names up. */
+export async function updateObject(
+  tx: RegionTx,
+  object: ManagedObject,
+  taken: number = ResultReason.IllegalOperation,
+): Promise<void> {
+  await tx.updateTable('core.objects').set(columnsOf(object)).where('uid', '=', object.uid).execute();
+  const names = namesOf(object);
+  if (isDestroyed(object.state) || names.length === 0) {
+    await releaseNames(tx, object.uid);
+    return;
+  }
+  await tx
+    .deleteFrom('core.names')
+    .where('uid', '=', object.uid)
+    .where('name', 'not in', [...names])
+    .execute();
+  await claimOrRefuse(tx, object, taken);
+}
+
+async function claimOrRefuse(tx: RegionTx, object: ManagedObject, taken: number): Promise<void> {
+  const lost = await claimNames(tx, object.tenant, object.uid, namesOf(object));
+  const [name] = lost;
+  if (name === undefined) return;
+  throw new KmipError(taken, `the name ${JSON.stringify(name)} belongs to another object`);
+}

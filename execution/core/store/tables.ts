@@ -1,0 +1,70 @@
+/** The core's own tables, in the schema `core`, as kysely sees them. */
+import type { Generated, Kysely, Transaction } from 'kysely';
+import type { KeychainTables } from '../../keychain/index.ts';
+
+export interface CoreTables {
+  'core.objects': {
+    uid: string;
+    /** Order of arrival: the order of Locate's answers. */
+    seq: Generated<string>;
+    tenant: string;
+    service: string;
+    object_type: number;
+    state: number;
+    cryptographic_algorithm: number | null;
+    cryptographic_length: number | null;
+    usage_mask: number;
+    initial_date: string | number;
+    activation_date: string | number | null;
+    deactivation_date: string | number | null;
+    /** Hex SHA-256 of the envelope as announced: tells a repeated announcement from another key (D6). */
+    wrapped_digest: string;
+    revision: string | number;
+    /** The whole object, as execution/objects/codec.ts writes it. */
+    body: Buffer;
+  };
+  'core.names': { tenant: string; name: string; uid: string };
+  'core.random_ivs': { uid: string; used: string | number };
+  'core.push_counter': { id: 1; head: string | number };
+  'core.pushes': {
+    number: string | number;
+    /** What it is about: a later push on the same subject supersedes it. */
+    subject: string;
+    kind: string;
+    body: Buffer;
+    created_at: Generated<Date>;
+  };
+  'core.identities': {
+    fingerprint: string;
+    role: 'application' | 'gateway' | 'operator';
+    name: string;
+    tenant: string | null;
+    services: string[];
+    operations: string[] | null;
+    updated_at: Generated<Date>;
+  };
+  'core.issuers': { fingerprint: string; certificate: string; updated_at: Generated<Date> };
+  'core.audit_head': { id: 1; seq: string | number; hash: Buffer };
+  'core.audit_events': {
+    seq: string | number;
+    id: string;
+    at: string;
+    event: string;
+    outcome: string;
+    reason: string | null;
+    tenant: string | null;
+    /** The whole event as it was hashed. */
+    body: string;
+    prev_hash: Buffer;
+    hash: Buffer;
+  };
+}
+
+export type RegionTables = CoreTables & KeychainTables;
+export type RegionDb = Kysely<RegionTables>;
+export type RegionTx = Transaction<RegionTables>;
+
+/** The same database or transaction, as the keychain sees it: kysely's types do not follow a wider schema by themselves. */
+export function keysIn(db: RegionDb): Kysely<KeychainTables> {
+  return db as unknown as Kysely<KeychainTables>;
+}

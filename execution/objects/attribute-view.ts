@@ -1,0 +1,157 @@
+/**
+ * A managed object as KMIP clients see it: the list of its attributes, those computed from fields included, in the
+ * state that its dates give it now (KMIP 1.4 §3).
+ */
+import {
+  type Attribute,
+  attributeDefinition,
+  HashingAlgorithm,
+  ItemType,
+  isStandardAttribute,
+  KeyFormatType,
+  knows,
+  ObjectType,
+  Tag,
+  type Ttlv,
+  type Version,
+} from '../kmip/index.ts';
+import { make } from './attribute-values.ts';
+import type { ManagedObject } from './managed-object.ts';
+import { hasState, settle } from './state-machine.ts';
+
+function* computed(object: ManagedObject): Generator<Attribute> {
+  const { dates, objectType } = object;
+  yield make.text('Unique Identifier', object.uid);
+  yield make.enumeration('Object Type', objectType);
+  if (object.cryptographicAlgorithm !== undefined) {
+    yield make.enumeration('Cryptographic Algorithm', object.cryptographicAlgorithm);
+  }
+  if (object.cryptographicLength !== undefined) {
+    yield make.integer('Cryptographic Length', object.cryptographicLength);
+  }
+  if (objectType === ObjectType.Certificate && object.subtype !== undefined) {
+    yield make.enumeration('Certificate Type', object.subtype);
+  }
+  if (object.digest !== undefined) yield digestAttribute(object, object.digest);
+  if (objectType !== ObjectType.OpaqueObject && objectType !== ObjectType.Template) {
+    yield make.integer('Cryptographic Usage Mask', object.usageMask);
+  }
+  if (hasState(objectType)) yield make.enumeration('State', object.state);
+  yield make.date('Initial Date', dates.initial);
+  for (const [name, value] of [
+    ['Activation Date', dates.activation],
+    ['Process Start Date', dates.processStart],
+    ['Protect Stop Date', dates.protectStop],
+    ['Deactivation Date', dates.deactivation],
+    ['Destroy Date', dates.destroy],
+    ['Compromise Occurrence Date', dates.compromiseOccurrence],
+    ['Compromise Date', dates.compromise],
+    ['Archive Date', dates.archive],
+  ] as const) {
+    if (value !== undefined) yield make.date(name, value);
+  }
+  if (object.revocationReason !== undefined) yield revocationAttribute(object.revocationReason);
+  yield make.date('Last Change Date', dates.lastChange);
+  if (dates.originalCreation !== undefined) yield make.date('Original Creation Date', dates.originalCreation);
+  // §3.48–3.51: these always have a value; what the client did not say has the specification's default.
+  for (const [name, value] of [
+    ['Sensitive', false],
+    ['Always Sensitive', false],
+    ['Extractable', true],
+    ['Never Extractable', false],
+  ] as const) {
+    if (!object.attributes.some((a) => a.attributeName === name)) yield make.boolean(name, value);
+  }
+}
+
+function digestAttribute(object: ManagedObject, digest: Uint8Array): Attribute {
+  const { objectType } = object;
+  const isKey = objectType !== ObjectType.Certificate && objectType !== ObjectType.OpaqueObject;
+  return make.structure('Digest', [
+    { tag: Tag.HashingAlgorithm, type: ItemType.Enumeration, value: HashingAlgorithm.SHA256 },
+    { tag: Tag.DigestValue, type: ItemType.ByteString, value: digest },
+    ...(isKey
+      ? [
+          {
+            tag: Tag.KeyFormatType,
+            type: ItemType.Enumeration,
+            value: object.keyFormatType ?? KeyFormatType.Raw,
+          } as const,
+        ]
+      : []),
+  ]);
+}
+
+function revocationAttribute(reason: NonNullable<ManagedObject['revocationReason']>): Attribute {
+  return make.structure('Revocation Reason', [
+    { tag: Tag.RevocationReasonCode, type: ItemType.Enumeration, value: reason.code },
+    ...(reason.message === undefined
+      ? []
+      : [{ tag: Tag.RevocationMessage, type: ItemType.TextString, value: reason.message } as const]),
+  ]);
+}
+
+/**
+ * Every attribute at `nowS` (seconds), instances of one name numbered from 0 in the order they were set; index 0 is
+ * left out, as §4.14 allows and small clients expect.
+ */
+export function attributesOf(object: ManagedObject, nowS: number): readonly Attribute[] {
+  const settled = settle(object, nowS);
+  const counts = new Map<string, number>();
+  const numbered = settled.attributes.map((attribute): Attribute => {
+    const index = counts.get(attribute.attributeName) ?? 0;
+    counts.set(attribute.attributeName, index + 1);
+    const { attributeName, attributeValue } = attribute;
+    return index === 0
+      ? { attributeName, attributeValue }
+      : { attributeName, attributeIndex: index, attributeValue };
+  });
+  return [...computed(settled), ...numbered];
+}
+
+/** The instances of the attributes named, in the order asked; none for a name that has no value (§4.12). */
+export function attributesNamed(
+  object: ManagedObject,
+  names: readonly string[],
+  nowS: number,
+): readonly Attribute[] {
+  const all = attributesOf(object, nowS);
+  return names.flatMap((name) => all.filter((a) => a.attributeName === name));
+}
+
+/** §4.13: each name once. */
+export function attributeNamesOf(object: ManagedObject, nowS: number): readonly string[] {
+  return [...new Set(attributesOf(object, nowS).map((a) => a.attributeName))];
+}
+
+/** One instance by name and index (0 when the client gave none). */
+export function attributeAt(
+  object: ManagedObject,
+  name: string,
+  index: number,
+  nowS: number,
+): Attribute | undefined {
+  return attributesNamed(object, [name], nowS)[index];
+}
+
+/** Whether the object is `Sensitive`: its value leaves only wrapped (§3.48). */
+export function isSensitive(object: ManagedObject): boolean {
+  return flag(object, 'Sensitive', false);
+}
+
+/** Whether the object's value may leave at all (§3.50). */
+export function isExtractable(object: ManagedObject): boolean {
+  return flag(object, 'Extractable', true);
+}
+
+function flag(object: ManagedObject, name: string, otherwise: boolean): boolean {
+  const value: Ttlv | undefined = object.attributes.find((a) => a.attributeName === name)?.attributeValue;
+  return value?.type === ItemType.Boolean ? value.value : otherwise;
+}
+
+/** What a client that speaks `version` knows: an attribute that came later would break it. */
+export function knownTo(version: Version, attributes: readonly Attribute[]): readonly Attribute[] {
+  return attributes.filter(({ attributeName: name }) => {
+    return !isStandardAttribute(name) || knows(version, attributeDefinition(name).since);
+  });
+}
