@@ -1,0 +1,52 @@
+/** The gateway's configuration file: JSON, private to its owner, checked field by field before anything starts. */
+import { type Static, Type } from 'typebox';
+import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
+
+const closed = { additionalProperties: false } as const;
+const Path = Type.String({ minLength: 1, maxLength: 4096 });
+const Host = Type.String({ minLength: 1, maxLength: 255 });
+const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
+const Label = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
+
+const Level = Type.Union([
+  Type.Literal('trace'),
+  Type.Literal('debug'),
+  Type.Literal('info'),
+  Type.Literal('warn'),
+  Type.Literal('error'),
+  Type.Literal('fatal'),
+  Type.Literal('silent'),
+]);
+
+export const GatewayConfig = Type.Object(
+  {
+    region: Label,
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    /** Where applications connect; port 0 takes a free one. */
+    kmip: Type.Object({ host: Host, port: Port }, closed),
+    /** `hosts`: further names by which probes may ask, where the port is not for loopback alone. */
+    health: Type.Object(
+      { host: Host, port: Port, hosts: Type.Optional(Type.Array(Host, { maxItems: 64 })) },
+      closed,
+    ),
+    /** The gateway's own server certificate. `ca` is the first trusted issuer of applications; the others are pushed. */
+    tls: Type.Object({ cert: Path, key: Path, ca: Path }, closed),
+    /** The region's core, and the client certificate by which it knows this gateway. */
+    core: Type.Object({ host: Host, port: Port, cert: Path, key: Path, ca: Path, servername: Host }, closed),
+    store: Type.Object({ path: Path }, closed),
+    /**
+     * `backlog`: keys that may wait for their announcement before Create is refused. `keyMemoryBytes`: locked memory
+     * for L4 keys that are kept open, least recently used out first; default 16 MiB.
+     */
+    limits: Type.Object(
+      {
+        backlog: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
+        keyMemoryBytes: Type.Optional(Type.Integer({ minimum: 65_536, maximum: MAX_SECRET_MEMORY_BYTES })),
+      },
+      closed,
+    ),
+    log: Type.Object({ level: Level }, closed),
+  },
+  closed,
+);
+export type GatewayConfig = Static<typeof GatewayConfig>;

@@ -1,0 +1,163 @@
+/** For the tests of this folder: a store in a temporary directory, objects, and a core made of the mesh's own codecs. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import {
+  parseApplicationName,
+  parseKeyFingerprint,
+  parseRegionId,
+  parseServiceName,
+  parseTenantId,
+} from '../../contracts/index.ts';
+import { createLogger } from '../../platform/log.ts';
+import { temporaryDirectory } from '../../testkit/directories.ts';
+import { l3Parent, leaseInfo, objectContext, type SecretBytes, seal, sealTo } from '../envelope/index.ts';
+import {
+  attribute,
+  CryptographicAlgorithm,
+  KmipClientError,
+  KmipError,
+  NameType,
+  ObjectType,
+} from '../kmip/index.ts';
+import {
+  decodeMeshRequest,
+  encodeMeshFailure,
+  encodeMeshResponse,
+  type GatewayIdentity,
+  type LeaseRequest,
+  type LeaseResponse,
+  type MeshOperation,
+  type MeshRequest,
+  type MeshResponse,
+  meshPayload,
+} from '../mesh/index.ts';
+import { type ManagedObject, nowSeconds, State } from '../objects/index.ts';
+import type { Carrier } from './link/core-link.ts';
+import { Store } from './store/store.ts';
+
+export const REGION = parseRegionId('eu-west-1');
+export const TENANT = parseTenantId('acme');
+export const OTHER_TENANT = parseTenantId('rival');
+export const SERVICE = parseServiceName('orders');
+export const silent = createLogger({ name: 'test', level: 'silent' });
+
+export function storePath(): string {
+  return join(temporaryDirectory('gateway'), 'gateway.sqlite');
+}
+
+export function freshStore(path = storePath()): Store {
+  return Store.open(path, REGION);
+}
+
+export interface ObjectOptions {
+  readonly uid?: string;
+  readonly tenant?: ManagedObject['tenant'];
+  readonly name?: string;
+  readonly revision?: number;
+  readonly wrapped?: Uint8Array | null;
+}
+
+export function anObject(options: ObjectOptions = {}): ManagedObject {
+  const nowS = nowSeconds();
+  const name = options.name;
+  return {
+    uid: options.uid ?? randomUUID(),
+    tenant: options.tenant ?? TENANT,
+    service: SERVICE,
+    objectType: ObjectType.SymmetricKey,
+    state: State.Active,
+    dates: { initial: nowS, lastChange: nowS, activation: nowS },
+    usageMask: 12,
+    cryptographicAlgorithm: CryptographicAlgorithm.AES,
+    cryptographicLength: 256,
+    wrapped: options.wrapped === undefined ? Buffer.alloc(100, 1) : options.wrapped,
+    attributes:
+      name === undefined
+        ? []
+        : [attribute('Name', { nameValue: name, nameType: NameType.UninterpretedTextString })],
+    revision: options.revision ?? 1,
+  };
+}
+
+export function anIdentity(digit: string, tenant = TENANT): GatewayIdentity {
+  return {
+    fingerprint: parseKeyFingerprint(digit.repeat(64)),
+    tenant,
+    application: parseApplicationName('app'),
+    services: [SERVICE],
+    operations: null,
+  };
+}
+
+/** An object whose key the given L3 really wrapped. */
+export function wrappedObject(l3: SecretBytes, version: number, key: SecretBytes): ManagedObject {
+  const object = anObject();
+  const wrapped = seal(
+    l3Parent(object.tenant, object.service, version, l3),
+    key,
+    objectContext(REGION, object.tenant, object.service, object.uid),
+  );
+  return { ...object, wrapped };
+}
+
+type Answers = {
+  [O in MeshOperation]?: (request: MeshRequest<O>) => MeshResponse<O> | Promise<MeshResponse<O>>;
+};
+
+/** Answers what a gateway asks, over a carrier that can be cut. */
+export class FakeCore {
+  answers: Answers = {};
+  isCut = false;
+  readonly asked: MeshOperation[] = [];
+
+  readonly open = (): Carrier => ({ send: (message) => this.#send(message), close: () => undefined });
+
+  count(operation: MeshOperation): number {
+    return this.asked.filter((one) => one === operation).length;
+  }
+
+  async #send(message: Uint8Array): Promise<Uint8Array> {
+    if (this.isCut) throw new KmipClientError('KMIP_CONNECT_FAILED', 'cut');
+    const { item, operation } = decodeMeshRequest(message);
+    this.asked.push(operation);
+    try {
+      return await this.#answer(operation, item);
+    } catch (error) {
+      return encodeMeshFailure(item, error);
+    }
+  }
+
+  async #answer<O extends MeshOperation>(
+    operation: O,
+    item: Parameters<typeof meshPayload>[1],
+  ): Promise<Uint8Array> {
+    const answer = this.answers[operation];
+    if (answer === undefined) throw KmipError.operationNotSupported('no answer was prepared');
+    const response = await answer(meshPayload(operation, item));
+    return encodeMeshResponse(operation, item, response);
+  }
+}
+
+/** A granted lease, sealed to whoever asked, as the core does it. */
+export async function granted(
+  request: LeaseRequest,
+  keys: ReadonlyMap<number, SecretBytes>,
+  times: { ttlMs: number; graceMs: number; head?: number },
+): Promise<LeaseResponse> {
+  const { tenant, service, recipientPublicKey } = request;
+  const newest = Math.max(...keys.keys());
+  const versions = [];
+  for (const [version, key] of keys) {
+    const sealed = await sealTo(
+      recipientPublicKey,
+      key,
+      leaseInfo({ region: REGION, tenant, service, version }),
+    );
+    versions.push({
+      version,
+      use: version === newest ? ('encrypt' as const) : ('decrypt' as const),
+      ...sealed,
+    });
+  }
+  return { outcome: 'granted', versions, ttlMs: times.ttlMs, graceMs: times.graceMs, head: times.head ?? 0 };
+}

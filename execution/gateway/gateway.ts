@@ -1,0 +1,277 @@
+/**
+ * Puts a gateway together and runs it: the store first, then the line to the core, the port for applications last, so
+ * that no request meets a gateway that is half there. With the core away it starts all the same and serves what it may.
+ */
+import { readFile } from 'node:fs/promises';
+import { parseRegionId, type RegionId } from '../../contracts/index.ts';
+import { errorMessage, OkcmError } from '../../platform/errors.ts';
+import { startHealthServer } from '../../platform/http-health.ts';
+import { createLogger, type Logger } from '../../platform/log.ts';
+import { generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
+import { KmipClient } from '../kmip/index.ts';
+import { MAX_MESH_MESSAGE_BYTES } from '../mesh/index.ts';
+import { Audit } from './audit.ts';
+import type { GatewayConfig } from './config.ts';
+import { Identities } from './identities.ts';
+import { IvBudget } from './keys/iv-budget.ts';
+import { KeyCache } from './keys/key-cache.ts';
+import { KeyRing } from './keys/key-ring.ts';
+import { LeaseBook } from './keys/lease-book.ts';
+import {
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_TIMEOUT_MS,
+  MAX_TUNNEL_QUEUE,
+  TUNNEL_CONNECTIONS,
+} from './limits.ts';
+import { Announcer } from './link/announcer.ts';
+import { CoreLink, type Lane } from './link/core-link.ts';
+import { Heart } from './link/heart.ts';
+import { PushApplier } from './link/push-applier.ts';
+import { PushFeed } from './link/push-feed.ts';
+import { openSubscription } from './link/subscription.ts';
+import { createMetrics } from './metrics.ts';
+import { RequestHandler } from './requests/handler.ts';
+import { Tunnel } from './requests/tunnel.ts';
+import { Listener } from './server/listener.ts';
+import { Store } from './store/store.ts';
+import { Tenants } from './tenants.ts';
+
+export interface GatewayDeps {
+  readonly logger?: Logger;
+}
+
+export interface GatewayStatus {
+  readonly ok: boolean;
+  readonly status: 'ok' | 'degraded';
+  readonly region: string;
+  readonly name: string;
+  readonly core: 'connected' | 'unreachable';
+  /** Highest push number that the core has told us of, and the one that is applied here. */
+  readonly head: number;
+  readonly appliedHead: number;
+  readonly leases: ReturnType<LeaseBook['status']>;
+  readonly backlog: number;
+  readonly auditBacklog: number;
+  readonly connections: number;
+  /** Whether key material is locked in memory (D3). */
+  readonly memory: MemoryLockStatus;
+  readonly [detail: string]: unknown;
+}
+
+export interface RunningGateway {
+  readonly port: number;
+  readonly healthUrl: string;
+  status(): GatewayStatus;
+  close(): Promise<void>;
+}
+
+/** Errors: GATEWAY_TLS (a certificate or key cannot be read), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */
+export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}): Promise<RunningGateway> {
+  const logger = deps.logger ?? createLogger({ name: 'gateway', level: config.log.level });
+  const region = parseRegionId(config.region);
+  const [server, client] = await Promise.all([readTls(config.tls), readTls(config.core)]);
+  const store = Store.open(config.store.path, config.region);
+  try {
+    return await assemble(config, region, { server, client, store, logger });
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+interface Parts {
+  readonly server: TlsFiles;
+  readonly client: TlsFiles;
+  readonly store: Store;
+  readonly logger: Logger;
+}
+
+async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): Promise<RunningGateway> {
+  const { store, logger, client } = parts;
+  const tenants = new Tenants(store.registry);
+  const identities = new Identities(store.registry);
+  const audit = new Audit(store, logger);
+  const cache = new KeyCache(config.limits.keyMemoryBytes);
+  const ivBudget = new IvBudget(store);
+  const metrics = createMetrics(region, () => ({
+    openConnections: listener.openConnections,
+    backlog: store.objects.backlog,
+    auditBacklog: store.audit.size,
+    leases: leases.size,
+    openKeys: cache.size,
+    openKeyBytes: cache.heldBytes,
+    coreUp: link.isUp,
+    pushesBehind: feed.knownHead - applier.appliedHead,
+  }));
+
+  const { host, port, servername } = config.core;
+  const connection = { host, port, servername, cert: client.cert, key: client.key, ca: client.ca };
+  const link = new CoreLink({
+    logger,
+    open: (lane) => new KmipClient({ ...connection, ...laneOptions(lane) }),
+  });
+  const applier = new PushApplier({
+    store,
+    tenants,
+    identities,
+    logger,
+    effects: {
+      tenantClosed: (tenant) => {
+        leases.drop(tenant, undefined, 'LINK_CLOSED');
+        cache.dropTenant(tenant);
+      },
+      serviceFlushed: (tenant, service) => leases.drop(tenant, service, 'FLUSHED'),
+      objectChanged: (uid) => cache.drop(uid),
+      identityRemoved: (fingerprint) => listener.cutOff(fingerprint),
+      issuersChanged: () => listener.reloadIssuers(),
+    },
+  });
+  const feed = new PushFeed({
+    link,
+    applier,
+    logger,
+    subscribe: (after, handlers) =>
+      openSubscription({ ...connection, minVersion: 'TLSv1.2' }, after, handlers),
+  });
+  const leases = new LeaseBook({
+    region,
+    link,
+    tenants,
+    logger,
+    keyPair: await generateKeyPair(),
+    currency: {
+      get isCurrent() {
+        return feed.isCurrent;
+      },
+      get appliedHead() {
+        return applier.appliedHead;
+      },
+      sync: () => feed.sync(),
+      observeHead: (head) => feed.observeHead(head),
+    },
+    onEnded: (tenant, service) => cache.dropService(tenant, service),
+  });
+  const ring = new KeyRing({ region, store, cache, leases, logger });
+  const announcer = new Announcer({ link, store, audit, logger, onChanged: (uid) => cache.drop(uid) });
+  const tunnel = new Tunnel({ link, announcer, applier });
+  const services = {
+    region,
+    store,
+    ring,
+    leases,
+    ivBudget,
+    audit,
+    backlogLimit: config.limits.backlog,
+    announcer,
+  };
+  const handler = new RequestHandler({ services, tunnel, metrics, logger });
+  const listener = new Listener({
+    ...config.kmip,
+    tls: parts.server,
+    identities,
+    handler,
+    audit,
+    metrics,
+    logger,
+  });
+  const heart = new Heart({ link, store, applier, feed, leases, logger });
+
+  const status = (): GatewayStatus => ({
+    ok: true,
+    status: link.isUp && feed.isCurrent ? 'ok' : 'degraded',
+    region,
+    name: config.name,
+    core: link.isUp ? 'connected' : 'unreachable',
+    head: feed.knownHead,
+    appliedHead: applier.appliedHead,
+    leases: leases.status(),
+    backlog: store.objects.backlog,
+    auditBacklog: store.audit.size,
+    connections: listener.openConnections,
+    memory: memoryLockStatus(),
+  });
+
+  // Anybody who reaches the port may ask: how many leases, and not whose.
+  const publicStatus = () => ({ ...status(), leases: leases.size });
+
+  await heart.start();
+  // With the core in reach, callers that were registered while we were away are known before the port opens.
+  if (link.isUp) await feed.sync().catch(() => undefined);
+  const ivTimer = setInterval(() => {
+    ivBudget
+      .write()
+      .catch((error: unknown) =>
+        logger.error({ cause: errorMessage(error) }, 'IV counts could not be stored'),
+      );
+  }, HEARTBEAT_INTERVAL_MS);
+  ivTimer.unref();
+  const stop = async (): Promise<void> => {
+    clearInterval(ivTimer);
+    await heart.stop();
+    feed.close();
+    link.close();
+    await announcer.stop();
+    await audit.flush();
+    await ivBudget.write().catch(() => undefined);
+    leases.close();
+    cache.clear();
+    store.close();
+  };
+  try {
+    const kmipPort = await listener.listen();
+    const health = await startHealthServer({
+      ...config.health,
+      health: publicStatus,
+      registry: metrics.registry,
+    });
+    logger.info(
+      { port: kmipPort, health: health.url, region, core: link.isUp ? 'connected' : 'unreachable' },
+      'ready',
+    );
+    return {
+      port: kmipPort,
+      healthUrl: health.url,
+      status,
+      close: async () => {
+        await listener.close();
+        await health.close();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await listener.close();
+    await stop();
+    throw error;
+  }
+}
+
+/** Slow lifecycle requests have connections of their own, so that they never stand before a lease (D8). */
+function laneOptions(lane: Lane) {
+  const connectTimeoutMs = HEARTBEAT_TIMEOUT_MS;
+  const maxResponseBytes = MAX_MESH_MESSAGE_BYTES;
+  const poolSize = lane === 'lifecycle' ? TUNNEL_CONNECTIONS : 1;
+  return {
+    connectTimeoutMs,
+    maxResponseBytes,
+    poolSize,
+    maxPending: Math.ceil(MAX_TUNNEL_QUEUE / TUNNEL_CONNECTIONS),
+  };
+}
+
+async function readTls({ cert, key, ca }: TlsFiles): Promise<TlsFiles> {
+  try {
+    const [certPem, keyPem, caPem] = await Promise.all([cert, key, ca].map((path) => readFile(path, 'utf8')));
+    if (certPem === undefined || keyPem === undefined || caPem === undefined) throw new Error('unreachable');
+    return { cert: certPem, key: keyPem, ca: caPem };
+  } catch (error) {
+    throw new OkcmError('GATEWAY_TLS', `a certificate or key cannot be read: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,4 @@
+/** The gateway: authoritative for data keys (L4), a transparent proxy for everything else (split record §1, §3). */
+export { GatewayConfig } from './config.ts';
+export { type GatewayDeps, type GatewayStatus, type RunningGateway, startGateway } from './gateway.ts';
+export { type RefusalCode, refusals } from './refusals.ts';

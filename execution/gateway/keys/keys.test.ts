@@ -1,0 +1,157 @@
+/** Opened keys: bounded, wiped when they leave, never used without a lease; and the budget of random IVs. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { generateKeyPair, SecretBytes } from '../../envelope/index.ts';
+import { MeshOperation } from '../../mesh/index.ts';
+import {
+  anObject,
+  FakeCore,
+  freshStore,
+  granted,
+  OTHER_TENANT,
+  REGION,
+  SERVICE,
+  silent,
+  storePath,
+  TENANT,
+  wrappedObject,
+} from '../fixture.test.ts';
+import { CoreLink } from '../link/core-link.ts';
+import { GatewayRefusal } from '../refusals.ts';
+import { Tenants } from '../tenants.ts';
+import { IvBudget } from './iv-budget.ts';
+import { KeyCache } from './key-cache.ts';
+import { KeyRing } from './key-ring.ts';
+import { LeaseBook } from './lease-book.ts';
+
+describe('the cache of opened keys', () => {
+  it('wipes the key that was used least recently', () => {
+    const cache = new KeyCache(undefined, 2);
+    const held = [anObject(), anObject(), anObject()].map((object) =>
+      cache.put(object, SecretBytes.random(32)),
+    );
+    const [first, second, third] = held;
+    assert.ok(first?.key.isWiped && !second?.key.isWiped && !third?.key.isWiped);
+    cache.get(second?.object.uid ?? '');
+    cache.put(anObject(), SecretBytes.random(32));
+    assert.ok(third?.key.isWiped && !second?.key.isWiped);
+  });
+
+  it('counts bytes of locked memory, and wipes until the newest key fits', () => {
+    const keys = [32, 32, 32].map((sizeBytes) => SecretBytes.random(sizeBytes));
+    const cache = new KeyCache(100);
+    const held = keys.map((key) => cache.put(anObject(), key));
+    assert.equal(cache.heldBytes, 96);
+    const [first, ...others] = held;
+    cache.put(first?.object ?? anObject(), SecretBytes.random(16));
+    assert.ok(keys[0]?.isWiped, 'the older key of the same object');
+    assert.equal(cache.heldBytes, 96, 'a slot counts whole');
+    const large = cache.put(anObject(), SecretBytes.random(1000));
+    assert.ok(others.every(({ key }) => key.isWiped));
+    assert.ok(!large.key.isWiped, 'its request is about to use it');
+    assert.equal(cache.heldBytes, large.key.footprintBytes);
+    const next = cache.put(anObject(), SecretBytes.random(32));
+    assert.ok(large.key.isWiped && !next.key.isWiped);
+    cache.clear();
+    assert.equal(cache.heldBytes, 0);
+  });
+
+  it('wipes what belongs to a service or a tenant, and nothing else', () => {
+    const cache = new KeyCache();
+    const mine = cache.put(anObject(), SecretBytes.random(32));
+    const theirs = cache.put(anObject({ tenant: OTHER_TENANT }), SecretBytes.random(32));
+    cache.dropService(TENANT, SERVICE);
+    assert.ok(mine.key.isWiped && !theirs.key.isWiped);
+    cache.dropTenant(OTHER_TENANT);
+    assert.ok(theirs.key.isWiped);
+    assert.equal(cache.size, 0);
+  });
+});
+
+async function ringWith(l3s: Map<number, SecretBytes>) {
+  const store = freshStore();
+  const core = new FakeCore();
+  core.answers[MeshOperation.Lease] = (request) => granted(request, l3s, { ttlMs: 60_000, graceMs: 0 });
+  const link = new CoreLink({ open: core.open, logger: silent });
+  link.markUp();
+  const cache = new KeyCache();
+  const leases = new LeaseBook({
+    region: REGION,
+    link,
+    tenants: new Tenants(store.registry),
+    keyPair: await generateKeyPair(),
+    logger: silent,
+    onEnded: (tenant, service) => cache.dropService(tenant, service),
+    currency: { isCurrent: true, appliedHead: 0, sync: async () => undefined, observeHead: () => undefined },
+  });
+  return {
+    store,
+    core,
+    cache,
+    leases,
+    ring: new KeyRing({ region: REGION, store, cache, leases, logger: silent }),
+  };
+}
+
+describe('the key ring', () => {
+  it('opens a stored key, once for all who ask together', async () => {
+    const l3 = SecretBytes.random(32);
+    const key = SecretBytes.random(32);
+    const { store, ring, core } = await ringWith(new Map([[1, l3]]));
+    const object = wrappedObject(l3, 1, key);
+    store.objects.apply(object);
+    const opened = await Promise.all(Array.from({ length: 10 }, () => ring.open(object)));
+    assert.ok(opened.every((held) => held.key.equals(key)));
+    assert.equal(core.count(MeshOperation.Lease), 1);
+    assert.equal(ring.ready(object.uid), opened[0]);
+  });
+
+  it('has nothing ready once the lease has ended', async () => {
+    const l3 = SecretBytes.random(32);
+    const { store, ring, leases } = await ringWith(new Map([[1, l3]]));
+    const object = wrappedObject(l3, 1, SecretBytes.random(32));
+    store.objects.apply(object);
+    const held = await ring.open(object);
+    leases.drop(TENANT, SERVICE, 'TEST');
+    assert.ok(held.key.isWiped);
+    assert.equal(ring.ready(object.uid), undefined);
+  });
+
+  it('refuses a record that was put in the place of another', async () => {
+    const l3 = SecretBytes.random(32);
+    const { store, ring } = await ringWith(new Map([[1, l3]]));
+    const one = wrappedObject(l3, 1, SecretBytes.random(32));
+    const other = wrappedObject(l3, 1, SecretBytes.random(32));
+    store.objects.apply({ ...one, wrapped: other.wrapped });
+    await assert.rejects(
+      ring.open(one),
+      (error) => error instanceof GatewayRefusal && error.refusal === 'KEY_DAMAGED',
+    );
+    store.objects.apply({ ...other, wrapped: Buffer.alloc(7) });
+    await assert.rejects(
+      ring.open(other),
+      (error) => error instanceof GatewayRefusal && error.refusal === 'KEY_DAMAGED',
+    );
+  });
+});
+
+describe('the budget of random IVs', () => {
+  it('ends, and a restart does not give it back', async () => {
+    const path = storePath();
+    const store = freshStore(path);
+    const budget = new IvBudget(store, 5);
+    for (let i = 0; i < 3; i++) budget.spend('key');
+    await budget.write();
+    store.close();
+    const again = freshStore(path);
+    const rest = new IvBudget(again, 5);
+    rest.spend('key');
+    rest.spend('key');
+    assert.throws(
+      () => rest.spend('key'),
+      (error) => error instanceof GatewayRefusal && error.refusal === 'IV_BUDGET_SPENT',
+    );
+    rest.spend('another key');
+    again.close();
+  });
+});

@@ -1,0 +1,202 @@
+/** Announcements (D6): every key reaches the core once it is there, and the core's word on each is final. */
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AnnounceOutcome, MeshOperation } from '../../mesh/index.ts';
+import { type ManagedObject, NAME_CONFLICT, withoutNames } from '../../objects/index.ts';
+import { Audit } from '../audit.ts';
+import { anObject, FakeCore, freshStore, OTHER_TENANT, silent, storePath, TENANT } from '../fixture.test.ts';
+import { ANNOUNCE_BATCH } from '../limits.ts';
+import { GatewayRefusal } from '../refusals.ts';
+import type { Store } from '../store/store.ts';
+import { Announcer } from './announcer.ts';
+import { CoreLink } from './core-link.ts';
+
+function setUp(core: FakeCore, store: Store = freshStore()) {
+  const link = new CoreLink({ open: core.open, logger: silent });
+  const changed: string[] = [];
+  const announcer = new Announcer({
+    link,
+    store,
+    audit: new Audit(store, silent),
+    logger: silent,
+    onChanged: (uid) => changed.push(uid),
+  });
+  return { link, store, announcer, changed };
+}
+
+function accepting(core: FakeCore): ManagedObject[] {
+  const taken: ManagedObject[] = [];
+  core.answers[MeshOperation.Announce] = ({ objects }) => {
+    taken.push(...objects);
+    return { outcomes: objects.map(({ uid }) => ({ uid, outcome: 'accepted' })) };
+  };
+  return taken;
+}
+
+describe('announcing', () => {
+  it('goes in batches, oldest first, until nothing waits', async () => {
+    const core = new FakeCore();
+    const taken = accepting(core);
+    const { link, store, announcer } = setUp(core);
+    const objects = Array.from({ length: 600 }, () => anObject());
+    store.transaction(() => {
+      for (const object of objects) store.objects.insertNew(object);
+    });
+    link.markUp();
+    while (store.objects.backlog > 0) await delay(5);
+    assert.deepEqual(
+      taken.map(({ uid }) => uid),
+      objects.map(({ uid }) => uid),
+    );
+    assert.equal(core.count(MeshOperation.Announce), 3);
+    await announcer.stop();
+  });
+
+  it('survives a restart and an answer that was lost', async () => {
+    const path = storePath();
+    const before = setUp(new FakeCore(), freshStore(path));
+    const object = anObject();
+    before.store.objects.insertNew(object);
+    await before.announcer.stop();
+    before.store.close();
+
+    const core = new FakeCore();
+    const { link, store, announcer } = setUp(core, freshStore(path));
+    let attempts = 0;
+    core.answers[MeshOperation.Announce] = ({ objects }) => {
+      if (++attempts === 1) throw new Error('lost');
+      return { outcomes: objects.map(({ uid }) => ({ uid, outcome: 'known' })) };
+    };
+    link.markUp();
+    while (store.objects.backlog > 0) await delay(5);
+    assert.equal(attempts, 2);
+    await announcer.stop();
+  });
+
+  it('applies what the core says of each', async () => {
+    const core = new FakeCore();
+    const { link, store, announcer, changed } = setUp(core);
+    const [dead, loser, unwanted, good] = [anObject(), anObject({ name: 'taken' }), anObject(), anObject()];
+    for (const object of [dead, loser, unwanted, good]) store.objects.insertNew(object);
+    core.answers[MeshOperation.Announce] = ({ objects }) => ({
+      outcomes: objects.map(({ uid }): AnnounceOutcome => {
+        if (uid === dead.uid) return { uid, outcome: 'tombstone' };
+        if (uid === loser.uid) {
+          return { uid, outcome: 'name-conflict', object: withoutNames(loser, new Set(['taken']), 1) };
+        }
+        return uid === unwanted.uid
+          ? { uid, outcome: 'refused', reason: 'SERVICE_UNKNOWN' }
+          : { uid, outcome: 'accepted' };
+      }),
+    });
+    link.markUp();
+    await announcer.flush(TENANT);
+    assert.equal(store.objects.get(dead.uid), undefined);
+    const kept = store.objects.get(loser.uid);
+    assert.ok(kept?.announced);
+    assert.deepEqual(
+      kept.object.attributes.map(({ attributeName }) => attributeName),
+      [NAME_CONFLICT],
+    );
+    assert.equal(store.objects.nameHolder(TENANT, 'taken'), undefined);
+    assert.equal(store.objects.get(unwanted.uid)?.announced, false, 'kept');
+    assert.equal(store.objects.backlog, 0, 'and not waiting');
+    assert.deepEqual(changed.sort(), [dead.uid, loser.uid].sort());
+    await delay(20);
+    assert.equal(store.audit.oldest(10).events.at(-1)?.event, 'ANNOUNCE_REFUSED');
+    const asked = core.count(MeshOperation.Announce);
+    announcer.kick();
+    await announcer.flush(TENANT);
+    await delay(100);
+    assert.equal(core.count(MeshOperation.Announce), asked, 'a refused key is not offered for ever');
+    await announcer.stop();
+  });
+
+  it('offers a refused key once more when the gateway starts, and never between', async () => {
+    const path = storePath();
+    const refusing = new FakeCore();
+    refusing.answers[MeshOperation.Announce] = ({ objects }) => ({
+      outcomes: objects.map(({ uid }) => ({ uid, outcome: 'refused', reason: 'SERVICE_UNKNOWN' })),
+    });
+    const before = setUp(refusing, freshStore(path));
+    const object = anObject();
+    before.store.objects.insertNew(object);
+    before.link.markUp();
+    while (before.store.objects.backlog > 0) await delay(5);
+    await before.announcer.stop();
+    before.store.close();
+
+    const core = new FakeCore();
+    const taken = accepting(core);
+    const { link, store, announcer } = setUp(core, freshStore(path));
+    assert.equal(store.objects.backlog, 1);
+    link.markUp();
+    while (store.objects.backlog > 0) await delay(5);
+    assert.deepEqual(
+      taken.map(({ uid }) => uid),
+      [object.uid],
+    );
+    assert.equal(store.objects.get(object.uid)?.announced, true);
+    await announcer.stop();
+  });
+
+  it('passes over a record that cannot be read, and says so', async () => {
+    const path = storePath();
+    const first = freshStore(path);
+    const damaged = Array.from({ length: ANNOUNCE_BATCH + 1 }, () => anObject());
+    const good = anObject();
+    first.transaction(() => {
+      for (const object of [...damaged, good]) first.objects.insertNew(object);
+    });
+    first.close();
+    const raw = new DatabaseSync(path);
+    const spoil = raw.prepare("UPDATE objects SET body = x'00' WHERE uid = ?");
+    for (const { uid } of damaged) spoil.run(uid);
+    raw.close();
+
+    const core = new FakeCore();
+    const taken = accepting(core);
+    const { link, store, announcer } = setUp(core, freshStore(path));
+    link.markUp();
+    for (let i = 0; i < 400 && store.objects.backlog > 0; i++) await delay(5);
+    assert.equal(store.objects.backlog, 0);
+    assert.deepEqual(
+      taken.map(({ uid }) => uid),
+      [good.uid],
+    );
+    await store.commit(() => undefined);
+    const { events } = store.audit.oldest(10);
+    assert.equal(events[0]?.reason, 'OBJECT_MALFORMED');
+    assert.equal(events[0]?.uid, damaged[0]?.uid);
+    await announcer.stop();
+  });
+});
+
+describe('flushing a tenant', () => {
+  it('does not wait for others, and costs nothing when nothing waits', async () => {
+    const core = new FakeCore();
+    const taken = accepting(core);
+    const { link, store, announcer } = setUp(core);
+    for (let i = 0; i < 300; i++) store.objects.insertNew(anObject({ tenant: OTHER_TENANT }));
+    const mine = anObject();
+    store.objects.insertNew(mine);
+    link.markUp();
+    await announcer.flush(TENANT);
+    assert.deepEqual(
+      taken.map(({ uid }) => uid),
+      [mine.uid],
+    );
+    await announcer.flush(TENANT);
+    assert.equal(core.count(MeshOperation.Announce), 1);
+    await announcer.stop();
+  });
+
+  it('fails at once while the core is away', async () => {
+    const { store, announcer } = setUp(new FakeCore());
+    store.objects.insertNew(anObject());
+    await assert.rejects(announcer.flush(TENANT), (error) => error instanceof GatewayRefusal);
+    await announcer.stop();
+  });
+});

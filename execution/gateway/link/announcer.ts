@@ -1,0 +1,195 @@
+/**
+ * Tells the core of the keys that this gateway made (D6): in the background, oldest first, in batches, again and again
+ * until the core has answered for each; a refusal is an answer too. It survives restarts, since what waits is in the store.
+ */
+import type { TenantId } from '../../../contracts/index.ts';
+import { backoffMs, withDeadline } from '../../../platform/backoff.ts';
+import { errorMessage } from '../../../platform/errors.ts';
+import type { Logger } from '../../../platform/log.ts';
+import { type AnnounceOutcome, MAX_ANNOUNCE_BYTES, MeshOperation } from '../../mesh/index.ts';
+import { encodeObject, type ManagedObject } from '../../objects/index.ts';
+import type { Audit } from '../audit.ts';
+import { ANNOUNCE_BATCH, BACKOFF, FLUSH_DEADLINE_MS, TUNNEL_TIMEOUT_MS } from '../limits.ts';
+import { GatewayRefusal } from '../refusals.ts';
+import type { WaitingKeys } from '../store/object-table.ts';
+import type { Store } from '../store/store.ts';
+import type { CoreLink } from './core-link.ts';
+
+export interface AnnouncerOptions {
+  readonly link: CoreLink;
+  readonly store: Store;
+  readonly audit: Audit;
+  readonly logger: Logger;
+  /** The core has changed or destroyed an object that we announced. */
+  readonly onChanged: (uid: string) => void;
+}
+
+/** How long new keys gather before they are announced. */
+const GATHER_MS = 20;
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  /** Announcements go one after another: the tail of the line. */
+  #line: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #attempt = 0;
+  #stopped = false;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+    options.link.onUp(() => this.kick());
+  }
+
+  /** There is, or may be, something to announce. */
+  kick(): void {
+    this.#schedule(GATHER_MS);
+  }
+
+  /**
+   * Resolves when the core knows every key of the tenant that was durable when this was called, but for those that it
+   * has refused to take.
+   *
+   * @throws GatewayRefusal CORE_UNREACHABLE, CORE_BUSY
+   */
+  async flush(tenant: TenantId): Promise<void> {
+    const { store, link } = this.#options;
+    let left = store.objects.backlogOf(tenant);
+    if (left === 0) return;
+    if (!link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
+    const work = async (signal: AbortSignal): Promise<void> => {
+      while (left > 0 && !signal.aborted) {
+        const announced = await this.#inLine(() => this.#announceSome(tenant));
+        if (announced === 0) return;
+        left -= announced;
+      }
+    };
+    try {
+      await withDeadline(FLUSH_DEADLINE_MS, 'announcing new keys to the core', work);
+    } catch (error) {
+      if (error instanceof GatewayRefusal) throw new GatewayRefusal('CORE_UNREACHABLE');
+      this.#options.logger.warn(
+        { tenant, cause: errorMessage(error) },
+        'new keys could not be announced in time',
+      );
+      throw new GatewayRefusal('CORE_BUSY');
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#line;
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#round();
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  async #round(): Promise<void> {
+    const { link, store, logger } = this.#options;
+    if (!link.isUp || store.objects.backlog === 0) return;
+    try {
+      await this.#inLine(() => this.#announceSome());
+      this.#attempt = 0;
+      if (store.objects.backlog > 0) this.#schedule(0);
+    } catch (error) {
+      logger.warn(
+        { cause: errorMessage(error), backlog: store.objects.backlog },
+        'announcing new keys failed',
+      );
+      this.#schedule(backoffMs(this.#attempt++, BACKOFF));
+    }
+  }
+
+  #inLine<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#line.then(work);
+    this.#line = next.catch(() => undefined);
+    return next;
+  }
+
+  /** One batch; returns how many keys no longer wait, since the core has answered for them or they cannot be sent. */
+  async #announceSome(tenant?: TenantId): Promise<number> {
+    const { link, store } = this.#options;
+    if (this.#stopped) return 0;
+    const waiting = store.objects.waiting(ANNOUNCE_BATCH, tenant);
+    this.#setAside(waiting.damaged);
+    const objects = withinSize(waiting.objects);
+    if (objects.length === 0) return waiting.damaged.length;
+    const { outcomes } = await link.ask('bulk', MeshOperation.Announce, { objects }, TUNNEL_TIMEOUT_MS);
+    const asked = new Map(objects.map((object) => [object.uid, object]));
+    const answers = outcomes.flatMap((outcome) => {
+      const object = asked.get(outcome.uid);
+      return object === undefined ? [] : [{ object, outcome }];
+    });
+    if (answers.length === 0) throw new Error('the core answered for none of the keys announced');
+    store.transaction(() => {
+      for (const { object, outcome } of answers) this.#settle(object, outcome);
+    });
+    for (const { object, outcome } of answers) {
+      if (outcome.outcome === 'tombstone' || outcome.outcome === 'name-conflict')
+        this.#options.onChanged(object.uid);
+      if (outcome.outcome === 'refused') this.#reportRefused(object, outcome.reason);
+    }
+    return answers.length + waiting.damaged.length;
+  }
+
+  #setAside(damaged: WaitingKeys['damaged']): void {
+    if (damaged.length === 0) return;
+    const { store } = this.#options;
+    store.transaction(() => {
+      for (const { tenant, uid } of damaged) store.objects.markRefused(tenant, uid);
+    });
+    for (const key of damaged) this.#reportRefused(key, 'OBJECT_MALFORMED');
+  }
+
+  #settle(object: ManagedObject, outcome: AnnounceOutcome): void {
+    const { objects } = this.#options.store;
+    switch (outcome.outcome) {
+      case 'accepted':
+      case 'known':
+        objects.markAnnounced(object.tenant, object.uid);
+        return;
+      case 'tombstone':
+        objects.destroy(object.tenant, object.uid);
+        return;
+      case 'name-conflict':
+        objects.apply(outcome.object);
+        // Also when a push has brought the same revision before.
+        objects.markAnnounced(object.tenant, object.uid);
+        return;
+      case 'refused':
+        objects.markRefused(object.tenant, object.uid);
+        return;
+    }
+  }
+
+  #reportRefused({ uid, tenant }: { readonly uid: string; readonly tenant: string }, reason: string): void {
+    const { logger, audit } = this.#options;
+    logger.error(
+      { uid, tenant, reason },
+      'the core does not take a key: it exists at this gateway only, and is offered again when the gateway starts',
+    );
+    audit.refused({
+      event: 'ANNOUNCE_REFUSED',
+      outcome: 'refused',
+      reason,
+      tenant,
+      uid,
+    });
+  }
+}
+
+/** As many as fit one message, one at least. */
+function withinSize(objects: readonly ManagedObject[]): readonly ManagedObject[] {
+  let sizeBytes = 0;
+  const end = objects.findIndex((object, index) => {
+    sizeBytes += encodeObject(object).length;
+    return index > 0 && sizeBytes > MAX_ANNOUNCE_BYTES;
+  });
+  return end < 0 ? objects : objects.slice(0, end);
+}

@@ -1,0 +1,128 @@
+/**
+ * The heartbeat (D7): each second it tells the core how far we are, renews the leases that we hold, hands over audit
+ * events, and learns of changes that did not reach us. It alone decides whether the core is in reach.
+ */
+import { errorMessage } from '../../../platform/errors.ts';
+import type { Logger } from '../../../platform/log.ts';
+import { KmipError } from '../../kmip/index.ts';
+import { type AuditEvent, encodeMeshRequest, MAX_AUDIT_EVENTS, MeshOperation } from '../../mesh/index.ts';
+import type { LeaseBook } from '../keys/lease-book.ts';
+import { HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS } from '../limits.ts';
+import { GatewayRefusal } from '../refusals.ts';
+import type { Store } from '../store/store.ts';
+import type { CoreLink } from './core-link.ts';
+import type { PushApplier } from './push-applier.ts';
+import type { PushFeed } from './push-feed.ts';
+
+export interface HeartOptions {
+  readonly link: CoreLink;
+  readonly store: Store;
+  readonly applier: PushApplier;
+  readonly feed: PushFeed;
+  readonly leases: LeaseBook;
+  readonly logger: Logger;
+}
+
+export class Heart {
+  readonly #options: HeartOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | undefined;
+  #stopped = false;
+  /** The core has just answered with audit events as its trouble: they wait for the next regular beat. */
+  #auditIsStuck = false;
+
+  constructor(options: HeartOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves after the first beat, whether the core answered or not. */
+  async start(): Promise<void> {
+    await this.beat();
+  }
+
+  /** One beat now; beats never overlap. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+      if (this.#stopped) return;
+      // More audit events than one beat takes do not wait a second for the next.
+      const { link, store } = this.#options;
+      const more = link.isUp && !this.#auditIsStuck && store.audit.size >= MAX_AUDIT_EVENTS;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.beat(), more ? 0 : HEARTBEAT_INTERVAL_MS);
+    });
+    return this.#beating;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { link, store, leases, logger } = this.#options;
+    const { events, upTo } = store.audit.oldest(MAX_AUDIT_EVENTS);
+    this.#auditIsStuck = false;
+    try {
+      try {
+        await this.#ask(this.#sendable(events));
+        if (upTo > 0) await store.commit(() => store.audit.acknowledge(upTo));
+      } catch (error) {
+        // Only what the core itself answered: it is in reach, and what it fails on may be the events.
+        if (events.length === 0 || error instanceof GatewayRefusal || !(error instanceof KmipError))
+          throw error;
+        await this.#ask([]);
+        this.#auditIsStuck = true;
+        logger.error(
+          { reason: 'AUDIT_NOT_TAKEN', waiting: store.audit.size, cause: errorMessage(error) },
+          'the core does not take audit events; they are kept',
+        );
+      }
+      link.markUp();
+    } catch (error) {
+      link.markDown(error);
+      logger.debug({ cause: errorMessage(error) }, 'heartbeat failed');
+    }
+    leases.sweep();
+  }
+
+  async #ask(audit: readonly AuditEvent[]): Promise<void> {
+    const { link, store, applier, feed, leases } = this.#options;
+    const held = leases.held();
+    const sentAtMs = performance.now();
+    const response = await link.ask(
+      'hot',
+      MeshOperation.Heartbeat,
+      {
+        appliedHead: applier.appliedHead,
+        backlog: store.objects.backlog,
+        leases: held.map(({ tenant, service }) => ({ tenant, service })),
+        audit,
+      },
+      HEARTBEAT_TIMEOUT_MS,
+    );
+    leases.renew(held, response.renewed, sentAtMs);
+    feed.observeHead(response.head);
+  }
+
+  /** One event that no message can carry must not keep the others, nor the heartbeat itself, from the core. */
+  #sendable(events: readonly AuditEvent[]): readonly AuditEvent[] {
+    if (isSendable(events)) return events;
+    return events.filter((event) => {
+      if (isSendable([event])) return true;
+      this.#options.logger.error({ reason: 'AUDIT_UNSENDABLE', dropped: event }, 'an audit event is dropped');
+      return false;
+    });
+  }
+}
+
+function isSendable(audit: readonly AuditEvent[]): boolean {
+  if (audit.length === 0) return true;
+  try {
+    encodeMeshRequest(MeshOperation.Heartbeat, { appliedHead: 0, backlog: 0, leases: [], audit });
+    return true;
+  } catch {
+    return false;
+  }
+}

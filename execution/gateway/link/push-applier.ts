@@ -1,0 +1,186 @@
+/**
+ * Applies what the core pushes (D7). Each push and the head it brings us to are one transaction, and whatever takes
+ * something away takes effect in memory before that. Applying a push twice, or an old one late, changes nothing.
+ */
+import type { KeyFingerprint, ServiceName, TenantId } from '../../../contracts/index.ts';
+import type { Logger } from '../../../platform/log.ts';
+import { ObjectType } from '../../kmip/index.ts';
+import type { NumberedPush, Push } from '../../mesh/index.ts';
+import type { Identities } from '../identities.ts';
+import type { Store } from '../store/store.ts';
+import type { Tenants } from '../tenants.ts';
+
+/** What a push ends or changes in memory. */
+export interface PushEffects {
+  tenantClosed(tenant: TenantId): void;
+  serviceFlushed(tenant: TenantId, service: ServiceName): void;
+  objectChanged(uid: string): void;
+  identityRemoved(fingerprint: KeyFingerprint): void;
+  issuersChanged(): void;
+}
+
+export interface PushApplierOptions {
+  readonly store: Store;
+  readonly tenants: Tenants;
+  readonly identities: Identities;
+  readonly effects: PushEffects;
+  readonly logger: Logger;
+}
+
+export class PushApplier {
+  readonly #store: Store;
+  readonly #tenants: Tenants;
+  readonly #identities: Identities;
+  readonly #effects: PushEffects;
+  readonly #logger: Logger;
+  #appliedHead: number;
+
+  constructor(options: PushApplierOptions) {
+    this.#store = options.store;
+    this.#tenants = options.tenants;
+    this.#identities = options.identities;
+    this.#effects = options.effects;
+    this.#logger = options.logger;
+    this.#appliedHead = options.store.appliedHead;
+  }
+
+  get appliedHead(): number {
+    return this.#appliedHead;
+  }
+
+  /**
+   * Applies pushes that follow the head without a gap, in one transaction. Returns false, and leaves the head where
+   * it is, when one of them does not follow: what restricts is then applied all the same, the rest waits for a sync.
+   */
+  applyInOrder(pushes: readonly NumberedPush[]): boolean {
+    const fresh = pushes.filter(({ number }) => number > this.#appliedHead);
+    const gapless = fresh.every(({ number }, index) => number === this.#appliedHead + 1 + index);
+    if (!gapless) {
+      this.#applyAll(fresh.map(({ push }) => push).filter(restricts));
+      return false;
+    }
+    const head = fresh.at(-1)?.number ?? this.#appliedHead;
+    this.#applyAll(
+      fresh.map(({ push }) => push),
+      head,
+    );
+    return true;
+  }
+
+  /** What came with an answer: applied before the answer is relayed (D6). The head moves only with the feed itself. */
+  applyEffects(pushes: readonly NumberedPush[]): void {
+    if (pushes.length > 0) this.#applyAll(pushes.map(({ push }) => push));
+  }
+
+  /** Part of a sync, whose numbers the core answers for; `head` is given with the last part only. */
+  applySynced(pushes: readonly NumberedPush[], head?: number): void {
+    this.#applyAll(
+      pushes.map(({ push }) => push),
+      head,
+    );
+  }
+
+  /** The end of a snapshot: whoever it did not name is no longer there. */
+  retainOnly(
+    snapshot: {
+      fingerprints: ReadonlySet<string>;
+      issuers: ReadonlySet<string>;
+      tenants: ReadonlySet<string>;
+    },
+    head: number,
+  ): void {
+    const { registry } = this.#store;
+    const identities = registry.identities();
+    const gone = identities.filter(({ fingerprint }) => !snapshot.fingerprints.has(fingerprint));
+    const issuers = registry.issuers().filter(({ fingerprint }) => snapshot.issuers.has(fingerprint));
+    const tenants = registry.tenants().filter(({ tenant }) => snapshot.tenants.has(tenant));
+    this.#store.transaction(() => {
+      registry.clear();
+      for (const identity of identities) if (!gone.includes(identity)) registry.putIdentity(identity);
+      for (const issuer of issuers) registry.putIssuer(issuer);
+      for (const epochs of tenants) registry.putTenant(epochs);
+      this.#store.setAppliedHead(head);
+    });
+    this.#appliedHead = head;
+    this.#identities.reload();
+    this.#tenants.reload();
+    for (const { fingerprint } of gone) this.#effects.identityRemoved(fingerprint);
+    this.#effects.issuersChanged();
+  }
+
+  #applyAll(pushes: readonly Push[], head?: number): void {
+    const after: (() => void)[] = [];
+    try {
+      this.#store.transaction(() => {
+        for (const push of pushes) this.#applyOne(push, after);
+        if (head !== undefined) this.#store.setAppliedHead(head);
+      });
+    } catch (error) {
+      // Memory must not grant what the disk does not hold; what it refuses in excess, a restart or a sync mends.
+      this.#identities.reload();
+      throw error;
+    }
+    if (head !== undefined) this.#appliedHead = head;
+    for (const effect of after) effect();
+  }
+
+  #applyOne(push: Push, after: (() => void)[]): void {
+    const { objects } = this.#store;
+    switch (push.kind) {
+      case 'identity.put':
+        this.#identities.put(push.identity);
+        return;
+      case 'identity.remove':
+        this.#identities.remove(push.fingerprint);
+        this.#effects.identityRemoved(push.fingerprint);
+        return;
+      case 'issuer.put':
+        if (this.#identities.putIssuer({ fingerprint: push.fingerprint, pem: push.certificatePem })) {
+          after.push(() => this.#effects.issuersChanged());
+        }
+        return;
+      case 'tenant.closed':
+        if (this.#tenants.close(push.tenant, push.epoch)) {
+          this.#logger.warn(
+            { tenant: push.tenant, epoch: push.epoch, reason: 'LINK_CLOSED' },
+            'tenant closed',
+          );
+        }
+        // Also when it was closed before: wiping twice is cheaper than reasoning about what came in between.
+        if (this.#tenants.isClosed(push.tenant)) this.#effects.tenantClosed(push.tenant);
+        return;
+      case 'tenant.opened':
+        this.#tenants.open(push.tenant, push.epoch);
+        return;
+      case 'service.flush':
+        this.#effects.serviceFlushed(push.tenant, push.service);
+        return;
+      case 'object.put': {
+        const { object } = push;
+        if (object.wrapped === null) {
+          this.#applyOne({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid }, after);
+          return;
+        }
+        // Only keys are served here (D9); other objects stay with the core.
+        if (object.objectType !== ObjectType.SymmetricKey) return;
+        if (objects.apply(object)) after.push(() => this.#effects.objectChanged(object.uid));
+        return;
+      }
+      case 'object.destroyed':
+        this.#effects.objectChanged(push.uid);
+        objects.destroy(push.tenant, push.uid);
+        after.push(() => this.#effects.objectChanged(push.uid));
+        return;
+    }
+  }
+}
+
+/** Whether a push takes something away: it may be applied early, and applying it again in its turn is harmless. */
+function restricts(push: Push): boolean {
+  return (
+    push.kind === 'tenant.closed' ||
+    push.kind === 'identity.remove' ||
+    push.kind === 'object.destroyed' ||
+    push.kind === 'service.flush'
+  );
+}

@@ -1,0 +1,34 @@
+/** The gateway as a process: `node execution/gateway/main.ts --config FILE`. */
+import { parseArgs } from 'node:util';
+import { readConfig } from '../../platform/config-file.ts';
+import { errorMessage, OkcmError } from '../../platform/errors.ts';
+import { createLogger } from '../../platform/log.ts';
+import { watchParent } from '../../platform/parent-watch.ts';
+import { guardProcess } from '../../platform/process-guard.ts';
+import { installShutdown, onShutdown } from '../../platform/shutdown.ts';
+import { watchMemoryLock, wipeAllSecrets } from '../envelope/index.ts';
+import { GatewayConfig } from './config.ts';
+import { startGateway } from './gateway.ts';
+
+async function main(): Promise<void> {
+  const guard = await guardProcess();
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (values.config === undefined) throw new OkcmError('USAGE', 'usage: main.ts --config FILE');
+  const config = await readConfig(values.config, GatewayConfig);
+  const logger = createLogger({ name: 'gateway', level: config.log.level });
+  for (const problem of guard.problems) logger.warn(problem);
+  installShutdown({ logger });
+  onShutdown('secrets', wipeAllSecrets);
+  const gateway = await startGateway(config, { logger });
+  watchMemoryLock((status) =>
+    logger.warn({ memory: status }, status.problem ?? 'key memory is locked again'),
+  );
+  onShutdown('gateway', () => gateway.close());
+  watchParent();
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${errorMessage(error)}\n`);
+  if (error instanceof OkcmError && error.hint !== undefined) process.stderr.write(`${error.hint}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,80 @@
+/** The gateway's metrics. Every series that an alert may watch is there from the start. */
+import { Counter, createRegistry, Gauge, type Registry } from '../../platform/metrics.ts';
+import { type RefusalCode, refusals } from './refusals.ts';
+
+export interface GatewayMetrics {
+  readonly registry: Registry;
+  readonly requests: Counter<'operation' | 'route'>;
+  readonly refusals: Counter<'reason'>;
+  readonly connections: Counter<'outcome'>;
+}
+
+/** Read when the metrics are scraped. */
+export interface GatewayLevels {
+  readonly openConnections: number;
+  readonly backlog: number;
+  readonly auditBacklog: number;
+  readonly leases: number;
+  readonly openKeys: number;
+  /** Locked memory that those take. */
+  readonly openKeyBytes: number;
+  readonly coreUp: boolean;
+  /** Changes of the region that have not been applied here. */
+  readonly pushesBehind: number;
+}
+
+export function createMetrics(region: string, levels: () => GatewayLevels): GatewayMetrics {
+  const registry = createRegistry({ labels: { component: 'gateway', region } });
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'okcm_gateway_operations_total',
+    help: 'Batch items answered, by operation and by who ran them',
+    labelNames: ['operation', 'route'],
+    registers,
+  });
+  const refused = new Counter({
+    name: 'okcm_gateway_refusals_total',
+    help: 'Connections and operations refused or failed, by reason',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of Object.keys(refusals) as RefusalCode[]) refused.inc({ reason }, 0);
+  const connections = new Counter({
+    name: 'okcm_gateway_connections_total',
+    help: 'Connections of applications, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of ['accepted', 'refused']) connections.inc({ outcome }, 0);
+  const gauge = (name: string, help: string, read: (now: GatewayLevels) => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read(levels()));
+      },
+    });
+  };
+  gauge(
+    'okcm_gateway_open_connections',
+    'Connections of applications that are open',
+    (now) => now.openConnections,
+  );
+  gauge('okcm_gateway_backlog', 'Keys that wait for their announcement', (now) => now.backlog);
+  gauge('okcm_gateway_audit_backlog', 'Audit events that wait for the core', (now) => now.auditBacklog);
+  gauge('okcm_gateway_leases', 'Services whose L3 is in memory', (now) => now.leases);
+  gauge('okcm_gateway_open_keys', 'L4 keys that are open in memory', (now) => now.openKeys);
+  gauge(
+    'okcm_gateway_open_key_bytes',
+    'Locked memory that open L4 keys take, in bytes',
+    (now) => now.openKeyBytes,
+  );
+  gauge('okcm_gateway_core_up', 'Whether the regional core is in reach', (now) => (now.coreUp ? 1 : 0));
+  gauge(
+    'okcm_gateway_pushes_behind',
+    'Changes of the region not yet applied here',
+    (now) => now.pushesBehind,
+  );
+  return { registry, requests, refusals: refused, connections };
+}

@@ -1,0 +1,153 @@
+/**
+ * Where a batch item runs: D9's table, asked with the level that this gateway's own index gives, and the few local
+ * operations bound to their decoded payloads.
+ */
+import {
+  childOf,
+  ItemType,
+  isKnownOperation,
+  KmipError,
+  Operation,
+  operationName,
+  operationSchemas,
+  type RequestItem,
+  Tag,
+} from '../../kmip/index.ts';
+import { answerDiscoverVersions, answerQuery, type ManagedObject } from '../../objects/index.ts';
+import { isL3Address, type Level, routeOf } from '../../routing/index.ts';
+import { GatewayRefusal } from '../refusals.ts';
+import { findOwn, type LocalResult, type RequestContext } from './context.ts';
+import { decrypt, decryptUnderL3, encrypt, encryptUnderL3 } from './operations/cipher.ts';
+import { create, isL4Create } from './operations/create.ts';
+import { canGetLocally, get } from './operations/get.ts';
+
+export interface LocalPlan {
+  readonly route: 'local';
+  readonly run: () => LocalResult | Promise<LocalResult>;
+}
+export type Plan = LocalPlan | { readonly route: 'core' };
+
+const CORE: Plan = { route: 'core' };
+
+/**
+ * @throws KmipError, GatewayRefusal: the item fails here, whoever would have run it.
+ */
+export function planItem(
+  item: RequestItem,
+  idPlaceholder: string | undefined,
+  context: RequestContext,
+): Plan {
+  const { operation } = item;
+  requireUnderstood(item);
+  requirePermitted(operation, context);
+  switch (operation) {
+    case Operation.Create:
+      return planCreate(item, context);
+    case Operation.Get:
+    case Operation.Encrypt:
+    case Operation.Decrypt:
+      return planUse(operation, item, idPlaceholder, context);
+    case Operation.Query:
+    case Operation.DiscoverVersions:
+      return planSelf(operation, item, context);
+    default:
+      return planByTable(operation, levelOf(uidIn(item) ?? idPlaceholder, undefined));
+  }
+}
+
+function planByTable(operation: number, level: Level): Plan {
+  const route = routeOf(operation, level);
+  if (route === 'core') return CORE;
+  if (route === 'refuse') throw new GatewayRefusal(level === 'L3' ? 'L3_NOT_READABLE' : 'MESH_OPERATION');
+  throw KmipError.operationNotSupported(`${operationName(operation)} cannot run at a gateway`);
+}
+
+function planCreate(item: RequestItem, context: RequestContext): Plan {
+  const request = operationSchemas[Operation.Create].request.read(item.payload, context.version);
+  const level = isL4Create(request) ? 'L4' : 'none';
+  if (routeOf(Operation.Create, level) !== 'local') return CORE;
+  return { route: 'local', run: () => create(request, context) };
+}
+
+type Use = typeof Operation.Get | typeof Operation.Encrypt | typeof Operation.Decrypt;
+
+function planUse(
+  operation: Use,
+  item: RequestItem,
+  idPlaceholder: string | undefined,
+  context: RequestContext,
+): Plan {
+  const uid = uidIn(item) ?? idPlaceholder;
+  const object = uid === undefined || isL3Address(uid) ? undefined : findOwn(context, uid);
+  const level = levelOf(uid, object);
+  const route = routeOf(operation, level);
+  if (route === 'refuse') throw new GatewayRefusal('L3_NOT_READABLE');
+  if (route === 'core' || uid === undefined) return CORE;
+  // Limits on usage are spent in blocks of the core: such a key works there.
+  if (object?.attributes.some(({ attributeName }) => attributeName === 'Usage Limits')) return CORE;
+  const { version } = context;
+  switch (operation) {
+    case Operation.Get: {
+      const request = operationSchemas[Operation.Get].request.read(item.payload, version);
+      if (object === undefined || !canGetLocally(request, object, context)) return CORE;
+      return { route, run: () => get(request, object, context) };
+    }
+    case Operation.Encrypt: {
+      const request = operationSchemas[Operation.Encrypt].request.read(item.payload, version);
+      if (object === undefined) return { route, run: () => encryptUnderL3(request, uid, context) };
+      return { route, run: () => encrypt(request, object, context) };
+    }
+    case Operation.Decrypt: {
+      const request = operationSchemas[Operation.Decrypt].request.read(item.payload, version);
+      if (object === undefined) return { route, run: () => decryptUnderL3(request, uid, context) };
+      return { route, run: () => decrypt(request, object, context) };
+    }
+  }
+}
+
+function planSelf(
+  operation: typeof Operation.Query | typeof Operation.DiscoverVersions,
+  item: RequestItem,
+  { version }: RequestContext,
+): Plan {
+  if (operation === Operation.Query) {
+    const schemas = operationSchemas[Operation.Query];
+    const request = schemas.request.read(item.payload, version);
+    return {
+      route: 'local',
+      run: () => ({ payload: schemas.response.write(answerQuery(request, version), version) }),
+    };
+  }
+  const schemas = operationSchemas[Operation.DiscoverVersions];
+  const request = schemas.request.read(item.payload, version);
+  return {
+    route: 'local',
+    run: () => ({ payload: schemas.response.write(answerDiscoverVersions(request), version) }),
+  };
+}
+
+function levelOf(uid: string | undefined, object: ManagedObject | undefined): Level {
+  if (uid === undefined) return 'none';
+  if (isL3Address(uid)) return 'L3';
+  return object === undefined ? 'unknown' : 'L4';
+}
+
+/** The Unique Identifier that a payload starts with, in every operation that has one. */
+export function uidIn({ payload }: RequestItem): string | undefined {
+  const uid = childOf(payload, Tag.UniqueIdentifier);
+  return uid?.type === ItemType.TextString ? uid.value : undefined;
+}
+
+function requirePermitted(operation: number, { requester }: RequestContext): void {
+  const { operations } = requester.identity;
+  if (operations === null || !isKnownOperation(operation)) return;
+  if (!operations.includes(operationName(operation))) throw new GatewayRefusal('OPERATION_NOT_PERMITTED');
+}
+
+/** KMIP 1.4 §6.16: a critical extension that we do not understand must not be skipped. */
+function requireUnderstood({ messageExtension }: RequestItem): void {
+  if (messageExtension?.criticalityIndicator !== true) return;
+  throw KmipError.featureNotSupported(
+    'the Message Extension is marked critical, and none is understood here',
+  );
+}

@@ -1,0 +1,236 @@
+/**
+ * The port for applications: TLS with mandatory client certificates (D10). A connection that is refused is refused
+ * for a reason of its own, before a byte of KMIP is parsed; one that is open stays so only while its certificate is
+ * valid and its key registered.
+ */
+import type { X509Certificate } from 'node:crypto';
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  createSecureContext,
+  createServer,
+  type SecureContextOptions,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
+import { errorCode, errorMessage } from '../../../platform/errors.ts';
+import type { Logger } from '../../../platform/log.ts';
+import { checkPeer, checkValidity } from '../../../platform/tls-identity.ts';
+import { KmipError, type ServerConnection, serveKmip } from '../../kmip/index.ts';
+import type { Audit } from '../audit.ts';
+import type { Identities } from '../identities.ts';
+import {
+  EXPIRY_CHECK_INTERVAL_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  MAX_REQUEST_BYTES,
+} from '../limits.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { RequestHandler } from '../requests/handler.ts';
+
+/** A post-quantum hybrid first, for those who can (FIPS 203 with X25519). */
+const HYBRID_CURVES = 'X25519MLKEM768:X25519:P-256:P-384';
+const CLASSIC_CURVES = 'X25519:P-256:P-384';
+/** How long requests in flight may take when the gateway stops. */
+const CLOSE_WITHIN_MS = 3_000;
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** PEM of the server's own certificate and key, and of the first trusted issuer. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string };
+  readonly identities: Identities;
+  readonly handler: RequestHandler;
+  readonly audit: Audit;
+  readonly metrics: GatewayMetrics;
+  readonly logger: Logger;
+}
+
+interface Open {
+  readonly socket: TLSSocket;
+  readonly connection: ServerConnection;
+  readonly fingerprint: string;
+  readonly certificate: X509Certificate;
+  readonly peer: string;
+}
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #open = new Set<Open>();
+  /** Every TCP connection, also those whose handshake has not ended: at most MAX_CONNECTIONS. */
+  readonly #sockets = new Set<Socket>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      ...this.#context(),
+      requestCert: true,
+      // We look at the certificate ourselves, so that each refusal has its reason in the log and the audit trail.
+      rejectUnauthorized: false,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      allowHalfOpen: true,
+    });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('secureConnection', (socket) => this.#admit(socket));
+    this.#server.on('tlsClientError', (error, socket) => {
+      this.#options.metrics.connections.inc({ outcome: 'refused' });
+      const code = errorCode(error) ?? 'TLS';
+      this.#options.logger.info(
+        { reason: 'HANDSHAKE_FAILED', code, peer: socket.remoteAddress },
+        'TLS handshake failed',
+      );
+    });
+    this.#server.on('drop', () => {
+      this.#options.metrics.connections.inc({ outcome: 'refused' });
+      this.#options.logger.warn(
+        { reason: 'TOO_MANY_CONNECTIONS', limit: MAX_CONNECTIONS },
+        'connection refused',
+      );
+    });
+  }
+
+  get openConnections(): number {
+    return this.#open.size;
+  }
+
+  /** Returns the port. */
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: this.#options.host, port: this.#options.port }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    this.#server.on('error', (error) =>
+      this.#options.logger.error({ cause: errorMessage(error) }, 'listener failed'),
+    );
+    this.#timer = setInterval(() => this.#recheck(), EXPIRY_CHECK_INTERVAL_MS);
+    this.#timer.unref();
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The set of trusted issuers has changed: from now on for every handshake. */
+  reloadIssuers(): void {
+    try {
+      this.#server.setSecureContext(this.#context());
+    } catch (error) {
+      this.#options.logger.error(
+        { cause: errorMessage(error) },
+        'the trusted issuers could not be loaded; the former ones stay',
+      );
+    }
+  }
+
+  /** The identity is gone: its open connections end now. */
+  cutOff(fingerprint: string): void {
+    for (const open of this.#open) if (open.fingerprint === fingerprint) this.#end(open, 'IDENTITY_REMOVED');
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    await Promise.all([...this.#open].map(({ connection }) => connection.close(CLOSE_WITHIN_MS)));
+    // What is left never became a connection of KMIP: it must not hold up the shutdown.
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #context(): SecureContextOptions {
+    const { cert, key, ca } = this.#options.tls;
+    const issuers = [ca, ...this.#options.identities.issuers()];
+    const context: SecureContextOptions = { cert, key, ca: issuers, minVersion: 'TLSv1.2' };
+    const hybrid = { ...context, ecdhCurve: HYBRID_CURVES };
+    try {
+      createSecureContext(hybrid);
+      return hybrid;
+    } catch {
+      return { ...context, ecdhCurve: CLASSIC_CURVES }; // an OpenSSL without ML-KEM
+    }
+  }
+
+  #admit(socket: TLSSocket): void {
+    const peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    // Whatever happens from here, an error of the socket must not be an exception of ours.
+    socket.on('error', () => undefined);
+    const check = checkPeer(socket);
+    if (!check.ok) {
+      this.#refuse(socket, peer, check.code, check.message);
+      return;
+    }
+    const identity = this.#options.identities.get(check.fingerprint);
+    if (identity === undefined) {
+      const message = `the key of "${check.subject}" (${check.fingerprint}) is not registered in this region`;
+      this.#refuse(socket, peer, 'NOT_REGISTERED', message, check.fingerprint);
+      return;
+    }
+    const { handler, identities, logger, metrics } = this.#options;
+    const { fingerprint, certificate } = check;
+    const connection = serveKmip(socket, {
+      maxFrameBytes: MAX_REQUEST_BYTES,
+      handle: (message) => {
+        // Looked up anew for each message: what an identity may do can change while it is connected.
+        const current = identities.get(fingerprint);
+        if (current === undefined)
+          throw KmipError.authenticationNotSuccessful('this identity is no longer registered');
+        return handler.handle(message, { identity: current, peer });
+      },
+      onError: (error) => logger.debug({ peer, cause: errorMessage(error) }, 'trouble on a connection'),
+    });
+    const open: Open = { socket, connection, fingerprint, certificate, peer };
+    this.#open.add(open);
+    metrics.connections.inc({ outcome: 'accepted' });
+    logger.debug(
+      { peer, application: identity.application, tenant: identity.tenant, tls: socket.getProtocol() },
+      'connected',
+    );
+    void connection.closed.then((reason) => {
+      this.#open.delete(open);
+      logger.debug({ peer, reason }, 'disconnected');
+    });
+  }
+
+  #refuse(socket: TLSSocket, peer: string, reason: string, message: string, fingerprint?: string): void {
+    socket.destroy();
+    const { logger, audit, metrics } = this.#options;
+    metrics.connections.inc({ outcome: 'refused' });
+    metrics.refusals.inc({ reason });
+    logger.warn({ reason, peer, cause: message }, 'connection refused');
+    audit.refused({
+      event: 'CONNECTION_REFUSED',
+      outcome: 'refused',
+      reason,
+      peer,
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    });
+  }
+
+  #recheck(): void {
+    const now = new Date();
+    for (const open of this.#open) {
+      if (this.#options.identities.get(open.fingerprint) === undefined) this.#end(open, 'IDENTITY_REMOVED');
+      else if (checkValidity(open.certificate, now) !== undefined) this.#end(open, 'EXPIRED');
+    }
+  }
+
+  #end(open: Open, reason: string): void {
+    open.socket.destroy();
+    this.#open.delete(open);
+    this.#options.metrics.refusals.inc({ reason });
+    this.#options.logger.warn({ reason, peer: open.peer, fingerprint: open.fingerprint }, 'connection ended');
+    this.#options.audit.refused({
+      event: 'CONNECTION_ENDED',
+      outcome: 'refused',
+      reason,
+      peer: open.peer,
+      fingerprint: open.fingerprint,
+    });
+  }
+}

@@ -1,0 +1,219 @@
+/** The store's promise: what was acknowledged is there, whatever ends the process. This file is its own child. */
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, statSync, truncateSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { OkcmError } from '../../../platform/errors.ts';
+import { startChild } from '../../../testkit/children.ts';
+import { KmipError } from '../../kmip/index.ts';
+import { anIdentity, anObject, freshStore, OTHER_TENANT, storePath, TENANT } from '../fixture.test.ts';
+import { Store } from './store.ts';
+
+const WRITER = '--writer';
+const [, , mode, path] = process.argv;
+
+if (mode === WRITER && path !== undefined) await writeForEver(path);
+else tests();
+
+/** Sixteen writers at once; a UID is printed only when its commit has been acknowledged. */
+async function writeForEver(storeFile: string): Promise<void> {
+  const store = freshStore(storeFile);
+  const writer = async (): Promise<void> => {
+    for (;;) {
+      const object = anObject();
+      await store.commit(() => store.objects.insertNew(object));
+      process.stdout.write(`${object.uid}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, writer));
+}
+
+function tests(): void {
+  describe('a store whose process is killed', () => {
+    it('holds every key that was acknowledged', async () => {
+      const file = storePath();
+      const child = await startChild({
+        name: 'writer',
+        command: process.execPath,
+        args: [fileURLToPath(import.meta.url), WRITER, file],
+      });
+      const wanted = 2_000;
+      while (child.output().length < wanted * 37) await new Promise((resolve) => setTimeout(resolve, 5));
+      await child.kill();
+      const acknowledged = child.output().split('\n').slice(0, -1);
+      assert.ok(acknowledged.length >= wanted - 1);
+      const store = freshStore(file);
+      const missing = acknowledged.filter((uid) => store.objects.get(uid) === undefined);
+      assert.deepEqual(missing, []);
+      assert.ok(
+        store.objects.backlog >= acknowledged.length,
+        'all of them still wait for their announcement',
+      );
+      store.close();
+    });
+
+    it('comes back with a whole beginning when the end of its log is torn', async () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const uids: string[] = [];
+      for (let i = 0; i < 60; i++) {
+        const object = anObject();
+        await store.commit(() => store.objects.insertNew(object));
+        uids.push(object.uid);
+      }
+      for (const torn of [1, 100, 4096, 20_000, 100_000]) {
+        const copy = storePath();
+        copyFileSync(file, copy);
+        assert.ok(existsSync(`${file}-wal`), 'the test needs a log that is still there');
+        copyFileSync(`${file}-wal`, `${copy}-wal`);
+        truncateSync(`${copy}-wal`, Math.max(0, statSync(`${copy}-wal`).size - torn));
+        const survivor = reopen(copy);
+        if (survivor === undefined) continue; // torn down to nothing: not even the tables were in the main file
+        const there = uids.map((uid) => survivor.objects.get(uid) !== undefined);
+        assert.ok(
+          !there.includes(true) || there.lastIndexOf(true) === there.filter(Boolean).length - 1,
+          'a gap',
+        );
+        assert.equal(survivor.objects.backlog, there.filter(Boolean).length);
+        survivor.close();
+      }
+      store.close();
+    });
+  });
+
+  describe('grouped commits', () => {
+    it('fail alone', async () => {
+      const store = freshStore();
+      const good = anObject();
+      const bad = anObject();
+      const results = await Promise.allSettled([
+        store.commit(() => store.objects.insertNew(good)),
+        store.commit(() => {
+          store.objects.insertNew(bad);
+          throw KmipError.invalidField('no');
+        }),
+        store.commit(() => store.objects.insertNew(good)), // the same UID again
+      ]);
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'rejected'],
+      );
+      assert.ok(store.objects.get(good.uid));
+      assert.equal(store.objects.get(bad.uid), undefined);
+      assert.equal(store.objects.backlog, 1);
+      store.close();
+    });
+
+    it('are finished by close, and refused after it', async () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const object = anObject();
+      const pending = store.commit(() => store.objects.insertNew(object));
+      store.close();
+      await pending;
+      await assert.rejects(
+        store.commit(() => undefined),
+        KmipError,
+      );
+      const again = freshStore(file);
+      assert.ok(again.objects.get(object.uid));
+      again.close();
+    });
+  });
+
+  describe('what the core says of an object', () => {
+    it('wins by revision, and old news changes nothing', () => {
+      const store = freshStore();
+      const object = anObject({ name: 'mine' });
+      store.objects.insertNew(object);
+      assert.equal(store.objects.backlogOf(TENANT), 1);
+      assert.equal(store.objects.apply({ ...object, revision: 3, usageMask: 8, attributes: [] }), true);
+      assert.equal(store.objects.backlogOf(TENANT), 0, 'what the core tells us of, it knows');
+      assert.equal(store.objects.nameHolder(TENANT, 'mine'), undefined, 'the name was taken away');
+      assert.equal(store.objects.apply({ ...object, revision: 2 }), false);
+      assert.equal(store.objects.apply({ ...object, revision: 3 }), false);
+      assert.equal(store.objects.get(object.uid)?.object.usageMask, 8);
+      store.close();
+    });
+
+    it('is final when it destroys', () => {
+      const store = freshStore();
+      const object = anObject();
+      store.objects.insertNew(object);
+      store.objects.destroy(TENANT, object.uid);
+      assert.equal(store.objects.apply({ ...object, revision: 99 }), false);
+      assert.equal(store.objects.get(object.uid), undefined);
+      assert.equal(store.objects.backlog, 0);
+      store.close();
+    });
+
+    it('leaves names of other tenants alone', () => {
+      const store = freshStore();
+      const mine = anObject({ name: 'shared' });
+      const theirs = anObject({ name: 'shared', tenant: OTHER_TENANT });
+      store.objects.insertNew(mine);
+      store.objects.insertNew(theirs);
+      assert.equal(store.objects.nameHolder(TENANT, 'shared'), mine.uid);
+      assert.equal(store.objects.nameHolder(OTHER_TENANT, 'shared'), theirs.uid);
+      store.close();
+    });
+  });
+
+  describe('the file', () => {
+    it('is private, belongs to one process and to one region', () => {
+      const file = storePath();
+      const store = freshStore(file);
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+      assert.throws(
+        () => freshStore(file),
+        (error) => error instanceof OkcmError && error.code === 'STORE_UNUSABLE',
+      );
+      store.close();
+      assert.throws(
+        () => Store.open(file, 'us-east-1'),
+        (error) => error instanceof OkcmError && error.code === 'STORE_OTHER_REGION',
+      );
+    });
+
+    it('keeps callers, closed tenants, audit events and the head', () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const identity = anIdentity('a');
+      store.transaction(() => {
+        store.registry.putIdentity(identity);
+        store.registry.putTenant({ tenant: TENANT, closedEpoch: 2, openedEpoch: 1 });
+        store.audit.append({ id: '1', at: '2026-01-01T00:00:00.000Z', event: 'X', outcome: 'refused' });
+        store.setAppliedHead(42);
+      });
+      store.close();
+      const again = freshStore(file);
+      assert.deepEqual(again.registry.identities(), [identity]);
+      assert.deepEqual(again.registry.tenants(), [{ tenant: TENANT, closedEpoch: 2, openedEpoch: 1 }]);
+      assert.equal(again.appliedHead, 42);
+      const { events, upTo } = again.audit.oldest(10);
+      assert.equal(events[0]?.event, 'X');
+      again.audit.acknowledge(upTo);
+      assert.equal(again.audit.size, 0);
+      again.close();
+    });
+
+    it('is left alone by a program that is older than it', () => {
+      const file = storePath();
+      freshStore(file).close();
+      const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
+      const raw = new DatabaseSync(file);
+      raw.exec('PRAGMA user_version = 99');
+      raw.close();
+      assert.throws(() => freshStore(file), /newer/);
+    });
+  });
+}
+
+function reopen(file: string): Store | undefined {
+  try {
+    return freshStore(file);
+  } catch (error) {
+    assert.ok(error instanceof OkcmError);
+    return undefined;
+  }
+}

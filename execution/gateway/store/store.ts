@@ -1,0 +1,170 @@
+/**
+ * The gateway's durable memory: one SQLite file in WAL mode with full synchronisation, so that what was acknowledged
+ * is there after a kill or a power cut. Writes of requests are grouped: everything that waits goes into one
+ * transaction and shares one flush to disk.
+ */
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { errorMessage, OkcmError } from '../../../platform/errors.ts';
+import { KmipError } from '../../kmip/index.ts';
+import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE } from '../limits.ts';
+import { AuditTable } from './audit-table.ts';
+import { ObjectTable } from './object-table.ts';
+import { RegistryTable } from './registry-table.ts';
+import { migrate } from './schema.ts';
+
+interface Waiting {
+  readonly write: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Store {
+  readonly objects: ObjectTable;
+  readonly registry: RegistryTable;
+  readonly audit: AuditTable;
+  readonly #db: DatabaseSync;
+  #queue: Waiting[] = [];
+  #drainScheduled = false;
+  #closed = false;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.objects = new ObjectTable(db);
+    this.registry = new RegistryTable(db);
+    this.audit = new AuditTable(db);
+  }
+
+  /**
+   * Opens or creates the file (0600), for this process alone.
+   * Errors: STORE_UNUSABLE (in use by another process, damaged, of a later version), STORE_OTHER_REGION.
+   */
+  static open(path: string, region: string): Store {
+    let db: DatabaseSync | undefined;
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      closeSync(openSync(path, 'a', 0o600));
+      db = new DatabaseSync(path, { timeout: 2_000 });
+      // Exclusive: two gateways on one file would each take the other's announcements for their own.
+      db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      migrate(db);
+      const store = new Store(db);
+      store.#claimFor(region);
+      return store;
+    } catch (error) {
+      db?.close();
+      if (error instanceof OkcmError) throw error;
+      throw new OkcmError('STORE_UNUSABLE', `the key store ${path} cannot be used: ${errorMessage(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Number of the last push whose effects are durable here, in order. */
+  get appliedHead(): number {
+    return Number(this.registry.meta('applied_head') ?? 0);
+  }
+
+  setAppliedHead(head: number): void {
+    this.registry.setMeta('applied_head', String(head));
+  }
+
+  /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
+  transaction<T>(work: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.objects.recount();
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves once `write` is durable; several share one transaction. What `write` throws rejects this promise alone,
+   * and nothing that it did remains.
+   *
+   * @throws KmipError General Failure when too many writes wait.
+   */
+  commit(write: () => void): Promise<void> {
+    if (this.#closed) return Promise.reject(KmipError.generalFailure('the gateway is stopping; try again'));
+    if (this.#queue.length >= MAX_COMMIT_QUEUE) {
+      return Promise.reject(
+        KmipError.generalFailure('the gateway has too many keys to store at once; try again'),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ write, resolve, reject });
+      if (this.#drainScheduled) return;
+      this.#drainScheduled = true;
+      // After the I/O of this turn: every request that came with it joins the group.
+      setImmediate(() => this.#drain());
+    });
+  }
+
+  #drain(): void {
+    this.#drainScheduled = false;
+    const group = this.#queue.slice(0, MAX_COMMIT_GROUP);
+    this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
+    if (this.#queue.length > 0) {
+      this.#drainScheduled = true;
+      setImmediate(() => this.#drain());
+    }
+    const failures = new Map<Waiting, unknown>();
+    try {
+      this.transaction(() => {
+        for (const entry of group) this.#runOne(entry, failures);
+      });
+    } catch (error) {
+      const failure = new KmipError(
+        KmipError.generalFailure('').resultReason,
+        'the key store cannot be written',
+        { cause: error },
+      );
+      for (const { reject } of group) reject(failure);
+      return;
+    }
+    for (const entry of group) {
+      if (failures.has(entry)) entry.reject(failures.get(entry));
+      else entry.resolve();
+    }
+  }
+
+  #runOne(entry: Waiting, failures: Map<Waiting, unknown>): void {
+    this.#db.exec('SAVEPOINT entry');
+    try {
+      entry.write();
+    } catch (error) {
+      this.#db.exec('ROLLBACK TO entry');
+      this.objects.recount();
+      failures.set(entry, error);
+    }
+    this.#db.exec('RELEASE entry');
+  }
+
+  /** Writes what waits and closes the file. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    while (this.#queue.length > 0) this.#drain();
+    this.#db.close();
+  }
+
+  #claimFor(region: string): void {
+    const owner = this.registry.meta('region');
+    if (owner === undefined) this.registry.setMeta('region', region);
+    else if (owner !== region) {
+      throw new OkcmError(
+        'STORE_OTHER_REGION',
+        `this key store belongs to region ${owner}, the gateway to ${region}`,
+        {
+          hint: 'give the gateway a store path of its own',
+        },
+      );
+    }
+  }
+}
