@@ -1,0 +1,83 @@
+/** Linking and unlinking a tenant's L1, and the proposals through which both go. */
+
+import type { Cmk } from '../../context.ts';
+import { approve, listProposals, type ProposalView, propose } from '../../domain/proposals.ts';
+import { viewLinks } from '../../links/view.ts';
+import { actorOf, type Routes } from '../api.ts';
+import * as schemas from '../schemas.ts';
+
+export const linkRoutes: Routes = (app, cmk) => {
+  app.post(
+    '/v1/tenants/:tenant/link',
+    {
+      config: { action: 'link.propose' },
+      schema: {
+        summary: 'Link the tenant to an L1 key in every region; carried out when the policy is satisfied',
+        params: schemas.TenantPath,
+        body: schemas.LinkRequest,
+        response: { 202: schemas.Decision },
+      },
+    },
+    async (request, reply) => {
+      const wish = { action: 'link', parameters: { key: request.body.key } } as const;
+      return reply
+        .status(202)
+        .send(await decision(cmk, propose(cmk, actorOf(request), request.params.tenant, wish)));
+    },
+  );
+  app.post(
+    '/v1/tenants/:tenant/unlink',
+    {
+      config: { action: 'unlink.propose' },
+      schema: {
+        summary:
+          'Close the links in every region, for ever: nothing of the tenant can be used until it is linked anew',
+        params: schemas.TenantPath,
+        body: schemas.UnlinkRequest,
+        response: { 202: schemas.Decision },
+      },
+    },
+    async (request, reply) => {
+      const wish = { action: 'unlink', parameters: { reason: request.body.reason } } as const;
+      return reply
+        .status(202)
+        .send(await decision(cmk, propose(cmk, actorOf(request), request.params.tenant, wish)));
+    },
+  );
+  app.get(
+    '/v1/tenants/:tenant/links',
+    { schema: { params: schemas.TenantPath, response: { 200: schemas.Links } } },
+    (request) => viewLinks(cmk, request.params.tenant),
+  );
+  app.get(
+    '/v1/tenants/:tenant/proposals',
+    {
+      schema: {
+        params: schemas.TenantPath,
+        querystring: schemas.PageQuery,
+        response: { 200: schemas.pageOf(schemas.Proposal) },
+      },
+    },
+    (request) => listProposals(cmk, request.params.tenant, request.query),
+  );
+  app.post(
+    '/v1/tenants/:tenant/proposals/:id/approve',
+    {
+      config: { action: 'proposal.approve' },
+      schema: {
+        summary: 'Approve as another operator than the proposer',
+        params: schemas.ProposalPath,
+        response: { 202: schemas.Decision },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, id } = request.params;
+      return reply.status(202).send(await decision(cmk, approve(cmk, actorOf(request), tenant, id)));
+    },
+  );
+};
+
+async function decision(cmk: Cmk, deciding: Promise<ProposalView>) {
+  const proposal = await deciding;
+  return { proposal, links: await viewLinks(cmk, proposal.tenant) };
+}

@@ -1,0 +1,47 @@
+/** The overview that `okcm status` shows. */
+import { Type } from 'typebox';
+import { RegionReport } from '../../../contracts/index.ts';
+import { overview } from '../../domain/overview.ts';
+import type { Routes } from '../api.ts';
+import * as schemas from '../schemas.ts';
+
+const Text = Type.String();
+const Count = Type.Integer({ minimum: 0 });
+const Overview = Type.Object(
+  {
+    cluster: Text,
+    at: Text,
+    cmk: Type.Object({ startedAt: Text }, schemas.closed),
+    broker: Type.Object({ healthy: Type.Boolean() }, schemas.closed),
+    regions: Type.Array(
+      Type.Object(
+        {
+          name: Text,
+          seal: Text,
+          stale: Type.Boolean(),
+          reportedAt: Type.Union([Text, Type.Null()]),
+          endpoints: Type.Record(Text, Text),
+          gateways: RegionReport.properties.gateways,
+          pendingTasks: Count,
+          lagMs: Count,
+        },
+        schemas.closed,
+      ),
+    ),
+    tenants: Count,
+    links: Type.Object(
+      { counts: Type.Record(Text, Type.Integer()), tenants: Type.Array(schemas.Links) },
+      schemas.closed,
+    ),
+    jobs: Type.Object({ pending: Count, failed: Count, oldestPendingMs: Count }, schemas.closed),
+  },
+  schemas.closed,
+);
+
+export const statusRoutes: Routes = (app, cmk) => {
+  app.get(
+    '/v1/status',
+    { schema: { summary: 'Everything at one glance', response: { 200: Overview } } },
+    () => overview(cmk),
+  );
+};

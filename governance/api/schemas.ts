@@ -1,0 +1,281 @@
+/** The shapes of the REST API: one schema is validator, type and OpenAPI. Names follow contracts/ids.ts. */
+import { type TSchema, Type } from 'typebox';
+import { RegionReport } from '../../contracts/index.ts';
+import { type PolicyName, policies } from '../domain/tenants.ts';
+import { MAX_CERTIFICATE_LENGTH, MAX_PAGE } from '../limits.ts';
+import { linkStates } from '../links/states.ts';
+
+export const closed = { additionalProperties: false } as const;
+
+export const Name = Type.String({
+  pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$',
+  description: '1 to 63 lower-case letters, digits and inner hyphens',
+});
+/**
+ * One line of text for people, in any script. Refused are control characters, which could forge a line of a log (and
+ * PostgreSQL stores no U+0000), and halves of surrogate pairs, which are no text.
+ */
+export const freeText = (limits: { minLength?: number; maxLength: number; description?: string }) =>
+  Type.String({ ...limits, pattern: '^[^\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}]*$' });
+const pem = (limits: { maxLength: number; description: string }) =>
+  Type.String({ minLength: 1, ...limits, pattern: '^[\\t\\r\\n -~]*$' });
+
+const Instant = Type.String({ description: 'RFC 3339, UTC' });
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Text = Type.String();
+const Certificate = pem({
+  maxLength: MAX_CERTIFICATE_LENGTH,
+  description: 'One X.509 certificate in PEM',
+});
+const JobId = Type.String({ description: 'See GET /v1/jobs/{id}' });
+const MaybeJob = nullable(JobId);
+const Fingerprint = Type.String({ description: 'Hex SHA-256 of the SubjectPublicKeyInfo' });
+
+export const PageQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE })),
+    cursor: Type.Optional(freeText({ maxLength: 512, description: 'The `next` of the page before' })),
+  },
+  closed,
+);
+export const pageOf = <T extends TSchema>(items: T) =>
+  Type.Object({ items: Type.Array(items), next: Type.Optional(Type.String()) }, closed);
+
+export const TenantPath = Type.Object({ tenant: Name }, closed);
+export const NamedPath = Type.Object({ tenant: Name, name: Name }, closed);
+export const ProposalPath = Type.Object({ tenant: Name, id: Type.String({ format: 'uuid' }) }, closed);
+export const RegionPath = Type.Object({ region: Name }, closed);
+export const GatewayPath = Type.Object({ region: Name, name: Name }, closed);
+export const JobPath = Type.Object({ id: Type.String({ format: 'uuid' }) }, closed);
+
+const RegionState = Type.Object({ region: Text, state: Text, error: nullable(Text) }, closed);
+const endpoints = Type.Record(
+  Type.String({ pattern: '^[a-z][a-zA-Z0-9]{0,31}$' }),
+  freeText({ maxLength: 255 }),
+  {
+    maxProperties: 16,
+    description: 'Where the region can be reached, for people; CMK never connects to it',
+  },
+);
+
+export const NewRegion = Type.Object(
+  {
+    name: Name,
+    keyId: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }),
+    publicKey: pem({ maxLength: 1024, description: 'Ed25519, SubjectPublicKeyInfo PEM' }),
+    endpoints: Type.Optional(endpoints),
+  },
+  closed,
+);
+export const Region = Type.Object(
+  {
+    name: Text,
+    keyId: Text,
+    endpoints: Type.Record(Text, Text),
+    enrolledAt: Instant,
+    report: nullable(RegionReport),
+    reportedAt: nullable(Instant),
+    stale: Type.Boolean({ description: 'The last report is older than it should be, or there is none' }),
+    gateways: Type.Array(
+      Type.Object({ name: Text, fingerprint: Fingerprint, state: Text, error: nullable(Text) }, closed),
+    ),
+  },
+  closed,
+);
+export const Created = Type.Object({ created: Type.Boolean() }, closed);
+
+export const NewGateway = Type.Object({ name: Name, certificate: Certificate }, closed);
+export const GatewayAdded = Type.Object(
+  { created: Type.Boolean(), fingerprint: Fingerprint, job: MaybeJob },
+  closed,
+);
+export const NewIssuer = Type.Object({ certificate: Certificate }, closed);
+export const IssuerAdded = GatewayAdded;
+export const Issuer = Type.Object(
+  { fingerprint: Fingerprint, subject: Text, createdAt: Instant, regions: Type.Array(RegionState) },
+  closed,
+);
+export const JobStarted = Type.Object({ job: JobId }, closed);
+
+export const NewTenant = Type.Object(
+  {
+    id: Name,
+    displayName: Type.Optional(freeText({ minLength: 1, maxLength: 128 })),
+    regions: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 1000 })),
+    policy: Type.Optional(Type.Enum(Object.keys(policies) as PolicyName[])),
+  },
+  closed,
+);
+const Provisioning = Type.Union([
+  Type.Literal('provisioning'),
+  Type.Literal('active'),
+  Type.Literal('failed'),
+]);
+export const Tenant = Type.Object(
+  {
+    id: Text,
+    displayName: Text,
+    policy: Text,
+    quorum: Type.Integer(),
+    state: Provisioning,
+    createdAt: Instant,
+    regions: Type.Array(
+      Type.Object(
+        { region: Text, state: Text, l2Version: nullable(Type.Integer()), error: nullable(Text) },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export const TenantOnboarding = Type.Object({ tenant: Tenant, job: JobId }, closed);
+
+export const NewService = Type.Object({ name: Name }, closed);
+export const Service = Type.Object(
+  {
+    name: Text,
+    state: Provisioning,
+    createdAt: Instant,
+    regions: Type.Array(
+      Type.Object(
+        { region: Text, state: Text, l3Version: nullable(Type.Integer()), error: nullable(Text) },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export const ServiceAdded = Type.Object({ service: Service, job: JobId }, closed);
+
+const KeystoreConfig = Type.Object(
+  {
+    path: freeText({
+      minLength: 1,
+      maxLength: 4096,
+      description: 'Absolute, a file below the keystore directory of the configuration',
+    }),
+  },
+  closed,
+);
+export const NewKeystore = Type.Object(
+  { name: Name, kind: Type.Literal('software'), config: KeystoreConfig },
+  closed,
+);
+export const Keystore = Type.Object(
+  { name: Text, kind: Text, config: Type.Object({ path: Text }, closed), createdAt: Instant },
+  closed,
+);
+export const NewKey = Type.Object(
+  {
+    alias: Name,
+    keystore: Name,
+    reference: Type.Optional(freeText({ minLength: 1, maxLength: 512 })),
+    create: Type.Optional(Type.Literal(true, { description: 'Have the keystore make the key' })),
+  },
+  closed,
+);
+export const Key = Type.Object(
+  {
+    alias: Text,
+    keystore: Text,
+    reference: Text,
+    state: Text,
+    stateSince: Instant,
+    checkedAt: Instant,
+    createdAt: Instant,
+  },
+  closed,
+);
+
+export const LinkRequest = Type.Object({ key: Name }, closed);
+export const UnlinkRequest = Type.Object({ reason: freeText({ minLength: 1, maxLength: 256 }) }, closed);
+export const Proposal = Type.Object(
+  {
+    id: Text,
+    tenant: Text,
+    action: Type.Union([Type.Literal('link'), Type.Literal('unlink')]),
+    parameters: Type.Record(Text, Text),
+    state: Type.Union([Type.Literal('pending'), Type.Literal('executed')]),
+    policy: Text,
+    quorum: Type.Integer(),
+    proposer: Text,
+    approvals: Type.Array(Type.Object({ approver: Text, at: Instant }, closed)),
+    createdAt: Instant,
+    decidedAt: nullable(Instant),
+  },
+  closed,
+);
+const RegionLink = Type.Object(
+  {
+    region: Text,
+    epoch: Type.Integer({ description: '0: never linked' }),
+    state: Type.Enum([...linkStates, 'expired', 'none']),
+    key: nullable(Text),
+    waitsFor: nullable(Text),
+    provedAt: nullable(Instant),
+    expiresAt: nullable(Instant),
+    activatedAt: nullable(Instant),
+    closedAt: nullable(Instant),
+    gatewaysTold: nullable(Type.Integer()),
+    reason: nullable(Text),
+    error: nullable(Text),
+    job: MaybeJob,
+    correlationId: nullable(Text),
+  },
+  closed,
+);
+export const Links = Type.Object(
+  {
+    tenant: Text,
+    state: Type.Enum(['none', 'pending', 'active', 'expired', 'failed', 'closing', 'closed']),
+    regions: Type.Array(RegionLink),
+  },
+  closed,
+);
+export const Decision = Type.Object({ proposal: Proposal, links: Links }, closed);
+
+export const NewApplication = Type.Object(
+  {
+    name: Name,
+    services: Type.Array(Name, { minItems: 1, maxItems: 64 }),
+    certificate: Certificate,
+    operations: Type.Optional(
+      Type.Array(freeText({ minLength: 1, maxLength: 64 }), {
+        minItems: 1,
+        maxItems: 64,
+        description: 'KMIP names',
+      }),
+    ),
+  },
+  closed,
+);
+export const Application = Type.Object(
+  {
+    name: Text,
+    services: Type.Array(Text),
+    operations: nullable(Type.Array(Text)),
+    fingerprint: Fingerprint,
+    state: Type.Enum(['provisioning', 'active', 'failed', 'removing']),
+    createdAt: Instant,
+    regions: Type.Array(RegionState),
+  },
+  closed,
+);
+export const ApplicationChange = Type.Object({ application: Application, job: MaybeJob }, closed);
+
+export const AuditQuery = Type.Object({ ...PageQuery.properties, tenant: Type.Optional(Name) }, closed);
+export const AuditEvent = Type.Object(
+  {
+    sequence: Type.Integer(),
+    at: Instant,
+    actor: Text,
+    action: Text,
+    subject: Text,
+    outcome: Text,
+    correlationId: Text,
+    detail: Type.Record(Text, Type.Unknown()),
+    previousHash: Text,
+    hash: Text,
+  },
+  closed,
+);

@@ -1,0 +1,203 @@
+/**
+ * One CMK process: the governance plane (separation record, "OpenKCM CMK"). It serves the REST API, keeps the links of
+ * the tenants' L1 keys alive, and speaks to regions through Orbital alone. Any number of these may share a database.
+ */
+import { createPrivateKey } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import {
+  connectTransport,
+  createManager,
+  orbitalManagerMigrations,
+  type Transport,
+} from '../orbital/index.ts';
+import { sleep } from '../platform/backoff.ts';
+import { readPrivate } from '../platform/config-file.ts';
+import { OkcmError } from '../platform/errors.ts';
+import { type HealthServer, startHealthServer } from '../platform/http-health.ts';
+import { createLogger, type Logger } from '../platform/log.ts';
+import { createRegistry } from '../platform/metrics.ts';
+import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
+import { listen } from '../platform/postgres-listen.ts';
+import { readDevelopmentTokens } from './api/auth.ts';
+import { createApi } from './api/server.ts';
+import type { CmkConfig } from './config.ts';
+import type { Cmk } from './context.ts';
+import { createHandlers } from './dispatch/handlers.ts';
+import { keysOfRegion } from './domain/regions.ts';
+import { storeReport } from './domain/reports.ts';
+import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
+import { LINK_WAKE_CHANNEL } from './links/rows.ts';
+import { startSealing } from './links/sealing.ts';
+import { probeKeys, renewDueLinks } from './links/upkeep.ts';
+import { createCmkMetrics } from './metrics.ts';
+import { startPeriodic } from './periodic.ts';
+import { collectGauges } from './store/gauges.ts';
+import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
+import type { CmkDatabase } from './store/schema.ts';
+
+const POOL_MAX = 16;
+const GAUGES_EVERY_MS = 5_000;
+const STOP_MS = 3_000;
+
+export interface CmkDeps {
+  readonly logger?: Logger;
+  /** The caller's: it stays open when CMK closes. */
+  readonly transport?: Transport;
+  readonly keystores?: KeystoreRegistry;
+  /** How long a crashed worker's claim on a link lasts, in milliseconds. */
+  readonly sealClaimMs?: number;
+}
+
+export interface RunningCmk {
+  /** Of the REST API. */
+  readonly url: string;
+  readonly healthUrl: string;
+  /** Ends requests and work in hand, then closes what it opened. */
+  close(): Promise<void>;
+}
+
+/** Migrates the database, then serves. Rejects when the database or a file of the configuration is not there. */
+export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<RunningCmk> {
+  if (!config.development)
+    throw new OkcmError(
+      'CMK_NO_AUTHENTICATION',
+      'no way to authenticate operators is configured for production',
+      {
+        hint: 'Set "development": true to accept bearer tokens from a file, on a machine that nobody else can reach.',
+      },
+    );
+  const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
+  logger.warn(
+    { cluster: config.cluster },
+    'DEVELOPMENT: bearer tokens from a file, tenants may have a quorum of one',
+  );
+  const authenticator = await readDevelopmentTokens(config.auth.developmentToken);
+  const signer = {
+    keyId: config.orbital.keyId,
+    privateKey: createPrivateKey(await readPrivate(config.orbital.signingKey)),
+  };
+  await prepareDatabase(config);
+
+  const closing: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
+  };
+  try {
+    const pool = createPool({ url: config.database.appUrl, max: POOL_MAX, applicationName: 'cmk', logger });
+    const db = createDatabase<CmkDatabase>(pool);
+    closing.push(() => db.destroy());
+    const transport = deps.transport ?? (await connect(config, logger));
+    if (deps.transport === undefined) closing.push(() => transport.close());
+
+    const registry = createRegistry({ labels: { component: 'cmk' } });
+    const metrics = createCmkMetrics(registry);
+    const manager = createManager<CmkDatabase>({
+      db,
+      transport,
+      signer,
+      keysOf: (region) => keysOfRegion(db, region),
+      handlers: createHandlers({ link: config.link }),
+      logger,
+      onReport: (source, report, at) => storeReport(cmk, source, report, at),
+      listenOn: { url: config.database.appUrl },
+      registry,
+    });
+    const cmk: Cmk = {
+      cluster: config.cluster,
+      startedAt: new Date(),
+      db,
+      manager,
+      keystores: deps.keystores ?? createKeystoreRegistry(),
+      keystoreDirectory: config.keystoreDirectory ?? dirname(config.auth.developmentToken),
+      link: config.link,
+      logger,
+      metrics,
+      brokerHealthy: () => transport.healthy(),
+    };
+    await manager.start();
+    closing.push(() => manager.stop());
+    closing.push(...startWork(cmk, config, deps));
+
+    const api = await createApi(cmk, authenticator);
+    closing.push(() => api.close());
+    await api.listen({ host: config.http.host, port: config.http.port });
+    const health = await startHealth(cmk, config, registry);
+    closing.push(() => health.close());
+    const { port } = api.server.address() as AddressInfo;
+    const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
+    const url = `http://${host}:${port}`;
+    logger.info({ url, health: health.url }, 'ready');
+    return { url, healthUrl: health.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** As the owner: migrate, then grant to the role that serves, which owns nothing. */
+async function prepareDatabase(config: CmkConfig): Promise<void> {
+  const owner = createDatabase<unknown>(
+    createPool({ url: config.database.ownerUrl, max: 2, applicationName: 'cmk migrations' }),
+  );
+  try {
+    await migrate(owner, orbitalManagerMigrations, { table: 'orbital_migrations' });
+    await migrate(owner, cmkMigrations, { table: 'cmk_migrations' });
+    const appRole = decodeURIComponent(new URL(config.database.appUrl).username);
+    const ownerRole = decodeURIComponent(new URL(config.database.ownerUrl).username);
+    if (appRole === '' || appRole === ownerRole)
+      throw new OkcmError('CMK_ROLES', 'database.appUrl must name a role of its own', {
+        hint: 'Row-level security only holds a role that does not own the tables.',
+      });
+    await grantToAppRole(owner, appRole);
+  } finally {
+    await owner.destroy();
+  }
+}
+
+async function connect(config: CmkConfig, logger: Logger): Promise<Transport> {
+  return await connectTransport(
+    config.broker.url,
+    { plane: 'governance' },
+    { onTrouble: (error) => logger.warn({ err: error }, 'trouble with the broker; it is tried again') },
+  );
+}
+
+/** Everything that runs by itself; each may fail and is run again. Returns how to stop it. */
+function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<void>)[] {
+  const sealing = startSealing(cmk, deps.sealClaimMs);
+  const wake = (): void => sealing.wake();
+  const listener = listen(config.database.appUrl, LINK_WAKE_CHANNEL, wake, {
+    onConnected: wake,
+    logger: cmk.logger,
+  });
+  const works: { stop(): Promise<void> }[] = [
+    sealing,
+    startPeriodic('probe keys', cmk.link.probeEveryMs, cmk.logger, () => probeKeys(cmk)),
+    // Each link has its own due time; how often we look only bounds the delay.
+    startPeriodic('renew links', Math.min(cmk.link.probeEveryMs, cmk.link.renewEveryMs), cmk.logger, () =>
+      renewDueLinks(cmk),
+    ),
+    startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
+  ];
+  // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
+  const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);
+  return [...works.map(stop), () => listener.stop()];
+}
+
+/** Healthy means that requests can be served: the database answers. The broker may be away, jobs wait for it. */
+async function startHealth(
+  cmk: Cmk,
+  config: CmkConfig,
+  registry: ReturnType<typeof createRegistry>,
+): Promise<HealthServer> {
+  return await startHealthServer({
+    host: config.health.host,
+    port: config.health.port,
+    registry,
+    health: async () => {
+      await cmk.db.selectFrom('regions').select('name').limit(1).execute();
+      return { ok: true, status: 'ok', component: 'cmk', cluster: cmk.cluster, broker: cmk.brokerHealthy() };
+    },
+  });
+}

@@ -1,0 +1,23 @@
+/** What the parts of a running CMK share. */
+import type { Manager } from '../orbital/index.ts';
+import type { Logger } from '../platform/log.ts';
+import type { CmkConfig } from './config.ts';
+import type { KeystoreRegistry } from './keystores/registry.ts';
+import type { CmkMetrics } from './metrics.ts';
+import type { CmkDatabase } from './store/schema.ts';
+import type { Db } from './store/transactions.ts';
+
+export interface Cmk {
+  readonly cluster: string;
+  readonly startedAt: Date;
+  readonly db: Db;
+  readonly manager: Manager<CmkDatabase>;
+  readonly keystores: KeystoreRegistry;
+  /** The files of software keystores lie below it. */
+  readonly keystoreDirectory: string;
+  readonly link: CmkConfig['link'];
+  readonly logger: Logger;
+  readonly metrics: CmkMetrics;
+  /** Whether the broker can be reached now. */
+  readonly brokerHealthy: () => boolean;
+}

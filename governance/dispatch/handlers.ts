@@ -1,0 +1,75 @@
+/**
+ * What follows from a region's answer, for each kind of job. Orbital calls these inside the transaction that ends the
+ * task, so the row and the task change together. They call nothing outside the database (D13).
+ */
+import { Value } from 'typebox/value';
+import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
+import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
+import type { Cmk } from '../context.ts';
+import {
+  type Answer,
+  INVALID_RESULT,
+  onLinked,
+  onLinkFailed,
+  onPrepared,
+  onRenewed,
+  onRenewOrUnlinkFailed,
+  onUnlinked,
+} from '../links/answers.ts';
+import type { CmkDatabase } from '../store/schema.ts';
+import { scopeToPlatform, type Trx } from '../store/transactions.ts';
+import * as provisioned from './provisioned.ts';
+
+interface Handling<K extends JobKind> {
+  done(trx: Trx, answer: Answer, payload: JobPayload<K>, result: JobResult<K>): Promise<void>;
+  failed(trx: Trx, answer: Answer, payload: JobPayload<K>, error: TaskError): Promise<void>;
+}
+
+function handler<K extends JobKind>(kind: K, handling: Handling<K>): JobHandlers<CmkDatabase> {
+  const parse = async (trx: Trx, task: EndedTask): Promise<[Answer, JobPayload<K>]> => {
+    await scopeToPlatform(trx);
+    // Our own payload, as it was checked when the job was created.
+    const payload = task.payload as JobPayload<K>;
+    return [
+      { region: task.target, who: { actor: `region:${task.target}`, correlationId: task.correlationId } },
+      payload,
+    ];
+  };
+  return {
+    async onTaskDone(trx, task: EndedTask, result: JsonValue) {
+      const [answer, payload] = await parse(trx, task);
+      const answered: unknown = result;
+      if (Value.Check(jobs[kind].result, answered))
+        await handling.done(trx, answer, payload, answered as JobResult<K>);
+      else await handling.failed(trx, answer, payload, INVALID_RESULT);
+    },
+    async onTaskFailed(trx, task: EndedTask, error: TaskError) {
+      const [answer, payload] = await parse(trx, task);
+      await handling.failed(trx, answer, payload, error);
+    },
+  };
+}
+
+export function createHandlers(cmk: Pick<Cmk, 'link'>): HandlersByKind<CmkDatabase> {
+  const byKind = {
+    TENANT_PROVISION: handler('TENANT_PROVISION', provisioned.tenant),
+    SERVICE_PROVISION: handler('SERVICE_PROVISION', provisioned.service),
+    IDENTITY_PUT: handler('IDENTITY_PUT', provisioned.identityPut),
+    IDENTITY_REMOVE: handler('IDENTITY_REMOVE', provisioned.identityRemoved),
+    ISSUER_PUT: handler('ISSUER_PUT', provisioned.issuer),
+    LINK_PREPARE: handler('LINK_PREPARE', { done: onPrepared, failed: onLinkFailed }),
+    LINK: handler('LINK', {
+      done: (trx, answer, payload, result) => onLinked(cmk, trx, answer, payload, result),
+      failed: onLinkFailed,
+    }),
+    RENEW: handler('RENEW', {
+      done: onRenewed,
+      failed: (trx, answer, payload, error) => onRenewOrUnlinkFailed(trx, answer, 'RENEW', payload, error),
+    }),
+    UNLINK: handler('UNLINK', {
+      done: onUnlinked,
+      failed: (trx, answer, payload, error) => onRenewOrUnlinkFailed(trx, answer, 'UNLINK', payload, error),
+    }),
+  } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
+  return byKind;
+}

@@ -1,0 +1,137 @@
+/** Regions: their enrolment, what they last said of themselves, and the gateways that serve in them. */
+import { createPublicKey } from 'node:crypto';
+import { Value } from 'typebox/value';
+import { RegionReport } from '../../contracts/index.ts';
+import type { TrustedKey } from '../../orbital/index.ts';
+import type { Cmk } from '../context.ts';
+import { CmkError } from '../errors.ts';
+import { MAX_REGIONS, REPORT_STALE_MS } from '../limits.ts';
+import { type Actor, audit } from '../store/audit.ts';
+import { asPlatform, type Db } from '../store/transactions.ts';
+import { parseSigningKey } from './certificates.ts';
+import { issuersInto } from './issuers.ts';
+import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+
+export interface Enrolment {
+  readonly name: string;
+  /** Under which the region signs; its public key is carried here by an operator, out of band. */
+  readonly keyId: string;
+  readonly publicKey: string;
+  readonly endpoints?: Readonly<Record<string, string>>;
+}
+
+export interface RegionView {
+  name: string;
+  keyId: string;
+  endpoints: Record<string, string>;
+  enrolledAt: string;
+  /** The region's own words; null until it has reported. */
+  report: RegionReport | null;
+  reportedAt: string | null;
+  /** True when the last report is older than regions' reports may be, or there is none. */
+  stale: boolean;
+  gateways: { name: string; fingerprint: string; state: string; error: string | null }[];
+}
+
+/** Enrolling the same region again with the same key changes nothing but its endpoints. */
+export async function enrolRegion(cmk: Cmk, who: Actor, enrolment: Enrolment): Promise<{ created: boolean }> {
+  const publicKey = parseSigningKey(enrolment.publicKey);
+  const endpoints = JSON.stringify(enrolment.endpoints ?? {});
+  return await asPlatform(cmk.db, async (trx) => {
+    const { count } = await trx
+      .selectFrom('regions')
+      .select((eb) => eb.fn.countAll<string>().as('count'))
+      .executeTakeFirstOrThrow();
+    if (Number(count) >= MAX_REGIONS) throw new CmkError('LIMIT_REACHED', `there are ${MAX_REGIONS} regions`);
+    const inserted = await trx
+      .insertInto('regions')
+      .values({
+        name: enrolment.name,
+        key_id: enrolment.keyId,
+        public_key: publicKey,
+        endpoints,
+        last_report: null,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('name')
+      .executeTakeFirst();
+    if (inserted === undefined) {
+      const present = await trx
+        .updateTable('regions')
+        .set({ endpoints })
+        .where('name', '=', enrolment.name)
+        .where('key_id', '=', enrolment.keyId)
+        .where('public_key', '=', publicKey)
+        .returning('name')
+        .executeTakeFirst();
+      if (present === undefined)
+        throw new CmkError(
+          'ALREADY_EXISTS',
+          `region ${enrolment.name}, its key or its key id is enrolled differently`,
+        );
+      return { created: false };
+    }
+    await issuersInto(cmk, trx, who, enrolment.name);
+    await audit(trx, who, {
+      action: 'region.enrol',
+      subject: `region:${enrolment.name}`,
+      outcome: 'accepted',
+      detail: { keyId: enrolment.keyId },
+    });
+    return { created: true };
+  });
+}
+
+/** The keys with which a region may sign; none for one that is not enrolled. */
+export async function keysOfRegion(db: Db, region: string): Promise<readonly TrustedKey[]> {
+  const row = await db
+    .selectFrom('regions')
+    .select(['key_id', 'public_key'])
+    .where('name', '=', region)
+    .executeTakeFirst();
+  return row === undefined ? [] : [{ keyId: row.key_id, publicKey: createPublicKey(row.public_key) }];
+}
+
+export async function listRegions(cmk: Cmk, page: PageRequest): Promise<Page<RegionView>> {
+  return await asPlatform(cmk.db, async (trx) => {
+    let query = trx
+      .selectFrom('regions')
+      .selectAll()
+      .orderBy('name')
+      .limit(limitOf(page) + 1);
+    const after = cursorOf(page);
+    if (after !== undefined) query = query.where('name', '>', after);
+    const rows = await query.execute();
+    const gateways =
+      rows.length === 0
+        ? []
+        : await trx
+            .selectFrom('gateways')
+            .select(['region', 'name', 'fingerprint', 'state', 'error'])
+            .where(
+              'region',
+              'in',
+              rows.map((row) => row.name),
+            )
+            .orderBy('name')
+            .execute();
+    const now = Date.now();
+    return toPage(
+      rows,
+      page,
+      (row) => row.name,
+      (row) => ({
+        name: row.name,
+        keyId: row.key_id,
+        endpoints: row.endpoints,
+        enrolledAt: instant(row.enrolled_at),
+        report: Value.Check(RegionReport, row.last_report) ? row.last_report : null,
+        reportedAt: instantOrNull(row.reported_at),
+        stale: row.reported_at === null || now - row.reported_at.getTime() > REPORT_STALE_MS,
+        gateways: gateways
+          .filter((gateway) => gateway.region === row.name)
+          .map(({ name, fingerprint, state, error }) => ({ name, fingerprint, state, error })),
+      }),
+    );
+  });
+}

@@ -1,0 +1,170 @@
+/**
+ * Every error that the governance API can answer, in one table: the code is stable, the status follows from it, and
+ * the hint says what to do next. Messages may name tenants and keys, never tokens or key material.
+ */
+import { OkcmError } from '../platform/errors.ts';
+
+export const cmkErrors = {
+  INVALID_REQUEST: {
+    status: 400,
+    title: 'The request does not follow its schema',
+    hint: 'See /v1/openapi.json for the fields and their limits.',
+  },
+  INVALID_CERTIFICATE: {
+    status: 400,
+    title: 'The certificate cannot be used',
+    hint: 'Send one X.509 certificate in PEM that is valid now.',
+  },
+  INVALID_PUBLIC_KEY: {
+    status: 400,
+    title: 'The public key cannot be used',
+    hint: 'Send an Ed25519 public key in PEM (SubjectPublicKeyInfo).',
+  },
+  INVALID_CURSOR: {
+    status: 400,
+    title: 'The cursor is not one that this API gave out',
+    hint: 'Start again without a cursor.',
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'No valid credential came with the request',
+    hint: 'Send the header: Authorization: Bearer TOKEN.',
+  },
+  FOUR_EYES: {
+    status: 403,
+    title: 'The proposer may not approve their own proposal',
+    hint: 'Another operator has to approve it.',
+  },
+  ROUTE_UNKNOWN: { status: 404, title: 'No such route', hint: 'GET /v1/openapi.json lists every route.' },
+  REGION_UNKNOWN: {
+    status: 404,
+    title: 'No such region',
+    hint: 'GET /v1/regions lists them; POST /v1/regions enrols one.',
+  },
+  GATEWAY_UNKNOWN: { status: 404, title: 'No such gateway', hint: 'GET /v1/regions lists them.' },
+  TENANT_UNKNOWN: { status: 404, title: 'No such tenant', hint: 'GET /v1/tenants lists them.' },
+  SERVICE_UNKNOWN: {
+    status: 404,
+    title: 'No such service',
+    hint: 'POST /v1/tenants/{tenant}/services makes one.',
+  },
+  KEYSTORE_UNKNOWN: { status: 404, title: 'No such keystore', hint: 'POST /v1/keystores registers one.' },
+  KEY_UNKNOWN: {
+    status: 404,
+    title: 'No such key',
+    hint: 'POST /v1/tenants/{tenant}/keys registers an L1 key.',
+  },
+  APPLICATION_UNKNOWN: {
+    status: 404,
+    title: 'No such application',
+    hint: 'GET /v1/tenants/{tenant}/applications lists them.',
+  },
+  PROPOSAL_UNKNOWN: {
+    status: 404,
+    title: 'No such proposal',
+    hint: 'GET /v1/tenants/{tenant}/proposals lists them.',
+  },
+  JOB_UNKNOWN: { status: 404, title: 'No such job', hint: 'GET /v1/jobs lists them.' },
+  ALREADY_EXISTS: {
+    status: 409,
+    title: 'The name is taken by something different',
+    hint: 'Choose another name, or remove the present one first.',
+  },
+  KEY_FINGERPRINT_TAKEN: {
+    status: 409,
+    title: 'This certificate key is registered for another identity',
+    hint: 'Issue a certificate with a key of its own: one key is one identity.',
+  },
+  KEY_BELONGS_TO_OTHER_TENANT: {
+    status: 409,
+    title: 'This key is the L1 of another tenant',
+    hint: 'Every tenant needs an L1 key of its own.',
+  },
+  ALREADY_LINKED: {
+    status: 409,
+    title: 'Every region is linked to this key',
+    hint: 'Nothing to do; GET /v1/tenants/{tenant}/links shows the links.',
+  },
+  LINK_BUSY: {
+    status: 409,
+    title: 'A link of this tenant is being made',
+    hint: 'Wait until it is active, or unlink: unlinking always wins.',
+  },
+  NOT_LINKED: {
+    status: 409,
+    title: 'The tenant has no link to close',
+    hint: 'GET /v1/tenants/{tenant}/links shows the links.',
+  },
+  NO_REGIONS: {
+    status: 409,
+    title: 'There is no region to put this in',
+    hint: 'Enrol a region first: POST /v1/regions.',
+  },
+  PROPOSAL_DECIDED: { status: 409, title: 'The proposal has been decided', hint: 'Make a new proposal.' },
+  JOB_LIVE: {
+    status: 409,
+    title: 'An earlier job of the same kind is still running',
+    hint: 'Wait for it, or cancel it: GET /v1/jobs.',
+  },
+  JOB_NOT_RETRYABLE: {
+    status: 409,
+    title: 'The job has not failed',
+    hint: 'Only failed jobs can be retried.',
+  },
+  JOB_NOT_CANCELLABLE: {
+    status: 409,
+    title: 'The job cannot be cancelled',
+    hint: 'It has ended, or it revokes something: revocation runs until every region has reported.',
+  },
+  KEY_NOT_USABLE: {
+    status: 409,
+    title: 'The keystore says that the key cannot be used',
+    hint: 'Enable the key at its provider, then try again.',
+  },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'The body is not JSON',
+    hint: 'Send content-type: application/json.',
+  },
+  KEYSTORE_PATH_REFUSED: {
+    status: 422,
+    title: 'A keystore file may not lie there',
+    hint: 'Name an absolute path below the keystore directory, "keystoreDirectory" in the configuration of CMK.',
+  },
+  LIMIT_REACHED: {
+    status: 422,
+    title: 'A limit of this installation is reached',
+    hint: 'The detail names the limit.',
+  },
+  TOO_MANY_FAILURES: {
+    status: 429,
+    title: 'Too many requests came without a valid credential',
+    hint: 'Wait as long as retry-after says, then send the right token.',
+  },
+  INTERNAL: {
+    status: 500,
+    title: 'Something failed inside CMK',
+    hint: 'Look for the correlation id in the CMK log.',
+  },
+  KEYSTORE_UNAVAILABLE: {
+    status: 503,
+    title: 'The keystore cannot be reached',
+    hint: 'Nothing was changed; try again later.',
+  },
+  DATABASE_UNAVAILABLE: {
+    status: 503,
+    title: 'The database cannot be reached',
+    hint: 'Nothing was changed; try again later.',
+  },
+} as const satisfies Record<string, { status: number; title: string; hint: string }>;
+
+export type CmkErrorCode = keyof typeof cmkErrors;
+
+export class CmkError extends OkcmError {
+  override readonly name = 'CmkError';
+  declare readonly code: CmkErrorCode;
+  constructor(code: CmkErrorCode, detail: string, options: { cause?: unknown } = {}) {
+    super(code, detail, { hint: cmkErrors[code].hint, ...options });
+  }
+}

@@ -1,0 +1,39 @@
+/** Every number that bounds CMK, in one place (D14). Past one of them a caller gets LIMIT_REACHED with its name. */
+
+export const MAX_REGIONS = 1000;
+export const MAX_GATEWAYS_PER_REGION = 256;
+export const MAX_ISSUERS = 256;
+export const MAX_SERVICES_PER_TENANT = 1000;
+export const MAX_KEYS_PER_TENANT = 100;
+export const MAX_APPLICATIONS_PER_TENANT = 10_000;
+
+export const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_CERTIFICATE_LENGTH = 16_384;
+export const DEFAULT_PAGE = 50;
+export const MAX_PAGE = 200;
+export const REQUEST_TIMEOUT_MS = 30_000;
+export const MAX_CONNECTIONS = 512;
+/** So many requests without a valid credential are answered at once, and one more for each time that has passed. */
+export const AUTH_FAILURE_BURST = 20;
+export const AUTH_FAILURE_REFILL_MS = 1_000;
+
+/** A region that has said nothing for so long is shown as stale. Regions report every few seconds. */
+export const REPORT_STALE_MS = 15_000;
+
+/** Provisioning and registration that a region has not done by then has failed; it can be retried. */
+export const PROVISION_DEADLINE_MS = 24 * 3_600_000;
+/** The region's key pair of an epoch is useless once nobody waits for the link any more. */
+export const PREPARE_DEADLINE_MS = 24 * 3_600_000;
+
+/** How long a worker that calls the keystore keeps others away from the link; longer than its calls may take. */
+export const SEAL_CLAIM_MS = 60_000;
+export const SEAL_CONCURRENCY = 8;
+/** Within the time that a process has to shut down. */
+export const SEAL_STOP_MS = 2_000;
+export const SEAL_RETRY = { baseMs: 1_000, capMs: 60_000 } as const;
+/** The worker is woken by NOTIFY; this is the safety net. */
+export const SEAL_POLL_MS = 1_000;
+
+export const RENEW_BATCH = 64;
+export const PROBE_PAGE = 200;
+export const KEYSTORE_CONCURRENCY = 4;

@@ -1,0 +1,176 @@
+/**
+ * The upkeep of living links, by timer: every L1 key in use is probed, and every link whose proof has aged is renewed
+ * by a fresh one. A probe asks what the key's state is; a renewal has the provider unwrap the link secret, which is
+ * the proof (D1).
+ */
+import { randomUUID } from 'node:crypto';
+import { JobConflictError } from '../../orbital/index.ts';
+import type { Cmk } from '../context.ts';
+import { createRegionalJob } from '../dispatch/jobs.ts';
+import { requireKey } from '../domain/keys.ts';
+import { lockTenant } from '../domain/lookups.ts';
+import { type KeyState, stateOf } from '../keystores/provider.ts';
+import { KEYSTORE_CONCURRENCY, PROBE_PAGE, RENEW_BATCH } from '../limits.ts';
+import { audit } from '../store/audit.ts';
+import type { Link } from '../store/schema.ts';
+import { asPlatform, asTenant } from '../store/transactions.ts';
+import { judge } from './kill-switch.ts';
+import { advance, findLink } from './rows.ts';
+import { MAKING } from './states.ts';
+
+/** Probes each key that a link stands on or is being made with, page by page. */
+export async function probeKeys(cmk: Cmk): Promise<void> {
+  let after = { tenant: '', alias: '' };
+  for (;;) {
+    const keys = await asPlatform(cmk.db, (trx) =>
+      trx
+        .selectFrom('links')
+        .innerJoin('l1_keys', (join) =>
+          join.onRef('l1_keys.tenant', '=', 'links.tenant').onRef('l1_keys.alias', '=', 'links.key_alias'),
+        )
+        .select(['links.tenant', 'links.key_alias as alias', 'l1_keys.keystore'])
+        .distinct()
+        .where('links.state', 'in', [...MAKING, 'active'])
+        .where((eb) =>
+          eb.or([
+            eb('links.tenant', '>', after.tenant),
+            eb.and([eb('links.tenant', '=', after.tenant), eb('links.key_alias', '>', after.alias)]),
+          ]),
+        )
+        .orderBy('links.tenant')
+        .orderBy('links.key_alias')
+        .limit(PROBE_PAGE)
+        .execute(),
+    );
+    await byKeystore(keys, async ({ tenant, alias }, keystoreAway) => {
+      if (keystoreAway) return 'UNREACHABLE';
+      try {
+        const key = await asTenant(cmk.db, tenant, (trx) => requireKey(cmk, trx, tenant, alias));
+        const state = await key.provider.describe(key.reference);
+        await judge(cmk, tenant, key, state);
+        return state;
+      } catch (error) {
+        cmk.logger.error({ err: error, tenant, key: alias }, 'a key could not be probed');
+        return 'UNKNOWN';
+      }
+    });
+    const last = keys.at(-1);
+    if (keys.length < PROBE_PAGE || last === undefined) return;
+    after = last;
+  }
+}
+
+/** Renews links whose proof is due, the oldest first, until none is left. */
+export async function renewDueLinks(cmk: Cmk): Promise<void> {
+  for (;;) {
+    const due = await asPlatform(cmk.db, (trx) =>
+      trx
+        .selectFrom('links')
+        .innerJoin('l1_keys', (join) =>
+          join.onRef('l1_keys.tenant', '=', 'links.tenant').onRef('l1_keys.alias', '=', 'links.key_alias'),
+        )
+        .selectAll('links')
+        .select('l1_keys.keystore')
+        .where('links.state', '=', 'active')
+        .where('links.renew_at', '<=', new Date())
+        .orderBy('links.renew_at')
+        .limit(RENEW_BATCH)
+        .execute(),
+    );
+    await byKeystore(due, async (link, keystoreAway) => {
+      try {
+        if (!keystoreAway) return await renew(cmk, link);
+        await renewLater(cmk, link, 'KEYSTORE_UNREACHABLE');
+        return 'UNREACHABLE';
+      } catch (error) {
+        const { tenant, region, epoch } = link;
+        cmk.logger.error({ err: error, tenant, region, epoch }, 'a link could not be renewed');
+        await renewLater(cmk, link, 'INTERNAL');
+        return 'UNKNOWN';
+      }
+    });
+    if (due.length < RENEW_BATCH) return;
+  }
+}
+
+/** Returns what the keystore said of the key. */
+async function renew(cmk: Cmk, link: Link): Promise<KeyState> {
+  const { tenant, region, epoch } = link;
+  if (link.wrapped_secret === null) throw new Error('an active link without a secret');
+  const key = await asTenant(cmk.db, tenant, (trx) => requireKey(cmk, trx, tenant, link.key_alias));
+  const provedAt = new Date();
+  try {
+    (await key.provider.unwrap(key.reference, link.wrapped_secret)).fill(0);
+  } catch (error) {
+    const state = stateOf(error);
+    if (!(await judge(cmk, tenant, key, state))) await renewLater(cmk, link, `KEYSTORE_${state}`);
+    return state;
+  }
+  const who = { actor: 'system:link-upkeep', correlationId: randomUUID() };
+  try {
+    await asTenant(cmk.db, tenant, async (trx) => {
+      await lockTenant(trx, tenant);
+      if ((await findLink(trx, link))?.state !== 'active') return;
+      const job = await createRegionalJob(cmk, trx, {
+        kind: 'RENEW',
+        task: {
+          region,
+          payload: {
+            tenant,
+            epoch,
+            provedAt: provedAt.toISOString(),
+            expiresAt: new Date(provedAt.getTime() + cmk.link.ttlMs).toISOString(),
+          },
+        },
+        correlationId: who.correlationId,
+        // A renewal that a region has not had by the next one is replaced by it, since that carries a later expiry.
+        deadlineMs: Math.max(1, Math.floor(cmk.link.renewEveryMs * 0.9)),
+      });
+      await advance(trx, link, ['active'], {
+        renew_at: new Date(provedAt.getTime() + cmk.link.renewEveryMs),
+      });
+      await audit(trx, who, {
+        tenant,
+        action: 'link.renew',
+        subject: `link:${tenant}/${region}/${epoch}`,
+        outcome: 'accepted',
+        detail: { job },
+      });
+    });
+  } catch (error) {
+    if (!(error instanceof JobConflictError)) throw error;
+    await renewLater(cmk, link, null);
+  }
+  return 'ENABLED';
+}
+
+async function renewLater(cmk: Cmk, link: Link, error: string | null): Promise<void> {
+  await asTenant(cmk.db, link.tenant, (trx) =>
+    advance(trx, link, ['active'], {
+      renew_at: new Date(Date.now() + cmk.link.probeEveryMs),
+      ...(error === null ? {} : { error }),
+    }),
+  );
+}
+
+/**
+ * Works through the items of each keystore at its own pace, a few at a time since keystores meter their callers. Once
+ * one was found away in this round, the rest of its items are told so instead of waiting for it each in turn: a
+ * keystore that hangs must not delay the kill switch of the others.
+ */
+async function byKeystore<T extends { keystore: string }>(
+  items: readonly T[],
+  work: (item: T, keystoreAway: boolean) => Promise<KeyState>,
+): Promise<void> {
+  const groups = Map.groupBy(items, (item) => item.keystore);
+  await Promise.all(
+    [...groups.values()].map(async (queue) => {
+      let away = false;
+      const worker = async (): Promise<void> => {
+        for (let item = queue.shift(); item !== undefined; item = queue.shift())
+          if ((await work(item, away)) === 'UNREACHABLE') away = true;
+      };
+      await Promise.all(Array.from({ length: KEYSTORE_CONCURRENCY }, worker));
+    }),
+  );
+}

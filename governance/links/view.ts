@@ -1,0 +1,93 @@
+/** Links as operators see them: the newest epoch of each region, what it waits for, and one word for the whole. */
+import type { Cmk } from '../context.ts';
+import { requireTenant, tenantRegions } from '../domain/lookups.ts';
+import { instantOrNull } from '../domain/pages.ts';
+import type { Link } from '../store/schema.ts';
+import { asTenant, type Trx } from '../store/transactions.ts';
+import { linkRows } from './rows.ts';
+import { type LinkState, summarise, type TenantLinkState } from './states.ts';
+
+export interface RegionLinkView {
+  region: string;
+  /** 0: this region has never been linked. */
+  epoch: number;
+  state: LinkState | 'expired' | 'none';
+  key: string | null;
+  /** What has to happen before the state changes, in words; null when nothing has to. */
+  waitsFor: string | null;
+  provedAt: string | null;
+  expiresAt: string | null;
+  activatedAt: string | null;
+  closedAt: string | null;
+  gatewaysTold: number | null;
+  reason: string | null;
+  error: string | null;
+  job: string | null;
+  correlationId: string | null;
+}
+
+export interface LinksView {
+  tenant: string;
+  state: TenantLinkState;
+  regions: RegionLinkView[];
+}
+
+/** Throws TENANT_UNKNOWN. */
+export async function viewLinks(cmk: Cmk, tenant: string): Promise<LinksView> {
+  return await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    return await linksOf(trx, tenant);
+  });
+}
+
+export async function linksOf(trx: Trx, tenant: string): Promise<LinksView> {
+  const rows = await linkRows(trx, tenant);
+  const now = new Date();
+  const regions = (await tenantRegions(trx, tenant)).map((region) =>
+    toView(
+      region,
+      rows.find((row) => row.region === region),
+      now,
+    ),
+  );
+  const states = regions.map((region) => region.state).filter((state) => state !== 'none');
+  return { tenant, state: summarise(states), regions };
+}
+
+function toView(region: string, link: Link | undefined, now: Date): RegionLinkView {
+  const expired = link?.state === 'active' && link.expires_at !== null && link.expires_at <= now;
+  return {
+    region,
+    epoch: link?.epoch ?? 0,
+    state: expired ? 'expired' : (link?.state ?? 'none'),
+    key: link?.key_alias ?? null,
+    waitsFor: link === undefined ? null : waitsFor(link, expired),
+    provedAt: instantOrNull(link?.proved_at ?? null),
+    expiresAt: instantOrNull(link?.expires_at ?? null),
+    activatedAt: instantOrNull(link?.activated_at ?? null),
+    closedAt: instantOrNull(link?.closed_at ?? null),
+    gatewaysTold: link?.gateways_told ?? null,
+    reason: link?.reason ?? null,
+    error: link?.error ?? null,
+    job: link?.job ?? null,
+    correlationId: link?.correlation_id ?? null,
+  };
+}
+
+function waitsFor(link: Link, expired: boolean): string | null {
+  switch (link.state) {
+    case 'preparing':
+      return `${link.region} to make the key pair of epoch ${link.epoch}`;
+    case 'sealing':
+      return `the keystore to make a secret under ${link.key_alias}`;
+    case 'linking':
+      return `${link.region} to open epoch ${link.epoch}`;
+    case 'closing':
+      return `${link.region} to close epoch ${link.epoch}`;
+    case 'active':
+      return expired ? `a renewal: ${link.key_alias} has not been proved in time` : null;
+    case 'failed':
+    case 'closed':
+      return null;
+  }
+}

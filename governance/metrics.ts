@@ -1,0 +1,66 @@
+/** The metrics of CMK itself, each set to 0 at the start; Orbital adds its own to the same registry. */
+import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics.ts';
+import { keyStates } from './keystores/provider.ts';
+import { linkStates } from './links/states.ts';
+
+export interface CmkMetrics {
+  request(method: string, route: string, status: number, seconds: number): void;
+  authenticationFailure(): void;
+  keystoreAnswer(state: string): void;
+  killSwitch(): void;
+  /** Links by state, counted anew. */
+  links(counts: Readonly<Record<string, number>>): void;
+  regionReportAge(region: string, seconds: number): void;
+}
+
+export function createCmkMetrics(registry: Registry): CmkMetrics {
+  const registers = [registry];
+  const requests = new Histogram({
+    name: 'okcm_cmk_http_request_seconds',
+    help: 'REST requests by route and status',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers,
+  });
+  const authenticationFailures = new Counter({
+    name: 'okcm_cmk_authentication_failures_total',
+    help: 'REST requests without a valid credential',
+    registers,
+  });
+  const keystore = new Counter({
+    name: 'okcm_cmk_keystore_answers_total',
+    help: 'What keystores said when a key was probed or used',
+    labelNames: ['state'],
+    registers,
+  });
+  for (const state of Object.keys(keyStates)) keystore.inc({ state }, 0);
+  const kills = new Counter({
+    name: 'okcm_cmk_kill_switch_total',
+    help: 'Tenants unlinked because their L1 key was disabled, deleted or withdrawn at its provider',
+    registers,
+  });
+  const links = new Gauge({
+    name: 'okcm_cmk_links',
+    help: 'Links by state',
+    labelNames: ['state'],
+    registers,
+  });
+  for (const state of linkStates) links.set({ state }, 0);
+  const reportAge = new Gauge({
+    name: 'okcm_cmk_region_report_age_seconds',
+    help: 'How long ago a region last reported',
+    labelNames: ['region'],
+    registers,
+  });
+  return {
+    request: (method, route, status, seconds) =>
+      requests.observe({ method, route, status: String(status) }, seconds),
+    authenticationFailure: () => authenticationFailures.inc(),
+    keystoreAnswer: (state) => keystore.inc({ state }),
+    killSwitch: () => kills.inc(),
+    links: (counts) => {
+      for (const state of linkStates) links.set({ state }, counts[state] ?? 0);
+    },
+    regionReportAge: (region, seconds) => reportAge.set({ region }, seconds),
+  };
+}

@@ -1,0 +1,19 @@
+/** Gauges that are counted in the database now and then, rather than at every scrape. */
+import type { Cmk } from '../context.ts';
+import { MAX_REGIONS } from '../limits.ts';
+import { countLinks } from '../links/rows.ts';
+import { asPlatform } from './transactions.ts';
+
+export async function collectGauges(cmk: Cmk): Promise<void> {
+  await asPlatform(cmk.db, async (trx) => {
+    cmk.metrics.links(await countLinks(trx));
+    const regions = await trx
+      .selectFrom('regions')
+      .select(['name', 'reported_at', 'enrolled_at'])
+      .limit(MAX_REGIONS)
+      .execute();
+    const now = Date.now();
+    for (const { name, reported_at, enrolled_at } of regions)
+      cmk.metrics.regionReportAge(name, (now - (reported_at ?? enrolled_at).getTime()) / 1000);
+  });
+}

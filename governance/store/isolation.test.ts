@@ -1,0 +1,149 @@
+/** Row-level security under the serving role, and the audit chain, against a real PostgreSQL. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { orbitalManagerMigrations } from '../../orbital/index.ts';
+import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
+import { withClient } from '../../platform/postgres-admin.ts';
+import { type TestDatabase, testDatabase } from '../../testkit/postgres.ts';
+import { audit, verifyChain } from './audit.ts';
+import { cmkMigrations, grantToAppRole } from './migrations.ts';
+import type { CmkDatabase } from './schema.ts';
+import { asPlatform, asTenant, type Db } from './transactions.ts';
+
+let database: TestDatabase;
+let db: Db;
+const who = { actor: 'ada', correlationId: 'test' };
+
+before(async () => {
+  database = await testDatabase();
+  const ownerUrl = await database.roleUrl('isolation_owner');
+  await withClient({ url: database.url }, (client) =>
+    client.query(`ALTER DATABASE ${database.name} OWNER TO isolation_owner`),
+  );
+  const owner = createDatabase<unknown>(createPool({ url: ownerUrl, applicationName: 'owner' }));
+  await migrate(owner, orbitalManagerMigrations, { table: 'orbital_migrations' });
+  await migrate(owner, cmkMigrations, { table: 'cmk_migrations' });
+  const appUrl = await database.roleUrl('isolation_app');
+  await grantToAppRole(owner, 'isolation_app');
+  await owner.destroy();
+  db = createDatabase<CmkDatabase>(createPool({ url: appUrl, applicationName: 'app' }));
+  for (const tenant of ['acme', 'rival'])
+    await asTenant(db, tenant, async (trx) => {
+      await trx
+        .insertInto('tenants')
+        .values({ tenant, display_name: tenant, policy: 'four-eyes', quorum: 2 })
+        .execute();
+      await trx.insertInto('services').values({ tenant, name: 'payments' }).execute();
+      for (const action of ['one', 'two', 'three'])
+        await audit(trx, who, { tenant, action, subject: 'test', outcome: 'accepted' });
+    });
+});
+after(() => db.destroy());
+
+test('every table with a tenant column has row-level security, enabled and forced', async () => {
+  const { rows } = await withClient({ url: database.url }, (client) =>
+    client.query(`
+      SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS held,
+             (SELECT count(*)::int FROM pg_policy p WHERE p.polrelid = c.oid) AS policies
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
+        WHERE c.relkind = 'r' AND EXISTS (
+          SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped)`),
+  );
+  assert.ok(rows.length >= 13, `only ${rows.length} tables have a tenant column`);
+  for (const row of rows)
+    assert.deepEqual({ held: row.held, policies: row.policies }, { held: true, policies: 1 }, row.name);
+});
+
+test('the serving role owns nothing and cannot step around row-level security', async () => {
+  const { rows } = await withClient({ url: database.url }, (client) =>
+    client.query(`
+      SELECT rolsuper OR rolbypassrls AS mighty,
+             (SELECT count(*)::int FROM pg_class WHERE relowner = r.oid) AS owned
+        FROM pg_roles r WHERE rolname = 'isolation_app'`),
+  );
+  assert.deepEqual(rows, [{ mighty: false, owned: 0 }]);
+});
+
+test("another tenant's rows cannot be seen, changed, removed or made", async () => {
+  await asTenant(db, 'acme', async (trx) => {
+    assert.deepEqual(await trx.selectFrom('services').select('tenant').execute(), [{ tenant: 'acme' }]);
+    const changed = await trx
+      .updateTable('tenants')
+      .set({ quorum: 1 })
+      .where('tenant', '=', 'rival')
+      .executeTakeFirst();
+    assert.equal(changed.numUpdatedRows, 0n);
+    const removed = await trx.deleteFrom('services').where('tenant', '=', 'rival').executeTakeFirst();
+    assert.equal(removed.numDeletedRows, 0n);
+  });
+  await assert.rejects(
+    asTenant(db, 'acme', (trx) =>
+      trx.insertInto('services').values({ tenant: 'rival', name: 'stolen' }).execute(),
+    ),
+    /row-level security/,
+  );
+  await assert.rejects(
+    asTenant(db, 'acme', (trx) => trx.updateTable('services').set({ tenant: 'rival' }).execute()),
+    /row-level security/,
+  );
+});
+
+test('a transaction that names no tenant sees nothing, also on a connection that named one before', async () => {
+  await asTenant(db, 'acme', (trx) => trx.selectFrom('tenants').select('tenant').execute());
+  for (let i = 0; i < 5; i++) assert.deepEqual(await db.selectFrom('tenants').select('tenant').execute(), []);
+  const all = await asPlatform(db, (trx) =>
+    trx.selectFrom('tenants').select('tenant').orderBy('tenant').execute(),
+  );
+  assert.deepEqual(
+    all.map((row) => row.tenant),
+    ['acme', 'rival'],
+  );
+});
+
+test('the serving role can add audit events, and neither change nor remove them', async () => {
+  await assert.rejects(
+    asTenant(db, 'acme', (trx) => trx.updateTable('audit_events').set({ actor: 'nobody' }).execute()),
+    /permission denied/,
+  );
+  await assert.rejects(
+    asTenant(db, 'acme', (trx) => trx.deleteFrom('audit_events').execute()),
+    /permission denied/,
+  );
+});
+
+test('events written at the same time form one chain', async () => {
+  await Promise.all(
+    Array.from({ length: 8 }, (_, at) =>
+      asTenant(db, 'rival', (trx) =>
+        audit(trx, who, { tenant: 'rival', action: `parallel-${at}`, subject: 'test', outcome: 'accepted' }),
+      ),
+    ),
+  );
+  const verdict = await verifyChain(db, 'rival');
+  assert.deepEqual({ ok: verdict.ok, events: verdict.events }, { ok: true, events: 11 });
+});
+
+for (const [what, sql] of [
+  ['changed', `UPDATE audit_events SET actor = 'eve' WHERE tenant = 'acme' AND sequence = 2`],
+  ['removed', `DELETE FROM audit_events WHERE tenant = 'acme' AND sequence = 2`],
+] as const)
+  test(`an event that was ${what} breaks the chain where it was`, async () => {
+    assert.deepEqual((await verifyChain(db, 'acme')).ok, true);
+    await withClient({ url: database.url }, async (client) => {
+      await client.query('CREATE TABLE kept AS SELECT * FROM audit_events');
+      await client.query(sql);
+    });
+    assert.deepEqual(await verifyChain(db, 'acme'), { ok: false, events: 1, brokenAt: 2 });
+    await withClient({ url: database.url }, async (client) => {
+      await client.query('DELETE FROM audit_events');
+      await client.query('INSERT INTO audit_events SELECT * FROM kept');
+      await client.query('DROP TABLE kept');
+    });
+  });
+
+test('events cut off at the end are missed too', async () => {
+  await withClient({ url: database.url }, (client) =>
+    client.query(`DELETE FROM audit_events WHERE tenant = 'acme' AND sequence = 3`),
+  );
+  assert.deepEqual(await verifyChain(db, 'acme'), { ok: false, events: 2, brokenAt: 3 });
+});

@@ -1,0 +1,256 @@
+/**
+ * The CMK schema, as migrations that the database's owner runs. Plain SQL, because row-level security, grants and
+ * checks are the point here and a builder would hide them.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** Tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
+const TENANT_TABLES = [
+  'identities',
+  'tenants',
+  'tenant_regions',
+  'services',
+  'service_regions',
+  'applications',
+  'application_regions',
+  'l1_keys',
+  'links',
+  'proposals',
+  'approvals',
+  'audit_events',
+  'audit_heads',
+] as const;
+
+const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
+
+const TABLES = `
+CREATE TABLE regions (
+  name text PRIMARY KEY,
+  key_id text NOT NULL UNIQUE,
+  public_key text NOT NULL UNIQUE,
+  endpoints jsonb NOT NULL,
+  enrolled_at timestamptz NOT NULL DEFAULT now(),
+  last_report jsonb,
+  reported_at timestamptz
+);
+CREATE TABLE gateways (
+  region text NOT NULL REFERENCES regions,
+  name text NOT NULL,
+  fingerprint text NOT NULL,
+  certificate text NOT NULL,
+  state text NOT NULL CHECK (state IN ('provisioning', 'active', 'failed', 'removing')),
+  error text,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (region, name)
+);
+CREATE TABLE issuers (
+  fingerprint text PRIMARY KEY,
+  subject text NOT NULL,
+  certificate text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE issuer_regions (
+  fingerprint text NOT NULL REFERENCES issuers,
+  region text NOT NULL REFERENCES regions,
+  state text NOT NULL CHECK (state IN ('provisioning', 'active', 'failed', 'removing')),
+  error text,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (fingerprint, region)
+);
+CREATE TABLE keystores (
+  name text PRIMARY KEY,
+  kind text NOT NULL,
+  config jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE tenants (
+  tenant text PRIMARY KEY,
+  display_name text NOT NULL,
+  policy text NOT NULL,
+  quorum integer NOT NULL CHECK (quorum BETWEEN 1 AND 10),
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE tenant_regions (
+  tenant text NOT NULL REFERENCES tenants,
+  region text NOT NULL REFERENCES regions,
+  state text NOT NULL CHECK (state IN ('provisioning', 'active', 'failed', 'removing')),
+  l2_version integer,
+  last_epoch integer NOT NULL DEFAULT 0 CHECK (last_epoch >= 0),
+  error text,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, region)
+);
+CREATE TABLE services (
+  tenant text NOT NULL REFERENCES tenants,
+  name text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, name)
+);
+CREATE TABLE service_regions (
+  tenant text NOT NULL,
+  service text NOT NULL,
+  region text NOT NULL REFERENCES regions,
+  state text NOT NULL CHECK (state IN ('provisioning', 'active', 'failed', 'removing')),
+  l3_version integer,
+  error text,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, service, region),
+  FOREIGN KEY (tenant, service) REFERENCES services
+);
+CREATE TABLE identities (
+  fingerprint text CONSTRAINT identities_one_key_one_identity PRIMARY KEY,
+  role text NOT NULL CHECK (role IN ('application', 'gateway')),
+  tenant text REFERENCES tenants,
+  name text NOT NULL,
+  CHECK ((role = 'application') = (tenant IS NOT NULL))
+);
+CREATE TABLE applications (
+  tenant text NOT NULL REFERENCES tenants,
+  name text NOT NULL,
+  services text[] NOT NULL,
+  operations text[],
+  fingerprint text NOT NULL REFERENCES identities,
+  certificate text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, name)
+);
+CREATE TABLE application_regions (
+  tenant text NOT NULL,
+  application text NOT NULL,
+  region text NOT NULL REFERENCES regions,
+  state text NOT NULL CHECK (state IN ('provisioning', 'active', 'failed', 'removing')),
+  error text,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, application, region),
+  FOREIGN KEY (tenant, application) REFERENCES applications ON DELETE CASCADE
+);
+CREATE TABLE l1_keys (
+  tenant text NOT NULL REFERENCES tenants,
+  alias text NOT NULL,
+  keystore text NOT NULL REFERENCES keystores,
+  reference text NOT NULL,
+  state text NOT NULL,
+  state_since timestamptz NOT NULL DEFAULT now(),
+  checked_at timestamptz NOT NULL DEFAULT now(),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, alias),
+  CONSTRAINT l1_keys_one_key_one_tenant UNIQUE (keystore, reference)
+);
+CREATE TABLE proposals (
+  id uuid PRIMARY KEY,
+  tenant text NOT NULL REFERENCES tenants,
+  action text NOT NULL CHECK (action IN ('link', 'unlink')),
+  parameters jsonb NOT NULL,
+  proposer text NOT NULL,
+  policy text NOT NULL,
+  quorum integer NOT NULL,
+  state text NOT NULL CHECK (state IN ('pending', 'executed')),
+  correlation_id text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  decided_at timestamptz
+);
+CREATE INDEX proposals_by_tenant ON proposals (tenant, created_at DESC);
+CREATE TABLE approvals (
+  tenant text NOT NULL,
+  proposal uuid NOT NULL REFERENCES proposals,
+  approver text NOT NULL,
+  approved_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (proposal, approver)
+);
+CREATE TABLE links (
+  tenant text NOT NULL,
+  region text NOT NULL,
+  epoch integer NOT NULL CHECK (epoch >= 1),
+  key_alias text NOT NULL,
+  state text NOT NULL CHECK (state IN ('preparing', 'sealing', 'linking', 'active', 'failed', 'closing', 'closed')),
+  wrapped_secret text,
+  region_public_key bytea,
+  previous_epoch integer,
+  proved_at timestamptz,
+  expires_at timestamptz,
+  activated_at timestamptz,
+  closed_at timestamptz,
+  gateways_told integer,
+  error text,
+  reason text,
+  job uuid,
+  proposal uuid REFERENCES proposals,
+  correlation_id text NOT NULL,
+  claim uuid,
+  claimed_until timestamptz,
+  attempts integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamptz NOT NULL DEFAULT now(),
+  renew_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (tenant, region, epoch),
+  FOREIGN KEY (tenant, region) REFERENCES tenant_regions,
+  FOREIGN KEY (tenant, key_alias) REFERENCES l1_keys,
+  CHECK (state NOT IN ('sealing', 'linking', 'active') OR region_public_key IS NOT NULL),
+  CHECK (state NOT IN ('linking', 'active') OR wrapped_secret IS NOT NULL),
+  CHECK (previous_epoch IS NULL OR previous_epoch < epoch)
+);
+CREATE INDEX links_to_seal ON links (next_attempt_at) WHERE state = 'sealing';
+CREATE INDEX links_to_renew ON links (renew_at) WHERE state = 'active';
+CREATE TABLE audit_events (
+  tenant text NOT NULL,
+  sequence bigint NOT NULL,
+  at text NOT NULL,
+  actor text NOT NULL,
+  action text NOT NULL,
+  subject text NOT NULL,
+  outcome text NOT NULL,
+  correlation_id text NOT NULL,
+  detail text NOT NULL,
+  previous_hash text NOT NULL,
+  hash text NOT NULL,
+  PRIMARY KEY (tenant, sequence)
+);
+CREATE TABLE audit_heads (
+  tenant text PRIMARY KEY,
+  sequence bigint NOT NULL,
+  hash text NOT NULL
+);
+`;
+
+// A setting that was made local to an earlier transaction reads as '' afterwards: no tenant is called ''.
+const POLICY = `tenant = current_setting('okcm.tenant', true) OR current_setting('okcm.scope', true) = 'platform'`;
+
+export const cmkMigrations: Record<string, Migration> = {
+  '0001_governance': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(TABLES).execute(db);
+      for (const table of TENANT_TABLES) {
+        await sql
+          .raw(
+            `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
+             ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
+             CREATE POLICY tenant_isolation ON ${table} USING (${POLICY});`,
+          )
+          .execute(db);
+      }
+    },
+  },
+};
+
+/** What the serving role may do, table by table; run by the owner after the migrations. The audit log is append-only. */
+export async function grantToAppRole(owner: Kysely<unknown>, appRole: string): Promise<void> {
+  const role = sql.id(appRole);
+  const appendOnly = 'audit_events';
+  const orbital = await sql<{ name: string }>`
+    SELECT tablename AS name FROM pg_tables
+      WHERE schemaname = current_schema() AND tablename IN ('orbital_entities', 'orbital_jobs', 'orbital_tasks')`.execute(
+    owner,
+  );
+  const freely = [
+    ...TENANT_TABLES.filter((table) => table !== appendOnly),
+    ...PLATFORM_TABLES,
+    ...orbital.rows.map((row) => row.name),
+  ];
+  await sql`GRANT USAGE ON SCHEMA public TO ${role}`.execute(owner);
+  await sql`GRANT SELECT, INSERT ON TABLE ${sql.id(appendOnly)} TO ${role}`.execute(owner);
+  for (const table of freely)
+    await sql`GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${sql.id(table)} TO ${role}`.execute(owner);
+  await sql`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${role}`.execute(owner);
+}

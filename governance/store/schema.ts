@@ -1,0 +1,228 @@
+/**
+ * The tables of the CMK database as kysely sees them. Every row that belongs to a tenant carries its `tenant`, on which
+ * row-level security filters (D13). The link rows are documented at their state machine, links/states.ts.
+ */
+import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
+import type { LinkState } from '../links/states.ts';
+
+/** A JSON column: what comes out is parsed, what goes in is text. */
+type Json<T> = ColumnType<T, string, string>;
+/** PostgreSQL's bigint arrives as text, since it may exceed a number. */
+type BigInteger = ColumnType<string, number, number>;
+
+export type ProvisionState = 'provisioning' | 'active' | 'failed' | 'removing';
+
+interface Provisioned {
+  region: string;
+  state: ProvisionState;
+  /** Why the region refused, by contracts' taskErrors; null while all is well. */
+  error: string | null;
+  updated_at: Generated<Date>;
+}
+
+export interface RegionRow {
+  name: string;
+  /** Under which the region signs status and reports; the public key is Ed25519, SubjectPublicKeyInfo PEM. */
+  key_id: string;
+  public_key: string;
+  endpoints: Json<Record<string, string>>;
+  enrolled_at: Generated<Date>;
+  last_report: Json<unknown> | null;
+  reported_at: Date | null;
+}
+
+export interface GatewayRow {
+  region: string;
+  name: string;
+  fingerprint: string;
+  certificate: string;
+  state: ProvisionState;
+  error: string | null;
+  updated_at: Generated<Date>;
+}
+
+export interface IssuerRow {
+  fingerprint: string;
+  subject: string;
+  certificate: string;
+  created_at: Generated<Date>;
+}
+
+export interface IssuerRegionRow extends Provisioned {
+  fingerprint: string;
+}
+
+/** One key is one identity, in the whole installation: the primary key says so across tenants. */
+export interface IdentityRow {
+  fingerprint: string;
+  role: 'application' | 'gateway';
+  tenant: string | null;
+  name: string;
+}
+
+export interface TenantRow {
+  tenant: string;
+  display_name: string;
+  /** The policy's name and quorum are fixed at onboarding: a later rule never loosens an older tenant. */
+  policy: string;
+  quorum: number;
+  created_at: Generated<Date>;
+}
+
+export interface TenantRegionRow extends Provisioned {
+  tenant: string;
+  l2_version: number | null;
+  /** The highest epoch ever given out; only grows, so that no epoch is used twice (D1). */
+  last_epoch: Generated<number>;
+}
+
+export interface ServiceRow {
+  tenant: string;
+  name: string;
+  created_at: Generated<Date>;
+}
+
+export interface ServiceRegionRow extends Provisioned {
+  tenant: string;
+  service: string;
+  l3_version: number | null;
+}
+
+export interface ApplicationRow {
+  tenant: string;
+  name: string;
+  services: string[];
+  operations: string[] | null;
+  fingerprint: string;
+  certificate: string;
+  created_at: Generated<Date>;
+}
+
+export interface ApplicationRegionRow extends Provisioned {
+  tenant: string;
+  application: string;
+}
+
+export interface KeystoreRow {
+  name: string;
+  kind: string;
+  config: Json<{ path: string }>;
+  created_at: Generated<Date>;
+}
+
+export interface KeyRow {
+  tenant: string;
+  alias: string;
+  keystore: string;
+  /** How the provider calls the key; never material. */
+  reference: string;
+  /** As the provider said last (keystores/provider.ts). */
+  state: string;
+  state_since: Generated<Date>;
+  checked_at: Generated<Date>;
+  created_at: Generated<Date>;
+}
+
+export interface LinkRow {
+  tenant: string;
+  region: string;
+  epoch: number;
+  key_alias: string;
+  state: LinkState;
+  /** The link secret wrapped by the L1: the only form of it that is ever stored. Null until sealed. */
+  wrapped_secret: string | null;
+  /** The region's HPKE key of this epoch. */
+  region_public_key: Buffer | null;
+  /** Which older epoch's secret LINK carries beside the fresh one; null when there is none to carry. */
+  previous_epoch: number | null;
+  proved_at: Date | null;
+  expires_at: Date | null;
+  /** When the region first reported the epoch as open. */
+  activated_at: Date | null;
+  closed_at: Date | null;
+  gateways_told: number | null;
+  error: string | null;
+  reason: string | null;
+  job: string | null;
+  proposal: string | null;
+  correlation_id: string;
+  /** The worker that is calling the keystore for this row, and until when nobody else may. */
+  claim: string | null;
+  claimed_until: Date | null;
+  attempts: Generated<number>;
+  next_attempt_at: Generated<Date>;
+  renew_at: Date | null;
+  created_at: Generated<Date>;
+  updated_at: Generated<Date>;
+}
+
+export interface ProposalRow {
+  id: string;
+  tenant: string;
+  action: 'link' | 'unlink';
+  parameters: Json<Record<string, string>>;
+  proposer: string;
+  policy: string;
+  quorum: number;
+  state: 'pending' | 'executed';
+  correlation_id: string;
+  created_at: Generated<Date>;
+  decided_at: Date | null;
+}
+
+export interface ApprovalRow {
+  tenant: string;
+  proposal: string;
+  approver: string;
+  approved_at: Generated<Date>;
+}
+
+export interface AuditEventRow {
+  /** The chain: a tenant, or `_platform` for what concerns no single tenant. */
+  tenant: string;
+  sequence: BigInteger;
+  at: string;
+  actor: string;
+  action: string;
+  subject: string;
+  outcome: string;
+  correlation_id: string;
+  /** JSON text, kept as it was hashed. */
+  detail: string;
+  previous_hash: string;
+  hash: string;
+}
+
+export interface AuditHeadRow {
+  tenant: string;
+  sequence: BigInteger;
+  hash: string;
+}
+
+/** Orbital keeps tables of its own in the same database; only Orbital knows their types. */
+export interface CmkDatabase {
+  regions: RegionRow;
+  gateways: GatewayRow;
+  issuers: IssuerRow;
+  issuer_regions: IssuerRegionRow;
+  identities: IdentityRow;
+  tenants: TenantRow;
+  tenant_regions: TenantRegionRow;
+  services: ServiceRow;
+  service_regions: ServiceRegionRow;
+  applications: ApplicationRow;
+  application_regions: ApplicationRegionRow;
+  keystores: KeystoreRow;
+  l1_keys: KeyRow;
+  links: LinkRow;
+  proposals: ProposalRow;
+  approvals: ApprovalRow;
+  audit_events: AuditEventRow;
+  audit_heads: AuditHeadRow;
+}
+
+export type Link = Selectable<LinkRow>;
+export type NewLink = Insertable<LinkRow>;
+export type Tenant = Selectable<TenantRow>;
+export type Key = Selectable<KeyRow>;
+export type Proposal = Selectable<ProposalRow>;

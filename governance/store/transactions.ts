@@ -1,0 +1,37 @@
+/**
+ * The two ways into the database. Row-level security shows a transaction the rows of the tenant that it names, or of
+ * all tenants when it asks for the platform; one that asks for nothing sees nothing (D13).
+ * The functions given may run again after a deadlock, so they touch nothing but the database.
+ */
+import { type Kysely, sql, type Transaction } from 'kysely';
+import { inTransaction } from '../../platform/postgres.ts';
+import type { CmkDatabase } from './schema.ts';
+
+export type Db = Kysely<CmkDatabase>;
+export type Trx = Transaction<CmkDatabase>;
+
+/** From here on, this transaction sees the rows of one tenant and no others. */
+export async function scopeToTenant(trx: Trx, tenant: string): Promise<void> {
+  await sql`SELECT set_config('okcm.tenant', ${tenant}, true), set_config('okcm.scope', '', true)`.execute(
+    trx,
+  );
+}
+
+/** From here on, this transaction sees every tenant: for the operator's lists, workers and the status consumer. */
+export async function scopeToPlatform(trx: Trx): Promise<void> {
+  await sql`SELECT set_config('okcm.tenant', '', true), set_config('okcm.scope', 'platform', true)`.execute(
+    trx,
+  );
+}
+
+export const asTenant = <T>(db: Db, tenant: string, fn: (trx: Trx) => Promise<T>): Promise<T> =>
+  inTransaction(db, async (trx) => {
+    await scopeToTenant(trx, tenant);
+    return await fn(trx);
+  });
+
+export const asPlatform = <T>(db: Db, fn: (trx: Trx) => Promise<T>): Promise<T> =>
+  inTransaction(db, async (trx) => {
+    await scopeToPlatform(trx);
+    return await fn(trx);
+  });

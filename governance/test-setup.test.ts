@@ -1,0 +1,44 @@
+/** Servers for the tests of this folder: PostgreSQL, with the embedded broker in a database of its own. */
+import { prepareEmbeddedBroker } from '../orbital/index.ts';
+import { withClient } from '../platform/postgres-admin.ts';
+import { temporaryDirectory } from '../testkit/directories.ts';
+import { testDatabase } from '../testkit/postgres.ts';
+import type { CmkDeps } from './cmk.ts';
+import type { CmkConfig } from './config.ts';
+import { startWorld, type World } from './test-world.ts';
+
+const PASSWORD = 'of-the-test-broker';
+
+export async function testWorld(options: {
+  regions: readonly string[];
+  link?: Partial<CmkConfig['link']>;
+  deps?: CmkDeps;
+}): Promise<World> {
+  const [cmk, broker] = await Promise.all([testDatabase(), testDatabase()]);
+  const [ownerUrl, appUrl] = [await cmk.roleUrl('cmk_owner'), await cmk.roleUrl('cmk_app')];
+  await withClient({ url: cmk.url }, (client) =>
+    client.query(`ALTER DATABASE ${cmk.name} OWNER TO cmk_owner`),
+  );
+  await prepareEmbeddedBroker(broker.url, {
+    governance: { user: 'broker_governance', password: PASSWORD },
+    regions: options.regions.map((name) => ({ name, user: `broker_${name}`, password: PASSWORD })),
+  });
+  const regions = await Promise.all(
+    options.regions.map(async (name) => ({ name, databaseUrl: (await testDatabase()).url })),
+  );
+  return await startWorld({
+    ownerUrl,
+    appUrl,
+    adminUrl: cmk.url,
+    brokerUrl: (user) => {
+      const url = new URL(broker.url);
+      url.username = `broker_${user}`;
+      url.password = PASSWORD;
+      return url.href;
+    },
+    directory: temporaryDirectory('cmk'),
+    regions,
+    ...(options.link === undefined ? {} : { link: options.link }),
+    ...(options.deps === undefined ? {} : { deps: options.deps }),
+  });
+}
