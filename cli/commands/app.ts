@@ -1,0 +1,115 @@
+/** `okcm app …`: applications. A certificate is an application's only credential. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { CmkClient } from '../cmk/client.ts';
+import { describeProgress, follow } from '../cmk/progress.ts';
+import type { ApplicationView } from '../cmk/views.ts';
+import { contextOf } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { rememberApplication } from '../home/applications.ts';
+import { homePaths } from '../home/paths.ts';
+import type { Output } from '../output.ts';
+import { sendControl } from '../supervisor/control.ts';
+
+interface AppOptions {
+  readonly tenant: string;
+  readonly service: string[];
+  readonly name: string;
+  readonly wait: boolean;
+}
+
+const services = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+
+export function registerAppCommands(program: Command): void {
+  const app = program.command('app').description('applications: their certificates and what they may use');
+  const common = (command: Command): Command =>
+    command
+      .requiredOption('--tenant <tenant>', 'whose application it is')
+      .requiredOption('--service <service>', 'a service that it may use; repeat it for several', services)
+      .requiredOption('--name <name>', 'the application’s name')
+      .option('--no-wait', 'do not wait until every region knows it');
+
+  common(app.command('register'))
+    .description('register a certificate that you have')
+    .requiredOption('--cert <file>', 'the application’s certificate, PEM')
+    .option('--ca <file>', 'its issuer, PEM, where the regions do not trust it yet')
+    .action(async (options: AppOptions & { cert: string; ca?: string }, command: Command) => {
+      const { home, output } = contextOf(command);
+      const cmk = await CmkClient.ofHome(home);
+      if (options.ca !== undefined) {
+        await cmk.ensure('/v1/issuers', { certificate: await readPem(options.ca) });
+      }
+      const view = await register(cmk, output, options, await readPem(options.cert));
+      output.result(view, () => describe(options, view));
+    });
+
+  common(app.command('issue'))
+    .description('issue a certificate from the development CA, and register it')
+    .requiredOption('--out <dir>', 'where cert.pem, key.pem and ca.pem go')
+    .action(async (options: AppOptions & { out: string }, command: Command) => {
+      const { home, output } = contextOf(command);
+      const cmk = await CmkClient.ofHome(home);
+      const paths = homePaths(home);
+      const directory = resolve(options.out);
+      if (existsSync(join(directory, 'key.pem'))) {
+        throw new CliError('USAGE', `${directory} holds a key already, and it is not overwritten`, {
+          hint: 'choose another --out, or register what is there: okcm app register',
+        });
+      }
+      const { issueApplicationCertificate } = await import('../installation/authorities.ts');
+      const files = await issueApplicationCertificate(paths, directory, options);
+      const view = await register(cmk, output, options, await readPem(files.cert));
+      const { tenant, name } = options;
+      await rememberApplication(paths, { tenant, name, service: options.service[0] ?? '', ...files });
+      await sendControl(paths, { action: 'refresh' });
+      output.result(
+        { ...view, files },
+        () => `${describe(options, view)}\n${Object.values(files).join('\n')}`,
+      );
+    });
+
+  app
+    .command('list <tenant>')
+    .description('the applications of a tenant')
+    .action(async (tenant: string, _options: unknown, command: Command) => {
+      const { home, output } = contextOf(command);
+      const cmk = await CmkClient.ofHome(home);
+      const views = await cmk.list<ApplicationView>(`/v1/tenants/${encodeURIComponent(tenant)}/applications`);
+      output.result(views, () =>
+        views
+          .map((view) => `${view.name}: ${view.services.join(', ')}; ${describeProgress(view.regions)}`)
+          .join('\n'),
+      );
+    });
+}
+
+async function register(
+  cmk: CmkClient,
+  output: Output,
+  options: AppOptions,
+  certificate: string,
+): Promise<ApplicationView> {
+  const { tenant, name } = options;
+  await cmk.post(`/v1/tenants/${encodeURIComponent(tenant)}/applications`, {
+    name,
+    services: options.service,
+    certificate,
+  });
+  return await follow(output, options.wait, `application ${tenant}/${name}`, () =>
+    cmk.named<ApplicationView>(tenant, 'applications', name),
+  );
+}
+
+function describe(options: AppOptions, view: ApplicationView): string {
+  return `${options.tenant}/${view.name}: ${describeProgress(view.regions)}`;
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new CliError('FILE_UNREADABLE', `${path} cannot be read`, { cause });
+  }
+}

@@ -1,0 +1,46 @@
+/** What is printed once everything is up: where things are, and what to try next. */
+import { relative } from 'node:path';
+import { DEFAULT_HOME } from '../home/paths.ts';
+import { coreOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
+import { portOf } from '../installation/ports.ts';
+import { colors } from '../output.ts';
+import type { Launch } from './launch.ts';
+import { APPLICATION, SERVICE, TENANT } from './names.ts';
+
+const suggestions: readonly (readonly [command: string, remark: string])[] = [
+  ['status', 'what runs, what is sealed, how far the regions are'],
+  ['kmip create --activate', 'a key, made in the gateway’s memory'],
+  [`app issue --name billing --tenant ${TENANT} --service ${SERVICE} --out ./billing-certs`, ''],
+  ['stop cmk', 'applications do not notice'],
+  [`unlink ${TENANT} --reason "trying it" --yes`, 'every gateway refuses within a second'],
+  [`link ${TENANT}`, 'and the data is back'],
+];
+
+export function guide(launch: Launch, home: string): string {
+  const option = home === DEFAULT_HOME ? '' : ` --home ${home}`;
+  const near = (path: string): string => {
+    const short = relative(process.cwd(), path);
+    return short.startsWith('..') ? path : short;
+  };
+  const regionLines = REGIONS.map((region) => {
+    const gateway = `${LOOPBACK}:${portOf(launch.ports, gatewayOf(region))}`;
+    const core = `${LOOPBACK}:${portOf(launch.ports, coreOf(region))}`;
+    return `  ${region.padEnd(12)} KMIP over mTLS  ${gateway}   ${colors.dim(`(its core: ${core}, gateways only)`)}`;
+  });
+  const width = Math.max(...suggestions.map(([command]) => `npx okcm ${command}${option}`.length));
+  const certificates = near(launch.paths.application(TENANT, APPLICATION));
+  return [
+    colors.bold('Up. Where things are'),
+    `  CMK          REST            ${launch.cmkUrl}   ${colors.dim(`(token: ${near(launch.paths.token)})`)}`,
+    ...regionLines,
+    `  certificates ${certificates}/{cert,key,ca}.pem`,
+    `  for programs ${near(launch.paths.endpoints)}   logs ${near(launch.paths.logs)}/`,
+    '',
+    colors.bold('What to try next, in another terminal'),
+    ...suggestions.map(([command, remark]) =>
+      `  ${`npx okcm ${command}${option}`.padEnd(width)}  ${remark === '' ? '' : colors.dim(`# ${remark}`)}`.trimEnd(),
+    ),
+    '',
+    colors.dim('Ctrl-C stops everything.'),
+  ].join('\n');
+}

@@ -1,0 +1,101 @@
+/** What `okcm up` does: start, run the main job, stay, stop in order, whatever happens in between. */
+import { readPrivate } from '../../platform/config-file.ts';
+import { CliError, exitCodes } from '../errors.ts';
+import type { PortMode } from '../installation/ports.ts';
+import type { Output } from '../output.ts';
+import { guide } from './guide.ts';
+import { Launch } from './launch.ts';
+import { runMainJob } from './main-job.ts';
+import { TENANT } from './names.ts';
+
+export interface UpOptions {
+  readonly once?: boolean;
+  readonly ports?: PortMode;
+  readonly broker?: string;
+}
+
+export async function up(home: string, output: Output, options: UpOptions): Promise<number> {
+  const interruption = new Interruption();
+  const brokerUrl = await brokerAddress(options.broker, output);
+  const startedAt = performance.now();
+  const launch = await Launch.open({
+    home,
+    onNote: (note) => output.note(note),
+    ...(options.ports === undefined ? {} : { portMode: options.ports }),
+    ...(brokerUrl === undefined ? {} : { brokerUrl }),
+  });
+  try {
+    const report = await interruption.orElse(runMainJob(launch, output, startedAt));
+    if (options.once === true) {
+      if (!report.linked) {
+        throw new CliError('MAIN_JOB_FAILED', `${TENANT} is unlinked, so the job cannot run`, {
+          hint: `start without --once, then: okcm link ${TENANT}`,
+        });
+      }
+      output.result(report.data, () => report.text);
+    } else {
+      output.result(report.data, () => `${report.text}\n\n${guide(launch, home)}`);
+      await interruption.happened;
+    }
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      output.note('interrupted: stopping everything');
+      return exitCodes.failure;
+    }
+    throw error;
+  } finally {
+    if (options.once !== true) output.line('\nstopping everything …');
+    await launch.stop();
+  }
+  if (options.once !== true) output.line('stopped');
+  return exitCodes.ok;
+}
+
+/** An address with a password may lie in a private file, since every user of the machine can read argv. */
+async function brokerAddress(given: string | undefined, output: Output): Promise<string | undefined> {
+  if (given?.startsWith('@') === true) return (await readPrivate(given.slice(1))).trim();
+  if (given !== undefined && URL.canParse(given) && new URL(given).password !== '') {
+    output.note('the broker’s password can be read in the process list; --broker @FILE keeps it private');
+  }
+  return given;
+}
+
+class Interrupted extends CliError {
+  constructor() {
+    super('MAIN_JOB_FAILED', 'interrupted');
+  }
+}
+
+const PARENT_CHECK_MS = 500;
+/** npm passes a Ctrl-C on that the terminal has sent us already, so that the second one may still be the first. */
+const FORCE_AFTER_SIGNALS = 3;
+const FORCED_EXIT_CODE = 130;
+
+/** Ctrl-C, SIGTERM from whoever runs us, or the end of the npm that started us: it passes signals to its shell only. */
+class Interruption {
+  readonly happened: Promise<void>;
+  constructor() {
+    this.happened = new Promise((resolve) => {
+      let signals = 0;
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(signal, () => {
+          signals += 1;
+          // Children notice the loss of their parent and end by themselves.
+          if (signals >= FORCE_AFTER_SIGNALS) process.exit(FORCED_EXIT_CODE);
+          resolve();
+        });
+      }
+      const { npm_lifecycle_event: underNpm } = process.env;
+      const parent = process.ppid;
+      const check = (): void => {
+        if (process.ppid !== parent) resolve();
+      };
+      if (underNpm !== undefined) setInterval(check, PARENT_CHECK_MS).unref();
+    });
+  }
+
+  /** The work, unless the interruption comes first. */
+  async orElse<T>(work: Promise<T>): Promise<T> {
+    return await Promise.race([work, this.happened.then(() => Promise.reject(new Interrupted()))]);
+  }
+}

@@ -1,0 +1,96 @@
+/** The command line as its users meet it: exit codes, one-line errors with a hint, never a stack trace. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { choosePorts } from './installation/ports.ts';
+
+const LAUNCHER = fileURLToPath(new URL('./okcm.js', import.meta.url));
+const home = mkdtempSync(join(tmpdir(), 'okcm-cli-'));
+after(() => rmSync(home, { recursive: true }));
+
+function okcm(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8' });
+  assert.doesNotMatch(stderr, /^\s+at /m, 'no stack trace');
+  return { code: status, stdout, stderr };
+}
+
+test('help is no error', () => {
+  const { code, stdout } = okcm('--help');
+  assert.equal(code, 0);
+  for (const command of [
+    'up',
+    'status',
+    'tenant',
+    'service',
+    'link',
+    'unlink',
+    'app',
+    'kmip',
+    'stop',
+    'start',
+    'jobs',
+    'region',
+  ]) {
+    assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
+  }
+});
+
+const misuse: [string, string[]][] = [
+  ['an unknown command', ['frobnicate']],
+  ['an unknown option', ['status', '--colour']],
+  ['a missing operand', ['link']],
+  ['a missing option', ['unlink', 'acme']],
+  ['a choice that there is not', ['up', '--ports', 'some']],
+  ['an irrevocable thing without --yes', ['unlink', 'acme', '--reason', 'x']],
+];
+for (const [title, args] of misuse) {
+  test(`${title} is misuse: exit code 2`, () => {
+    const { code, stdout, stderr } = okcm(...args, '--home', home);
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, '');
+  });
+}
+
+test('a command that needs a running system says so, and what to do', () => {
+  for (const args of [['status'], ['tenant', 'list'], ['kmip', 'query'], ['stop', 'cmk']]) {
+    const { code, stderr } = okcm(...args, '--home', home);
+    assert.equal(code, 1);
+    assert.match(stderr, /^okcm: nothing is running on .*\n {2}hint: start it with `npm start`/);
+  }
+});
+
+test('with --json an error is JSON too', () => {
+  const { code, stderr } = okcm('status', '--json', '--home', home);
+  assert.equal(code, 1);
+  assert.equal((JSON.parse(stderr) as { error: { code: string } }).error.code, 'NOT_RUNNING');
+});
+
+test('a taken port is named, and so is the way out', async () => {
+  const server = createServer();
+  const isMine = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ host: '127.0.0.1', port: 8440 }, () => resolve(true));
+  });
+  try {
+    const request = { kept: undefined, heldByUs: new Set<string>(), mayHaveOrphans: false };
+    await assert.rejects(choosePorts({ mode: 'fixed', ...request }), {
+      code: 'PORT_TAKEN',
+      message: /8440/,
+      hint: /--ports auto/,
+    });
+    const ports = await choosePorts({ mode: 'auto', ...request });
+    assert.equal(new Set(Object.values(ports)).size, Object.keys(ports).length, 'no port twice');
+    assert.deepEqual(
+      await choosePorts({ mode: 'auto', ...request, kept: ports }),
+      ports,
+      'kept while they are free',
+    );
+  } finally {
+    if (isMine) server.close();
+  }
+});

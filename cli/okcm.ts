@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/**
+ * `okcm`: the one command an operator types. Every command lives in a file of its own under commands/; this one puts
+ * them together and turns whatever goes wrong into one line, a hint and an exit code (0 done, 1 failed, 2 misused).
+ */
+import { Command, CommanderError } from 'commander';
+import { registerAppCommands } from './commands/app.ts';
+import { registerComponentCommands } from './commands/component.ts';
+import { registerJobsCommands } from './commands/jobs.ts';
+import { registerKmipCommands } from './commands/kmip.ts';
+import { registerLinkCommands } from './commands/link.ts';
+import { registerRegionCommands } from './commands/region.ts';
+import { registerStatusCommand } from './commands/status.ts';
+import { registerTenantCommands } from './commands/tenant.ts';
+import { registerUpCommand } from './commands/up.ts';
+import { addGlobalOptions } from './context.ts';
+import { exitCodes } from './errors.ts';
+import { Output } from './output.ts';
+
+const program = new Command('okcm');
+program
+  .description(
+    'OpenKCM: customers hold their own master keys; data keys are served over KMIP beside the workload',
+  )
+  .showHelpAfterError('(run `okcm help` or `okcm help COMMAND`)')
+  .exitOverride();
+addGlobalOptions(program);
+registerUpCommand(program);
+registerStatusCommand(program);
+registerTenantCommands(program);
+registerLinkCommands(program);
+registerAppCommands(program);
+registerKmipCommands(program);
+registerComponentCommands(program);
+registerJobsCommands(program);
+registerRegionCommands(program);
+
+// A reader that has seen enough (`okcm … | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError)
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  else process.exitCode = new Output({ json: program.opts<{ json: boolean }>().json }).failure(error);
+}

@@ -1,0 +1,124 @@
+/**
+ * What the command line prints: for people, plain when piped; or with `--json` one JSON document on standard output
+ * for programs. Errors and remarks go to standard error. Nothing printed here may hold a secret, except key bytes
+ * that the user asked for with `--show-key`.
+ */
+import Table from 'cli-table3';
+import { Listr } from 'listr2';
+import colors from 'picocolors';
+import { describeError } from './errors.ts';
+
+export interface OutputOptions {
+  readonly json: boolean;
+}
+
+/** One thing that is being done, told while it happens. */
+export interface Step {
+  readonly title: string;
+  /** `tell` replaces the line below the title; the text returned is added to the title. */
+  readonly run: (tell: (text: string) => void) => Promise<string | undefined>;
+}
+
+export class Output {
+  readonly json: boolean;
+  constructor(options: OutputOptions) {
+    this.json = options.json;
+  }
+
+  /** Whether somebody watches: then what passes in milliseconds is shown, too. */
+  get live(): boolean {
+    return !this.json && process.stdout.isTTY;
+  }
+
+  /** A line for people; nothing with `--json`. */
+  line(text = ''): void {
+    if (!this.json) process.stdout.write(`${text}\n`);
+  }
+
+  /** The result: `data` with `--json`, else what `human` makes of it. */
+  result(data: unknown, human: () => string): void {
+    process.stdout.write(`${this.json ? JSON.stringify(data, null, 2) : human()}\n`);
+  }
+
+  /** A remark beside the result. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** Runs the steps one after the other and shows them live; the first that fails ends it. */
+  async steps(steps: readonly Step[]): Promise<void> {
+    const list = new Listr(
+      steps.map((step) => ({
+        title: step.title,
+        task: async (_context: unknown, task: { title: string; output: string }): Promise<void> => {
+          const startedAt = performance.now();
+          let last = '';
+          const added = await step.run((text) => {
+            if (text === last) return;
+            last = text;
+            task.output = text;
+          });
+          const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+          task.title = `${step.title}${added === undefined ? '' : `: ${added}`} ${colors.dim(`(${seconds} s)`)}`;
+        },
+      })),
+      {
+        concurrent: false,
+        registerSignalListeners: false,
+        renderer: this.json ? 'silent' : 'default',
+        fallbackRenderer: this.json ? 'silent' : 'simple',
+        rendererOptions: { collapseErrors: false, showErrorMessage: false },
+      },
+    );
+    await list.run();
+  }
+
+  /** One line that says what happened and one that says what to do. Returns the exit code. */
+  failure(error: unknown): number {
+    const report = describeError(error);
+    if (this.json) {
+      process.stderr.write(`${JSON.stringify({ error: report })}\n`);
+    } else {
+      process.stderr.write(`${colors.red('okcm:')} ${report.message}\n`);
+      if (report.hint !== undefined) process.stderr.write(`  ${colors.dim(`hint: ${report.hint}`)}\n`);
+    }
+    return report.exitCode;
+  }
+}
+
+export type Cell = string | number | null | undefined;
+
+/** A table with a head; empty cells are dashes. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const drawn = new Table({
+    head: [...head],
+    style: {
+      head: process.stdout.isTTY ? ['bold'] : [],
+      border: process.stdout.isTTY ? ['gray'] : [],
+      compact: true,
+    },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      mid: '',
+      'mid-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
+  });
+  drawn.push(
+    ...rows.map((row) => row.map((cell) => (cell === undefined || cell === null ? '–' : String(cell)))),
+  );
+  return drawn.toString().replaceAll(/[ \t]+$/gm, '');
+}
+
+export { colors };
