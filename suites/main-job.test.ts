@@ -9,12 +9,15 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../testkit/children.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
 import { eventually, isAlive, okcm, REPOSITORY, System } from './support/system.ts';
 
 const SECOND_START_LIMIT_MS = 15_000;
 const INTERRUPT_LIMIT_MS = 20_000;
+/** Longer than what counts as one key press that npm has doubled. */
+const SECOND_KEY_PRESS_MS = 700;
 const OPERATIONS = [
   'Discover Versions',
   'Query',
@@ -104,6 +107,28 @@ describe('a start that is interrupted', () => {
       );
     });
   }
+});
+
+test('a second Ctrl-C ends an installation at once, with 130', async () => {
+  const home = join(temporaryDirectory('forced'), 'home');
+  const child = await startChild({
+    name: 'okcm up',
+    command: process.execPath,
+    args: ['cli/okcm.ts', 'up', '--ports', 'auto', '--home', home],
+    cwd: REPOSITORY,
+  });
+  await child.waitForLine(/❯ CMK, two cores, two gateways/, 60_000);
+  const running = (): string[] =>
+    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes(home));
+  // A frozen server cannot stop in order, however quick the machine is; only SIGKILL ends it.
+  const postmaster = running().find((line) => line.includes('postgres -D')) ?? assert.fail('no server');
+  process.kill(Number.parseInt(postmaster, 10), 'SIGSTOP');
+  process.kill(child.pid, 'SIGINT');
+  await sleep(SECOND_KEY_PRESS_MS);
+  assert.equal((await child.stop('SIGINT', 5_000)).code, 130, child.output());
+  await eventually('the end of all children', 12_000, () => running().length === 0);
 });
 
 describe('a running installation', () => {

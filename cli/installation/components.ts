@@ -88,10 +88,14 @@ export function buildSupervisor(
 }
 
 /** Makes the region's MasterKey and schema. Does nothing to a region that has them. */
-export async function initialiseRegion(installation: Installation, region: string): Promise<void> {
+export async function initialiseRegion(
+  installation: Installation,
+  region: string,
+  signal: AbortSignal,
+): Promise<void> {
   const name = coreOf(region);
   const program = programFor(installation, name, programs.core);
-  await runProgram(`${name} init`, { ...program, args: ['init', ...program.args] });
+  await runProgram(`${name} init`, { ...program, args: ['init', ...program.args] }, signal);
 }
 
 function programFor(installation: Installation, name: string, main: string): NodeProgram {

@@ -123,7 +123,7 @@ export class Launch {
       ...REGIONS.flatMap((region) => [
         (this.installation.stored.initialised === true
           ? Promise.resolve()
-          : initialiseRegion(this.installation, region)
+          : initialiseRegion(this.installation, region, this.supervisor.closing)
         ).then(() => start(coreOf(region))),
         start(gatewayOf(region)),
       ]),
@@ -159,9 +159,9 @@ export class Launch {
     await this.#writing.catch(() => undefined);
     await rm(this.paths.endpoints, { force: true });
     await this.#control?.close();
-    await this.supervisor.stopAll();
+    const { inOrder } = await this.supervisor.stopAll();
     this.#logs.stop();
-    await this.installation.update({ stoppedCleanly: true });
+    await this.installation.update({ stoppedCleanly: inOrder });
     this.#lock.release();
   }
 

@@ -16,6 +16,7 @@ export interface UpOptions {
 
 export async function up(home: string, output: Output, options: UpOptions): Promise<number> {
   const interruption = new Interruption();
+  let abandoned = false;
   const brokerUrl = await brokerAddress(options.broker, output);
   const startedAt = performance.now();
   const launch = await Launch.open({
@@ -24,6 +25,7 @@ export async function up(home: string, output: Output, options: UpOptions): Prom
     ...(options.ports === undefined ? {} : { portMode: options.ports }),
     ...(brokerUrl === undefined ? {} : { brokerUrl }),
   });
+  interruption.onForce = () => launch.supervisor.killAll();
   try {
     const report = await interruption.orElse(runMainJob(launch, output, startedAt));
     if (options.once === true) {
@@ -40,12 +42,14 @@ export async function up(home: string, output: Output, options: UpOptions): Prom
   } catch (error) {
     if (error instanceof Interrupted) {
       output.note('interrupted: stopping everything');
+      abandoned = true;
       return exitCodes.failure;
     }
     throw error;
   } finally {
     if (options.once !== true) output.line('\nstopping everything …');
     await launch.stop();
+    if (abandoned) setTimeout(() => process.exit(), LINGER_MS).unref();
   }
   if (options.once !== true) output.line('stopped');
   return exitCodes.ok;
@@ -67,22 +71,29 @@ class Interrupted extends CliError {
 }
 
 const PARENT_CHECK_MS = 500;
-/** npm passes a Ctrl-C on that the terminal has sent us already, so that the second one may still be the first. */
-const FORCE_AFTER_SIGNALS = 3;
+/** npm passes a Ctrl-C on that the terminal has sent us already: what follows this closely is the same key press. */
+const SAME_SIGNAL_MS = 500;
+/** An abandoned job may still wait for an answer that will not come; what it prints about it has this long. */
+const LINGER_MS = 1_000;
 const FORCED_EXIT_CODE = 130;
 
 /** Ctrl-C, SIGTERM from whoever runs us, or the end of the npm that started us: it passes signals to its shell only. */
 class Interruption {
   readonly happened: Promise<void>;
+  /** Called right before an impatient second signal ends this process. */
+  onForce: () => void = () => undefined;
   constructor() {
     this.happened = new Promise((resolve) => {
-      let signals = 0;
+      let firstAt: number | undefined;
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         process.on(signal, () => {
-          signals += 1;
-          // Children notice the loss of their parent and end by themselves.
-          if (signals >= FORCE_AFTER_SIGNALS) process.exit(FORCED_EXIT_CODE);
+          const now = performance.now();
+          firstAt ??= now;
           resolve();
+          if (now - firstAt < SAME_SIGNAL_MS) return;
+          // What is not up yet notices the loss of its parent and ends by itself.
+          this.onForce();
+          process.exit(FORCED_EXIT_CODE);
         });
       }
       const { npm_lifecycle_event: underNpm } = process.env;

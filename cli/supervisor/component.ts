@@ -44,6 +44,8 @@ export class Component {
   readonly #onChange: ComponentOptions['onChange'];
   #state: ComponentState = 'stopped';
   #running: Running | undefined;
+  /** The same, also while it is being stopped. */
+  #instance: { kill(): void } | undefined;
   /** Ends the present life: every await of it notices. */
   #life = new AbortController();
   #retired = false;
@@ -73,6 +75,8 @@ export class Component {
       this.#refuseWhenRetired();
       if (this.#state === 'up') return;
       await this.#endLife();
+      // Once more: a life that begins after `retire` is one that nobody has aborted.
+      this.#refuseWhenRetired();
       this.#life = new AbortController();
       this.#budget.reset();
       this.#set('starting');
@@ -97,6 +101,12 @@ export class Component {
     });
   }
 
+  /** SIGKILL, for when there is no time for order. An instance that is still starting ends when this process does. */
+  kill(): void {
+    this.retire();
+    this.#instance?.kill();
+  }
+
   async #launch(life: AbortSignal): Promise<void> {
     try {
       const running = await this.#runner.start(life);
@@ -104,7 +114,7 @@ export class Component {
         await running.stop();
         return;
       }
-      this.#running = running;
+      this.#isUp(running);
       this.#set('up');
       void running.ended.then((reason) => this.#died(life, reason));
     } catch (cause) {
@@ -137,7 +147,7 @@ export class Component {
           await running.stop();
           return;
         }
-        this.#running = running;
+        this.#isUp(running);
         this.#set('up', `${this.name} is up again`);
         void running.ended.then((next) => this.#died(life, next));
         return;
@@ -151,6 +161,24 @@ export class Component {
   #refuseWhenRetired(): void {
     if (this.#retired)
       throw new CliError('COMPONENT_FAILED', `${this.name} is not started: everything is stopping`);
+  }
+
+  #isUp(running: Running): void {
+    this.#running = running;
+    const instance = {
+      kill: (): void => {
+        try {
+          process.kill(running.pid, 'SIGKILL');
+        } catch {
+          // It has just ended.
+        }
+      },
+    };
+    this.#instance = instance;
+    // Its number may become somebody else's.
+    void running.ended.finally(() => {
+      if (this.#instance === instance) this.#instance = undefined;
+    });
   }
 
   async #endLife(): Promise<void> {

@@ -87,10 +87,16 @@ export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
   }
 }
 
-/** Runs a program to its end. Errors: COMPONENT_FAILED with its last complaint. */
-export async function runProgram(name: string, program: NodeProgram): Promise<void> {
+/** Runs a program to its end, or kills it on the signal. Errors: COMPONENT_FAILED with its last complaint. */
+export async function runProgram(name: string, program: NodeProgram, signal: AbortSignal): Promise<void> {
+  if (signal.aborted)
+    throw new CliError('COMPONENT_FAILED', `${name} is not started: everything is stopping`);
   const child = await spawnProgram(program);
-  const outcome = await child.ended;
+  const kill = (): void => child.kill('SIGKILL');
+  signal.addEventListener('abort', kill);
+  // The abort may have come while it was being spawned.
+  if (signal.aborted) kill();
+  const outcome = await child.ended.finally(() => signal.removeEventListener('abort', kill));
   if (outcome.code !== 0) {
     throw new CliError('COMPONENT_FAILED', `${name} ${describe(outcome)}`, {
       cause: await lastComplaint(program.log),
