@@ -14,7 +14,11 @@ const home = mkdtempSync(join(tmpdir(), 'okcm-cli-'));
 after(() => rmSync(home, { recursive: true }));
 
 function okcm(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [LAUNCHER, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [LAUNCHER, ...args], {
+    encoding: 'utf8',
+    // Libraries take this for a terminal with colours; what is piped stays plain.
+    env: { ...process.env, CI: 'true' },
+  });
   assert.doesNotMatch(stderr, /^\s+at /m, 'no stack trace');
   return { code: status, stdout, stderr };
 }

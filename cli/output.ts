@@ -5,8 +5,14 @@
  */
 import Table from 'cli-table3';
 import { Listr } from 'listr2';
-import colors from 'picocolors';
+import picocolors from 'picocolors';
 import { describeError } from './errors.ts';
+
+// Plain when piped, whatever the environment says: the library itself takes a CI variable for a terminal.
+const colorsOf = (stream: NodeJS.WriteStream) =>
+  picocolors.createColors(stream.isTTY === true && picocolors.isColorSupported);
+export const colors = colorsOf(process.stdout);
+const errorColors = colorsOf(process.stderr);
 
 export interface OutputOptions {
   readonly json: boolean;
@@ -79,8 +85,8 @@ export class Output {
     if (this.json) {
       process.stderr.write(`${JSON.stringify({ error: report })}\n`);
     } else {
-      process.stderr.write(`${colors.red('okcm:')} ${report.message}\n`);
-      if (report.hint !== undefined) process.stderr.write(`  ${colors.dim(`hint: ${report.hint}`)}\n`);
+      process.stderr.write(`${errorColors.red('okcm:')} ${report.message}\n`);
+      if (report.hint !== undefined) process.stderr.write(`  ${errorColors.dim(`hint: ${report.hint}`)}\n`);
     }
     return report.exitCode;
   }
@@ -120,5 +126,3 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
   );
   return drawn.toString().replaceAll(/[ \t]+$/gm, '');
 }
-
-export { colors };
