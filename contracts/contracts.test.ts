@@ -23,8 +23,14 @@ const examples: { readonly [K in JobKind]: JobPayload<K> } = {
   SERVICE_PROVISION: { tenant: 'acme', service: 'payments' },
   LINK_PREPARE: { tenant: 'acme', epoch: 1 },
   LINK: { tenant: 'acme', epoch: 1, provedAt: NOW, expiresAt: NOW, secret: SEALED },
+  ROTATE_LINK: { tenant: 'acme', epoch: 2, provedAt: NOW, expiresAt: NOW, secret: SEALED },
   RENEW: { tenant: 'acme', epoch: 1, provedAt: NOW, expiresAt: NOW },
   UNLINK: { tenant: 'acme', epoch: 1, reason: 'contract ended' },
+  KEY_ROTATE: { tenant: 'acme', service: 'payments' },
+  KEY_COMPROMISE: { tenant: 'acme', reason: 'a stolen backup' },
+  ROTATION_POLICY: { tenant: 'acme', rotateAfterSeconds: 3600 },
+  KEY_INSPECT: { tenant: 'acme' },
+  KEY_DESTROY: { tenant: 'acme', version: 1, dependents: 0, reason: 'retired' },
   IDENTITY_PUT: { identity: { fingerprint: FINGERPRINT, role: 'application', name: 'shop', tenant: 'acme' } },
   IDENTITY_REMOVE: { fingerprint: FINGERPRINT, reason: 'lost laptop' },
   ISSUER_PUT: { fingerprint: FINGERPRINT, certificate: '-----BEGIN CERTIFICATE-----' },
@@ -40,13 +46,14 @@ test('every job kind accepts its example and refuses a field that it does not kn
 
 test('the jobs of a link are one entity, and of nothing else', () => {
   const link = jobKinds.filter((kind) => entityOf(kind, examples[kind]) === 'link:acme');
-  assert.deepEqual(link.toSorted(), ['LINK', 'LINK_PREPARE', 'RENEW', 'UNLINK']);
+  assert.deepEqual(link.toSorted(), ['LINK', 'LINK_PREPARE', 'RENEW', 'ROTATE_LINK', 'UNLINK']);
   for (const kind of jobKinds) assert.doesNotMatch(entityOf(kind, examples[kind]), /undefined/, kind);
 });
 
 test('only what takes something away is urgent', () => {
   assert.deepEqual(jobKinds.filter((kind) => laneOf(kind) === 'urgent').toSorted(), [
     'IDENTITY_REMOVE',
+    'KEY_COMPROMISE',
     'UNLINK',
   ]);
 });

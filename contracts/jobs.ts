@@ -35,6 +35,49 @@ const Identity = Type.Object(
 );
 export type Identity = Static<typeof Identity>;
 
+const Version = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 });
+const Reason = Type.String({ maxLength: 256 });
+/** Ten years. */
+export const MAX_ROTATE_AFTER_S = 315_360_000;
+/** Versions that an inventory names one by one: the youngest. */
+export const MAX_INVENTORY_VERSIONS = 64;
+
+/** KMIP 1.4 §3.22, NIST SP 800-57 part 1 §7. */
+export const keyStates = [
+  'pre-active',
+  'active',
+  'deactivated',
+  'compromised',
+  'destroyed',
+  'destroyed-compromised',
+] as const;
+export type KeyState = (typeof keyStates)[number];
+
+const KeyInventory = Type.Object(
+  {
+    /** All that are not destroyed; `versions` may name fewer. */
+    living: Type.Integer({ minimum: 0 }),
+    versions: Type.Array(
+      Type.Object(
+        {
+          version: Version,
+          state: Type.Union(keyStates.map((state) => Type.Literal(state))),
+          createdAt: Instant,
+          /** Of an L2: versions of L3 under it. Of an L3: objects that the core knows under it. */
+          dependents: Type.Integer({ minimum: 0 }),
+        },
+        closed,
+      ),
+      { maxItems: MAX_INVENTORY_VERSIONS },
+    ),
+    rotateAfterSeconds: Type.Integer({ minimum: 0 }),
+    nextRotationAt: Type.Optional(Instant),
+  },
+  closed,
+);
+export type KeyInventory = Static<typeof KeyInventory>;
+const ServiceInventory = Type.Object({ service: Service, l3: KeyInventory }, closed);
+
 export const jobs = {
   /** Create the tenant's regional secret and first L2. Result: the active L2 version. */
   TENANT_PROVISION: {
@@ -82,6 +125,18 @@ export const jobs = {
       closed,
     ),
   },
+  /**
+   * Open a newer epoch while the last one lives: a fresh link secret, L2 wrapped anew, the old epoch closed. It carries
+   * no older secret, since the region still holds one; where it does not, the answer is LINK_CLOSED: a rotation
+   * never brings a closed link back.
+   */
+  ROTATE_LINK: {
+    payload: Type.Object(
+      { tenant: Tenant, epoch: Epoch, provedAt: Instant, expiresAt: Instant, secret: Sealed },
+      closed,
+    ),
+    result: Type.Object({ epoch: Epoch, expiresAt: Instant, l2Version: Version }, closed),
+  },
   /** The L1 was proved afresh: carry the epoch to a later expiry. */
   RENEW: {
     payload: Type.Object({ tenant: Tenant, epoch: Epoch, provedAt: Instant, expiresAt: Instant }, closed),
@@ -94,6 +149,60 @@ export const jobs = {
       { epoch: Epoch, closedAt: Instant, gatewaysTold: Type.Integer({ minimum: 0 }) },
       closed,
     ),
+  },
+  /**
+   * A new active version of the tenant's L2 or, with `service`, of that service's L3; the version before it only
+   * decrypts from then on. Result: the new version.
+   */
+  KEY_ROTATE: {
+    payload: Type.Object({ tenant: Tenant, service: Type.Optional(Service) }, closed),
+    result: Type.Object({ version: Version }, closed),
+  },
+  /**
+   * Emergency rotation: as KEY_ROTATE, but every older version is Compromised from then on (NIST SP 800-57 part 1
+   * §8.3.5) and every gateway drops what it holds. Of an L2 it takes all the tenant's L3 with it: who had that L2 may have
+   * had them too.
+   */
+  KEY_COMPROMISE: {
+    payload: Type.Object({ tenant: Tenant, service: Type.Optional(Service), reason: Reason }, closed),
+    result: Type.Object({ version: Version }, closed),
+  },
+  /** What the region does by itself: a new version this long after the last. 0: never; absent: the region's default. */
+  ROTATION_POLICY: {
+    payload: Type.Object(
+      {
+        tenant: Tenant,
+        service: Type.Optional(Service),
+        rotateAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_ROTATE_AFTER_S })),
+      },
+      closed,
+    ),
+    result: Type.Object({ nextRotationAt: Type.Optional(Instant) }, closed),
+  },
+  /** Numbers of a tenant's keys, never material: versions, states, what depends on each. */
+  KEY_INSPECT: {
+    payload: Type.Object({ tenant: Tenant }, closed),
+    result: Type.Object(
+      { l2: KeyInventory, services: Type.Array(ServiceInventory, { maxItems: 256 }) },
+      closed,
+    ),
+  },
+  /**
+   * Destroy one version that is not active. `dependents` is the number that was told before: where something else
+   * depends on the version by now, the region refuses with DEPENDENTS_CHANGED.
+   */
+  KEY_DESTROY: {
+    payload: Type.Object(
+      {
+        tenant: Tenant,
+        service: Type.Optional(Service),
+        version: Version,
+        dependents: Type.Integer({ minimum: 0 }),
+        reason: Reason,
+      },
+      closed,
+    ),
+    result: Type.Object({ version: Version }, closed),
   },
   /** Make a certificate's key known to the region. */
   IDENTITY_PUT: {
@@ -130,9 +239,16 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
       return `service:${p.tenant}/${p.service}`;
     case 'LINK_PREPARE':
     case 'LINK':
+    case 'ROTATE_LINK':
     case 'RENEW':
     case 'UNLINK':
       return `link:${p.tenant}`;
+    case 'KEY_ROTATE':
+    case 'KEY_COMPROMISE':
+    case 'ROTATION_POLICY':
+    case 'KEY_INSPECT':
+    case 'KEY_DESTROY':
+      return `keys:${p.tenant}`;
     case 'IDENTITY_PUT':
       return `identity:${p.identity?.fingerprint}`;
     case 'IDENTITY_REMOVE':
@@ -145,7 +261,7 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
 /** Lanes are separate queues: revocation never waits behind bulk work (D11). */
 export type Lane = 'urgent' | 'normal';
 export function laneOf(kind: JobKind): Lane {
-  return kind === 'UNLINK' || kind === 'IDENTITY_REMOVE' ? 'urgent' : 'normal';
+  return kind === 'UNLINK' || kind === 'IDENTITY_REMOVE' || kind === 'KEY_COMPROMISE' ? 'urgent' : 'normal';
 }
 
 /** Why a region could not do a task. `retryable` ones are tried again until the task's deadline. */
@@ -160,6 +276,14 @@ export const taskErrors = {
   },
   LINK_EXPIRED: { retryable: false, meaning: 'the message carries an expiry that has passed' },
   SECRET_REJECTED: { retryable: false, meaning: 'the sealed link secret does not open, or does not open L2' },
+  SERVICE_UNKNOWN: { retryable: true, meaning: 'the service has not been provisioned in this region yet' },
+  KEY_VERSION_UNKNOWN: { retryable: false, meaning: 'the key has no such version' },
+  KEY_STATE: { retryable: false, meaning: 'the version’s state does not permit this' },
+  DEPENDENTS_CHANGED: {
+    retryable: false,
+    meaning: 'other objects depend on the version than was said; look at the inventory again',
+  },
+  LIMIT_REACHED: { retryable: false, meaning: 'a limit of the region is reached' },
   INVALID_PAYLOAD: { retryable: false, meaning: 'the payload does not follow its schema' },
   UNAVAILABLE: { retryable: true, meaning: 'something the region needs is away; it will be tried again' },
 } as const;
