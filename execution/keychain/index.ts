@@ -1,25 +1,26 @@
 /** Keys from MasterKey to L3, and the link that gates them. Only the core imports this folder. */
-export { createDevelopmentSeal, DEVELOPMENT_SEAL_KIND } from './development-seal.ts';
+
 export { KeychainError, type KeychainErrorCode, keychainErrors } from './errors.ts';
 export { createKeychain, Keychain, type KeychainLogger, type KeychainOptions } from './keychain.ts';
+export { ServiceKeys, type ServiceKeyVersion } from './keys/service-keys.ts';
 export { defaultLimits, type KeychainLimits, MAX_CLOCK_SKEW_MS, MAX_LINK_TTL_MS } from './limits.ts';
-export type { LinkState, LinkStatus } from './link-status.ts';
-export type { CloseLinkRequest, OpenLinkRequest, PreparedLink, RenewLinkRequest } from './links.ts';
+export type { LinkState, LinkStatus } from './links/link-status.ts';
+export type { CloseLinkRequest, OpenLinkRequest, PreparedLink, RenewLinkRequest } from './links/links.ts';
 export { keychainMigrations, migrateKeychain } from './migrations.ts';
-export { readSealedUnsealKey, replaceSeal, type SealChange } from './reseal.ts';
-export { initialiseRegion, type RegionOptions } from './root-of-trust.ts';
-export type { SealBinding, SealProvider } from './seal-provider.ts';
-export { type SealKind, sealKindOf } from './seals/blob.ts';
-export { createPkcs11Seal, PKCS11_SEAL_KIND, type Pkcs11SealOptions } from './seals/pkcs11-seal.ts';
-export type { TransitOptions } from './seals/transit-client.ts';
-export { createTransitSeal, TRANSIT_SEAL_KIND } from './seals/transit-seal.ts';
-export { ServiceKeys, type ServiceKeyVersion } from './service-keys.ts';
+export { createDevelopmentSeal, DEVELOPMENT_SEAL_KIND } from './root/development-seal.ts';
+export { readSealedUnsealKey, replaceSeal, type SealChange } from './root/reseal.ts';
+export { initialiseRegion, type RegionOptions } from './root/root-of-trust.ts';
+export type { SealBinding, SealProvider } from './root/seal-provider.ts';
+export { type SealKind, sealKindOf } from './root/seals/blob.ts';
+export { createPkcs11Seal, PKCS11_SEAL_KIND, type Pkcs11SealOptions } from './root/seals/pkcs11-seal.ts';
+export type { TransitOptions } from './root/seals/transit-client.ts';
+export { createTransitSeal, TRANSIT_SEAL_KIND } from './root/seals/transit-seal.ts';
 export {
   DEFAULT_PROGRESS_TTL_MS,
   ShareAssembly,
   type ShareAttempt,
   type ShareProgress,
-} from './shamir/assembly.ts';
+} from './root/shamir/assembly.ts';
 export {
   type Ceremony,
   type CeremonyPlan,
@@ -30,9 +31,9 @@ export {
   readManifest,
   SHAMIR_SEAL_KIND,
   sharesNeeded,
-} from './shamir/ceremony.ts';
-export { ShareError, type ShareErrorCode, shareErrors } from './shamir/errors.ts';
-export { initialiseRegionWithShares } from './shamir/initialise.ts';
+} from './root/shamir/ceremony.ts';
+export { ShareError, type ShareErrorCode, shareErrors } from './root/shamir/errors.ts';
+export { initialiseRegionWithShares } from './root/shamir/initialise.ts';
 export {
   AgeRecipient,
   ceremonyFingerprint,
@@ -40,7 +41,7 @@ export {
   SignedManifest,
   sha256,
   verifyManifest,
-} from './shamir/manifest.ts';
-export { HolderName, MAX_SHARE_TEXT_BYTES } from './shamir/share.ts';
-export { DEFAULT_SHARES, DEFAULT_THRESHOLD, MAX_SHARES } from './shamir/split.ts';
+} from './root/shamir/manifest.ts';
+export { HolderName, MAX_SHARE_TEXT_BYTES } from './root/shamir/share.ts';
+export { DEFAULT_SHARES, DEFAULT_THRESHOLD, MAX_SHARES } from './root/shamir/split.ts';
 export type { KeychainTables } from './tables.ts';

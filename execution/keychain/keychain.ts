@@ -5,11 +5,15 @@
 import type { KeyObject } from 'node:crypto';
 import type { RegionId, ServiceName, TenantId } from '../../contracts/index.ts';
 import { KeychainError } from './errors.ts';
-import { KeyCache } from './key-cache.ts';
+import { KeyCache } from './keys/key-cache.ts';
+import { versionsOf } from './keys/manifest.ts';
+import { provisionService, provisionTenant, rotateL2, rotateL3 } from './keys/provisioning.ts';
+import type { ServiceKeys } from './keys/service-keys.ts';
+import { findTenant } from './keys/tenant-keys.ts';
 import { defaultLimits, type KeychainLimits } from './limits.ts';
-import { stateOf } from './link-rules.ts';
-import type { LinkStatus } from './link-status.ts';
-import { readFacts } from './link-store.ts';
+import { stateOf } from './links/link-rules.ts';
+import type { LinkStatus } from './links/link-status.ts';
+import { readFacts } from './links/link-store.ts';
 import {
   type CloseLinkRequest,
   closeLink,
@@ -19,17 +23,13 @@ import {
   prepareLink,
   type RenewLinkRequest,
   renewLink,
-} from './links.ts';
-import { versionsOf } from './manifest.ts';
-import { recordMissedClosures } from './missed-closures.ts';
-import { provisionService, provisionTenant, rotateL2, rotateL3 } from './provisioning.ts';
+} from './links/links.ts';
+import { recordMissedClosures } from './links/missed-closures.ts';
 import type { Realm } from './realm.ts';
-import { type RootOfTrust, unseal } from './root-of-trust.ts';
-import type { SealProvider } from './seal-provider.ts';
-import type { ServiceKeys } from './service-keys.ts';
-import { ceremonyKey } from './shamir/ceremony-key.ts';
+import { type RootOfTrust, unseal } from './root/root-of-trust.ts';
+import type { SealProvider } from './root/seal-provider.ts';
+import { ceremonyKey } from './root/shamir/ceremony-key.ts';
 import type { Db } from './tables.ts';
-import { findTenant } from './tenant-keys.ts';
 
 /** As much of a logger as is needed here; pino's fits. */
 export interface KeychainLogger {

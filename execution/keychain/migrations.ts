@@ -1,7 +1,7 @@
 /** The keychain's schema, in a PostgreSQL schema and under a migration table of its own. */
 import { type Kysely, sql } from 'kysely';
 import { type Migration, migrate } from '../../platform/postgres.ts';
-import { ceremonyKeyMigration } from './shamir/ceremony-key.ts';
+import { ceremonyKeyMigration } from './root/shamir/ceremony-key.ts';
 import type { Db } from './tables.ts';
 
 /** Safe to call from several cores at once. @throws OkcmError MIGRATION_FAILED */

@@ -1,7 +1,7 @@
 /** What every part of the keychain needs to know of its region. */
 import type { RegionId } from '../../contracts/index.ts';
 import type { KeychainLimits } from './limits.ts';
-import type { RootOfTrust } from './root-of-trust.ts';
+import type { RootOfTrust } from './root/root-of-trust.ts';
 
 export interface Realm {
   readonly region: RegionId;

@@ -1,0 +1,249 @@
+/**
+ * L3 keys in the core's memory. What makes it delicate is closure: a reading that began before a closure must not put
+ * a key here after it (each reading holds a ticket, which `forget` cancels), and another core of the region may close
+ * a link without telling this one (no key is handed out on facts older than `recheckMs`, and a sweep zeroises
+ * what nobody asks for).
+ */
+import type { ServiceName, TenantId } from '../../../contracts/index.ts';
+import type { ParentKey } from '../../envelope/index.ts';
+import { KeychainError } from '../errors.ts';
+import { MAX_READ_ATTEMPTS } from '../limits.ts';
+import { livingEpoch } from '../links/link-rules.ts';
+import { type LinkFacts, readFacts } from '../links/link-store.ts';
+import type { Realm } from '../realm.ts';
+import type { Db } from '../tables.ts';
+import { openLivingL2 } from './l2-access.ts';
+import { activeOf, versionsOf } from './manifest.ts';
+import { ServiceKeys } from './service-keys.ts';
+import { loadTenant, openL3, readL3Rows, rowOf } from './tenant-keys.ts';
+
+interface Ticket {
+  readonly tenant: TenantId;
+  cancelled: boolean;
+}
+interface KnownFacts {
+  readonly facts: LinkFacts;
+  /** Monotonic, taken before the reading began. */
+  readonly readAtMs: number;
+}
+interface Held {
+  readonly keys: ServiceKeys;
+  /** The facts that were proved when the keys were opened; others must be proved anew. */
+  readonly proved: LinkFacts;
+}
+
+export class KeyCache {
+  readonly #db: Db;
+  readonly #realm: Realm;
+  readonly #facts = new Map<TenantId, KnownFacts>();
+  /** By `tenant/service`, least recently used first; neither name can hold a slash. */
+  readonly #held = new Map<string, Held>();
+  readonly #tickets = new Set<Ticket>();
+
+  constructor(db: Db, realm: Realm) {
+    this.#db = db;
+    this.#realm = realm;
+  }
+
+  /** @throws KeychainError SEALED, TENANT_UNKNOWN, SERVICE_UNKNOWN, LINK_CLOSED, LINK_EXPIRED, RECORD_REJECTED, BUSY. */
+  async serviceKeys(tenant: TenantId, service: ServiceName): Promise<ServiceKeys> {
+    for (let attempt = 0; attempt < MAX_READ_ATTEMPTS; attempt++) {
+      this.#realm.root();
+      const ticket: Ticket = { tenant, cancelled: false };
+      this.#tickets.add(ticket);
+      try {
+        const facts = await this.#freshFacts(ticket);
+        if (ticket.cancelled) continue;
+        const keys = this.#lookUp(facts, service) ?? (await this.#hydrate(ticket, service));
+        if (keys !== null) return keys;
+      } finally {
+        this.#tickets.delete(ticket);
+      }
+    }
+    throw new KeychainError('BUSY', tenant);
+  }
+
+  /** Zeroises what memory holds of the tenant, and keeps every reading that is under way from bringing it back. */
+  forget(tenant: TenantId): void {
+    for (const ticket of this.#tickets) if (ticket.tenant === tenant) ticket.cancelled = true;
+    this.#facts.delete(tenant);
+    for (const [name, held] of this.#held) if (held.keys.tenant === tenant) this.#drop(name, held);
+  }
+
+  forgetAll(): void {
+    for (const ticket of this.#tickets) ticket.cancelled = true;
+    this.#facts.clear();
+    for (const [name, held] of this.#held) this.#drop(name, held);
+  }
+
+  /** Zeroises what has expired by this clock or has outgrown the memory, then what another core has closed. */
+  async sweep(): Promise<void> {
+    this.#evict();
+    for (const { facts } of this.#facts.values()) this.#forgetUnlessLiving(facts);
+    const tenants = [...this.#facts.keys()];
+    const tickets = tenants.map((tenant): Ticket => ({ tenant, cancelled: false }));
+    for (const ticket of tickets) this.#tickets.add(ticket);
+    try {
+      const readAtMs = performance.now();
+      const read = new Map((await readFacts(this.#db, tenants)).map((facts) => [facts.tenant, facts]));
+      for (const ticket of tickets) {
+        if (ticket.cancelled) continue;
+        const facts = read.get(ticket.tenant);
+        if (facts === undefined) this.forget(ticket.tenant);
+        else if (this.#forgetUnlessLiving(facts)) this.#facts.set(ticket.tenant, { facts, readAtMs });
+      }
+    } finally {
+      for (const ticket of tickets) this.#tickets.delete(ticket);
+    }
+  }
+
+  get heldServices(): number {
+    return this.#held.size;
+  }
+
+  /** Locked memory that the held services take. */
+  get heldBytes(): number {
+    let sum = 0;
+    for (const { keys } of this.#held.values()) sum += keys.footprintBytes;
+    return sum;
+  }
+
+  async #freshFacts(ticket: Ticket): Promise<LinkFacts> {
+    const { tenant } = ticket;
+    const readAtMs = performance.now();
+    const known = this.#facts.get(tenant);
+    if (known !== undefined && readAtMs - known.readAtMs <= this.#realm.limits.recheckMs) {
+      this.#assertLiving(known.facts);
+      return known.facts;
+    }
+    const [facts] = await readFacts(this.#db, [tenant]);
+    if (facts === undefined) throw new KeychainError('TENANT_UNKNOWN', tenant);
+    this.#assertLiving(facts);
+    // Facts are kept only beside keys, so that this map is as bounded as the other.
+    if (!ticket.cancelled && known !== undefined) this.#facts.set(tenant, { facts, readAtMs });
+    return facts;
+  }
+
+  #lookUp(facts: LinkFacts, service: ServiceName): ServiceKeys | null {
+    const name = `${facts.tenant}/${service}`;
+    const held = this.#held.get(name);
+    if (held === undefined || !sameFacts(held.proved, facts)) return null;
+    this.#held.delete(name);
+    this.#held.set(name, held);
+    return held.keys;
+  }
+
+  /** Null: the link changed meanwhile, start over. */
+  async #hydrate(ticket: Ticket, service: ServiceName): Promise<ServiceKeys | null> {
+    const readAtMs = performance.now();
+    const { facts, keys } = await this.#readKeys(ticket.tenant, service);
+    if (ticket.cancelled) {
+      keys.wipe();
+      return null;
+    }
+    try {
+      // Time has passed while reading.
+      this.#assertLiving(facts);
+    } catch (error) {
+      keys.wipe();
+      throw error;
+    }
+    const known = this.#lookUp(facts, service);
+    if (known !== null) {
+      // Another reading was faster, and its keys may be in use.
+      keys.wipe();
+      return known;
+    }
+    this.#keep(facts, readAtMs, keys);
+    return keys;
+  }
+
+  #keep(facts: LinkFacts, readAtMs: number, keys: ServiceKeys): void {
+    const name = `${keys.tenant}/${keys.service}`;
+    const stale = this.#held.get(name);
+    if (stale !== undefined) this.#drop(name, stale);
+    this.#held.set(name, { keys, proved: facts });
+    this.#facts.set(keys.tenant, { facts, readAtMs });
+    this.#evict(keys);
+  }
+
+  /** Least recently used first; `inUse` stays, whatever it takes, since its caller is about to use it. */
+  #evict(inUse?: ServiceKeys): void {
+    const { maxCachedServices, keyMemoryBytes } = this.#realm.limits;
+    // Summed anew each time: sessions derive subkeys while they are held.
+    let heldBytes = this.heldBytes;
+    for (const [name, held] of this.#held) {
+      if (this.#held.size <= maxCachedServices && heldBytes <= keyMemoryBytes) return;
+      if (held.keys === inUse) continue;
+      heldBytes -= held.keys.footprintBytes;
+      this.#drop(name, held);
+      const { tenant } = held.keys;
+      const others = [...this.#held.values()].some(({ keys }) => keys.tenant === tenant);
+      if (!others) this.#facts.delete(tenant);
+    }
+  }
+
+  /** One snapshot, so that link, manifest and records belong together whatever commits meanwhile. */
+  async #readKeys(tenant: TenantId, service: ServiceName): Promise<{ facts: LinkFacts; keys: ServiceKeys }> {
+    const realm = this.#realm;
+    return this.#db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute(async (tx) => {
+        const [facts] = await readFacts(tx, [tenant]);
+        if (facts === undefined) throw new KeychainError('TENANT_UNKNOWN', tenant);
+        const stored = await loadTenant(tx, realm, tenant);
+        const entries = versionsOf(stored.manifest, service);
+        if (entries === undefined) throw new KeychainError('SERVICE_UNKNOWN', `${tenant}/${service}`);
+        const rows = await readL3Rows(tx, tenant, service, entries);
+        const parents = new Set(entries.map((entry) => entry.parent));
+        using l2 = await openLivingL2(tx, realm, facts, stored, ({ version }) => parents.has(version));
+        const keys: ParentKey[] = [];
+        try {
+          for (const entry of entries) {
+            const wrapped = rowOf(rows, entry.version, `L3 of ${tenant}/${service}`);
+            keys.push(openL3(realm, tenant, service, l2.version(entry.parent), entry, wrapped));
+          }
+          return { facts, keys: new ServiceKeys(tenant, service, activeOf(entries).version, keys) };
+        } catch (error) {
+          for (const { key } of keys) key.wipe();
+          throw error;
+        }
+      });
+  }
+
+  /** @throws KeychainError LINK_CLOSED, LINK_EXPIRED, with nothing of the tenant left in memory. */
+  #assertLiving(facts: LinkFacts): void {
+    try {
+      livingEpoch(facts.epochs, facts.expiresAtMs, this.#realm.now());
+    } catch (error) {
+      this.forget(facts.tenant as TenantId);
+      throw error;
+    }
+  }
+
+  #forgetUnlessLiving(facts: LinkFacts): boolean {
+    try {
+      this.#assertLiving(facts);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #drop(name: string, held: Held): void {
+    this.#held.delete(name);
+    held.keys.wipe();
+  }
+}
+
+/** Everything that the right to these keys depends on. */
+function sameFacts(a: LinkFacts, b: LinkFacts): boolean {
+  return (
+    a.epochs.open === b.epochs.open &&
+    a.epochs.closed === b.epochs.closed &&
+    a.expiresAtMs === b.expiresAtMs &&
+    a.manifestCounter === b.manifestCounter
+  );
+}

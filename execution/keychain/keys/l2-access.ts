@@ -1,0 +1,87 @@
+/**
+ * The gate: L2 opens under a living link only (D1). Everything that needs an L2 comes through here; the wrapping key
+ * and L2 itself live for the length of one call and are kept in no cache.
+ */
+import type { ParentKey } from '../../envelope/index.ts';
+import { KeychainError, openingRecord } from '../errors.ts';
+import { openLease } from '../links/lease.ts';
+import { livingEpoch } from '../links/link-rules.ts';
+import type { LinkFacts } from '../links/link-store.ts';
+import type { Realm } from '../realm.ts';
+import type { Db } from '../tables.ts';
+import { activeOf, type KeyVersion } from './manifest.ts';
+import { l2Parent, openL2, readL2Rows, rowOf, type StoredTenant, tenantWrappingKey } from './tenant-keys.ts';
+
+/**
+ * The wrapping key of the living epoch; the caller wipes it.
+ * @throws KeychainError LINK_CLOSED, LINK_EXPIRED, RECORD_REJECTED, SEALED.
+ */
+export async function livingWrappingKey(
+  db: Db,
+  realm: Realm,
+  facts: LinkFacts,
+  stored: StoredTenant,
+): Promise<ParentKey> {
+  assertNotRolledBack(facts, stored);
+  const epoch = livingEpoch(facts.epochs, facts.expiresAtMs, realm.now());
+  if (epoch === 0) return tenantWrappingKey(realm, stored, 0, null);
+  using secret = await openLease(db, realm, stored.tenant, facts);
+  return tenantWrappingKey(realm, stored, epoch, secret);
+}
+
+/** @throws KeychainError RECORD_REJECTED when the link rows are older than the manifest, which saw a later closure. */
+export function assertNotRolledBack(facts: LinkFacts, stored: StoredTenant): void {
+  if (facts.epochs.closed < stored.manifest.closedEpoch) {
+    throw new KeychainError('RECORD_REJECTED', `links of ${stored.tenant} are older than its manifest`);
+  }
+}
+
+/** The L2 versions that `wanted` picks, as wrapping keys. `wipe` them all when done. */
+export class OpenL2 {
+  readonly #keys: ReadonlyMap<number, ParentKey>;
+  constructor(keys: ReadonlyMap<number, ParentKey>) {
+    this.#keys = keys;
+  }
+  version(version: number): ParentKey {
+    const key = this.#keys.get(version);
+    if (key === undefined) throw new KeychainError('RECORD_REJECTED', `L2 version ${version} is missing`);
+    return key;
+  }
+  [Symbol.dispose](): void {
+    for (const { key } of this.#keys.values()) key.wipe();
+  }
+}
+
+/** @throws as `livingWrappingKey`. */
+export async function openLivingL2(
+  db: Db,
+  realm: Realm,
+  facts: LinkFacts,
+  stored: StoredTenant,
+  wanted: (entry: KeyVersion) => boolean,
+): Promise<OpenL2> {
+  const { tenant, manifest } = stored;
+  const entries = manifest.l2.filter(wanted);
+  const wrapping = await livingWrappingKey(db, realm, facts, stored);
+  const keys = new Map<number, ParentKey>();
+  try {
+    const rows = await readL2Rows(db, tenant, entries);
+    for (const entry of entries) {
+      const what = `L2 ${tenant} version ${entry.version}`;
+      const key = openingRecord(what, () =>
+        openL2(realm, tenant, wrapping, entry, rowOf(rows, entry.version, what)),
+      );
+      keys.set(entry.version, l2Parent(tenant, entry.version, key));
+    }
+    return new OpenL2(keys);
+  } catch (error) {
+    new OpenL2(keys)[Symbol.dispose]();
+    throw error;
+  } finally {
+    wrapping.key.wipe();
+  }
+}
+
+export function activeL2(stored: StoredTenant): number {
+  return activeOf(stored.manifest.l2).version;
+}

@@ -1,0 +1,297 @@
+/**
+ * The sovereign link's life in the region (D1): prepare, open, renew, close. Each function runs in its caller's
+ * transaction, under the lock of the tenant's head, so that a closure and an opening never pass each other.
+ */
+import type { Sealed, TenantId } from '../../../contracts/index.ts';
+import { openLinkSecret, SealingError } from '../../../contracts/sealing.ts';
+import { generateKeyPair, type ParentKey, SecretBytes } from '../../envelope/index.ts';
+import { KeychainError, openingRecord } from '../errors.ts';
+import { activeL2, assertNotRolledBack } from '../keys/l2-access.ts';
+import type { KeyVersion } from '../keys/manifest.ts';
+import {
+  findTenant,
+  linkKeyContext,
+  loadTenant,
+  openL2,
+  readL2Rows,
+  rowOf,
+  type StoredTenant,
+  saveManifest,
+  sealL2,
+  tenantWrappingKey,
+} from '../keys/tenant-keys.ts';
+import { MAX_REASON_CHARACTERS } from '../limits.ts';
+import type { Realm } from '../realm.ts';
+import type { Db } from '../tables.ts';
+import { openLease, sealLease } from './lease.ts';
+import { assertProof, livingEpoch, onClose, onOpen, onPrepare, onRenew } from './link-rules.ts';
+import {
+  closeRows,
+  insertClosed,
+  insertPrepared,
+  type LinkFacts,
+  lockTenant,
+  markOpen,
+  markRenewed,
+  raiseClosedEpoch,
+  readLink,
+} from './link-store.ts';
+
+export interface OpenLinkRequest {
+  readonly tenant: TenantId;
+  readonly epoch: number;
+  readonly provedAt: Date;
+  readonly expiresAt: Date;
+  /** As the LINK job carries it: sealed to the key that `prepareLink` returned. */
+  readonly secret: Sealed;
+  /** The secret of the epoch under which L2 stands, sealed to the new epoch's key with purpose `previous`. */
+  readonly previous?: { readonly epoch: number; readonly secret: Sealed };
+  /** Id of the LINK job, to which the secrets are bound. */
+  readonly job: string;
+}
+export interface RenewLinkRequest {
+  readonly tenant: TenantId;
+  readonly epoch: number;
+  readonly provedAt: Date;
+  readonly expiresAt: Date;
+}
+export interface CloseLinkRequest {
+  readonly tenant: TenantId;
+  readonly epoch: number;
+  readonly reason: string;
+}
+export interface PreparedLink {
+  readonly publicKey: Uint8Array;
+  /** The epoch whose secret the LINK must carry as `previous`; 0: none. */
+  readonly standsOnEpoch: number;
+}
+
+/** Idempotent. @throws KeychainError EPOCH_CLOSED, TENANT_UNKNOWN, SEALED, INVALID_PAYLOAD. */
+export async function prepareLink(
+  tx: Db,
+  realm: Realm,
+  tenant: TenantId,
+  epoch: number,
+): Promise<PreparedLink> {
+  const facts = await lockTenant(tx, tenant);
+  const { epochs } = facts;
+  const stored = await loadTenant(tx, realm, tenant);
+  assertNotRolledBack(facts, stored);
+  const standsOnEpoch = stored.manifest.l2.reduce((highest, entry) => Math.max(highest, entry.parent), 0);
+  if (onPrepare(epochs, epoch) === 'repeat') {
+    const row = await readLink(tx, tenant, epoch);
+    if (row === undefined || row.public_key === null)
+      throw new KeychainError('EPOCH_UNKNOWN', `epoch ${epoch}`);
+    return { publicKey: new Uint8Array(row.public_key), standsOnEpoch };
+  }
+  const now = new Date(realm.now());
+  if (epochs.prepared > 0)
+    await closeRows(tx, tenant, { only: epochs.prepared }, 'a newer epoch was prepared', now);
+  const { publicKey, privateKey } = await generateKeyPair();
+  using key = privateKey;
+  const wrapped = realm.root().seal(key, linkKeyContext(realm, tenant, epoch));
+  await insertPrepared(tx, tenant, epoch, { publicKey: Buffer.from(publicKey), privateKey: wrapped }, now);
+  return { publicKey, standsOnEpoch };
+}
+
+/**
+ * Opens the epoch and wraps every L2 version anew, in the same transaction in which the old wrappings go. Idempotent.
+ * @throws KeychainError EPOCH_CLOSED, EPOCH_UNKNOWN, SECRET_REJECTED, LINK_EXPIRED, TENANT_UNKNOWN, SEALED, INVALID_PAYLOAD.
+ */
+export async function openLink(
+  tx: Db,
+  realm: Realm,
+  request: OpenLinkRequest,
+): Promise<{ l2Version: number }> {
+  const { tenant, epoch, provedAt, expiresAt } = request;
+  const facts = await lockTenant(tx, tenant);
+  const stored = await loadTenant(tx, realm, tenant);
+  assertNotRolledBack(facts, stored);
+  const l2Version = activeL2(stored);
+  if (onOpen(facts.epochs, epoch) === 'repeat') return { l2Version };
+  assertProof(provedAt.getTime(), expiresAt.getTime(), realm.now());
+
+  const row = await readLink(tx, tenant, epoch);
+  const wrappedKey = row?.private_key ?? null;
+  if (wrappedKey === null) throw new KeychainError('EPOCH_UNKNOWN', `epoch ${epoch}`);
+  using privateKey = openingRecord(`HPKE key of ${tenant} epoch ${epoch}`, () =>
+    realm.root().open(wrappedKey, linkKeyContext(realm, tenant, epoch)),
+  );
+  using secret = await received(realm, request, privateKey, request.secret, 'fresh');
+  await rewrapL2(tx, realm, facts, stored, request, privateKey, secret);
+
+  const now = new Date(realm.now());
+  if (facts.epochs.open > 0) {
+    // The older epoch ends here, as closed as by an UNLINK: no message of it counts any more.
+    await closeRows(tx, tenant, { upTo: facts.epochs.open }, 'a newer epoch was opened', now);
+    await raiseClosedEpoch(tx, tenant, facts.epochs.open, now);
+  }
+  const lease = sealLease(realm, tenant, epoch, expiresAt, secret);
+  await markOpen(tx, tenant, epoch, { secret: lease, provedAt, expiresAt, openedAt: now });
+  return { l2Version };
+}
+
+/**
+ * Carries the open epoch to a later expiry. Late and repeated renewals change nothing: only a newer proof counts.
+ * @throws KeychainError EPOCH_CLOSED, EPOCH_UNKNOWN, LINK_EXPIRED, INVALID_PAYLOAD.
+ */
+export async function renewLink(
+  tx: Db,
+  realm: Realm,
+  request: RenewLinkRequest,
+): Promise<{ expiresAt: Date }> {
+  const { tenant, epoch, provedAt, expiresAt } = request;
+  const facts = await lockTenant(tx, tenant);
+  onRenew(facts.epochs, epoch);
+  if (facts.provedAtMs !== null && facts.expiresAtMs !== null && provedAt.getTime() <= facts.provedAtMs) {
+    return { expiresAt: new Date(facts.expiresAtMs) };
+  }
+  assertProof(provedAt.getTime(), expiresAt.getTime(), realm.now());
+  using secret = await openLease(tx, realm, tenant, facts);
+  const lease = sealLease(realm, tenant, epoch, expiresAt, secret);
+  await markRenewed(tx, tenant, epoch, { secret: lease, provedAt, expiresAt });
+  return { expiresAt };
+}
+
+/**
+ * Closes the epoch, and every older one, for ever; deletes lease and HPKE key. Needs no unsealed region, no tenant and
+ * no open link: an UNLINK that comes first, or alone, is remembered. Idempotent.
+ */
+export async function closeLink(
+  tx: Db,
+  realm: Realm,
+  request: CloseLinkRequest,
+): Promise<{ closedAt: Date }> {
+  const { tenant, epoch } = request;
+  const facts = await lockTenant(tx, tenant);
+  const now = new Date(realm.now());
+  if (onClose(facts.epochs, epoch) === 'repeat') {
+    const row = await readLink(tx, tenant, epoch);
+    const head = await tx
+      .selectFrom('keychain.link_heads')
+      .select('closed_at')
+      .where('tenant', '=', tenant)
+      .executeTakeFirst();
+    return { closedAt: row?.closed_at ?? head?.closed_at ?? now };
+  }
+  const reason = request.reason.slice(0, MAX_REASON_CHARACTERS);
+  await closeRows(tx, tenant, { upTo: epoch }, reason, now);
+  await insertClosed(tx, tenant, epoch, reason, now);
+  await raiseClosedEpoch(tx, tenant, epoch, now);
+  await recordClosure(tx, realm, tenant, epoch);
+  return { closedAt: now };
+}
+
+/** Where it can be: a sealed region and a tenant whose manifest is damaged are closed all the same. */
+async function recordClosure(tx: Db, realm: Realm, tenant: TenantId, epoch: number): Promise<void> {
+  try {
+    const stored = await findTenant(tx, realm, tenant);
+    if (stored !== null) await saveManifest(tx, realm, stored, { ...stored.manifest, closedEpoch: epoch });
+  } catch (error) {
+    if (!(error instanceof KeychainError)) throw error;
+  }
+}
+
+async function received(
+  realm: Realm,
+  request: OpenLinkRequest,
+  privateKey: SecretBytes,
+  sealed: Sealed,
+  purpose: 'fresh' | 'previous',
+): Promise<SecretBytes> {
+  const { tenant, epoch, job } = request;
+  const context = { tenant, region: realm.region, epoch, purpose, job };
+  // Outside the runtime's heap, which moves small arrays and so leaves copies of them.
+  const key = new Uint8Array(new ArrayBuffer(privateKey.sizeBytes));
+  privateKey.use((bytes) => key.set(bytes));
+  try {
+    return SecretBytes.take(await openLinkSecret(key, sealed, context));
+  } catch (cause) {
+    if (cause instanceof SealingError) throw new KeychainError('SECRET_REJECTED', purpose, { cause });
+    throw cause;
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** Opens every L2 version under what it stands on and wraps it under the new epoch, one revision further. */
+async function rewrapL2(
+  tx: Db,
+  realm: Realm,
+  facts: LinkFacts,
+  stored: StoredTenant,
+  request: OpenLinkRequest,
+  privateKey: SecretBytes,
+  secret: SecretBytes,
+): Promise<void> {
+  const { tenant, epoch } = request;
+  const rows = await readL2Rows(tx, tenant, stored.manifest.l2);
+  const fresh = tenantWrappingKey(realm, stored, epoch, secret);
+  using _wipesFresh = fresh.key;
+  const standing = new Map<number, ParentKey>();
+  try {
+    const l2: KeyVersion[] = [];
+    for (const entry of stored.manifest.l2) {
+      const old =
+        standing.get(entry.parent) ??
+        (await standingKey(tx, realm, facts, stored, request, privateKey, entry));
+      standing.set(entry.parent, old);
+      using key = openStanding(realm, tenant, old, entry, rowOf(rows, entry.version, `L2 of ${tenant}`));
+      const next: KeyVersion = { ...entry, revision: entry.revision + 1, parent: epoch };
+      await tx
+        .updateTable('keychain.l2_keys')
+        .set({ wrapped: sealL2(realm, tenant, fresh, next, key) })
+        .where('tenant', '=', tenant)
+        .where('version', '=', entry.version)
+        .execute();
+      l2.push(next);
+    }
+    const closedEpoch = Math.max(facts.epochs.closed, facts.epochs.open);
+    await saveManifest(tx, realm, stored, { ...stored.manifest, closedEpoch, l2 });
+  } finally {
+    for (const { key } of standing.values()) key.wipe();
+  }
+}
+
+/** The key under which `entry` stands: from the carried secret, or, while the older link still lives, from its lease. */
+async function standingKey(
+  tx: Db,
+  realm: Realm,
+  facts: LinkFacts,
+  stored: StoredTenant,
+  request: OpenLinkRequest,
+  privateKey: SecretBytes,
+  entry: KeyVersion,
+): Promise<ParentKey> {
+  if (entry.parent === 0) return tenantWrappingKey(realm, stored, 0, null);
+  const { previous } = request;
+  if (previous?.epoch === entry.parent) {
+    using secret = await received(realm, request, privateKey, previous.secret, 'previous');
+    return tenantWrappingKey(realm, stored, entry.parent, secret);
+  }
+  if (facts.epochs.open === entry.parent) {
+    livingEpoch(facts.epochs, facts.expiresAtMs, realm.now());
+    using secret = await openLease(tx, realm, stored.tenant, facts);
+    return tenantWrappingKey(realm, stored, entry.parent, secret);
+  }
+  throw new KeychainError(
+    'SECRET_REJECTED',
+    `L2 stands under epoch ${entry.parent}, whose secret must be carried`,
+  );
+}
+
+/** A wrong secret and a damaged record look alike here; the secret came from outside, so it is named. */
+function openStanding(
+  realm: Realm,
+  tenant: TenantId,
+  old: ParentKey,
+  entry: KeyVersion,
+  wrapped: Buffer,
+): SecretBytes {
+  try {
+    return openL2(realm, tenant, old, entry, wrapped);
+  } catch (cause) {
+    const code = old.version === 0 ? 'RECORD_REJECTED' : 'SECRET_REJECTED';
+    throw new KeychainError(code, `L2 ${tenant} version ${entry.version}`, { cause });
+  }
+}
