@@ -53,6 +53,26 @@ export const keychainErrors = {
     meaning: 'a stored record is damaged, swapped or rolled back',
     remedy: 'stop, find out who wrote to the database, and restore it whole',
   },
+  KEY_VERSION_UNKNOWN: {
+    meaning: 'the key has no such version',
+    remedy: 'look at the inventory of its versions',
+  },
+  KEY_STATE: {
+    meaning: 'the state of the version does not permit this',
+    remedy: 'rotate the key first; a destroyed version stays destroyed',
+  },
+  DEPENDENTS_CHANGED: {
+    meaning: 'other objects depend on the version than was said',
+    remedy: 'look at the inventory again, and decide anew',
+  },
+  CONFLICT: {
+    meaning: 'another writer changed the tenant’s keys meanwhile',
+    remedy: 'try again; nothing of this attempt was kept',
+  },
+  STORE_UNAVAILABLE: {
+    meaning: 'the store of the region’s keys does not answer',
+    remedy: 'bring the store back; keys in memory go on being served',
+  },
   LIMIT_REACHED: {
     meaning: 'a limit of the region is reached',
     remedy: 'raise the limit or remove what is unused',

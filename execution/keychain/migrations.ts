@@ -16,6 +16,11 @@ export const keychainMigrations: Record<string, Migration> = {
     },
   },
   '0002_ceremony_key': ceremonyKeyMigration,
+  '0003_stores': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of STORES) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const SCHEMA = [
@@ -88,4 +93,81 @@ const SCHEMA = [
      wrapped bytea not null,
      created_at timestamptz not null default now(),
      primary key (tenant, service, version))`,
+];
+
+/** Two cores, or two versions of one, agree on it for ever: rows do not move by themselves. */
+const PARTITIONS = 32;
+
+function partitioned(table: string, columns: string): string[] {
+  const parts = Array.from(
+    { length: PARTITIONS },
+    (_, i) =>
+      `create table keychain.${table}_${i} partition of keychain.${table}
+         for values with (modulus ${PARTITIONS}, remainder ${i})`,
+  );
+  return [
+    `create table keychain.${table} (${columns}) partition by hash (tenant)`,
+    ...parts,
+    // Forced: it binds the owner of the table, too, which the core is.
+    `alter table keychain.${table} enable row level security`,
+    `alter table keychain.${table} force row level security`,
+    `create policy one_tenant on keychain.${table}
+       using (tenant = current_setting('keychain.tenant', true))
+       with check (tenant = current_setting('keychain.tenant', true))`,
+  ];
+}
+
+const STORES = [
+  'alter table keychain.tenants rename to tenants_before',
+  'alter table keychain.tenants_before rename constraint tenants_pkey to tenants_before_pkey',
+  `alter table keychain.link_heads
+     add column manifest_counter integer check (manifest_counter > 0),
+     add column ivk integer,
+     add column due_at timestamptz`,
+  `update keychain.link_heads h set manifest_counter = t.manifest_counter, ivk = 1, due_at = now()
+     from keychain.tenants_before t where t.tenant = h.tenant`,
+  'create index link_heads_due on keychain.link_heads (due_at) where due_at is not null',
+  'create index link_heads_ivk on keychain.link_heads (ivk) where ivk is not null',
+  ...partitioned(
+    'tenants',
+    `tenant text not null references keychain.link_heads,
+     regional_secret bytea not null,
+     manifest bytea not null,
+     manifest_counter integer not null check (manifest_counter > 0),
+     created_at timestamptz not null default now(),
+     primary key (tenant)`,
+  ),
+  ...partitioned(
+    'keys',
+    `tenant text not null references keychain.tenants,
+     service text not null,
+     version integer not null check (version > 0),
+     wrapped bytea not null,
+     created_at timestamptz not null default now(),
+     primary key (tenant, service, version)`,
+  ),
+  // What is there already belongs to many tenants: the rule is lifted for as long as it is copied.
+  ...['tenants', 'keys'].map((table) => `alter table keychain.${table} no force row level security`),
+  `insert into keychain.tenants (tenant, regional_secret, manifest, manifest_counter, created_at)
+     select tenant, regional_secret, manifest, manifest_counter, created_at from keychain.tenants_before`,
+  `insert into keychain.keys (tenant, service, version, wrapped, created_at)
+     select tenant, '', version, wrapped, created_at from keychain.l2_keys`,
+  `insert into keychain.keys (tenant, service, version, wrapped, created_at)
+     select tenant, service, version, wrapped, created_at from keychain.l3_keys`,
+  ...['tenants', 'keys'].map((table) => `alter table keychain.${table} force row level security`),
+  'drop table keychain.l3_keys, keychain.l2_keys, keychain.tenants_before',
+  // Internal versioned keys get states, and what stands under each can be found.
+  `alter table keychain.ivks
+     add column state text not null default 'active'
+       check (state in ('pre-active', 'active', 'deactivated', 'compromised', 'destroyed', 'destroyed-compromised')),
+     add column seals bigint not null default 0,
+     add column changed_at timestamptz not null default now(),
+     alter column wrapped drop not null,
+     add check ((wrapped is null) = (state in ('destroyed', 'destroyed-compromised')))`,
+  'alter table keychain.ivks alter column state drop default, drop column active',
+  `create unique index ivks_one_active on keychain.ivks (state) where state = 'active'`,
+  'alter table keychain.links add column ivk integer',
+  `update keychain.links set ivk = 1 where private_key is not null or secret is not null`,
+  'alter table keychain.ceremony_key add column ivk integer not null default 1',
+  'alter table keychain.ceremony_key alter column ivk drop default',
 ];

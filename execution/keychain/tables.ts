@@ -1,5 +1,6 @@
 /** The keychain's tables, as kysely sees them. Everything secret in them is an envelope. */
 import type { Generated, Kysely } from 'kysely';
+import type { KeyState } from '../../contracts/index.ts';
 
 export interface KeychainTables {
   'keychain.root': {
@@ -12,10 +13,33 @@ export interface KeychainTables {
     created_at: Generated<Date>;
   };
   /** Ed25519; made with the first set of shares. */
-  'keychain.ceremony_key': { id: 1; wrapped: Buffer; created_at: Generated<Date> };
-  'keychain.ivks': { version: number; active: boolean; wrapped: Buffer; created_at: Generated<Date> };
-  /** One row per tenant of which anything is known, be it only a closure: the row that link operations lock. */
-  'keychain.link_heads': { tenant: string; closed_epoch: Generated<number>; closed_at: Date | null };
+  'keychain.ceremony_key': { id: 1; wrapped: Buffer; ivk: number; created_at: Generated<Date> };
+  'keychain.ivks': {
+    version: number;
+    state: KeyState;
+    /** Under the MasterKey; null once destroyed. */
+    wrapped: Buffer | null;
+    /** Envelopes that processes have sealed under it, as far as they have said. */
+    seals: Generated<string | number>;
+    created_at: Generated<Date>;
+    /** Of the last change of state. */
+    changed_at: Generated<Date>;
+  };
+  /**
+   * One row per tenant of which anything is known, be it only a closure: the row that every change of the tenant locks.
+   * What it says of keys is a hint for finding work; the manifest alone is believed.
+   */
+  'keychain.link_heads': {
+    tenant: string;
+    closed_epoch: Generated<number>;
+    closed_at: Date | null;
+    /** Null: the tenant has no keys here. */
+    manifest_counter: Generated<number | null>;
+    /** Under which its manifest and regional secret stand. */
+    ivk: Generated<number | null>;
+    /** When something is to be done for its keys; null: nothing, for now. */
+    due_at: Generated<Date | null>;
+  };
   'keychain.links': {
     tenant: string;
     epoch: number;
@@ -31,7 +55,10 @@ export interface KeychainTables {
     opened_at: Date | null;
     closed_at: Date | null;
     close_reason: string | null;
+    /** Under which `private_key` or `secret` stands. */
+    ivk: number | null;
   };
+  /** Hash-partitioned by tenant, under row-level security: see stores/postgres.ts. */
   'keychain.tenants': {
     tenant: string;
     regional_secret: Buffer;
@@ -40,8 +67,8 @@ export interface KeychainTables {
     manifest_counter: number;
     created_at: Generated<Date>;
   };
-  'keychain.l2_keys': { tenant: string; version: number; wrapped: Buffer; created_at: Generated<Date> };
-  'keychain.l3_keys': {
+  /** The same; `service` is empty for L2. */
+  'keychain.keys': {
     tenant: string;
     service: string;
     version: number;
