@@ -52,6 +52,14 @@ export const keyStates = [
   'destroyed-compromised',
 ] as const;
 export type KeyState = (typeof keyStates)[number];
+const KeyStateSchema = Type.Union([
+  Type.Literal('pre-active'),
+  Type.Literal('active'),
+  Type.Literal('deactivated'),
+  Type.Literal('compromised'),
+  Type.Literal('destroyed'),
+  Type.Literal('destroyed-compromised'),
+]);
 
 const KeyInventory = Type.Object(
   {
@@ -61,7 +69,7 @@ const KeyInventory = Type.Object(
       Type.Object(
         {
           version: Version,
-          state: Type.Union(keyStates.map((state) => Type.Literal(state))),
+          state: KeyStateSchema,
           createdAt: Instant,
           /** Of an L2: versions of L3 under it. Of an L3: objects that the core knows under it. */
           dependents: Type.Integer({ minimum: 0 }),

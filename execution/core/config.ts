@@ -1,5 +1,6 @@
 /** The core's configuration file: JSON, private to its owner, since it holds the database password. */
 import { type Static, Type } from 'typebox';
+import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -16,6 +17,10 @@ const KeyId = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' });
 const HOUR_MS = 3_600_000;
 
 const MINUTE_MS = 60_000;
+const DAY_S = 86_400;
+/** Up to ten years. */
+const Seconds = (byDefault: number) =>
+  Type.Integer({ minimum: 0, maximum: MAX_ROTATE_AFTER_S, default: byDefault });
 
 const Seal = Type.Union([
   Type.Object({ kind: Type.Literal('development-key-file'), path: Path }, closed),
@@ -110,6 +115,17 @@ export const CoreConfig = Type.Object(
       {
         ttlMs: Type.Integer({ minimum: 1000, maximum: 24 * HOUR_MS, default: 300_000 }),
         graceMs: Type.Integer({ minimum: 0, maximum: 24 * HOUR_MS, default: 900_000 }),
+      },
+      { ...closed, default: {} },
+    ),
+    /** When keys are replaced by themselves, unless a tenant's policy says otherwise. In seconds; 0: never. */
+    rotation: Type.Object(
+      {
+        l2AfterSeconds: Seconds(90 * DAY_S),
+        l3AfterSeconds: Seconds(30 * DAY_S),
+        ivkAfterSeconds: Seconds(365 * DAY_S),
+        /** A scheduled L3 is made this long before it becomes active. */
+        leadSeconds: Seconds(60),
       },
       { ...closed, default: {} },
     ),

@@ -50,3 +50,11 @@ export const MAX_RANDOM_IVS_PER_KEY = 2 ** 32;
 export const MAX_CLIENT_MESSAGE_BYTES = 1024 * 1024;
 /** A sealed region tries its seal again this often. */
 export const UNSEAL_RETRY_MS = 2_000;
+
+/** The region looks this often for keys that are due: rotation by schedule, wrapping anew, newer internal keys. */
+export const UPKEEP_EVERY_MS = 500;
+/** Tenants of one such look, and pieces of work for one of them before the next has its turn. */
+export const UPKEEP_TENANTS = 64;
+export const UPKEEP_PIECES_PER_TENANT = 64;
+/** Where the work is refused, as while a link is closed. */
+export const UPKEEP_RETRY_MS = 60_000;

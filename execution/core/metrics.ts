@@ -1,5 +1,6 @@
 /** The core's metrics. Every series exists from the start, so that an alert on it can fire. */
 import { Counter, Gauge, Histogram, type Registry } from '../../platform/metrics.ts';
+import { type KeyEvent, keychainErrors } from '../keychain/index.ts';
 import { operationName } from '../kmip/index.ts';
 import { servedOperations } from '../objects/index.ts';
 
@@ -10,8 +11,19 @@ export interface CoreMetrics {
   setHead(head: number): void;
   setSubscribers(count: number): void;
   setSealed(isSealed: boolean): void;
+  keyEvent(kind: KeyEventKind): void;
+  upkeepFailed(reason: string): void;
 }
 
+type KeyEventKind = KeyEvent['kind'] | 'ivk-destroyed';
+const keyEventKinds: readonly KeyEventKind[] = [
+  'prepared',
+  'rotated',
+  'compromised',
+  'destroyed',
+  'rewrapped',
+  'ivk-destroyed',
+];
 const meshNames = ['Tunnel', 'Announce', 'Lease', 'Heartbeat', 'Sync', 'Subscribe'];
 const refusalReasons = [
   'NO_CERTIFICATE',
@@ -54,6 +66,20 @@ export function createMetrics(registry: Registry): CoreMetrics {
     registers,
   });
   const sealed = new Gauge({ name: 'okcm_core_sealed', help: '1 while the region is sealed', registers });
+  const keyEvents = new Counter({
+    name: 'okcm_core_key_events_total',
+    help: 'What the region did for its keys by itself, by kind',
+    labelNames: ['kind'] as const,
+    registers,
+  });
+  const upkeepFailures = new Counter({
+    name: 'okcm_core_key_upkeep_failures_total',
+    help: 'Tenants whose keys had to wait, by reason',
+    labelNames: ['reason'] as const,
+    registers,
+  });
+  for (const kind of keyEventKinds) keyEvents.inc({ kind }, 0);
+  for (const reason of [...Object.keys(keychainErrors), 'UNAVAILABLE']) upkeepFailures.inc({ reason }, 0);
   for (const outcome of ['success', 'failed'] as const) {
     for (const operation of [...servedOperations.map(operationName), 'other'])
       operations.zero({ operation, outcome });
@@ -70,5 +96,7 @@ export function createMetrics(registry: Registry): CoreMetrics {
     setHead: (value) => head.set(value),
     setSubscribers: (value) => subscribers.set(value),
     setSealed: (value) => sealed.set(value ? 1 : 0),
+    keyEvent: (kind) => keyEvents.inc({ kind }),
+    upkeepFailed: (reason) => upkeepFailures.inc({ reason }),
   };
 }

@@ -13,11 +13,17 @@ import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
-import { createKeychain, DEFAULT_PROGRESS_TTL_MS, type Keychain } from '../keychain/index.ts';
+import {
+  createKeychain,
+  DEFAULT_PROGRESS_TTL_MS,
+  type Keychain,
+  type RotationDefaults,
+} from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
 import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
+import { startUpkeep } from './keys/upkeep.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
 import { Gateways } from './mesh/gateways.ts';
@@ -97,6 +103,7 @@ async function start(
     region,
     seal,
     logger,
+    rotation: rotationOf(config),
     ...(config.keyMemoryBytes === undefined ? {} : { limits: { keyMemoryBytes: config.keyMemoryBytes } }),
   });
   steps.add(() => keychain.close());
@@ -142,6 +149,8 @@ async function start(
     logger,
   );
   startHousekeeping(db, keychain, steps, logger);
+  const upkeep = startUpkeep({ db, instance, keychain, metrics, logger });
+  steps.add(() => upkeep.stop());
 
   const health = await startHealthServer({ ...config.health, registry, health: () => healthOf(sources) });
   steps.add(() => health.close());
@@ -165,6 +174,15 @@ async function start(
     db,
     keychain,
     close: () => steps.close(),
+  };
+}
+
+function rotationOf({ rotation }: CoreConfig): RotationDefaults {
+  return {
+    l2AfterMs: rotation.l2AfterSeconds * 1000,
+    l3AfterMs: rotation.l3AfterSeconds * 1000,
+    ivkAfterMs: rotation.ivkAfterSeconds * 1000,
+    leadMs: rotation.leadSeconds * 1000,
   };
 }
 

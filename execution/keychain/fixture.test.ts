@@ -24,6 +24,7 @@ import {
   type KeychainErrorCode,
   type KeychainOptions,
   type KeychainTables,
+  type KeyEvent,
   migrateKeychain,
   type SealProvider,
 } from './index.ts';
@@ -165,6 +166,16 @@ export class Governance {
 
 export function within<T>(region: Region, fn: (tx: Kysely<KeychainTables>) => Promise<T>): Promise<T> {
   return region.db.transaction().execute(fn);
+}
+
+/** Everything that is due for the tenant's keys, a transaction for each piece. Returns what was done. */
+export async function settled(region: Region, core: Keychain, tenant = acme): Promise<KeyEvent[]> {
+  const done: KeyEvent[] = [];
+  for (;;) {
+    const events = await within(region, (tx) => core.upkeep(tx, tenant));
+    if (events.length === 0) return done;
+    done.push(...events);
+  }
 }
 
 /** A tenant with one service, and its L3 in plain, to be compared with later. */

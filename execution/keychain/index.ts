@@ -2,6 +2,10 @@
 
 export { KeychainError, type KeychainErrorCode, keychainErrors } from './errors.ts';
 export { createKeychain, Keychain, type KeychainLogger, type KeychainOptions } from './keychain.ts';
+export type { CountDependents, DestroyRequest } from './keys/destruction.ts';
+export type { Inventory, KeyFacts } from './keys/inventory.ts';
+export type { KeyEvent } from './keys/key-events.ts';
+export { defaultRotation, type RotationDefaults } from './keys/schedule.ts';
 export { ServiceKeys, type ServiceKeyVersion } from './keys/service-keys.ts';
 export { defaultLimits, type KeychainLimits, MAX_CLOCK_SKEW_MS, MAX_LINK_TTL_MS } from './limits.ts';
 export type { LinkState, LinkStatus } from './links/link-status.ts';
@@ -44,4 +48,5 @@ export {
 } from './root/shamir/manifest.ts';
 export { HolderName, MAX_SHARE_TEXT_BYTES } from './root/shamir/share.ts';
 export { DEFAULT_SHARES, DEFAULT_THRESHOLD, MAX_SHARES } from './root/shamir/split.ts';
+export type { KeyStore } from './stores/key-store.ts';
 export type { KeychainTables } from './tables.ts';

@@ -5,11 +5,18 @@
 import type { KeyObject } from 'node:crypto';
 import type { RegionId, ServiceName, TenantId } from '../../contracts/index.ts';
 import { KeychainError } from './errors.ts';
+import { type CountDependents, type DestroyRequest, destroyVersion } from './keys/destruction.ts';
+import { type Inventory, takeInventory } from './keys/inventory.ts';
 import { KeyCache } from './keys/key-cache.ts';
-import { versionsOf } from './keys/manifest.ts';
-import { provisionService, provisionTenant, rotateL2, rotateL3 } from './keys/provisioning.ts';
+import type { KeyEvent } from './keys/key-events.ts';
+import { historyOf } from './keys/manifest.ts';
+import { type RotationPolicy, setRotationPolicy } from './keys/policy.ts';
+import { provisionService, provisionTenant } from './keys/provisioning.ts';
+import { compromiseKey, type Rotated, rotateKey } from './keys/rotation.ts';
+import { defaultRotation, type RotationDefaults } from './keys/schedule.ts';
 import type { ServiceKeys } from './keys/service-keys.ts';
 import { findTenant } from './keys/tenant-keys.ts';
+import { postpone, tenantsWithWork, upkeep } from './keys/upkeep.ts';
 import { defaultLimits, type KeychainLimits } from './limits.ts';
 import { stateOf } from './links/link-rules.ts';
 import type { LinkStatus } from './links/link-status.ts';
@@ -26,9 +33,12 @@ import {
 } from './links/links.ts';
 import { recordMissedClosures } from './links/missed-closures.ts';
 import type { Realm } from './realm.ts';
-import { type RootOfTrust, unseal } from './root/root-of-trust.ts';
+import { activeIvkUse, countSeals, destroySpentIvk, rotateIvk } from './root/ivks.ts';
+import { type RootOfTrust, readIvks, unseal } from './root/root-of-trust.ts';
 import type { SealProvider } from './root/seal-provider.ts';
-import { ceremonyKey } from './root/shamir/ceremony-key.ts';
+import { ceremonyKey, resealCeremonyKey } from './root/shamir/ceremony-key.ts';
+import type { KeyStore } from './stores/key-store.ts';
+import { postgresKeyStore } from './stores/postgres.ts';
 import type { Db } from './tables.ts';
 
 /** As much of a logger as is needed here; pino's fits. */
@@ -43,6 +53,9 @@ export interface KeychainOptions {
   readonly region: RegionId;
   readonly seal: SealProvider;
   readonly logger: KeychainLogger;
+  /** Where keys are kept. Default: this database. */
+  readonly store?: KeyStore;
+  readonly rotation?: Partial<RotationDefaults>;
   readonly limits?: Partial<KeychainLimits>;
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number;
@@ -84,6 +97,8 @@ export class Keychain {
     this.#realm = {
       region: options.region,
       limits,
+      rotation: { ...defaultRotation, ...options.rotation },
+      store: options.store ?? postgresKeyStore,
       now: options.now ?? Date.now,
       root: () => {
         if (this.#root === null || this.#root.isWiped) throw new KeychainError('SEALED');
@@ -184,14 +199,76 @@ export class Keychain {
     return provisionService(tx, this.#realm, tenant, service);
   }
 
-  /** A new active L2 version; every L3 is wrapped anew. Push `service.flush` after commit. */
-  rotateL2(tx: Db, tenant: TenantId): Promise<{ l2Version: number }> {
-    return rotateL2(tx, this.#realm, tenant);
+  /**
+   * A new active version of L2 (`service` null) or of an L3; L3 versions under an older L2 are wrapped anew by `upkeep`.
+   * @throws KeychainError TENANT_UNKNOWN, SERVICE_UNKNOWN, LINK_CLOSED, LINK_EXPIRED, SEALED, LIMIT_REACHED.
+   */
+  rotate(tx: Db, tenant: TenantId, service: ServiceName | null): Promise<Rotated> {
+    return rotateKey(tx, this.#realm, tenant, service);
   }
 
-  /** A new active L3 version. Push `service.flush` after commit. */
-  rotateL3(tx: Db, tenant: TenantId, service: ServiceName): Promise<{ l3Version: number }> {
-    return rotateL3(tx, this.#realm, tenant, service);
+  /** Emergency: as `rotate`, and every older version is Compromised; of an L2, all L3 of the tenant go along. */
+  compromise(tx: Db, tenant: TenantId, service: ServiceName | null): Promise<Rotated> {
+    return compromiseKey(tx, this.#realm, tenant, service);
+  }
+
+  /** @throws KeychainError KEY_VERSION_UNKNOWN, KEY_STATE, DEPENDENTS_CHANGED, TENANT_UNKNOWN, SERVICE_UNKNOWN, SEALED. */
+  destroyVersion(tx: Db, request: DestroyRequest, count: CountDependents): Promise<readonly KeyEvent[]> {
+    return destroyVersion(tx, this.#realm, request, count);
+  }
+
+  /** @throws KeychainError TENANT_UNKNOWN, SERVICE_UNKNOWN, SEALED. */
+  setRotationPolicy(tx: Db, policy: RotationPolicy): Promise<{ nextRotationMs: number | null }> {
+    return setRotationPolicy(tx, this.#realm, policy);
+  }
+
+  /** @throws KeychainError TENANT_UNKNOWN, SEALED. */
+  inventory(db: Db, tenant: TenantId, count: CountDependents): Promise<Inventory> {
+    return takeInventory(db, this.#realm, tenant, count);
+  }
+
+  /** Tenants for whose keys something is to be done; nobody while sealed. */
+  async tenantsWithWork(limit: number): Promise<TenantId[]> {
+    if (this.sealState === 'sealed') return [];
+    return await tenantsWithWork(this.#options.db, this.#realm, limit);
+  }
+
+  /** One piece of that work: scheduled rotation, wrapping anew, a newer IVK. @throws KeychainError; then `postpone`. */
+  upkeep(tx: Db, tenant: TenantId): Promise<readonly KeyEvent[]> {
+    return upkeep(tx, this.#realm, tenant);
+  }
+
+  postpone(tenant: TenantId, delayMs: number): Promise<void> {
+    return postpone(this.#options.db, this.#realm, tenant, delayMs);
+  }
+
+  /** A new active IVK. Learn of it after the commit: `refreshIvks`. @throws KeychainError SEALED */
+  rotateIvk(tx: Db, options: { readonly compromised?: boolean } = {}): Promise<number> {
+    return rotateIvk(tx, this.#realm, options);
+  }
+
+  /** Learns what other cores have made or destroyed, and counts what this one has sealed. */
+  async refreshIvks(): Promise<void> {
+    const root = this.#root;
+    if (root === null || root.isWiped) return;
+    const { db } = this.#options;
+    await countSeals(db, root);
+    const ivks = await readIvks(db);
+    if (!root.isWiped) root.learn(ivks);
+  }
+
+  /** Whether the active IVK has served its time or its budget (D5). */
+  async isIvkDue(): Promise<boolean> {
+    const { createdAtMs, seals } = await activeIvkUse(this.#options.db);
+    const { rotation, limits, now } = this.#realm;
+    const isOld = rotation.ivkAfterMs > 0 && now() >= createdAtMs + rotation.ivkAfterMs;
+    return isOld || seals >= limits.ivkSealBudget;
+  }
+
+  /** What of the region itself stands under an older IVK; and an IVK under which nothing stands any more. */
+  async retireIvks(tx: Db): Promise<number | null> {
+    await resealCeremonyKey(tx, this.#realm);
+    return await destroySpentIvk(tx, this.#realm);
   }
 
   /** The HPKE key of a new epoch. Idempotent: the same epoch has the same key. @throws KeychainError EPOCH_CLOSED … */
@@ -241,13 +318,14 @@ export class Keychain {
   /** @throws KeychainError SEALED: the list of services is authenticated under the IVK. */
   async hasService(tenant: TenantId, service: ServiceName): Promise<boolean> {
     const stored = await findTenant(this.#options.db, this.#realm, tenant);
-    return stored !== null && versionsOf(stored.manifest, service) !== undefined;
+    return stored !== null && historyOf(stored.manifest, service) !== undefined;
   }
 
   async tenants(): Promise<TenantId[]> {
     const rows = await this.#options.db
-      .selectFrom('keychain.tenants')
+      .selectFrom('keychain.link_heads')
       .select('tenant')
+      .where('manifest_counter', 'is not', null)
       .orderBy('tenant')
       .execute();
     return rows.map((row) => row.tenant as TenantId);

@@ -1,11 +1,14 @@
 /** Every number that bounds the keychain (D14). */
 
 export interface KeychainLimits {
-  /** As many as one region report can name. */
   readonly maxTenants: number;
   readonly maxServicesPerTenant: number;
   /** Versions of one key that are not destroyed. */
   readonly maxVersionsPerKey: number;
+  /** L3 versions that one transaction wraps anew under another L2. */
+  readonly rewrapBatch: number;
+  /** Envelopes under one IVK, each with a nonce of its own: three quarters of SP 800-38D's 2^32. Then it is rotated. */
+  readonly ivkSealBudget: number;
   /** Services whose L3 versions are held in memory, least recently used out first. */
   readonly maxCachedServices: number;
   /** Locked memory that those and what is derived from them may take, in bytes; least recently used out first. */
@@ -17,9 +20,11 @@ export interface KeychainLimits {
 }
 
 export const defaultLimits: KeychainLimits = {
-  maxTenants: 1000,
+  maxTenants: 100_000,
   maxServicesPerTenant: 256,
-  maxVersionsPerKey: 64,
+  maxVersionsPerKey: 4096,
+  rewrapBatch: 128,
+  ivkSealBudget: 3 * 2 ** 30,
   maxCachedServices: 4096,
   keyMemoryBytes: 32 * 1024 * 1024,
   recheckMs: 500,
@@ -34,3 +39,5 @@ export const MAX_EPOCH = 2 ** 31 - 1;
 export const MAX_REASON_CHARACTERS = 256;
 /** How often reading keys starts over because the link changed meanwhile. */
 export const MAX_READ_ATTEMPTS = 3;
+/** An IVK that seals no more is destroyed after this long at the earliest: every core has heard of the next one by then. */
+export const IVK_SETTLE_MS = 60_000;

@@ -19,6 +19,7 @@ import {
   type Region,
   refused,
   rival,
+  settled,
   within,
 } from './fixture.test.ts';
 import { createDevelopmentSeal, createKeychain, initialiseRegion } from './index.ts';
@@ -51,19 +52,25 @@ describe('swapped records', () => {
   const swaps = [
     {
       what: 'an L3 of another service',
-      table: 'l3_keys',
+      table: 'keys',
       column: 'wrapped',
       into: `${mine} and service = 'payments'`,
       from: `${mine} and service = 'orders'`,
     },
     {
       what: 'an L3 of another tenant',
-      table: 'l3_keys',
+      table: 'keys',
       column: 'wrapped',
       into: `${mine} and service = 'payments'`,
-      from: theirs,
+      from: `${theirs} and service = 'payments'`,
     },
-    { what: 'an L2 of another tenant', table: 'l2_keys', column: 'wrapped', into: mine, from: theirs },
+    {
+      what: 'an L2 of another tenant',
+      table: 'keys',
+      column: 'wrapped',
+      into: `${mine} and service = ''`,
+      from: `${theirs} and service = ''`,
+    },
     {
       what: 'another tenant’s regional secret',
       table: 'tenants',
@@ -86,19 +93,20 @@ describe('swapped records', () => {
   test('any record of another region', async () => {
     const other = await newRegion('us-east-1');
     await provisioned(other, await other.core());
-    for (const { table, column } of [
-      { table: 'l3_keys', column: 'wrapped' },
-      { table: 'l2_keys', column: 'wrapped' },
-      { table: 'tenants', column: 'regional_secret' },
-      { table: 'tenants', column: 'manifest' },
+    for (const { table, column, where } of [
+      { table: 'keys', column: 'wrapped', where: "service = 'payments'" },
+      { table: 'keys', column: 'wrapped', where: "service = ''" },
+      { table: 'tenants', column: 'regional_secret', where: 'true' },
+      { table: 'tenants', column: 'manifest', where: 'true' },
     ]) {
       const region = await newRegion();
       const core = await region.core();
       await provisioned(region, core);
       const { rows } = await sql
-        .raw<{ bytes: Buffer }>(`select ${column} as bytes from keychain.${table}`)
+        .raw<{ bytes: Buffer }>(`select ${column} as bytes from keychain.${table} where ${where}`)
         .execute(other.db);
-      await sql`update ${sql.raw(`keychain.${table}`)} set ${sql.raw(column)} = ${rows[0]?.bytes}`.execute(
+      const target = sql.raw(`keychain.${table}`);
+      await sql`update ${target} set ${sql.raw(column)} = ${rows[0]?.bytes} where ${sql.raw(where)}`.execute(
         region.db,
       );
       core.forget(acme);
@@ -110,22 +118,24 @@ describe('swapped records', () => {
 describe('rolled-back records', () => {
   test('an L2 wrapping from before the link was opened', async () => {
     const { region, core, cmk } = await fullRegion();
-    await run(region, 'create table old as select * from keychain.l2_keys');
+    await run(region, "create table old as select * from keychain.keys where service = ''");
     await cmk.link(core, 1);
     await run(
       region,
-      'update keychain.l2_keys k set wrapped = o.wrapped from old o where o.tenant = k.tenant and o.version = k.version',
+      `update keychain.keys k set wrapped = o.wrapped from old o
+       where o.tenant = k.tenant and o.service = k.service and o.version = k.version`,
     );
     await assert.rejects(l3Of(await region.core()), rejected);
   });
 
   test('an L3 wrapping from before L2 was rotated', async () => {
     const { region, core } = await fullRegion();
-    await run(region, 'create table old as select * from keychain.l3_keys');
-    await within(region, (tx) => core.rotateL2(tx, acme));
+    await run(region, "create table old as select * from keychain.keys where service <> ''");
+    await within(region, (tx) => core.rotate(tx, acme, null));
+    await settled(region, core);
     await run(
       region,
-      `update keychain.l3_keys k set wrapped = o.wrapped from old o
+      `update keychain.keys k set wrapped = o.wrapped from old o
        where o.tenant = k.tenant and o.service = k.service and o.version = k.version`,
     );
     await assert.rejects(l3Of(await region.core()), rejected);

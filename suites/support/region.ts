@@ -152,6 +152,7 @@ export async function startRegion(
         { keyId: 'cmk', publicKey: governance.publicKey.export({ type: 'spki', format: 'pem' }).toString() },
       ],
     },
+    rotation: { l2AfterSeconds: 0, l3AfterSeconds: 0, ivkAfterSeconds: 0, leadSeconds: 0 },
     lease,
     log: { level: 'silent' },
   };

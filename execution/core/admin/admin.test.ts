@@ -259,8 +259,7 @@ describe('a region of shares', () => {
       below: JSON.stringify([
         await region.core.db.selectFrom('keychain.ivks').selectAll().execute(),
         await region.core.db.selectFrom('keychain.tenants').selectAll().execute(),
-        await region.core.db.selectFrom('keychain.l2_keys').selectAll().execute(),
-        await region.core.db.selectFrom('keychain.l3_keys').selectAll().execute(),
+        await region.core.db.selectFrom('keychain.keys').selectAll().execute(),
       ]),
     });
     const underShares = await wrappings();

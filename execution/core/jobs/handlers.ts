@@ -2,18 +2,27 @@
  * What governance may have done in this region (contracts/jobs.ts), each in one transaction with its pushes and its
  * audit event. All are idempotent: Orbital delivers at least once (D11).
  */
-import { type JobKind, parseServiceName, parseTenantId } from '../../../contracts/index.ts';
+import {
+  type JobKind,
+  type JobPayload,
+  type JobResult,
+  parseServiceName,
+  parseTenantId,
+} from '../../../contracts/index.ts';
 import type { TaskHandler } from '../../../orbital/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
-import type { Keychain } from '../../keychain/index.ts';
+import type { Keychain, KeyEvent, OpenLinkRequest } from '../../keychain/index.ts';
 import type { Push } from '../../mesh/index.ts';
+import { auditOf, pushesOf } from '../keys/key-changes.ts';
 import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
 import type { PushHub } from '../mesh/push-hub.ts';
 import { appendAudit } from '../store/audit.ts';
+import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
 import { keysIn, type RegionDb, type RegionTables, type RegionTx } from '../store/tables.ts';
+import { inventoryResult } from './inventory.ts';
 import { handlerFor, type RegionTaskContext } from './outcome.ts';
 
 export interface JobDependencies {
@@ -45,6 +54,39 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     return numbered.at(-1)?.number ?? 0;
   }
 
+  async function settleKeys(
+    { trx, correlationId }: RegionTaskContext,
+    events: readonly KeyEvent[],
+    reason?: string,
+  ): Promise<void> {
+    await appendPushes(trx, pushesOf(events));
+    const more = reason === undefined ? { correlationId } : { correlationId, reason };
+    await appendAudit(trx, { source: deps.instance }, auditOf(events, more));
+  }
+
+  async function open(
+    payload: JobPayload<'LINK'> | JobPayload<'ROTATE_LINK'>,
+    context: RegionTaskContext,
+    event: string,
+    how: Pick<OpenLinkRequest, 'previous' | 'rotation'>,
+  ): Promise<JobResult<'LINK'>> {
+    const tenant = parseTenantId(payload.tenant);
+    const { epoch, secret } = payload;
+    const expiresAt = new Date(payload.expiresAt);
+    const { l2Version } = await keychain.openLink(keysIn(context.trx), {
+      tenant,
+      epoch,
+      job: context.jobId,
+      provedAt: new Date(payload.provedAt),
+      expiresAt,
+      secret,
+      ...how,
+    });
+    const pushes = [{ kind: 'tenant.opened', tenant, epoch }] as const;
+    await settle(context.trx, context, { event, tenant, pushes });
+    return { epoch, expiresAt: expiresAt.toISOString(), l2Version };
+  }
+
   return {
     TENANT_PROVISION: handlerFor('TENANT_PROVISION', async (payload, context) => {
       const tenant = parseTenantId(payload.tenant);
@@ -70,23 +112,14 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       return { epoch, publicKey: Buffer.from(publicKey).toString('base64url'), standsOnEpoch };
     }),
 
-    LINK: handlerFor('LINK', async (payload, context) => {
-      const tenant = parseTenantId(payload.tenant);
-      const { epoch, previous } = payload;
-      const expiresAt = new Date(payload.expiresAt);
-      const { l2Version } = await keychain.openLink(keysIn(context.trx), {
-        tenant,
-        epoch,
-        job: context.jobId,
-        provedAt: new Date(payload.provedAt),
-        expiresAt,
-        secret: payload.secret,
-        ...(previous === undefined ? {} : { previous }),
-      });
-      const pushes = [{ kind: 'tenant.opened', tenant, epoch }] as const;
-      await settle(context.trx, context, { event: 'LINK_OPENED', tenant, pushes });
-      return { epoch, expiresAt: expiresAt.toISOString(), l2Version };
+    LINK: handlerFor('LINK', (payload, context) => {
+      const { previous } = payload;
+      return open(payload, context, 'LINK_OPENED', previous === undefined ? {} : { previous });
     }),
+
+    ROTATE_LINK: handlerFor('ROTATE_LINK', (payload, context) =>
+      open(payload, context, 'LINK_ROTATED', { rotation: true }),
+    ),
 
     RENEW: handlerFor('RENEW', async (payload, context) => {
       const tenant = parseTenantId(payload.tenant);
@@ -116,6 +149,43 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       return { epoch, closedAt: closedAt.toISOString(), gatewaysTold };
     }),
 
+    KEY_ROTATE: handlerFor('KEY_ROTATE', async (payload, context) => {
+      const { tenant, service } = keyOf(payload);
+      const { version, events } = await keychain.rotate(keysIn(context.trx), tenant, service);
+      await settleKeys(context, events);
+      return { version };
+    }),
+
+    KEY_COMPROMISE: handlerFor('KEY_COMPROMISE', async (payload, context) => {
+      const { tenant, service } = keyOf(payload);
+      const { version, events } = await keychain.compromise(keysIn(context.trx), tenant, service);
+      await settleKeys(context, events, payload.reason);
+      logger.warn({ tenant, service, version, correlationId: context.correlationId }, 'a key is compromised');
+      return { version };
+    }),
+
+    ROTATION_POLICY: handlerFor('ROTATION_POLICY', async (payload, context) => {
+      const { tenant, service } = keyOf(payload);
+      const rotateAfterS = payload.rotateAfterSeconds ?? null;
+      const policy = { tenant, service, rotateAfterS };
+      const { nextRotationMs } = await keychain.setRotationPolicy(keysIn(context.trx), policy);
+      await settle(context.trx, context, { event: 'ROTATION_POLICY_SET', tenant });
+      return nextRotationMs === null ? {} : { nextRotationAt: new Date(nextRotationMs).toISOString() };
+    }),
+
+    KEY_INSPECT: handlerFor('KEY_INSPECT', async ({ tenant }, { trx }) => {
+      const inventory = await keychain.inventory(keysIn(trx), parseTenantId(tenant), dependentsIn(trx));
+      return inventoryResult(inventory);
+    }),
+
+    KEY_DESTROY: handlerFor('KEY_DESTROY', async (payload, context) => {
+      const { version, dependents, reason } = payload;
+      const request = { ...keyOf(payload), version, dependents };
+      const events = await keychain.destroyVersion(keysIn(context.trx), request, dependentsIn(context.trx));
+      await settleKeys(context, events, reason);
+      return { version };
+    }),
+
     IDENTITY_PUT: handlerFor('IDENTITY_PUT', async (payload, context) => {
       const push = await putIdentity(context.trx, payload);
       const { fingerprint, tenant } = payload.identity;
@@ -140,5 +210,14 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       await settle(context.trx, context, { event: 'ISSUER_TRUSTED', fingerprint, pushes: [push] });
       return { fingerprint };
     }),
+  };
+}
+
+/** Null: the tenant's L2. */
+function keyOf(payload: { readonly tenant: string; readonly service?: string }) {
+  const { tenant, service } = payload;
+  return {
+    tenant: parseTenantId(tenant),
+    service: service === undefined ? null : parseServiceName(service),
   };
 }

@@ -1,6 +1,9 @@
 /** The schema `core` of a region's database. */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from '../../../platform/postgres.ts';
+import { parseHeader } from '../../envelope/index.ts';
+import { decodeObject } from '../../objects/index.ts';
+import type { CoreTables } from './tables.ts';
 
 const SCHEMA = [
   'create schema core',
@@ -96,4 +99,35 @@ export const coreMigrations: Record<string, Migration> = {
         .execute(db);
     },
   },
+  '0003_l3_version': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw('alter table core.objects add column l3_version bigint').execute(db);
+      await fillL3Versions(db as Kysely<CoreTables>);
+      await sql.raw('create index objects_by_l3 on core.objects (tenant, service, l3_version)').execute(db);
+    },
+  },
 };
+
+const OBJECTS_AT_ONCE = 500;
+
+/** The header of an object's envelope lies inside its body, where SQL cannot read it. */
+async function fillL3Versions(db: Kysely<CoreTables>): Promise<void> {
+  for (let after = '0'; ; ) {
+    const rows = await db
+      .selectFrom('core.objects')
+      .select(['uid', 'seq', 'body'])
+      .where('seq', '>', after)
+      .orderBy('seq')
+      .limit(OBJECTS_AT_ONCE)
+      .execute();
+    for (const { uid, body } of rows) {
+      const { wrapped } = decodeObject(body);
+      if (wrapped === null) continue;
+      const l3_version = parseHeader(wrapped).parentVersion;
+      await db.updateTable('core.objects').set({ l3_version }).where('uid', '=', uid).execute();
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.seq;
+  }
+}

@@ -4,6 +4,7 @@
  */
 import type { Selectable } from 'kysely';
 import type { ServiceName, TenantId } from '../../../contracts/index.ts';
+import { parseHeader } from '../../envelope/index.ts';
 import { KmipError, ResultReason } from '../../kmip/index.ts';
 import {
   decodeObject,
@@ -33,6 +34,7 @@ function columnsOf(object: ManagedObject) {
     activation_date: dates.activation ?? null,
     deactivation_date: dates.deactivation ?? null,
     revision: object.revision,
+    l3_version: object.wrapped === null ? null : parseHeader(object.wrapped).parentVersion,
     body: Buffer.from(encodeObject(object)),
   };
 }

@@ -20,6 +20,8 @@ export interface CoreTables {
     /** Hex SHA-256 of the envelope as announced: tells a repeated announcement from another key (D6). */
     wrapped_digest: string;
     revision: string | number;
+    /** Of the L3 that wraps its key; null once that is erased. */
+    l3_version: number | null;
     /** The whole object, as execution/objects/codec.ts writes it. */
     body: Buffer;
   };

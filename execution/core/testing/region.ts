@@ -78,6 +78,7 @@ export class TestRegion {
       broker: { url: 'postgres://unused' },
       seal: { kind: 'development-key-file', path: path('seal.key') },
       orbital: { signingKey: path('orbital.key'), keyId: `region:${REGION}`, trusted: [] },
+      rotation: { l2AfterSeconds: 0, l3AfterSeconds: 0, ivkAfterSeconds: 0, leadSeconds: 0 },
       lease: { ttlMs: 300_000, graceMs: 900_000 },
       log: { level: 'silent' },
     };

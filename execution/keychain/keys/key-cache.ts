@@ -11,11 +11,13 @@ import { MAX_READ_ATTEMPTS } from '../limits.ts';
 import { livingEpoch } from '../links/link-rules.ts';
 import { type LinkFacts, readFacts } from '../links/link-store.ts';
 import type { Realm } from '../realm.ts';
+import { L2 } from '../stores/key-store.ts';
 import type { Db } from '../tables.ts';
+import { activeOf, living } from './key-history.ts';
 import { openLivingL2 } from './l2-access.ts';
-import { activeOf, versionsOf } from './manifest.ts';
+import { historyOf } from './manifest.ts';
 import { ServiceKeys } from './service-keys.ts';
-import { loadTenant, openL3, readL3Rows, rowOf } from './tenant-keys.ts';
+import { loadTenant, openL3, recordOf } from './tenant-keys.ts';
 
 interface Ticket {
   readonly tenant: TenantId;
@@ -25,6 +27,14 @@ interface KnownFacts {
   readonly facts: LinkFacts;
   /** Monotonic, taken before the reading began. */
   readonly readAtMs: number;
+}
+/** What a reading found: all living versions, or those that are not held yet. */
+interface ReadKeys {
+  readonly facts: LinkFacts;
+  readonly isWhole: boolean;
+  readonly added: readonly ParentKey[];
+  readonly living: ReadonlySet<number>;
+  readonly activeVersion: number;
 }
 interface Held {
   readonly keys: ServiceKeys;
@@ -136,35 +146,58 @@ export class KeyCache {
   /** Null: the link changed meanwhile, start over. */
   async #hydrate(ticket: Ticket, service: ServiceName): Promise<ServiceKeys | null> {
     const readAtMs = performance.now();
-    const { facts, keys } = await this.#readKeys(ticket.tenant, service);
+    const known = this.#sameLink(ticket.tenant, service);
+    const read = await this.#readKeys(ticket.tenant, service, known);
+    const { facts } = read;
     if (ticket.cancelled) {
-      keys.wipe();
+      wipeAll(read.added);
       return null;
     }
     try {
       // Time has passed while reading.
       this.#assertLiving(facts);
     } catch (error) {
-      keys.wipe();
+      wipeAll(read.added);
       throw error;
     }
-    const known = this.#lookUp(facts, service);
-    if (known !== null) {
+    const faster = this.#lookUp(facts, service);
+    if (faster !== null) {
       // Another reading was faster, and its keys may be in use.
-      keys.wipe();
-      return known;
+      wipeAll(read.added);
+      return faster;
     }
-    this.#keep(facts, readAtMs, keys);
-    return keys;
+    return this.#keep(read, readAtMs, service, known);
   }
 
-  #keep(facts: LinkFacts, readAtMs: number, keys: ServiceKeys): void {
-    const name = `${keys.tenant}/${keys.service}`;
+  /** Keys that were opened under the link that is still open: a rotation only adds to them. */
+  #sameLink(tenant: TenantId, service: ServiceName): Held | undefined {
+    const held = this.#held.get(`${tenant}/${service}`);
+    return held === undefined || held.keys.isWiped ? undefined : held;
+  }
+
+  /** Null: what this reading counted on has changed meanwhile, start over. */
+  #keep(read: ReadKeys, readAtMs: number, service: ServiceName, known: Held | undefined): ServiceKeys | null {
+    const { facts, added, living, activeVersion } = read;
+    const tenant = facts.tenant as TenantId;
+    const name = `${tenant}/${service}`;
     const stale = this.#held.get(name);
-    if (stale !== undefined) this.#drop(name, stale);
+    let keys: ServiceKeys;
+    if (read.isWhole) {
+      keys = new ServiceKeys(tenant, service, activeVersion, added);
+      if (stale !== undefined) this.#drop(name, stale);
+    } else {
+      if (stale === undefined || stale !== known || stale.keys.isWiped) {
+        wipeAll(added);
+        return null;
+      }
+      keys = stale.keys;
+      keys.update(activeVersion, added, living);
+      this.#held.delete(name);
+    }
     this.#held.set(name, { keys, proved: facts });
-    this.#facts.set(keys.tenant, { facts, readAtMs });
+    this.#facts.set(tenant, { facts, readAtMs });
     this.#evict(keys);
+    return keys;
   }
 
   /** Least recently used first; `inUse` stays, whatever it takes, since its caller is about to use it. */
@@ -183,8 +216,11 @@ export class KeyCache {
     }
   }
 
-  /** One snapshot, so that link, manifest and records belong together whatever commits meanwhile. */
-  async #readKeys(tenant: TenantId, service: ServiceName): Promise<{ facts: LinkFacts; keys: ServiceKeys }> {
+  /**
+   * One snapshot, so that link, manifest and records belong together whatever commits meanwhile. Of keys that are held
+   * under the same link, only the versions that are new are opened.
+   */
+  async #readKeys(tenant: TenantId, service: ServiceName, known: Held | undefined): Promise<ReadKeys> {
     const realm = this.#realm;
     return this.#db
       .transaction()
@@ -193,21 +229,26 @@ export class KeyCache {
       .execute(async (tx) => {
         const [facts] = await readFacts(tx, [tenant]);
         if (facts === undefined) throw new KeychainError('TENANT_UNKNOWN', tenant);
-        const stored = await loadTenant(tx, realm, tenant);
-        const entries = versionsOf(stored.manifest, service);
-        if (entries === undefined) throw new KeychainError('SERVICE_UNKNOWN', `${tenant}/${service}`);
-        const rows = await readL3Rows(tx, tenant, service, entries);
-        const parents = new Set(entries.map((entry) => entry.parent));
+        const stored = await loadTenant(tx, realm, tenant, [L2, service]);
+        const history = historyOf(stored.manifest, service);
+        if (history === undefined) throw new KeychainError('SERVICE_UNKNOWN', `${tenant}/${service}`);
+        const entries = living(history);
+        const isWhole = known === undefined || !sameEpochs(known.proved, facts);
+        const wanted = isWhole
+          ? entries
+          : entries.filter(({ version }) => known.keys.byVersion(version) === undefined);
+        const parents = new Set(wanted.map((entry) => entry.parent));
         using l2 = await openLivingL2(tx, realm, facts, stored, ({ version }) => parents.has(version));
-        const keys: ParentKey[] = [];
+        const added: ParentKey[] = [];
         try {
-          for (const entry of entries) {
-            const wrapped = rowOf(rows, entry.version, `L3 of ${tenant}/${service}`);
-            keys.push(openL3(realm, tenant, service, l2.version(entry.parent), entry, wrapped));
+          for (const entry of wanted) {
+            const wrapped = recordOf(stored, service, entry.version);
+            added.push(openL3(realm, tenant, service, l2.version(entry.parent), entry, wrapped));
           }
-          return { facts, keys: new ServiceKeys(tenant, service, activeOf(entries).version, keys) };
+          const activeVersion = activeOf(history).version;
+          return { facts, added, isWhole, activeVersion, living: new Set(entries.map((e) => e.version)) };
         } catch (error) {
-          for (const { key } of keys) key.wipe();
+          wipeAll(added);
           throw error;
         }
       });
@@ -238,12 +279,16 @@ export class KeyCache {
   }
 }
 
+/** The link is the one that the keys were opened under. */
+function sameEpochs(a: LinkFacts, b: LinkFacts): boolean {
+  return a.epochs.open === b.epochs.open && a.epochs.closed === b.epochs.closed;
+}
+
+function wipeAll(keys: readonly ParentKey[]): void {
+  for (const { key } of keys) key.wipe();
+}
+
 /** Everything that the right to these keys depends on. */
 function sameFacts(a: LinkFacts, b: LinkFacts): boolean {
-  return (
-    a.epochs.open === b.epochs.open &&
-    a.epochs.closed === b.epochs.closed &&
-    a.expiresAtMs === b.expiresAtMs &&
-    a.manifestCounter === b.manifestCounter
-  );
+  return sameEpochs(a, b) && a.expiresAtMs === b.expiresAtMs && a.manifestCounter === b.manifestCounter;
 }

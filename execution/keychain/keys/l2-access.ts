@@ -8,9 +8,10 @@ import { openLease } from '../links/lease.ts';
 import { livingEpoch } from '../links/link-rules.ts';
 import type { LinkFacts } from '../links/link-store.ts';
 import type { Realm } from '../realm.ts';
+import { L2 } from '../stores/key-store.ts';
 import type { Db } from '../tables.ts';
-import { activeOf, type KeyVersion } from './manifest.ts';
-import { l2Parent, openL2, readL2Rows, rowOf, type StoredTenant, tenantWrappingKey } from './tenant-keys.ts';
+import { type KeyVersion, living } from './key-history.ts';
+import { l2Parent, openL2, recordOf, type StoredTenant, tenantWrappingKey } from './tenant-keys.ts';
 
 /**
  * The wrapping key of the living epoch; the caller wipes it.
@@ -52,7 +53,7 @@ export class OpenL2 {
   }
 }
 
-/** @throws as `livingWrappingKey`. */
+/** `stored` was read with its L2. @throws as `livingWrappingKey`. */
 export async function openLivingL2(
   db: Db,
   realm: Realm,
@@ -61,15 +62,13 @@ export async function openLivingL2(
   wanted: (entry: KeyVersion) => boolean,
 ): Promise<OpenL2> {
   const { tenant, manifest } = stored;
-  const entries = manifest.l2.filter(wanted);
   const wrapping = await livingWrappingKey(db, realm, facts, stored);
   const keys = new Map<number, ParentKey>();
   try {
-    const rows = await readL2Rows(db, tenant, entries);
-    for (const entry of entries) {
-      const what = `L2 ${tenant} version ${entry.version}`;
-      const key = openingRecord(what, () =>
-        openL2(realm, tenant, wrapping, entry, rowOf(rows, entry.version, what)),
+    for (const entry of living(manifest.l2).filter(wanted)) {
+      const record = recordOf(stored, L2, entry.version);
+      const key = openingRecord(`L2 ${tenant} version ${entry.version}`, () =>
+        openL2(realm, tenant, wrapping, entry, record),
       );
       keys.set(entry.version, l2Parent(tenant, entry.version, key));
     }
@@ -80,8 +79,4 @@ export async function openLivingL2(
   } finally {
     wrapping.key.wipe();
   }
-}
-
-export function activeL2(stored: StoredTenant): number {
-  return activeOf(stored.manifest.l2).version;
 }

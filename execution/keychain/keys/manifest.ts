@@ -3,78 +3,146 @@
  * authenticated under the IVK, and it alone says what a reader expects of a record (D4): a key record that is
  * swapped, or rolled back to an earlier wrapping, does not open, since the manifest has moved on.
  */
+import { type KeyState, keyStates, type TenantId } from '../../../contracts/index.ts';
 import type { EnvelopeContext } from '../../envelope/index.ts';
 import { KeychainError, openingRecord } from '../errors.ts';
 import type { RootOfTrust } from '../root/root-of-trust.ts';
-
-/** NIST SP 800-57 key states, as far as L2 and L3 pass through them: one version is active, older ones only decrypt. */
-export type KeyState = 'active' | 'deactivated';
-
-export interface KeyVersion {
-  readonly version: number;
-  readonly revision: number;
-  readonly state: KeyState;
-  /** What wraps it: for L2 the link epoch (0: the regional secret alone), for L3 the L2 version. */
-  readonly parent: number;
-}
+import type { KeyHistory, KeyVersion } from './key-history.ts';
 
 export interface Manifest {
   /** The highest epoch whose closure was recorded here: link rows put back from before it are refused. */
   readonly closedEpoch: number;
-  readonly l2: readonly KeyVersion[];
-  readonly services: Readonly<Record<string, readonly KeyVersion[]>>;
+  /** The half of the tenant's wrapping key that stays in the region: new with every epoch that opens. */
+  readonly regionalSecret: { readonly version: number; readonly revision: number };
+  readonly l2: KeyHistory;
+  readonly services: Readonly<Record<string, KeyHistory>>;
+  /**
+   * By service, `L2` among them: the version up to which a key must be replaced. It stood on the regional secret alone
+   * once, so that an old backup may open it without any link (D1).
+   */
+  readonly exposed: Readonly<Record<string, number>>;
+  /** By service, `L2` among them: seconds after which a new version follows, where governance has said so; 0: never. */
+  readonly rotateAfterS: Readonly<Record<string, number>>;
 }
 
-export function sealManifest(
-  root: RootOfTrust,
-  region: string,
-  tenant: string,
-  counter: number,
-  manifest: Manifest,
-): Buffer {
-  return root.seal(Buffer.from(JSON.stringify(manifest), 'utf8'), contextOf(region, tenant, counter));
+/** An envelope takes 1 MiB; the rest is room for its own bytes. Some 20,000 versions. */
+const MAX_MANIFEST_BYTES = 1_000_000;
+
+export function manifestContext(region: string, tenant: TenantId, counter: number): EnvelopeContext {
+  return { region, tenant, service: '', level: 'manifest', objectId: tenant, version: counter, revision: 1 };
+}
+
+/** @throws KeychainError LIMIT_REACHED when all its versions together are too many. */
+export function encodeManifest(manifest: Manifest): Buffer {
+  const { closedEpoch, regionalSecret, l2, services, exposed, rotateAfterS } = manifest;
+  const histories = Object.entries(services).map(([name, history]) => [name, history.map(toTuple)] as const);
+  const stored: StoredManifest = {
+    format: 2,
+    closedEpoch,
+    regionalSecret: [regionalSecret.version, regionalSecret.revision],
+    l2: l2.map(toTuple),
+    services: Object.fromEntries(histories),
+    exposed,
+    rotateAfterS,
+  };
+  const bytes = Buffer.from(JSON.stringify(stored), 'utf8');
+  if (bytes.length > MAX_MANIFEST_BYTES)
+    throw new KeychainError(
+      'LIMIT_REACHED',
+      `a manifest of ${MAX_MANIFEST_BYTES} bytes: destroy old versions`,
+    );
+  return bytes;
 }
 
 /** @throws KeychainError RECORD_REJECTED unless it is this tenant's manifest of exactly this counter. */
 export function openManifest(
   root: RootOfTrust,
   region: string,
-  tenant: string,
+  tenant: TenantId,
   counter: number,
   envelope: Uint8Array,
 ): Manifest {
   return openingRecord(`manifest of ${tenant}`, () => {
-    using plain = root.open(envelope, contextOf(region, tenant, counter));
-    // Authentic under the IVK, so it is what this program wrote.
-    return plain.use((bytes) => JSON.parse(Buffer.from(bytes).toString('utf8')) as Manifest);
+    using plain = root.open(envelope, manifestContext(region, tenant, counter));
+    // Authentic under the IVK, so it is what this program wrote, in this version or an earlier one.
+    return plain.use((bytes) => decode(JSON.parse(Buffer.from(bytes).toString('utf8')) as AnyStored));
   });
 }
 
-function contextOf(region: string, tenant: string, counter: number): EnvelopeContext {
-  return { region, tenant, service: '', level: 'manifest', objectId: tenant, version: counter, revision: 1 };
-}
-
 /** The versions of a service's L3; undefined when it has none. Names come from outside, `__proto__` among them. */
-export function versionsOf(manifest: Manifest, service: string): readonly KeyVersion[] | undefined {
+export function historyOf(manifest: Manifest, service: string): KeyHistory | undefined {
   return Object.hasOwn(manifest.services, service) ? manifest.services[service] : undefined;
 }
 
-export function activeOf(versions: readonly KeyVersion[]): KeyVersion {
-  const active = versions.find((entry) => entry.state === 'active');
-  if (active === undefined) throw new KeychainError('RECORD_REJECTED', 'a key has no active version');
-  return active;
+export function withService(manifest: Manifest, service: string, history: KeyHistory): Manifest {
+  return { ...manifest, services: { ...manifest.services, [service]: history } };
 }
 
-/** `versions` with a new active one, wrapped by `parent`; those before it only decrypt from now on. */
-export function withNewVersion(
-  versions: readonly KeyVersion[],
-  parent: number,
-  maxVersions: number,
-): { versions: readonly KeyVersion[]; added: KeyVersion } {
-  if (versions.length >= maxVersions)
-    throw new KeychainError('LIMIT_REACHED', `${maxVersions} versions of one key`);
-  const version = versions.reduce((highest, entry) => Math.max(highest, entry.version), 0) + 1;
-  const added: KeyVersion = { version, revision: 1, state: 'active', parent };
-  const older = versions.map((entry): KeyVersion => ({ ...entry, state: 'deactivated' }));
-  return { versions: [...older, added], added };
+/** version, revision, index of the state in `keyStates`, parent, made and activated in milliseconds since the epoch. */
+type Tuple = readonly [number, number, number, number, number, number];
+
+interface StoredManifest {
+  readonly format: 2;
+  readonly closedEpoch: number;
+  readonly regionalSecret: readonly [number, number];
+  readonly l2: readonly Tuple[];
+  readonly services: Readonly<Record<string, readonly Tuple[]>>;
+  readonly exposed: Readonly<Record<string, number>>;
+  readonly rotateAfterS: Manifest['rotateAfterS'];
+}
+/** As releases before rotation wrote it: without times, and with one regional secret for ever. */
+interface FirstManifest {
+  readonly closedEpoch: number;
+  readonly l2: readonly FirstVersion[];
+  readonly services: Readonly<Record<string, readonly FirstVersion[]>>;
+}
+type FirstVersion = Pick<KeyVersion, 'version' | 'revision' | 'state' | 'parent'>;
+type AnyStored = StoredManifest | FirstManifest;
+
+function decode(stored: AnyStored): Manifest {
+  if (!('format' in stored)) return decodeFirst(stored);
+  const { closedEpoch, regionalSecret, l2, services, exposed, rotateAfterS } = stored;
+  const [version, revision] = regionalSecret;
+  const histories = Object.entries(services).map(([name, tuples]) => [name, tuples.map(fromTuple)] as const);
+  return {
+    closedEpoch,
+    regionalSecret: { version, revision },
+    l2: l2.map(fromTuple),
+    services: Object.fromEntries(histories),
+    exposed,
+    rotateAfterS,
+  };
+}
+
+function decodeFirst({ closedEpoch, l2, services }: FirstManifest): Manifest {
+  const timed = (entry: FirstVersion): KeyVersion => ({ ...entry, createdAtMs: 0, activatedAtMs: 0 });
+  const histories = Object.entries(services).map(([name, entries]) => [name, entries.map(timed)] as const);
+  return {
+    closedEpoch,
+    regionalSecret: { version: 1, revision: 1 },
+    l2: l2.map(timed),
+    services: Object.fromEntries(histories),
+    exposed: {},
+    rotateAfterS: {},
+  };
+}
+
+function toTuple(entry: KeyVersion): Tuple {
+  const { version, revision, state, parent, createdAtMs, activatedAtMs } = entry;
+  return [version, revision, keyStates.indexOf(state), parent, createdAtMs, activatedAtMs];
+}
+
+function fromTuple([version, revision, index, parent, createdAtMs, activatedAtMs]: Tuple): KeyVersion {
+  return { version, revision, state: stateAt(index), parent, createdAtMs, activatedAtMs };
+}
+
+function stateAt(index: number): KeyState {
+  const state = keyStates[index];
+  if (state === undefined) throw new KeychainError('RECORD_REJECTED', `key state ${index}`);
+  return state;
+}
+
+/** The number that `numbers` has for a service; 0 where it has none. */
+export function numberFor(numbers: Readonly<Record<string, number>>, service: string): number {
+  return Object.hasOwn(numbers, service) ? (numbers[service] ?? 0) : 0;
 }

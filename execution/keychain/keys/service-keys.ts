@@ -8,7 +8,6 @@ import {
   type ParentKey,
   parseHeader,
   type SecretBytes,
-  SecretWipedError,
   WrapSession,
 } from '../../envelope/index.ts';
 import { KeychainError } from '../errors.ts';
@@ -20,60 +19,88 @@ export interface ServiceKeyVersion {
   readonly key: SecretBytes;
 }
 
+interface Held extends ServiceKeyVersion {
+  readonly session: WrapSession;
+}
+
 export class ServiceKeys {
   readonly tenant: TenantId;
   readonly service: ServiceName;
-  readonly active: ServiceKeyVersion;
-  /** Oldest first. */
-  readonly versions: readonly ServiceKeyVersion[];
-  readonly #sessions: ReadonlyMap<number, WrapSession>;
+  #held: ReadonlyMap<number, Held>;
+  #active: Held;
 
   /** Takes over the keys. `activeVersion` must be among them. */
   constructor(tenant: TenantId, service: ServiceName, activeVersion: number, keys: readonly ParentKey[]) {
     this.tenant = tenant;
     this.service = service;
-    this.versions = keys.map(({ version, key }) => ({
-      version,
-      use: version === activeVersion ? 'encrypt' : 'decrypt',
-      key,
-    }));
-    this.#sessions = new Map(keys.map((parent) => [parent.version, new WrapSession(parent)]));
-    const active = this.byVersion(activeVersion);
+    this.#held = new Map();
+    this.#active = this.#take(activeVersion, keys, new Set());
+  }
+
+  /**
+   * The key was rotated, or versions of it were destroyed: what lives on stays as it is in memory, which a key with a
+   * thousand versions is thankful for. Takes over the added keys.
+   */
+  update(activeVersion: number, added: readonly ParentKey[], living: ReadonlySet<number>): void {
+    this.#active = this.#take(activeVersion, added, living);
+  }
+
+  #take(activeVersion: number, added: readonly ParentKey[], living: ReadonlySet<number>): Held {
+    const next = new Map<number, Held>();
+    const use = (version: number) => (version === activeVersion ? 'encrypt' : 'decrypt');
+    for (const [version, held] of this.#held) {
+      if (living.has(version)) next.set(version, { ...held, use: use(version) });
+      else wipeHeld(held);
+    }
+    for (const parent of added) {
+      const { version, key } = parent;
+      next.set(version, { version, use: use(version), key, session: new WrapSession(parent) });
+    }
+    this.#held = new Map([...next].sort(([a], [b]) => a - b));
+    const active = next.get(activeVersion);
     if (active === undefined) throw new KeychainError('RECORD_REJECTED', 'the active L3 version is missing');
-    this.active = active;
+    return active;
+  }
+
+  get active(): ServiceKeyVersion {
+    return this.#active;
+  }
+  /** Oldest first. */
+  get versions(): readonly ServiceKeyVersion[] {
+    return [...this.#held.values()];
   }
 
   byVersion(version: number): ServiceKeyVersion | undefined {
-    return this.versions.find((entry) => entry.version === version);
+    return this.#held.get(version);
   }
 
   /** Under the active version. @throws SecretWipedError; EnvelopeError TOO_LARGE. */
   wrap(plaintext: SecretBytes | Uint8Array, context: EnvelopeContext): Uint8Array {
-    const session = this.#sessions.get(this.active.version);
-    if (session === undefined) throw new SecretWipedError();
-    return session.wrap(plaintext, context);
+    return this.#active.session.wrap(plaintext, context);
   }
 
   /** Under whichever version the header names. @throws EnvelopeError; SecretWipedError. */
   unwrap(envelope: Uint8Array, context: EnvelopeContext): SecretBytes {
-    const session =
-      this.#sessions.get(parseHeader(envelope).parentVersion) ?? this.#sessions.get(this.active.version);
-    if (session === undefined) throw new SecretWipedError();
+    const { session } = this.#held.get(parseHeader(envelope).parentVersion) ?? this.#active;
     return session.unwrap(envelope, context);
   }
 
   /** Locked memory that the versions and the subkeys derived from them take. */
   get footprintBytes(): number {
     let sum = 0;
-    for (const session of this.#sessions.values()) sum += session.footprintBytes;
+    for (const { session } of this.#held.values()) sum += session.footprintBytes;
     return sum;
   }
 
   get isWiped(): boolean {
-    return this.active.key.isWiped;
+    return this.#active.key.isWiped;
   }
   wipe(): void {
-    for (const session of this.#sessions.values()) session.wipe();
-    for (const { key } of this.versions) key.wipe();
+    for (const held of this.#held.values()) wipeHeld(held);
   }
+}
+
+function wipeHeld({ session, key }: Held): void {
+  session.wipe();
+  key.wipe();
 }

@@ -7,17 +7,19 @@ import type { TenantId } from '../../../contracts/index.ts';
 import type { EnvelopeContext, SecretBytes } from '../../envelope/index.ts';
 import { KeychainError, openingRecord } from '../errors.ts';
 import type { Realm } from '../realm.ts';
+import { rootFor, type SealedUnderIvk, sealUnderIvk } from '../root/ivks.ts';
 import type { Db } from '../tables.ts';
 import { type LinkFacts, readLeaseRow } from './link-store.ts';
 
 export function sealLease(
+  tx: Db,
   realm: Realm,
   tenant: TenantId,
   epoch: number,
   expiresAt: Date,
   secret: SecretBytes,
-): Buffer {
-  return realm.root().seal(secret, contextOf(realm, tenant, epoch, expiresAt.getTime()));
+): Promise<SealedUnderIvk> {
+  return sealUnderIvk(tx, realm, secret, leaseContext(realm, tenant, epoch, expiresAt.getTime()));
 }
 
 /**
@@ -34,12 +36,18 @@ export async function openLease(
   const { expiresAtMs } = facts;
   const sealed = epoch > 0 ? await readLeaseRow(db, tenant, epoch) : null;
   if (sealed === null || expiresAtMs === null) throw new KeychainError('LINK_CLOSED');
+  const root = await rootFor(db, realm, sealed);
   return openingRecord(`lease of ${tenant} epoch ${epoch}`, () =>
-    realm.root().open(sealed, contextOf(realm, tenant, epoch, expiresAtMs)),
+    root.open(sealed, leaseContext(realm, tenant, epoch, expiresAtMs)),
   );
 }
 
-function contextOf(realm: Realm, tenant: TenantId, epoch: number, expiresAtMs: number): EnvelopeContext {
+export function leaseContext(
+  realm: Realm,
+  tenant: TenantId,
+  epoch: number,
+  expiresAtMs: number,
+): EnvelopeContext {
   const { region } = realm;
   return {
     region,

@@ -1,5 +1,6 @@
 /** Rows of links and of their heads. Every change of a tenant locks its head first, so that changes come one by one. */
 import type { TenantId } from '../../../contracts/index.ts';
+import type { SealedUnderIvk } from '../root/ivks.ts';
 import type { Db } from '../tables.ts';
 import type { Epochs } from './link-rules.ts';
 
@@ -19,14 +20,13 @@ export async function readFacts(db: Db, tenants?: readonly string[]): Promise<Li
   if (tenants?.length === 0) return [];
   const query = db
     .selectFrom('keychain.link_heads as h')
-    .leftJoin('keychain.tenants as t', 't.tenant', 'h.tenant')
     .leftJoin('keychain.links as o', (join) =>
       join.onRef('o.tenant', '=', 'h.tenant').on('o.state', '=', 'open'),
     )
     .leftJoin('keychain.links as p', (join) =>
       join.onRef('p.tenant', '=', 'h.tenant').on('p.state', '=', 'prepared'),
     )
-    .select(['h.tenant', 'h.closed_epoch', 't.manifest_counter', 'o.epoch as open_epoch', 'o.expires_at'])
+    .select(['h.tenant', 'h.closed_epoch', 'h.manifest_counter', 'o.epoch as open_epoch', 'o.expires_at'])
     .select(['o.proved_at', 'p.epoch as prepared_epoch'])
     .orderBy('h.tenant');
   const rows = await (tenants === undefined ? query : query.where('h.tenant', 'in', tenants)).execute();
@@ -70,7 +70,7 @@ export async function insertPrepared(
   tx: Db,
   tenant: TenantId,
   epoch: number,
-  keys: { publicKey: Buffer; privateKey: Buffer },
+  keys: { publicKey: Buffer; privateKey: SealedUnderIvk },
   at: Date,
 ): Promise<void> {
   await tx
@@ -80,9 +80,10 @@ export async function insertPrepared(
       epoch,
       state: 'prepared',
       public_key: keys.publicKey,
-      private_key: keys.privateKey,
+      private_key: keys.privateKey.envelope,
       prepared_at: at,
       ...NOTHING_OPEN,
+      ivk: keys.privateKey.ivk,
     })
     .execute();
 }
@@ -107,14 +108,15 @@ export async function markOpen(
   tx: Db,
   tenant: TenantId,
   epoch: number,
-  lease: { secret: Buffer; provedAt: Date; expiresAt: Date; openedAt: Date },
+  lease: { secret: SealedUnderIvk; provedAt: Date; expiresAt: Date; openedAt: Date },
 ): Promise<void> {
   await tx
     .updateTable('keychain.links')
     .set({
       state: 'open',
       private_key: null,
-      secret: lease.secret,
+      secret: lease.secret.envelope,
+      ivk: lease.secret.ivk,
       proved_at: lease.provedAt,
       expires_at: lease.expiresAt,
       opened_at: lease.openedAt,
@@ -128,11 +130,16 @@ export async function markRenewed(
   tx: Db,
   tenant: TenantId,
   epoch: number,
-  lease: { secret: Buffer; provedAt: Date; expiresAt: Date },
+  lease: { secret: SealedUnderIvk; provedAt: Date; expiresAt: Date },
 ): Promise<void> {
   await tx
     .updateTable('keychain.links')
-    .set({ secret: lease.secret, proved_at: lease.provedAt, expires_at: lease.expiresAt })
+    .set({
+      secret: lease.secret.envelope,
+      ivk: lease.secret.ivk,
+      proved_at: lease.provedAt,
+      expires_at: lease.expiresAt,
+    })
     .where('tenant', '=', tenant)
     .where('epoch', '=', epoch)
     .execute();
@@ -151,7 +158,7 @@ export async function closeRows(
 ): Promise<void> {
   const query = tx
     .updateTable('keychain.links')
-    .set({ state: 'closed', private_key: null, secret: null, closed_at: at, close_reason: reason })
+    .set({ state: 'closed', private_key: null, secret: null, ivk: null, closed_at: at, close_reason: reason })
     .where('tenant', '=', tenant)
     .where('state', '<>', 'closed');
   await ('upTo' in which
@@ -201,4 +208,5 @@ const NOTHING_OPEN = {
   opened_at: null,
   closed_at: null,
   close_reason: null,
+  ivk: null,
 } as const;

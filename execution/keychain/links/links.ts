@@ -6,22 +6,29 @@ import type { Sealed, TenantId } from '../../../contracts/index.ts';
 import { openLinkSecret, SealingError } from '../../../contracts/sealing.ts';
 import { generateKeyPair, type ParentKey, SecretBytes } from '../../envelope/index.ts';
 import { KeychainError, openingRecord } from '../errors.ts';
-import { activeL2, assertNotRolledBack } from '../keys/l2-access.ts';
-import type { KeyVersion } from '../keys/manifest.ts';
+import { activeOf, type KeyVersion, living, rewrapped, versionOf } from '../keys/key-history.ts';
+import { assertNotRolledBack } from '../keys/l2-access.ts';
+import type { Manifest } from '../keys/manifest.ts';
 import {
+  activeL2,
+  deriveWrappingKey,
   findTenant,
   linkKeyContext,
   loadTenant,
+  newSecret,
   openL2,
-  readL2Rows,
-  rowOf,
+  recordOf,
   type StoredTenant,
-  saveManifest,
+  saveTenant,
+  saveTenantWithSecret,
   sealL2,
   tenantWrappingKey,
+  youngest,
 } from '../keys/tenant-keys.ts';
 import { MAX_REASON_CHARACTERS } from '../limits.ts';
 import type { Realm } from '../realm.ts';
+import { rootFor, sealUnderIvk } from '../root/ivks.ts';
+import { type KeyRecord, L2 } from '../stores/key-store.ts';
 import type { Db } from '../tables.ts';
 import { openLease, sealLease } from './lease.ts';
 import { assertProof, livingEpoch, onClose, onOpen, onPrepare, onRenew } from './link-rules.ts';
@@ -40,6 +47,8 @@ import {
 export interface OpenLinkRequest {
   readonly tenant: TenantId;
   readonly epoch: number;
+  /** Only while an older epoch is open: a rotation of the link never brings a closed one back. */
+  readonly rotation?: boolean;
   readonly provedAt: Date;
   readonly expiresAt: Date;
   /** As the LINK job carries it: sealed to the key that `prepareLink` returned. */
@@ -77,7 +86,10 @@ export async function prepareLink(
   const { epochs } = facts;
   const stored = await loadTenant(tx, realm, tenant);
   assertNotRolledBack(facts, stored);
-  const standsOnEpoch = stored.manifest.l2.reduce((highest, entry) => Math.max(highest, entry.parent), 0);
+  const standsOnEpoch = living(stored.manifest.l2).reduce(
+    (highest, entry) => Math.max(highest, entry.parent),
+    0,
+  );
   if (onPrepare(epochs, epoch) === 'repeat') {
     const row = await readLink(tx, tenant, epoch);
     if (row === undefined || row.public_key === null)
@@ -89,7 +101,7 @@ export async function prepareLink(
     await closeRows(tx, tenant, { only: epochs.prepared }, 'a newer epoch was prepared', now);
   const { publicKey, privateKey } = await generateKeyPair();
   using key = privateKey;
-  const wrapped = realm.root().seal(key, linkKeyContext(realm, tenant, epoch));
+  const wrapped = await sealUnderIvk(tx, realm, key, linkKeyContext(realm, tenant, epoch));
   await insertPrepared(tx, tenant, epoch, { publicKey: Buffer.from(publicKey), privateKey: wrapped }, now);
   return { publicKey, standsOnEpoch };
 }
@@ -105,17 +117,19 @@ export async function openLink(
 ): Promise<{ l2Version: number }> {
   const { tenant, epoch, provedAt, expiresAt } = request;
   const facts = await lockTenant(tx, tenant);
-  const stored = await loadTenant(tx, realm, tenant);
+  const stored = await loadTenant(tx, realm, tenant, [L2]);
   assertNotRolledBack(facts, stored);
-  const l2Version = activeL2(stored);
+  const l2Version = activeL2(stored.manifest);
   if (onOpen(facts.epochs, epoch) === 'repeat') return { l2Version };
+  if (request.rotation === true) livingLink(facts, realm);
   assertProof(provedAt.getTime(), expiresAt.getTime(), realm.now());
 
   const row = await readLink(tx, tenant, epoch);
   const wrappedKey = row?.private_key ?? null;
   if (wrappedKey === null) throw new KeychainError('EPOCH_UNKNOWN', `epoch ${epoch}`);
+  const root = await rootFor(tx, realm, wrappedKey);
   using privateKey = openingRecord(`HPKE key of ${tenant} epoch ${epoch}`, () =>
-    realm.root().open(wrappedKey, linkKeyContext(realm, tenant, epoch)),
+    root.open(wrappedKey, linkKeyContext(realm, tenant, epoch)),
   );
   using secret = await received(realm, request, privateKey, request.secret, 'fresh');
   await rewrapL2(tx, realm, facts, stored, request, privateKey, secret);
@@ -126,7 +140,7 @@ export async function openLink(
     await closeRows(tx, tenant, { upTo: facts.epochs.open }, 'a newer epoch was opened', now);
     await raiseClosedEpoch(tx, tenant, facts.epochs.open, now);
   }
-  const lease = sealLease(realm, tenant, epoch, expiresAt, secret);
+  const lease = await sealLease(tx, realm, tenant, epoch, expiresAt, secret);
   await markOpen(tx, tenant, epoch, { secret: lease, provedAt, expiresAt, openedAt: now });
   return { l2Version };
 }
@@ -148,7 +162,7 @@ export async function renewLink(
   }
   assertProof(provedAt.getTime(), expiresAt.getTime(), realm.now());
   using secret = await openLease(tx, realm, tenant, facts);
-  const lease = sealLease(realm, tenant, epoch, expiresAt, secret);
+  const lease = await sealLease(tx, realm, tenant, epoch, expiresAt, secret);
   await markRenewed(tx, tenant, epoch, { secret: lease, provedAt, expiresAt });
   return { expiresAt };
 }
@@ -186,7 +200,7 @@ export async function closeLink(
 async function recordClosure(tx: Db, realm: Realm, tenant: TenantId, epoch: number): Promise<void> {
   try {
     const stored = await findTenant(tx, realm, tenant);
-    if (stored !== null) await saveManifest(tx, realm, stored, { ...stored.manifest, closedEpoch: epoch });
+    if (stored !== null) await saveTenant(tx, realm, stored, { ...stored.manifest, closedEpoch: epoch });
   } catch (error) {
     if (!(error instanceof KeychainError)) throw error;
   }
@@ -214,7 +228,10 @@ async function received(
   }
 }
 
-/** Opens every L2 version under what it stands on and wraps it under the new epoch, one revision further. */
+/**
+ * Opens every L2 version under what it stands on and wraps it under the new epoch, one revision further. The region's own
+ * half of the wrapping key is new with every epoch, too: what an old backup holds of it is of no use afterwards.
+ */
 async function rewrapL2(
   tx: Db,
   realm: Realm,
@@ -225,32 +242,56 @@ async function rewrapL2(
   secret: SecretBytes,
 ): Promise<void> {
   const { tenant, epoch } = request;
-  const rows = await readL2Rows(tx, tenant, stored.manifest.l2);
-  const fresh = tenantWrappingKey(realm, stored, epoch, secret);
+  const { manifest } = stored;
+  const entries = living(manifest.l2);
+  if (entries.every((entry) => entry.parent === epoch)) return assertOpens(realm, stored, epoch, secret);
+  using regionalSecret = newSecret();
+  const fresh = deriveWrappingKey(realm, tenant, epoch, regionalSecret, secret);
   using _wipesFresh = fresh.key;
   const standing = new Map<number, ParentKey>();
   try {
-    const l2: KeyVersion[] = [];
-    for (const entry of stored.manifest.l2) {
+    let l2 = manifest.l2;
+    const put: KeyRecord[] = [];
+    for (const entry of entries) {
       const old =
         standing.get(entry.parent) ??
         (await standingKey(tx, realm, facts, stored, request, privateKey, entry));
       standing.set(entry.parent, old);
-      using key = openStanding(realm, tenant, old, entry, rowOf(rows, entry.version, `L2 of ${tenant}`));
-      const next: KeyVersion = { ...entry, revision: entry.revision + 1, parent: epoch };
-      await tx
-        .updateTable('keychain.l2_keys')
-        .set({ wrapped: sealL2(realm, tenant, fresh, next, key) })
-        .where('tenant', '=', tenant)
-        .where('version', '=', entry.version)
-        .execute();
-      l2.push(next);
+      using key = openStanding(realm, tenant, old, entry, recordOf(stored, L2, entry.version));
+      l2 = rewrapped(l2, entry.version, epoch);
+      put.push(sealL2(realm, tenant, fresh, versionOf(l2, entry.version), key));
     }
-    const closedEpoch = Math.max(facts.epochs.closed, facts.epochs.open);
-    await saveManifest(tx, realm, stored, { ...stored.manifest, closedEpoch, l2 });
+    const next: Manifest = {
+      ...manifest,
+      closedEpoch: Math.max(facts.epochs.closed, facts.epochs.open),
+      regionalSecret: { version: manifest.regionalSecret.version + 1, revision: 1 },
+      l2,
+      exposed: standing.has(0) ? exposedOf(manifest) : manifest.exposed,
+    };
+    await saveTenantWithSecret(tx, realm, stored, next, regionalSecret, { put, remove: [] });
   } finally {
     for (const { key } of standing.values()) key.wipe();
   }
+}
+
+/** A store of its own has kept what this database had to undo: the secret must be the one that it was done with. */
+function assertOpens(realm: Realm, stored: StoredTenant, epoch: number, secret: SecretBytes): void {
+  const wrapping = tenantWrappingKey(realm, stored, epoch, secret);
+  using _wipesWrapping = wrapping.key;
+  const entry = activeOf(stored.manifest.l2);
+  openStanding(realm, stored.tenant, wrapping, entry, recordOf(stored, L2, entry.version)).wipe();
+}
+
+/** Whatever is active now was once open to the region alone: it is replaced, and the tenant's upkeep sees to it. */
+function exposedOf({ l2, services }: Manifest): Record<string, number> {
+  const versions = Object.entries(services).map(([name, history]) => [name, youngest(history).version]);
+  return { ...Object.fromEntries(versions), [L2]: youngest(l2).version };
+}
+
+/** @throws KeychainError LINK_CLOSED, LINK_EXPIRED. */
+function livingLink(facts: LinkFacts, realm: Realm): void {
+  if (livingEpoch(facts.epochs, facts.expiresAtMs, realm.now()) === 0)
+    throw new KeychainError('LINK_CLOSED', 'no epoch is open');
 }
 
 /** The key under which `entry` stands: from the carried secret, or, while the older link still lives, from its lease. */

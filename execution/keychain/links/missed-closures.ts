@@ -5,7 +5,7 @@
  */
 import type { TenantId } from '../../../contracts/index.ts';
 import { KeychainError } from '../errors.ts';
-import { findTenant, saveManifest } from '../keys/tenant-keys.ts';
+import { findTenant, saveTenant } from '../keys/tenant-keys.ts';
 import type { Realm } from '../realm.ts';
 import type { Db } from '../tables.ts';
 import { lockTenant } from './link-store.ts';
@@ -34,18 +34,18 @@ async function recordClosure(db: Db, realm: Realm, tenant: TenantId): Promise<vo
     const { epochs } = await lockTenant(tx, tenant);
     const stored = await findTenant(tx, realm, tenant);
     if (stored !== null && stored.manifest.closedEpoch < epochs.closed)
-      await saveManifest(tx, realm, stored, { ...stored.manifest, closedEpoch: epochs.closed });
+      await saveTenant(tx, realm, stored, { ...stored.manifest, closedEpoch: epochs.closed });
   });
 }
 
 /** At most `maxTenants` of them, since a tenant without a row here has no manifest. */
 async function closedTenants(db: Db): Promise<{ tenant: TenantId; closedEpoch: number }[]> {
   const rows = await db
-    .selectFrom('keychain.link_heads as h')
-    .innerJoin('keychain.tenants as t', 't.tenant', 'h.tenant')
-    .select(['h.tenant', 'h.closed_epoch'])
-    .where('h.closed_epoch', '>', 0)
-    .orderBy('h.tenant')
+    .selectFrom('keychain.link_heads')
+    .select(['tenant', 'closed_epoch'])
+    .where('closed_epoch', '>', 0)
+    .where('manifest_counter', 'is not', null)
+    .orderBy('tenant')
     .execute();
   return rows.map((row) => ({ tenant: row.tenant as TenantId, closedEpoch: row.closed_epoch }));
 }

@@ -2,6 +2,8 @@
  * The region's root (D2): seal → unseal key → MasterKey → IVKs. The MasterKey is never on disk in the clear and never
  * rotated; it wraps IVKs, and the active IVK wraps what the region keeps of each tenant.
  */
+
+import type { KeyState } from '../../../contracts/index.ts';
 import {
   type EnvelopeContext,
   KEY_BYTES,
@@ -22,20 +24,76 @@ export interface RegionOptions extends SealBinding {
   readonly onCreated?: (tx: Db, ivk: ParentKey) => Promise<void>;
 }
 
+/** An IVK as it lies in the database. */
+export interface StoredIvk {
+  readonly version: number;
+  readonly state: KeyState;
+  /** Null once destroyed. */
+  readonly wrapped: Buffer | null;
+}
+
 /** What an unsealed region holds in memory. `wipe` seals it again. */
 export class RootOfTrust {
+  readonly #binding: SealBinding;
   readonly #masterKey: SecretBytes;
-  readonly #ivks: ReadonlyMap<number, ParentKey>;
-  readonly #active: ParentKey;
+  readonly #ivks = new Map<number, ParentKey>();
+  #active: ParentKey;
+  #seals = 0;
 
-  constructor(masterKey: SecretBytes, ivks: ReadonlyMap<number, ParentKey>, active: ParentKey) {
+  /** Takes over the MasterKey. @throws KeychainError RECORD_REJECTED, with everything wiped. */
+  constructor(binding: SealBinding, masterKey: SecretBytes, ivks: readonly StoredIvk[]) {
+    this.#binding = binding;
     this.#masterKey = masterKey;
-    this.#ivks = ivks;
-    this.#active = active;
+    try {
+      this.#active = this.#learn(ivks);
+    } catch (error) {
+      this.wipe();
+      throw error;
+    }
   }
 
-  /** Under the active IVK. */
+  /** What else the region's IVKs are by now; those that were destroyed are wiped. @throws KeychainError RECORD_REJECTED, SEALED. */
+  learn(ivks: readonly StoredIvk[]): void {
+    this.#active = this.#learn(ivks);
+  }
+
+  #learn(ivks: readonly StoredIvk[]): ParentKey {
+    for (const { version, wrapped } of ivks) {
+      if (wrapped === null) this.#forget(version);
+      else if (!this.#ivks.has(version)) this.#ivks.set(version, this.#openIvk(version, wrapped));
+    }
+    const active = this.#ivks.get(ivks.find((ivk) => ivk.state === 'active')?.version ?? 0);
+    if (active === undefined) throw new KeychainError('RECORD_REJECTED', 'there is no active IVK');
+    return active;
+  }
+
+  #openIvk(version: number, wrapped: Buffer): ParentKey {
+    const parent = parentOf(ParentKind.MasterKey, this.#binding, 1, this.#masterKey);
+    const key = openingRecord(`IVK ${version}`, () =>
+      open(parent, wrapped, contextOf(this.#binding, 'ivk', version)),
+    );
+    return parentOf(ParentKind.Ivk, this.#binding, version, key);
+  }
+
+  #forget(version: number): void {
+    this.#ivks.get(version)?.key.wipe();
+    this.#ivks.delete(version);
+  }
+
+  /** A new IVK, wrapped by the MasterKey; it serves once `learn` has seen it active. */
+  wrapNewIvk(version: number): Buffer {
+    using ivk = SecretBytes.random(KEY_BYTES);
+    const parent = parentOf(ParentKind.MasterKey, this.#binding, 1, this.#masterKey);
+    return Buffer.from(seal(parent, ivk, contextOf(this.#binding, 'ivk', version)));
+  }
+
+  get activeIvk(): number {
+    return this.#active.version;
+  }
+
+  /** Under the active IVK. Whoever keeps the envelope goes through `sealUnderIvk`, which holds the IVK's row. */
   seal(plaintext: SecretBytes | Uint8Array, context: EnvelopeContext): Buffer {
+    this.#seals += 1;
     return Buffer.from(seal(this.#active, plaintext, context));
   }
 
@@ -43,6 +101,22 @@ export class RootOfTrust {
   open(envelope: Uint8Array, context: EnvelopeContext): SecretBytes {
     const ivk = this.#ivks.get(parseHeader(envelope).parentVersion) ?? this.#active;
     return open(ivk, envelope, context);
+  }
+
+  /** False: another core has made an IVK that this one has not learned of, or the envelope is none of ours. */
+  canOpen(envelope: Uint8Array): boolean {
+    try {
+      return this.#ivks.has(parseHeader(envelope).parentVersion);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Envelopes sealed since the last call (D5). */
+  takeSeals(): number {
+    const seals = this.#seals;
+    this.#seals = 0;
+    return seals;
   }
 
   get isWiped(): boolean {
@@ -97,7 +171,7 @@ export async function initialiseRegion(db: Db, options: RegionOptions): Promise<
     );
     await tx
       .insertInto('keychain.ivks')
-      .values({ version: 1, active: true, wrapped: Buffer.from(wrapped) })
+      .values({ version: 1, state: 'active', wrapped: Buffer.from(wrapped) })
       .execute();
     await options.onCreated?.(tx, parentOf(ParentKind.Ivk, options, 1, ivk));
     return { created: true };
@@ -110,7 +184,7 @@ export async function initialiseRegion(db: Db, options: RegionOptions): Promise<
  */
 export async function unseal(db: Db, options: RegionOptions): Promise<RootOfTrust> {
   const root = await readRoot(db, options);
-  const rows = await db.selectFrom('keychain.ivks').selectAll().execute();
+  const ivks = await readIvks(db);
   using unsealKey = await options.seal.openUnsealKey(root.sealed_unseal_key, options);
   const masterKey = openingRecord('MasterKey', () =>
     open(
@@ -119,23 +193,11 @@ export async function unseal(db: Db, options: RegionOptions): Promise<RootOfTrus
       contextOf(options, 'master-key', 1),
     ),
   );
-  const ivks = new Map<number, ParentKey>();
-  try {
-    const parent = parentOf(ParentKind.MasterKey, options, 1, masterKey);
-    for (const { version, wrapped } of rows) {
-      const key = openingRecord(`IVK ${version}`, () =>
-        open(parent, wrapped, contextOf(options, 'ivk', version)),
-      );
-      ivks.set(version, parentOf(ParentKind.Ivk, options, version, key));
-    }
-    const active = ivks.get(rows.find((row) => row.active)?.version ?? 0);
-    if (active === undefined) throw new KeychainError('RECORD_REJECTED', 'there is no active IVK');
-    return new RootOfTrust(masterKey, ivks, active);
-  } catch (error) {
-    masterKey.wipe();
-    for (const ivk of ivks.values()) ivk.key.wipe();
-    throw error;
-  }
+  return new RootOfTrust({ cluster: options.cluster, region: options.region }, masterKey, ivks);
+}
+
+export async function readIvks(db: Db): Promise<StoredIvk[]> {
+  return db.selectFrom('keychain.ivks').select(['version', 'state', 'wrapped']).execute();
 }
 
 export async function readRoot(db: Db, binding: SealBinding) {

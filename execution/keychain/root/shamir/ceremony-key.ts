@@ -9,6 +9,7 @@ import { type EnvelopeContext, type ParentKey, SecretBytes, seal } from '../../.
 import { openingRecord } from '../../errors.ts';
 import type { Realm } from '../../realm.ts';
 import type { Db } from '../../tables.ts';
+import { rootFor, type SealedUnderIvk, sealUnderIvk } from '../ivks.ts';
 
 export const ceremonyKeyMigration: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -31,21 +32,14 @@ export async function storeCeremonyKey(
   key: KeyObject,
 ): Promise<void> {
   using plain = exported(key);
-  await insert(tx, Buffer.from(seal(ivk, plain, contextOf(region))));
+  await insert(tx, { envelope: Buffer.from(seal(ivk, plain, contextOf(region))), ivk: ivk.version });
 }
 
 /** The region's key, made when missing. @throws KeychainError SEALED, RECORD_REJECTED. */
 export async function ceremonyKey(tx: Db, realm: Realm): Promise<KeyObject> {
-  const context = contextOf(realm.region);
-  const root = realm.root();
   using made = exported(makeCeremonyKey());
-  await insert(tx, root.seal(made, context));
-  const { wrapped } = await tx
-    .selectFrom('keychain.ceremony_key')
-    .select('wrapped')
-    .where('id', '=', 1)
-    .executeTakeFirstOrThrow();
-  using plain = openingRecord('ceremony key', () => root.open(wrapped, context));
+  await insert(tx, await sealUnderIvk(tx, realm, made, contextOf(realm.region)));
+  using plain = await openKey(tx, realm);
   return plain.use((der) =>
     createPrivateKey({
       key: Buffer.from(der.buffer, der.byteOffset, der.byteLength),
@@ -55,10 +49,35 @@ export async function ceremonyKey(tx: Db, realm: Realm): Promise<KeyObject> {
   );
 }
 
-async function insert(tx: Db, wrapped: Buffer): Promise<void> {
+/** Seals the key under the active IVK where it stands under an older one. @throws KeychainError SEALED, BUSY. */
+export async function resealCeremonyKey(tx: Db, realm: Realm): Promise<void> {
+  const active = realm.root().activeIvk;
+  const stale = await tx
+    .selectFrom('keychain.ceremony_key')
+    .select('id')
+    .where('ivk', '<', active)
+    .forUpdate()
+    .executeTakeFirst();
+  if (stale === undefined) return;
+  using key = await openKey(tx, realm);
+  const { envelope: wrapped, ivk } = await sealUnderIvk(tx, realm, key, contextOf(realm.region));
+  await tx.updateTable('keychain.ceremony_key').set({ wrapped, ivk }).where('id', '=', 1).execute();
+}
+
+async function openKey(tx: Db, realm: Realm): Promise<SecretBytes> {
+  const { wrapped } = await tx
+    .selectFrom('keychain.ceremony_key')
+    .select('wrapped')
+    .where('id', '=', 1)
+    .executeTakeFirstOrThrow();
+  const root = await rootFor(tx, realm, wrapped);
+  return openingRecord('ceremony key', () => root.open(wrapped, contextOf(realm.region)));
+}
+
+async function insert(tx: Db, { envelope: wrapped, ivk }: SealedUnderIvk): Promise<void> {
   await tx
     .insertInto('keychain.ceremony_key')
-    .values({ id: 1, wrapped })
+    .values({ id: 1, wrapped, ivk })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }

@@ -1,0 +1,42 @@
+/** What gateways and the audit trail are told of a change of keys, in the transaction that makes it. */
+import type { KeyEvent } from '../../keychain/index.ts';
+import type { Push } from '../../mesh/index.ts';
+import type { NewAuditEvent } from '../store/audit.ts';
+
+const auditNames: Readonly<Record<KeyEvent['kind'], string>> = {
+  prepared: 'KEY_PREPARED',
+  rotated: 'KEY_ROTATED',
+  compromised: 'KEY_COMPROMISED',
+  destroyed: 'KEY_DESTROYED',
+  rewrapped: 'KEYS_REWRAPPED',
+};
+
+/**
+ * A version more: gateways fetch it while they go on. A version that must not be used any more: they drop what they hold.
+ * An L2 never leaves the core, and the same material wrapped anew concerns nobody.
+ */
+export function pushesOf(events: readonly KeyEvent[]): Push[] {
+  const pushes: Push[] = [];
+  for (const { kind, tenant, service } of events) {
+    if (service === null) continue;
+    if (kind === 'prepared' || kind === 'rotated') pushes.push({ kind: 'service.rotated', tenant, service });
+    if (kind === 'compromised' || kind === 'destroyed') pushes.push({ kind: 'service.flush', tenant, service });
+  }
+  return pushes;
+}
+
+export function auditOf(events: readonly KeyEvent[], more: Partial<NewAuditEvent> = {}): NewAuditEvent[] {
+  return events.map((event) => ({
+    event: auditNames[event.kind],
+    outcome: 'success',
+    tenant: event.tenant,
+    uid: nameOf(event),
+    ...more,
+  }));
+}
+
+/** `L2 v3`, `L3 payments v7`, `L3 payments ×128`. */
+function nameOf(event: KeyEvent): string {
+  const key = event.service === null ? 'L2' : `L3 ${event.service}`;
+  return event.kind === 'rewrapped' ? `${key} ×${event.count}` : `${key} v${event.version}`;
+}

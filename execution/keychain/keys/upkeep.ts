@@ -1,0 +1,87 @@
+/**
+ * What the region does for a tenant's keys by itself: one small piece of work for each call, in the caller's transaction.
+ * `due_at` of the tenant's head says when to look again; the manifest says what to do.
+ */
+import type { ServiceName, TenantId } from '../../../contracts/index.ts';
+import { lockTenant } from '../links/link-store.ts';
+import { resealLinks } from '../links/reseal.ts';
+import type { Realm } from '../realm.ts';
+import { ivkOf } from '../root/ivks.ts';
+import type { Db } from '../tables.ts';
+import { retireL2 } from './destruction.ts';
+import type { KeyEvent } from './key-events.ts';
+import { rewrap } from './rewrap.ts';
+import { prepareL3, rotateKey } from './rotation.ts';
+import { dueAtMs, nextWork, type Work } from './schedule.ts';
+import { findTenant, saveTenant } from './tenant-keys.ts';
+
+/** Tenants for which something is to be done, the longest due first; those under an older IVK come last. */
+export async function tenantsWithWork(db: Db, realm: Realm, limit: number): Promise<TenantId[]> {
+  const due = await db
+    .selectFrom('keychain.link_heads')
+    .select('tenant')
+    .where('due_at', '<=', new Date(realm.now()))
+    .orderBy('due_at')
+    .limit(limit)
+    .execute();
+  const tenants = new Set(due.map((row) => row.tenant as TenantId));
+  for (const tenant of tenants.size < limit ? await tenantsUnderOlderIvk(db, realm, limit) : []) {
+    if (tenants.size < limit) tenants.add(tenant);
+  }
+  return [...tenants];
+}
+
+async function tenantsUnderOlderIvk(db: Db, realm: Realm, limit: number): Promise<TenantId[]> {
+  const { activeIvk } = realm.root();
+  const older = (table: 'keychain.link_heads' | 'keychain.links') =>
+    db.selectFrom(table).select('tenant').where('ivk', '<', activeIvk).limit(limit);
+  const rows = await older('keychain.link_heads').union(older('keychain.links')).execute();
+  return rows.map((row) => row.tenant as TenantId);
+}
+
+/**
+ * One piece of work, if there is any. Events tell what was done.
+ * @throws KeychainError LINK_CLOSED and LINK_EXPIRED where the work needs a living link: `postpone` it then.
+ */
+export async function upkeep(tx: Db, realm: Realm, tenant: TenantId): Promise<readonly KeyEvent[]> {
+  await lockTenant(tx, tenant);
+  await resealLinks(tx, realm, tenant);
+  const stored = await findTenant(tx, realm, tenant);
+  if (stored === null) return [];
+  if (ivkOf(stored.regionalSecret) !== realm.root().activeIvk) {
+    await saveTenant(tx, realm, stored, stored.manifest);
+    return [];
+  }
+  const work = nextWork(stored.manifest, realm.rotation, realm.now());
+  if (work !== null) return await done(tx, realm, tenant, work);
+  await lookAgainAt(tx, tenant, dueAtMs(stored.manifest, realm.rotation, realm.now()));
+  return [];
+}
+
+/** After a failure: the next look at this tenant is `delayMs` away. */
+export async function postpone(db: Db, realm: Realm, tenant: TenantId, delayMs: number): Promise<void> {
+  await lookAgainAt(db, tenant, realm.now() + delayMs);
+}
+
+async function done(tx: Db, realm: Realm, tenant: TenantId, work: Work): Promise<readonly KeyEvent[]> {
+  switch (work.kind) {
+    case 'rewrap':
+      return await rewrap(tx, realm, tenant, work.service as ServiceName);
+    case 'retire':
+      return await retireL2(tx, realm, tenant, work.version);
+    case 'rotate-l2':
+      return (await rotateKey(tx, realm, tenant, null)).events;
+    case 'prepare-l3':
+      return (await prepareL3(tx, realm, tenant, work.service as ServiceName)).events;
+    case 'rotate-l3':
+      return (await rotateKey(tx, realm, tenant, work.service as ServiceName)).events;
+  }
+}
+
+async function lookAgainAt(db: Db, tenant: TenantId, atMs: number | null): Promise<void> {
+  await db
+    .updateTable('keychain.link_heads')
+    .set({ due_at: atMs === null ? null : new Date(atMs) })
+    .where('tenant', '=', tenant)
+    .execute();
+}
