@@ -64,8 +64,7 @@ export function openManifest(
 ): Manifest {
   return openingRecord(`manifest of ${tenant}`, () => {
     using plain = root.open(envelope, manifestContext(region, tenant, counter));
-    // Authentic under the IVK, so it is what this program wrote, in this version or an earlier one.
-    return plain.use((bytes) => decode(JSON.parse(Buffer.from(bytes).toString('utf8')) as AnyStored));
+    return plain.use(decodeManifest);
   });
 }
 
@@ -99,7 +98,9 @@ interface FirstManifest {
 type FirstVersion = Pick<KeyVersion, 'version' | 'revision' | 'state' | 'parent'>;
 type AnyStored = StoredManifest | FirstManifest;
 
-function decode(stored: AnyStored): Manifest {
+/** Of bytes that are authentic: what this program wrote, in this release or an earlier one. */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  const stored = JSON.parse(Buffer.from(bytes).toString('utf8')) as AnyStored;
   if (!('format' in stored)) return decodeFirst(stored);
   const { closedEpoch, regionalSecret, l2, services, exposed, rotateAfterS } = stored;
   const [version, revision] = regionalSecret;

@@ -33,10 +33,18 @@ export async function tenantsWithWork(db: Db, realm: Realm, limit: number): Prom
 
 async function tenantsUnderOlderIvk(db: Db, realm: Realm, limit: number): Promise<TenantId[]> {
   const { activeIvk } = realm.root();
-  const older = (table: 'keychain.link_heads' | 'keychain.links') =>
-    db.selectFrom(table).select('tenant').where('ivk', '<', activeIvk).limit(limit);
-  const rows = await older('keychain.link_heads').union(older('keychain.links')).execute();
-  return rows.map((row) => row.tenant as TenantId);
+  const tenants: TenantId[] = [];
+  for (const table of ['keychain.link_heads', 'keychain.links'] as const) {
+    const rows = await db
+      .selectFrom(table)
+      .select('tenant')
+      .where('ivk', '<', activeIvk)
+      .orderBy('ivk')
+      .limit(limit)
+      .execute();
+    tenants.push(...rows.map((row) => row.tenant as TenantId));
+  }
+  return tenants;
 }
 
 /**

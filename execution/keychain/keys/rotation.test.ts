@@ -1,0 +1,430 @@
+/** New versions of keys, made by hand, by schedule and in emergencies, through the keychain's door on a real PostgreSQL. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { objectContext } from '../../envelope/index.ts';
+import {
+  acme,
+  Governance,
+  HOUR_MS,
+  l3Of,
+  newRegion,
+  orders,
+  payments,
+  provisioned,
+  type Region,
+  refused,
+  settled,
+  within,
+} from '../fixture.test.ts';
+import type { CountDependents, Keychain, KeyEvent } from '../index.ts';
+import { MemoryKeyStore } from '../stores/memory.ts';
+
+const nothing: CountDependents = async () => () => 0;
+const names = (events: readonly KeyEvent[]) =>
+  events.map(
+    (event) => `${event.kind} ${event.service ?? 'L2'} ${'version' in event ? event.version : event.count}`,
+  );
+
+async function linked(options: Parameters<Region['core']>[0] = {}) {
+  const region = await newRegion();
+  const core = await region.core(options);
+  const cmk = new Governance(region);
+  await cmk.unlink(core, 1); // nothing may be made under the regional secret alone
+  await within(region, (tx) => core.provisionTenant(tx, acme));
+  await cmk.link(core, 2);
+  await within(region, (tx) => core.provisionService(tx, acme, payments));
+  await settled(region, core);
+  const rotate = (service: typeof payments | null, by = core) =>
+    within(region, (tx) => by.rotate(tx, acme, service));
+  const states = async (by = core) => {
+    const { l2, services } = await by.inventory(region.db, acme, nothing);
+    const shown = (key: typeof l2) => key.versions.map(({ version, state }) => `${version} ${state}`);
+    return { l2: shown(l2), l3: shown(services.find(({ service }) => service === payments) ?? l2) };
+  };
+  return { region, core, cmk, rotate, states };
+}
+
+const context = (region: Region, uid: string) => objectContext(region.name, acme, payments, uid);
+const plain = Buffer.alloc(32, 9);
+
+async function wrapped(core: Keychain, region: Region, uid: string): Promise<Uint8Array> {
+  return (await core.serviceKeys(acme, payments)).wrap(plain, context(region, uid));
+}
+
+async function opens(core: Keychain, region: Region, uid: string, envelope: Uint8Array): Promise<void> {
+  const keys = await core.serviceKeys(acme, payments);
+  assert.deepEqual(
+    keys.unwrap(envelope, context(region, uid)).use((bytes) => Buffer.from(bytes)),
+    plain,
+  );
+}
+
+describe('L3', () => {
+  test('what older versions wrapped still opens, after sixty rotations and a restart', async () => {
+    const { region, core, rotate } = await linked();
+    const envelopes: Uint8Array[] = [];
+    for (let i = 0; i < 60; i++) {
+      envelopes.push(await wrapped(core, region, `uid-${i}`));
+      await rotate(payments);
+    }
+    const restarted = await region.core();
+    for (const [i, envelope] of envelopes.entries()) {
+      await opens(core, region, `uid-${i}`, envelope);
+      await opens(restarted, region, `uid-${i}`, envelope);
+    }
+    assert.equal((await core.serviceKeys(acme, payments)).active.version, 61);
+  });
+
+  test('keys in memory are added to, not replaced: whoever holds them goes on', async () => {
+    const { region, core, rotate } = await linked();
+    const before = await core.serviceKeys(acme, payments);
+    const first = before.active.key;
+    await rotate(payments);
+    const after = await core.serviceKeys(acme, payments);
+    assert.equal(after, before);
+    assert.equal(after.byVersion(1)?.key, first, 'the same bytes in the same place');
+    assert.equal(after.active.version, 2);
+    assert.ok(!first.isWiped);
+    await opens(core, region, 'uid', await wrapped(core, region, 'uid'));
+  });
+
+  test('two cores that rotate the same key at once make one version each, in turn, and lose none', async () => {
+    const { region, core, rotate } = await linked();
+    const other = await region.core();
+    const made = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => rotate(payments, i % 2 === 0 ? core : other)),
+    );
+    assert.deepEqual(
+      made.map(({ version }) => version).sort((a, b) => a - b),
+      Array.from({ length: 10 }, (_, i) => i + 2),
+    );
+    assert.deepEqual(await l3Of(core, acme, payments, 7), await l3Of(other, acme, payments, 7));
+  });
+
+  test('a rotation whose transaction fails has not happened', async () => {
+    const { region, core, rotate, states } = await linked();
+    const before = await states();
+    const failing = within(region, async (tx) => {
+      await core.rotate(tx, acme, payments);
+      throw new Error('the plug was pulled');
+    });
+    await assert.rejects(failing, /plug/);
+    assert.deepEqual(await states(), before);
+    assert.equal((await rotate(payments)).version, 2);
+  });
+
+  test('by schedule: made ahead, held by everybody, then active', async () => {
+    const rotation = { l2AfterMs: 0, l3AfterMs: HOUR_MS, leadMs: 60_000 };
+    const { region, core, states } = await linked({ rotation });
+    assert.deepEqual(await core.tenantsWithWork(10), []);
+    region.clock.nowMs += HOUR_MS - 60_000;
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    assert.deepEqual(names(await settled(region, core)), ['prepared payments 2']);
+    assert.deepEqual((await states()).l3, ['1 active', '2 pre-active']);
+    const keys = await core.serviceKeys(acme, payments);
+    assert.deepEqual(
+      keys.versions.map(({ version, use }) => `${version} ${use}`),
+      ['1 encrypt', '2 decrypt'],
+    );
+    assert.deepEqual(await core.tenantsWithWork(10), []);
+    region.clock.nowMs += 60_000;
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    assert.deepEqual(names(await settled(region, core)), ['rotated payments 2']);
+    assert.deepEqual((await states()).l3, ['1 deactivated', '2 active']);
+    assert.deepEqual(await core.tenantsWithWork(10), []);
+  });
+
+  test('a rotation by hand makes the version that waits active', async () => {
+    const { region, core, rotate, states } = await linked({ rotation: { l2AfterMs: 0, l3AfterMs: HOUR_MS } });
+    region.clock.nowMs += HOUR_MS - 60_000;
+    await settled(region, core);
+    const waiting = await l3Of(core, acme, payments, 2);
+    assert.equal((await rotate(payments)).version, 2);
+    assert.deepEqual(await l3Of(core, acme, payments, 2), waiting);
+    assert.deepEqual((await states()).l3, ['1 deactivated', '2 active']);
+  });
+
+  test('a policy of its own moves the next rotation, and null gives it back to the region', async () => {
+    const { region, core } = await linked({ rotation: { l2AfterMs: 0, l3AfterMs: 0 } });
+    const set = (rotateAfterS: number | null) =>
+      within(region, (tx) => core.setRotationPolicy(tx, { tenant: acme, service: payments, rotateAfterS }));
+    assert.deepEqual(await set(10), { nextRotationMs: region.clock.nowMs + 10_000 });
+    region.clock.nowMs += 10_000;
+    assert.deepEqual(names(await settled(region, core)), ['prepared payments 2', 'rotated payments 2']);
+    assert.deepEqual(await set(0), { nextRotationMs: null });
+    region.clock.nowMs += 1_000 * HOUR_MS;
+    assert.deepEqual(await core.tenantsWithWork(10), []);
+    assert.deepEqual(await set(null), { nextRotationMs: null });
+    await assert.rejects(
+      within(region, (tx) => core.setRotationPolicy(tx, { tenant: acme, service: orders, rotateAfterS: 1 })),
+      refused('SERVICE_UNKNOWN'),
+    );
+  });
+
+  test('a closed link rotates nothing; it is due again when the link opens', async () => {
+    const { region, core, cmk, rotate } = await linked({ rotation: { l2AfterMs: 0, l3AfterMs: HOUR_MS } });
+    await cmk.unlink(core, 2);
+    await assert.rejects(rotate(payments), refused('LINK_CLOSED'));
+    region.clock.nowMs += HOUR_MS;
+    await assert.rejects(settled(region, core), refused('LINK_CLOSED'));
+    await core.postpone(acme, 24 * HOUR_MS);
+    assert.deepEqual(await core.tenantsWithWork(10), []);
+    await cmk.link(core, 3, 2);
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    assert.deepEqual(names(await settled(region, core)), ['prepared payments 2', 'rotated payments 2']);
+  });
+});
+
+describe('L2', () => {
+  test('rotation wraps L3 anew in batches, which another core goes on with, then destroys the old version', async () => {
+    const { region, core, rotate, states } = await linked({ limits: { rewrapBatch: 3 } });
+    for (let i = 0; i < 7; i++) await rotate(payments);
+    const l3 = await l3Of(core, acme, payments, 4);
+    const envelope = await wrapped(core, region, 'uid');
+    assert.deepEqual(names((await rotate(null)).events), ['rotated L2 3']);
+    assert.deepEqual((await states()).l2, ['1 destroyed', '2 deactivated', '3 active']);
+    assert.deepEqual(
+      await l3Of(await region.core(), acme, payments, 4),
+      l3,
+      'before anything is wrapped anew',
+    );
+
+    const one = await within(region, (tx) => core.upkeep(tx, acme));
+    assert.deepEqual(names(one), ['rewrapped payments 3']);
+    assert.deepEqual(await l3Of(await region.core(), acme, payments, 4), l3, 'half-way');
+    const other = await region.core({ limits: { rewrapBatch: 3 } });
+    assert.deepEqual(await other.tenantsWithWork(10), [acme]);
+    assert.deepEqual(names(await settled(region, other)), [
+      'rewrapped payments 3',
+      'rewrapped payments 2',
+      'destroyed L2 2',
+    ]);
+    assert.deepEqual((await states()).l2, ['1 destroyed', '2 destroyed', '3 active']);
+    const rows = await region.db
+      .selectFrom('keychain.keys')
+      .select('version')
+      .where('service', '=', '')
+      .execute();
+    assert.deepEqual(rows, [{ version: 3 }], 'the envelope of the old L2 is gone');
+    for (const each of [core, other, await region.core()]) {
+      assert.deepEqual(await l3Of(each, acme, payments, 4), l3);
+      await opens(each, region, 'uid', envelope);
+    }
+  });
+
+  test('what a first link finds stood on the regional secret alone: L2 and every L3 are replaced at once', async () => {
+    const region = await newRegion();
+    const core = await region.core();
+    await provisioned(region, core);
+    await within(region, (tx) => core.provisionService(tx, acme, orders));
+    const secretBefore = await region.db
+      .selectFrom('keychain.tenants')
+      .select('regional_secret')
+      .executeTakeFirst();
+    const cmk = new Governance(region);
+    await cmk.link(core, 1);
+    const secretAfter = await region.db
+      .selectFrom('keychain.tenants')
+      .select('regional_secret')
+      .executeTakeFirst();
+    assert.notDeepEqual(secretAfter, secretBefore);
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    const events = names(await settled(region, core));
+    assert.deepEqual(events.toSorted(), [
+      'destroyed L2 1',
+      'rewrapped orders 1',
+      'rewrapped payments 1',
+      'rotated L2 2',
+      'rotated orders 2',
+      'rotated payments 2',
+    ]);
+    await cmk.link(core, 2);
+    assert.deepEqual(await settled(region, core), [], 'a later link finds nothing of the kind');
+  });
+
+  test('an epoch has a regional secret of its own: the one of before opens nothing any more', async () => {
+    const { region, core, cmk } = await linked();
+    const l3 = await l3Of(core);
+    const row = () =>
+      region.db.selectFrom('keychain.tenants').select('regional_secret').executeTakeFirstOrThrow();
+    const before = await row();
+    await cmk.link(core, 3);
+    assert.deepEqual(await l3Of(core), l3);
+    assert.notDeepEqual(await row(), before);
+    await region.db.updateTable('keychain.tenants').set(before).execute();
+    await assert.rejects(l3Of(await region.core()), refused('RECORD_REJECTED'));
+  });
+});
+
+describe('a link that is rotated', () => {
+  test('opens the next epoch while the last one lives, and never a closed one', async () => {
+    const { region, core, cmk } = await linked();
+    const l3 = await l3Of(core);
+    const rotation = async (epoch: number) => {
+      const { publicKey } = await within(region, (tx) => core.prepareLink(tx, acme, epoch));
+      const message = await cmk.message(publicKey, epoch);
+      return await within(region, (tx) => core.openLink(tx, { ...message, rotation: true }));
+    };
+    await rotation(3);
+    assert.deepEqual(await l3Of(core), l3);
+    await cmk.unlink(core, 3);
+    await assert.rejects(rotation(4), refused('LINK_CLOSED'));
+    await assert.rejects(l3Of(core), refused('LINK_CLOSED'));
+    await cmk.link(core, 5, 3);
+    assert.deepEqual(await l3Of(core), l3);
+  });
+});
+
+describe('emergency', () => {
+  test('of an L3: a new version at once, all before it Compromised, what they wrapped still opens', async () => {
+    const { region, core, rotate, states } = await linked();
+    const envelope = await wrapped(core, region, 'uid');
+    await rotate(payments);
+    const { version, events } = await within(region, (tx) => core.compromise(tx, acme, payments));
+    assert.equal(version, 3);
+    assert.deepEqual(names(events), ['compromised payments 3']);
+    assert.deepEqual((await states()).l3, ['1 compromised', '2 compromised', '3 active']);
+    await opens(core, region, 'uid', envelope);
+    await rotate(payments);
+    assert.deepEqual((await states()).l3, ['1 compromised', '2 compromised', '3 deactivated', '4 active']);
+  });
+
+  test('of an L2: every L3 of the tenant goes along, and the old L2 is destroyed once nothing stands under it', async () => {
+    const { region, core, states } = await linked();
+    await within(region, (tx) => core.provisionService(tx, acme, orders));
+    const envelope = await wrapped(core, region, 'uid');
+    const { events } = await within(region, (tx) => core.compromise(tx, acme, null));
+    assert.deepEqual(names(events), ['compromised L2 3', 'compromised payments 2', 'compromised orders 2']);
+    assert.deepEqual(await states(), {
+      l2: ['1 destroyed', '2 compromised', '3 active'],
+      l3: ['1 compromised', '2 active'],
+    });
+    await settled(region, core);
+    assert.deepEqual((await states()).l2, ['1 destroyed', '2 destroyed-compromised', '3 active']);
+    await opens(await region.core(), region, 'uid', envelope);
+  });
+});
+
+describe('destruction', () => {
+  test('needs the number of what depends on it, and then takes it along', async () => {
+    const { region, core, rotate, states } = await linked();
+    const envelope = await wrapped(core, region, 'uid');
+    await rotate(payments);
+    const three: CountDependents = async () => (service, version) =>
+      service === payments && version === 1 ? 3 : 0;
+    const destroy = (version: number, dependents: number, service: typeof payments | null = payments) =>
+      within(region, (tx) => core.destroyVersion(tx, { tenant: acme, service, version, dependents }, three));
+    await assert.rejects(destroy(1, 0), (error) => {
+      assert.match(String(error), /3 depend on version 1, not 0/);
+      return refused('DEPENDENTS_CHANGED')(error);
+    });
+    await assert.rejects(destroy(2, 0), refused('KEY_STATE'));
+    await assert.rejects(destroy(9, 0), refused('KEY_VERSION_UNKNOWN'));
+    await assert.rejects(destroy(1, 1, null), refused('KEY_STATE'));
+    assert.deepEqual(names(await destroy(1, 3)), ['destroyed payments 1']);
+    assert.deepEqual((await states()).l3, ['1 destroyed', '2 active']);
+    await assert.rejects(destroy(1, 3), refused('KEY_STATE'));
+    for (const each of [core, await region.core()]) {
+      const keys = await each.serviceKeys(acme, payments);
+      assert.equal(keys.byVersion(1), undefined);
+      assert.throws(() => keys.unwrap(envelope, context(region, 'uid')));
+    }
+  });
+});
+
+describe('internal keys', () => {
+  const versions = (region: Region) =>
+    region.db
+      .selectFrom('keychain.ivks')
+      .select(['version', 'state', 'wrapped'])
+      .orderBy('version')
+      .execute();
+
+  test('a new IVK seals from then on; the old one opens until nothing stands under it, then goes', async () => {
+    const { region, core, cmk } = await linked();
+    const other = await region.core();
+    const l3 = await l3Of(core);
+    await within(region, (tx) => core.ceremonyKey(tx));
+    await within(region, (tx) => core.rotateIvk(tx));
+    await core.refreshIvks();
+    const retire = (by = core) => within(region, (tx) => by.retireIvks(tx));
+    assert.equal(await retire(), null, 'too young: others may still seal under the old one');
+    region.clock.nowMs += 120_000;
+    assert.equal(await retire(), null, 'a tenant and its link stand under it');
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    await settled(region, core);
+    assert.deepEqual(await core.tenantsWithWork(10), []);
+    assert.equal(await retire(), 1);
+    const [first, second] = await versions(region);
+    assert.deepEqual([first?.state, first?.wrapped, second?.state], ['destroyed', null, 'active']);
+    // A core that has slept through all of it: it learns of the new one when it meets it, and seals nothing under the old.
+    assert.deepEqual(await l3Of(other), l3);
+    await cmk.link(core, 3);
+    await within(region, (tx) => other.rotate(tx, acme, payments));
+    assert.deepEqual(await l3Of(await region.core()), l3);
+  });
+
+  test('one that slept and seals under a destroyed IVK is refused once, and then knows better', async () => {
+    const { region, core } = await linked();
+    const other = await region.core();
+    await within(region, (tx) => core.rotateIvk(tx));
+    await core.refreshIvks();
+    region.clock.nowMs += 120_000;
+    await settled(region, core);
+    await within(region, (tx) => core.retireIvks(tx));
+    const rival = 'rival' as typeof acme;
+    await assert.rejects(
+      within(region, (tx) => other.provisionTenant(tx, rival)),
+      refused('BUSY'),
+    );
+    await within(region, (tx) => other.provisionTenant(tx, rival));
+    assert.deepEqual(await core.tenants(), [acme, rival]);
+  });
+
+  test('a budget of seals, counted over processes and restarts, is a reason to rotate', async () => {
+    const { region, core, rotate } = await linked({ limits: { ivkSealBudget: 20 } });
+    assert.equal(await core.isIvkDue(), false);
+    for (let i = 0; i < 20; i++) await rotate(payments);
+    await core.refreshIvks();
+    assert.equal(await core.isIvkDue(), true);
+    assert.equal(await (await region.core({ limits: { ivkSealBudget: 20 } })).isIvkDue(), true);
+    await within(region, (tx) => core.rotateIvk(tx));
+    await core.refreshIvks();
+    assert.equal(await core.isIvkDue(), false);
+  });
+
+  test('an emergency says so for ever', async () => {
+    const { region, core } = await linked();
+    await within(region, (tx) => core.rotateIvk(tx, { compromised: true }));
+    await core.refreshIvks();
+    region.clock.nowMs += 120_000;
+    await settled(region, core);
+    await within(region, (tx) => core.retireIvks(tx));
+    assert.equal((await versions(region))[0]?.state, 'destroyed-compromised');
+  });
+});
+
+describe('a store of its own', () => {
+  test('has kept what the database had to undo: the same message, sent again, finds it done', async () => {
+    const region = await newRegion();
+    const store = new MemoryKeyStore();
+    const core = await region.core({ store });
+    const cmk = new Governance(region);
+    await provisioned(region, core);
+    const l3 = await l3Of(core);
+    const { publicKey } = await within(region, (tx) => core.prepareLink(tx, acme, 1));
+    const message = await cmk.message(publicKey, 1);
+    const failing = within(region, async (tx) => {
+      await core.openLink(tx, message);
+      throw new Error('the database went away before the commit');
+    });
+    await assert.rejects(failing, /went away/);
+    // L2 stands under epoch 1 now, whose secret nobody here has: nothing opens, and nothing is lost.
+    await assert.rejects(core.serviceKeys(acme, orders), refused('SERVICE_UNKNOWN'));
+    await within(region, (tx) => core.openLink(tx, message));
+    assert.deepEqual(await l3Of(core), l3);
+    assert.deepEqual(await l3Of(await region.core({ store })), l3);
+    await settled(region, core);
+    assert.deepEqual(await l3Of(await region.core({ store })), l3);
+  });
+});
