@@ -109,6 +109,22 @@ export function registerRegionCommands(program: Command): void {
       },
     );
 
+  asOperator(region.command('rotate-ivk'))
+    .description('replace the internal key that seals what the region keeps; tenants notice nothing')
+    .option('--compromised', 'the key of now must not be trusted any more')
+    .action(async (options: OperatorOption & { readonly compromised?: boolean }, command: Command) => {
+      const { output } = contextOf(command);
+      const core = await AdminClient.ofFile(options.operator);
+      const compromised = options.compromised === true;
+      const made = await core.post<{ version: number }>('/ivk/rotate', { compromised });
+      output.result(made, () =>
+        [
+          `IVK ${made.version} seals from now on.`,
+          'What stands under the one before is sealed anew in the background; then that one is destroyed.',
+        ].join('\n'),
+      );
+    });
+
   asOperator(region.command('cancel <change>'))
     .description('call a pending change of the seal off')
     .action(async (id: string, options: OperatorOption, command: Command) => {

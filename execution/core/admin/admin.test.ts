@@ -257,7 +257,7 @@ describe('a region of shares', () => {
     const wrappings = async () => ({
       root: await region.core.db.selectFrom('keychain.root').selectAll().executeTakeFirstOrThrow(),
       below: JSON.stringify([
-        await region.core.db.selectFrom('keychain.ivks').selectAll().execute(),
+        await region.core.db.selectFrom('keychain.ivks').select(['version', 'wrapped']).execute(),
         await region.core.db.selectFrom('keychain.tenants').selectAll().execute(),
         await region.core.db.selectFrom('keychain.keys').selectAll().execute(),
       ]),
@@ -298,6 +298,25 @@ describe('a region of shares', () => {
     assert.deepEqual(await keyNow(), l3);
     assert.equal((await wrappings()).below, underShares.below);
     shares = again;
+  });
+
+  test('an operator replaces the internal key; tenants notice nothing, the trail knows who it was', async () => {
+    const made = await ask<{ version: number }>('POST', '/ivk/rotate', { compromised: false });
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    assert.equal(made.body.version, 2);
+    assert.deepEqual(await keyNow(), l3);
+    const under = () =>
+      region.core.db.selectFrom('keychain.link_heads').select('ivk').where('tenant', '=', tenant).execute();
+    for (let waited = 0; (await under())[0]?.ivk !== 2 && waited < 5_000; waited += 50) await delay(50);
+    assert.deepEqual(await under(), [{ ivk: 2 }], 'the region has sealed it anew by itself');
+    assert.deepEqual(await keyNow(), l3);
+    const event = (await auditedEvents()).find((each) => each.event === 'IVK_ROTATED');
+    assert.match(event?.body ?? '', /olivia/);
+    await restart();
+    await refused(409, 'SEALED', ask('POST', '/ivk/rotate', { compromised: false }));
+    await present(shares[0]);
+    await present(shares[1]);
+    assert.deepEqual(await keyNow(), l3);
   });
 
   test('the trail has every try, names shares and operators, and holds no share', async () => {

@@ -27,3 +27,6 @@ export const BeginChange = Type.Object(
 );
 
 export const ChangeParams = Type.Object({ id: Type.String({ pattern: '^[0-9a-f-]{36}$' }) }, closed);
+
+/** `compromised`: the IVK of before is marked so for ever. */
+export const RotateIvk = Type.Object({ compromised: Type.Boolean() }, closed);

@@ -8,6 +8,7 @@
  *     POST   /seal/changes/:id/confirm    the new shares are on disk
  *     POST   /seal/changes/:id/share      one share of before, for this change
  *     DELETE /seal/changes/:id            calls it off
+ *     POST   /ivk/rotate                  a new internal key at once; the one before is replaced in the background
  */
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -15,12 +16,13 @@ import { TLSSocket } from 'node:tls';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyRequest } from 'fastify';
 import type { CoreConfig } from '../config.ts';
+import { rotateInternalKey } from '../keys/upkeep.ts';
 import type { UnsealingParts } from '../unsealing/parts.ts';
 import { SealChanges } from '../unsealing/seal-changes.ts';
 import { Unsealing } from '../unsealing/unsealing.ts';
 import { problemOf } from './errors.ts';
 import { Operators } from './operators.ts';
-import { BeginChange, ChangeParams, PresentShare } from './schemas.ts';
+import { BeginChange, ChangeParams, PresentShare, RotateIvk } from './schemas.ts';
 import { sealView } from './seal-view.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -109,6 +111,12 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
   app.delete('/seal/changes/:id', { schema: { params: ChangeParams } }, async (request) => {
     await changes.cancel(request.params.id, operatorOf(request));
     return { cancelled: request.params.id };
+  });
+
+  app.post('/ivk/rotate', { schema: { body: RotateIvk } }, async (request) => {
+    const { compromised } = request.body;
+    const version = await rotateInternalKey(parts, { by: operatorOf(request), compromised });
+    return { version, compromised };
   });
 
   await app.listen({ host: admin.host, port: admin.port });
