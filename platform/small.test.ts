@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -87,8 +88,20 @@ test('a file lock excludes other processes and is released by their death', { ti
   (await lockFile(path, 0)).release();
 });
 
-test('free ports can be listened on', async () => {
-  const port = await freePort();
+test('free ports can be listened on, and the system gives them to nobody else', async () => {
+  const ports = await Promise.all(Array.from({ length: 20 }, () => freePort()));
+  assert.equal(new Set(ports).size, ports.length, 'no port twice');
+  const [first = 0, last = 0] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
+    .split('\t')
+    .map(Number);
+  // A machine may hand out nearly all ports; then there is no better place.
+  if (first > 29_999)
+    assert.ok(
+      ports.every((port) => port < first || port > last),
+      ports.join(' '),
+    );
+
+  const [port = 0] = ports;
   const server = await startHealthServer({
     port,
     health: () => ({ ok: true }),

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,6 +82,34 @@ describe('okcm up --once', () => {
     }
     assert.equal((await stat(home)).mode & 0o066, 0);
   });
+});
+
+test('a port that somebody takes before its component does is changed for another', async () => {
+  const home = join(temporaryDirectory('squatted'), 'home');
+  const readPorts = async (): Promise<Record<string, number>> =>
+    (JSON.parse(await readFile(join(home, 'installation.json'), 'utf8')) as { ports: Record<string, number> })
+      .ports;
+  const child = await startChild({
+    name: 'okcm up',
+    command: process.execPath,
+    args: ['cli/okcm.ts', 'up', '--ports', 'auto', '--home', home],
+    cwd: REPOSITORY,
+  });
+  await child.waitForLine(/❯ PostgreSQL servers/, 60_000);
+  const { 'eu-west-1/gateway': taken, ...others } = await readPorts();
+  const squatter = createServer().listen(taken, '127.0.0.1');
+  await once(squatter, 'listening');
+  try {
+    const said = await child.waitForLine(/eu-west-1\/gateway does not start/, 60_000);
+    await child.waitForLine(/✔ CMK, two cores, two gateways/, 60_000);
+    assert.match(child.output(), new RegExp(`EADDRINUSE.*:${taken}; starting again with another port`), said);
+    const { 'eu-west-1/gateway': changed, ...kept } = await readPorts();
+    assert.notEqual(changed, taken);
+    assert.deepEqual(kept, others);
+  } finally {
+    squatter.close();
+    await child.stop('SIGINT', INTERRUPT_LIMIT_MS);
+  }
 });
 
 describe('a start that is interrupted', () => {

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorMessage } from '../platform/errors.ts';
 import { temporaryDirectory } from './directories.ts';
 import { requireService } from './services.ts';
 
@@ -18,10 +19,29 @@ export interface TestToken {
   readonly env: { readonly SOFTHSM2_CONF: string };
 }
 
+/** What talks to a token, as the code under test loads it; a string, since no types of it are needed here. */
+const PACKAGE: string = 'graphene-pk11';
+
+/** Without its native part every test with a token would fail late, each in a way of its own. */
+async function requireNativePart(): Promise<void> {
+  try {
+    await import(PACKAGE);
+  } catch (cause) {
+    const [reason] = errorMessage(cause).split('\n');
+    throw new Error(
+      `${PACKAGE} does not load (${reason}). Compile its native part:\n  npm run build:native`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /** A fresh token, and SOFTHSM2_CONF of this process set to it: the latest token is the one that is seen. */
 export async function startSoftHsm(tokenLabel = 'okcm-test'): Promise<TestToken> {
   const module = requireService('softhsm');
   const program = requireService('softhsmTool');
+  await requireNativePart();
   const directory = temporaryDirectory('softhsm');
   const tokens = join(directory, 'tokens');
   await mkdir(tokens, { mode: 0o700 });

@@ -2,9 +2,9 @@
  * Which port each component listens on. The default ports are fixed, so that what the guide says is true; with
  * `--ports auto` free ones are chosen and kept for later starts of the same home.
  */
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../platform/ports.ts';
+import { errorCode } from '../../platform/errors.ts';
+import { freePort, isFreePort } from '../../platform/ports.ts';
 import { CliError } from '../errors.ts';
 import {
   brokerComponent,
@@ -80,18 +80,19 @@ async function anotherPort(taken: ReadonlySet<number>): Promise<number> {
 
 async function becomesFree(port: number, deadline: number): Promise<boolean> {
   for (;;) {
-    if (await isFree(port)) return true;
+    if (await isFreePort(port, LOOPBACK)) return true;
     if (Date.now() >= deadline) return false;
     await sleep(RETRY_EVERY_MS);
   }
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ host: LOOPBACK, port, exclusive: true }, () => probe.close(() => resolve(true)));
-  });
+/** Whether a component did not start because somebody took its port between our choice and its use. */
+export function isPortTaken(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const code = errorCode(current);
+    if (code === 'PORT_TAKEN' || code === 'POSTGRES_PORT_IN_USE') return true;
+  }
+  return false;
 }
 
 export function portOf(ports: Ports, component: string): number {

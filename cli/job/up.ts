@@ -1,12 +1,15 @@
 /** What `okcm up` does: start, run the main job, stay, stop in order, whatever happens in between. */
 import { readPrivate } from '../../platform/config-file.ts';
-import { CliError, exitCodes } from '../errors.ts';
-import type { PortMode } from '../installation/ports.ts';
+import { CliError, describeError, exitCodes } from '../errors.ts';
+import { isPortTaken, type PortMode } from '../installation/ports.ts';
 import type { Output } from '../output.ts';
 import { guide } from './guide.ts';
 import { Launch } from './launch.ts';
-import { runMainJob } from './main-job.ts';
+import { type MainJobReport, runMainJob } from './main-job.ts';
 import { TENANT } from './names.ts';
+
+/** Chosen ports may be taken before they are used; seldom once, and not three times. */
+const MAX_STARTS = 3;
 
 export interface UpOptions {
   readonly once?: boolean;
@@ -19,15 +22,31 @@ export async function up(home: string, output: Output, options: UpOptions): Prom
   let abandoned = false;
   const brokerUrl = await brokerAddress(options.broker, output);
   const startedAt = performance.now();
-  const launch = await Launch.open({
-    home,
-    onNote: (note) => output.note(note),
-    ...(options.ports === undefined ? {} : { portMode: options.ports }),
-    ...(brokerUrl === undefined ? {} : { brokerUrl }),
-  });
-  interruption.onForce = () => launch.supervisor.killAll();
+  const open = async (): Promise<Launch> => {
+    const opened = await Launch.open({
+      home,
+      onNote: (note) => output.note(note),
+      ...(options.ports === undefined ? {} : { portMode: options.ports }),
+      ...(brokerUrl === undefined ? {} : { brokerUrl }),
+    });
+    interruption.onForce = () => opened.supervisor.killAll();
+    return opened;
+  };
+  let launch = await open();
+  const start = async (attempt = 1): Promise<MainJobReport> => {
+    try {
+      return await interruption.orElse(runMainJob(launch, output, startedAt));
+    } catch (error) {
+      const { portMode } = launch.installation.stored;
+      if (portMode !== 'auto' || !isPortTaken(error) || attempt === MAX_STARTS) throw error;
+      output.note(`${describeError(error).message}; starting again with another port`);
+      await launch.stop();
+      launch = await open();
+      return await start(attempt + 1);
+    }
+  };
   try {
-    const report = await interruption.orElse(runMainJob(launch, output, startedAt));
+    const report = await start();
     if (options.once === true) {
       if (!report.linked) {
         throw new CliError('MAIN_JOB_FAILED', `${TENANT} is unlinked, so the job cannot run`, {

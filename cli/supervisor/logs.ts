@@ -30,9 +30,20 @@ export function boundLogs(files: readonly string[]): { stop(): void } {
   return { stop: () => clearInterval(timer) };
 }
 
-/** What the program said last at level error or fatal, or the message of the exception that ended it. */
-export async function lastComplaint(file: string): Promise<Error | undefined> {
-  const lines = (await tail(file)).split('\n').toReversed();
+/** Where the next line will stand. */
+export async function logEnd(file: string): Promise<number> {
+  return await stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+/**
+ * What the program said last at level error or fatal, or the message of the exception that ended it. What lies before
+ * `since` was said in an earlier life.
+ */
+export async function lastComplaint(file: string, since: number): Promise<Error | undefined> {
+  const lines = (await tail(file, since)).split('\n').toReversed();
   for (const line of lines) {
     const complaint = line.startsWith('{') ? loggedComplaint(line) : thrownComplaint(line);
     if (complaint !== undefined) return new Error(complaint.slice(0, MAX_COMPLAINT_LENGTH));
@@ -57,12 +68,12 @@ function loggedComplaint(line: string): string | undefined {
   }
 }
 
-async function tail(path: string): Promise<string> {
+async function tail(path: string, since: number): Promise<string> {
   try {
     const file = await open(path, 'r');
     try {
       const { size } = await file.stat();
-      const length = Math.min(size, TAIL_BYTES);
+      const length = Math.min(Math.max(size - since, 0), TAIL_BYTES);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
       return buffer.toString('utf8', 0, bytesRead);
     } finally {

@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../errors.ts';
 import type { Runner, Running } from './component.ts';
-import { lastComplaint } from './logs.ts';
+import { lastComplaint, logEnd } from './logs.ts';
 
 const READY_DEADLINE_MS = 30_000;
 const READY_POLL_MS = 40;
@@ -91,6 +91,7 @@ export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
 export async function runProgram(name: string, program: NodeProgram, signal: AbortSignal): Promise<void> {
   if (signal.aborted)
     throw new CliError('COMPONENT_FAILED', `${name} is not started: everything is stopping`);
+  const logStart = await logEnd(program.log);
   const child = await spawnProgram(program);
   const kill = (): void => child.kill('SIGKILL');
   signal.addEventListener('abort', kill);
@@ -99,16 +100,20 @@ export async function runProgram(name: string, program: NodeProgram, signal: Abo
   const outcome = await child.ended.finally(() => signal.removeEventListener('abort', kill));
   if (outcome.code !== 0) {
     throw new CliError('COMPONENT_FAILED', `${name} ${describe(outcome)}`, {
-      cause: await lastComplaint(program.log),
+      cause: await lastComplaint(program.log, logStart),
       hint: `see ${program.log}`,
     });
   }
 }
 
-/** A long-running program that is up when its health address answers. */
+/**
+ * A long-running program that is up when its health address answers. Its start rejects with PORT_TAKEN when somebody
+ * listens where it should, else with COMPONENT_FAILED.
+ */
 export function nodeRunner(program: NodeProgram, healthUrl: string): Runner {
   return {
     start: async (signal) => {
+      const logStart = await logEnd(program.log);
       const child = await spawnProgram(program);
       let outcome: ChildOutcome | undefined;
       const ended = child.ended.then((end) => {
@@ -119,9 +124,9 @@ export function nodeRunner(program: NodeProgram, healthUrl: string): Runner {
       const deadline = Date.now() + READY_DEADLINE_MS;
       while (!(await answers(healthUrl))) {
         if (outcome !== undefined) {
-          throw new CliError('COMPONENT_FAILED', `it ${describe(outcome)}`, {
-            cause: await lastComplaint(program.log),
-          });
+          const cause = await lastComplaint(program.log, logStart);
+          const code = cause?.message.includes('EADDRINUSE') ? 'PORT_TAKEN' : 'COMPONENT_FAILED';
+          throw new CliError(code, `it ${describe(outcome)}`, { cause });
         }
         if (signal.aborted || Date.now() > deadline) {
           await running.stop();

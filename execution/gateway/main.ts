@@ -28,7 +28,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${errorMessage(error)}\n`);
-  if (error instanceof OkcmError && error.hint !== undefined) process.stderr.write(`${error.hint}\n`);
+  // The name tells it from what else reaches the log: the supervisor looks for it.
+  const hint = error instanceof OkcmError ? error.hint : undefined;
+  process.stderr.write(`gateway: ${errorMessage(error)}${hint === undefined ? '' : `\n  ${hint}`}\n`);
   process.exit(1);
 });

@@ -1,4 +1,8 @@
 # A key's whole life as PyKMIP sees it. `client` is an open ProxyKmipClient; `emit` hands results to the test.
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from kmip.core.attributes import Name
+from kmip.core.factories.attributes import AttributeFactory
+
 name = 'pykmip-' + os.urandom(4).hex()
 plain = b'sixteen byte msg and some more'
 
@@ -11,25 +15,25 @@ client.activate(uid)
 key = client.get(uid)
 emit({'get': [key.cryptographic_algorithm.name, key.cryptographic_length, len(key.value)]})
 
-parameters = {
-    'cryptographic_algorithm': enums.CryptographicAlgorithm.AES,
-    'block_cipher_mode': enums.BlockCipherMode.CBC,
-    'padding_method': enums.PaddingMethod.PKCS5,
-}
-iv = os.urandom(16)
-ciphertext, _ = client.encrypt(plain, uid=uid, cryptographic_parameters=parameters, iv_counter_nonce=iv)
-opened = client.decrypt(ciphertext, uid=uid, cryptographic_parameters=parameters, iv_counter_nonce=iv)
-emit({'cipher': [ciphertext != plain, opened == plain]})
+# KMIP 1.0 and 1.1 have no Encrypt and no Decrypt.
+if client.kmip_version not in (enums.KMIPVersion.KMIP_1_0, enums.KMIPVersion.KMIP_1_1):
+    parameters = {
+        'cryptographic_algorithm': enums.CryptographicAlgorithm.AES,
+        'block_cipher_mode': enums.BlockCipherMode.CBC,
+        'padding_method': enums.PaddingMethod.PKCS5,
+    }
+    iv = os.urandom(16)
+    ciphertext, _ = client.encrypt(plain, uid=uid, cryptographic_parameters=parameters, iv_counter_nonce=iv)
+    opened = client.decrypt(ciphertext, uid=uid, cryptographic_parameters=parameters, iv_counter_nonce=iv)
+    emit({'cipher': [ciphertext != plain, opened == plain]})
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-decryptor = Cipher(algorithms.AES(key.value), modes.CBC(iv)).decryptor()
-padded = decryptor.update(ciphertext) + decryptor.finalize()
-emit({'sameCipher': padded[:-padded[-1]] == plain})
+    decryptor = Cipher(algorithms.AES(key.value), modes.CBC(iv)).decryptor()
+    padded = decryptor.update(ciphertext) + decryptor.finalize()
+    emit({'sameCipher': padded[:-padded[-1]] == plain})
 
-from kmip.core.factories.attributes import AttributeFactory
 located = client.locate(attributes=[AttributeFactory().create_attribute(
     enums.AttributeType.NAME,
-    __import__('kmip.core.attributes', fromlist=['Name']).Name.create(name, enums.NameType.UNINTERPRETED_TEXT_STRING))])
+    Name.create(name, enums.NameType.UNINTERPRETED_TEXT_STRING))])
 emit({'locate': located == [uid]})
 
 _, attributes = client.get_attributes(uid, ['State', 'Cryptographic Length'])

@@ -1,6 +1,7 @@
 /**
- * The PKCS#11 library, loaded only when a region is sealed by a token: `graphene-pk11` is optional, since it is
- * compiled at installation. The part of it that we use is declared here, so that the type check needs no token either.
+ * The PKCS#11 library, loaded only when a region is sealed by a token: `graphene-pk11` is optional, since its native
+ * part is compiled at installation (scripts/build-native.ts). What we use of it is declared here, so that the type check
+ * needs no token either.
  *
  * Every call into a token blocks the process for as long as the token takes. It is called when the region is unsealed,
  * initialised or moved to another seal, and never while a request waits.
@@ -44,16 +45,18 @@ export interface Graphene {
 
 const PACKAGE: string = 'graphene-pk11';
 
-/** @throws KeychainError SEAL_UNAVAILABLE that says what to install. */
+/** @throws KeychainError SEAL_UNAVAILABLE with the reason and the command that mends it. */
 export async function loadGraphene(): Promise<Graphene> {
   try {
     const loaded = (await import(PACKAGE)) as { default?: Graphene } & Graphene;
     return loaded.default ?? loaded;
   } catch (cause) {
+    // Below the first line Node lists who required it.
+    const [reason] = errorMessage(cause).split('\n');
     throw new KeychainError(
       'SEAL_UNAVAILABLE',
-      `${PACKAGE} is not installed; it is compiled at installation: install a C++ compiler, make and python3 ` +
-        `(Debian: apt-get install -y build-essential python3), then run npm install --no-save ${PACKAGE}`,
+      `${PACKAGE} does not load (${reason}); its native part is compiled when OpenKCM is installed. In the checkout ` +
+        'run: npm run build:native. It needs a C++ compiler (Debian: apt-get install -y g++) and says what is missing',
       { cause },
     );
   }
