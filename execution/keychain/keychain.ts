@@ -9,7 +9,7 @@ import { KeyCache } from './key-cache.ts';
 import { defaultLimits, type KeychainLimits } from './limits.ts';
 import { stateOf } from './link-rules.ts';
 import type { LinkStatus } from './link-status.ts';
-import { readFacts } from './link-store.ts';
+import { type LinkPage, readFacts } from './link-store.ts';
 import {
   type CloseLinkRequest,
   closeLink,
@@ -227,10 +227,10 @@ export class Keychain {
     return this.#cache.serviceKeys(tenant, service);
   }
 
-  /** Every tenant's link, for region reports; also while sealed. */
-  async links(): Promise<LinkStatus[]> {
+  /** Every tenant's link, or a page of them, for region reports; also while sealed. */
+  async links(page?: LinkPage): Promise<LinkStatus[]> {
     const nowMs = this.#realm.now();
-    const facts = await readFacts(this.#options.db);
+    const facts = await readFacts(this.#options.db, undefined, page);
     return facts.map(({ tenant, epochs, expiresAtMs }) => ({
       tenant: tenant as TenantId,
       ...stateOf(epochs, expiresAtMs, nowMs),

@@ -1,7 +1,6 @@
 /** Every number that bounds the keychain (D14). */
 
 export interface KeychainLimits {
-  /** As many as one region report can name. */
   readonly maxTenants: number;
   readonly maxServicesPerTenant: number;
   /** Versions of one key that are not destroyed. */
@@ -17,7 +16,7 @@ export interface KeychainLimits {
 }
 
 export const defaultLimits: KeychainLimits = {
-  maxTenants: 1000,
+  maxTenants: 100_000,
   maxServicesPerTenant: 256,
   maxVersionsPerKey: 64,
   maxCachedServices: 4096,
