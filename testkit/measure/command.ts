@@ -84,6 +84,7 @@ export function distributionTable(what: string, rows: readonly (readonly [string
 
 export function ms(value: number): string {
   if (Number.isNaN(value)) return '–';
+  if (Math.abs(value) < 0.1) return `${(value * 1_000).toFixed(1)} µs`;
   return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} ms`;
 }
 
