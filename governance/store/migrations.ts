@@ -240,7 +240,7 @@ export const cmkMigrations: Record<string, Migration> = {
       }
     },
   },
-  '0002_reported_links': {
+  '0003_reported_links': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(REPORTED_LINKS).execute(db);
     },

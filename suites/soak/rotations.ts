@@ -1,9 +1,8 @@
 /**
- * Rotations of L3 and L2 through CMK's REST API, one after the other of the tenants' services. One job of a tenant and
- * kind lives at a time (D11), so whoever is busy lets the next have the turn.
+ * Rotations of L3 and L2 through CMK's REST API, of one key after the other. One job of a key lives at a time in a
+ * region (D11), so a key that is busy lets the next have the turn.
  */
-import type { CmkClient } from '../../cli/cmk/client.ts';
-import { CmkRefusal } from '../../cli/cmk/client.ts';
+import { type CmkClient, CmkRefusal } from '../../cli/cmk/client.ts';
 import { sleep } from '../../platform/backoff.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { type Distribution, Recorder } from '../../testkit/measure/distribution.ts';
@@ -22,7 +21,7 @@ export interface Target {
 interface Counts {
   asked: number;
   done: number;
-  /** Answered with a conflict, or nobody was free. */
+  /** Joined one that was under way, met a conflict, or found no key free. */
   busy: number;
 }
 
@@ -50,7 +49,8 @@ export class Rotations {
   /** One each `everyMs`, until the signal; then waits for those that are under way. */
   async run(targets: readonly Target[], everyMs: number, signal: AbortSignal): Promise<void> {
     const running = new Set<Promise<void>>();
-    let turn = 0;
+    const waiting = [...targets];
+    const counts = targets.every(({ service }) => service === undefined) ? this.l2 : this.l3;
     let nextAt = performance.now();
     for (;;) {
       nextAt += everyMs;
@@ -60,13 +60,14 @@ export class Rotations {
         await Promise.all(running);
         return;
       }
-      const offset = targets.findIndex((_, index) => !this.#busy.has(nameAt(targets, turn + index)));
-      const target = targets[(turn + Math.max(0, offset)) % targets.length];
-      if (target === undefined || offset === -1) {
-        this.#countsOf(targets[0] ?? { tenant: '' }).busy += 1;
+      // Whoever was rotated longest ago, of those that are free.
+      const next = waiting.findIndex((target) => !this.#busy.has(nameOf(target)));
+      const [target] = next === -1 ? [] : waiting.splice(next, 1);
+      if (target === undefined) {
+        counts.busy += 1;
         continue;
       }
-      turn += offset + 1;
+      waiting.push(target);
       const rotation = this.#rotate(target).finally(() => running.delete(rotation));
       running.add(rotation);
     }
@@ -76,17 +77,21 @@ export class Rotations {
     const counts = this.#countsOf(target);
     const startedAt = performance.now();
     counts.asked += 1;
-    this.#busy.add(target.tenant);
+    this.#busy.add(nameOf(target));
     try {
-      const state = await this.#settled(await rotate(this.#cmk, target));
-      if (state !== 'done') throw new Error(`the job ended as ${state}`);
-      counts.done += 1;
+      const jobs = await rotate(this.#cmk, target);
+      for (const { region, job } of jobs) {
+        const state = await this.#settled(job);
+        if (state !== 'done') throw new Error(`the job of ${region} ended as ${state}`);
+      }
+      if (jobs.some(({ joined }) => joined)) counts.busy += 1;
+      else counts.done += 1;
       this.#took.record(performance.now() - startedAt);
     } catch (error) {
       if (isConflict(error)) counts.busy += 1;
       else this.#failed(error);
     } finally {
-      this.#busy.delete(target.tenant);
+      this.#busy.delete(nameOf(target));
       this.#rotatingUntil = performance.now() + TAIL_MS;
     }
   }
@@ -118,17 +123,22 @@ interface JobView {
   readonly tasks: readonly { readonly error: { readonly code: string } | null }[];
 }
 
-/** Asks CMK for a new version; returns the job's id. Errors: CMK_REFUSED, with a conflict while an older one lives. */
-async function rotate(cmk: CmkClient, { tenant, service }: Target): Promise<string> {
+interface RotationJob {
+  readonly region: string;
+  readonly job: string;
+  /** The same was asked before, and has not been done yet. */
+  readonly joined: boolean;
+}
+
+/** Asks CMK for a new version, in every region of the tenant. Errors: CMK_REFUSED. */
+async function rotate(cmk: CmkClient, { tenant, service }: Target): Promise<readonly RotationJob[]> {
   const body = service === undefined ? {} : { service };
-  const { job } = await cmk.post<{ job: string }>(`/v1/tenants/${tenant}/rotations`, body);
-  return job;
+  const { jobs } = await cmk.post<{ jobs: RotationJob[] }>(`/v1/tenants/${tenant}/rotations`, body);
+  return jobs;
 }
 
 function isConflict(error: unknown): boolean {
   return error instanceof CmkRefusal && error.problem === 'JOB_LIVE';
 }
 
-function nameAt(targets: readonly Target[], index: number): string {
-  return targets[index % targets.length]?.tenant ?? '';
-}
+const nameOf = ({ tenant, service }: Target): string => `${tenant}/${service ?? ''}`;

@@ -78,7 +78,7 @@ async function run(world: SoakWorld, plan: SoakPlan, actors: Actors, tell: Tell)
   return Math.min(plan.seconds, (performance.now() - startedAt) / SECOND_MS);
 }
 
-/** Services of different tenants follow each other: jobs of one tenant are done one by one. */
+/** Services of different tenants follow each other: changes of one tenant wait for each other. */
 function targetsOf({ desks }: SoakWorld): { l3: Target[]; l2: Target[] } {
   const byService = [...desks].sort((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0));
   return {
