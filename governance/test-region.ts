@@ -8,6 +8,7 @@ import {
   type JobPayload,
   parseRegionId,
   parseTenantId,
+  type RegionReport,
   type Sealed,
 } from '../contracts/index.ts';
 import { generateHpkeKeyPair, type HpkeKeyPair, openLinkSecret } from '../contracts/sealing.ts';
@@ -53,7 +54,7 @@ export interface TestRegion {
   answerInstead: ((kind: JobKind, payload: JsonValue) => HandlerOutcome | undefined) | undefined;
   /** Every link secret that was opened here, in hexadecimal. */
   readonly secrets: readonly string[];
-  report(change?: { region?: string; epoch?: { tenant: string; epoch: number } }): Promise<void>;
+  report(change?: Partial<RegionReport>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -200,13 +201,15 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     answerInstead: undefined,
     async report(change = {}) {
       const now = new Date().toISOString();
-      await operator.sendReport({
-        region: change.region ?? name,
+      const report: RegionReport = {
+        region: name,
         at: now,
         core: { instance: 'core-1', startedAt: now, seal: 'unsealed', sealKind: 'test' },
         gateways: [],
-        links: change.epoch === undefined ? [] : [{ ...change.epoch, state: 'closed' }],
-      });
+        links: [],
+        ...change,
+      };
+      await operator.sendReport(report as unknown as JsonValue);
     },
     async stop() {
       await operator.stop();

@@ -17,6 +17,7 @@ const FOLDERS = [
   'cli',
   'testkit',
   'suites',
+  'bench',
   'scripts',
 ];
 const MIN_MODULES = 50;
@@ -72,6 +73,10 @@ const CANARIES: readonly (readonly [rule: string, file: string, content: string]
   ['contracts-depend-on-nothing-of-ours', 'contracts/platform.ts', `import '../platform/plain.ts';`],
   ['orbital-knows-no-plane', 'orbital/plane.ts', `import '../governance/plain.ts';`],
   ['production-code-uses-no-testkit', 'execution/core/helped.ts', `import '../../testkit/plain.ts';`],
+  ['production-code-uses-no-testkit', 'execution/core/measured.ts', `import '../../bench/plain.ts';`],
+  ['testkit-serves-suites-and-benches', 'testkit/over.ts', `import '../suites/plain.ts';`],
+  ['testkit-serves-suites-and-benches', 'bench/over.ts', `import '../suites/plain.ts';`],
+  ['benches-serve-nobody', 'suites/over.ts', `import '../bench/plain.ts';`],
   ['only-keystores-speak-to-a-kms', 'governance/direct.ts', `import '@aws-sdk/client-kms';`],
   ['only-keystores-speak-to-a-kms', 'execution/core/direct.ts', `import '@aws-sdk/client-kms';`],
 ];
@@ -86,6 +91,7 @@ const INNOCENT: readonly (readonly [file: string, content: string])[] = [
   ['execution/gateway/allowed.ts', `import '../kmip/plain.ts';\nimport '../routing/plain.ts';`],
   ['execution/kmip/allowed.ts', `import 'node:crypto';\nimport './plain.ts';`],
   ['execution/kmip/allowed.test.ts', `import '../../testkit/plain.ts';\nimport 'some-library';`],
+  ['bench/allowed.ts', `import '../testkit/plain.ts';\nimport '../execution/keychain/plain.ts';`],
   ['execution/core/allowed.test.ts', `import '../../testkit/plain.ts';`],
 ];
 
@@ -97,6 +103,7 @@ const PLAIN = [
   'cli',
   'testkit',
   'suites',
+  'bench',
   'execution/kmip',
   'execution/routing',
   'execution/core',

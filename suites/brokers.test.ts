@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { temporaryDirectory } from '../testkit/directories.ts';
 import { startNats } from '../testkit/nats.ts';
 import { startRabbit } from '../testkit/rabbitmq.ts';
-import { okcm } from './support/system.ts';
+import { okcm } from '../testkit/system.ts';
 
 describe('brokers', () => {
   test('the main job over NATS', async () => {

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { decodeResponse, ResultStatus } from '../execution/kmip/index.ts';
-import { System } from './support/system.ts';
+import { System } from '../testkit/system.ts';
 
 const REGION = 'eu-west-1';
 const CLOSE_DEADLINE_MS = 20_000;

@@ -8,7 +8,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { withClient } from '../platform/postgres-admin.ts';
-import { System } from './support/system.ts';
+import { System } from '../testkit/system.ts';
 
 /** Where keys lie by declaration: the development seal and the software keystore, which are outside stores here. */
 const DECLARED = [/DEVELOPMENT-SEAL\.json$/, /software-keystore\.json$/];

@@ -13,7 +13,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from '../testkit/children.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
-import { eventually, isAlive, okcm, REPOSITORY, System } from './support/system.ts';
+import { eventually, isAlive, okcm, REPOSITORY, System } from '../testkit/system.ts';
 
 const SECOND_START_LIMIT_MS = 15_000;
 const INTERRUPT_LIMIT_MS = 20_000;

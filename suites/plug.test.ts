@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Application, Ciphertext } from '../cli/kmip/application.ts';
-import { eventually, System } from './support/system.ts';
+import { eventually, System } from '../testkit/system.ts';
 
 const L3 = 'l3:payments';
 const TEXT = Buffer.from('a record that must come back bit for bit');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { runPyKmip } from '../testkit/pykmip.ts';
-import { System } from './support/system.ts';
+import { System } from '../testkit/system.ts';
 
 const VERSIONS = ['KMIP_1_0', 'KMIP_1_2', 'KMIP_1_4'] as const;
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Child, startChild } from '../testkit/children.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
-import { REPOSITORY } from './support/system.ts';
+import { REPOSITORY } from '../testkit/system.ts';
 
 const START_TIMEOUT_MS = 90_000;
 const BLOCK_TIMEOUT_MS = 90_000;

@@ -12,7 +12,7 @@ import type { KeyAndCertificate } from '../platform/pki.ts';
 import { createCa, issue } from '../platform/pki.ts';
 import { withClient } from '../platform/postgres-admin.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
-import { eventually, System } from './support/system.ts';
+import { eventually, System } from '../testkit/system.ts';
 
 const REGION = 'eu-west-1';
 const AUDIT_DEADLINE_MS = 8_000;

@@ -1,29 +1,27 @@
 /** What the region says of itself to governance, unasked, every few seconds: status, never material (D11). */
-import type { RegionReport } from '../../contracts/index.ts';
+import type { RegionReport, RegionSummary } from '../../contracts/index.ts';
 import type { JsonValue, Operator } from '../../orbital/index.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Keychain } from '../keychain/index.ts';
 import type { CoreConfig } from './config.ts';
 import { REPORT_EVERY_MS } from './limits.ts';
+import type { LinkRounds } from './link-rounds.ts';
 import type { Gateways } from './mesh/gateways.ts';
 import { readHead } from './store/pushes.ts';
 import type { RegionDb } from './store/tables.ts';
-
-/** The report's schema holds no more; a region holds no more tenants either. */
-const MAX_LINKS = 1000;
 
 export interface StatusSources {
   readonly config: CoreConfig;
   readonly startedAt: Date;
   readonly db: RegionDb;
   readonly keychain: Keychain;
+  readonly rounds: LinkRounds;
   readonly gateways: Gateways;
 }
 
-export async function regionReport(sources: StatusSources): Promise<RegionReport & { head: number }> {
-  const { config, startedAt, db, keychain, gateways } = sources;
+export async function regionSummary(sources: StatusSources): Promise<RegionSummary & { head: number }> {
+  const { config, startedAt, db, keychain, rounds, gateways } = sources;
   const head = await readHead(db);
-  const links = await keychain.links();
   return {
     region: config.region,
     at: new Date().toISOString(),
@@ -34,12 +32,7 @@ export async function regionReport(sources: StatusSources): Promise<RegionReport
       sealKind: keychain.sealKind,
     },
     gateways: gateways.report(head),
-    links: links.slice(0, MAX_LINKS).map(({ tenant, epoch, state, expiresAt }) => ({
-      tenant,
-      epoch,
-      state,
-      ...(expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() }),
-    })),
+    ...(rounds.counts === undefined ? {} : { linkCounts: rounds.counts }),
     head,
   };
 }
@@ -58,8 +51,11 @@ export function startReports(
     if (isSending || isStopped) return;
     isSending = true;
     try {
-      const { head, ...report } = await regionReport(sources);
+      // First the page, since the round that it completes is counted in the summary.
+      const links = await sources.rounds.next();
+      const { head, ...summary } = await regionSummary(sources);
       onReport(head);
+      const report: RegionReport = { ...summary, links };
       await operator.sendReport(report as unknown as JsonValue);
     } catch (err) {
       logger.debug({ err }, 'a region report could not be sent');

@@ -25,12 +25,13 @@ import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
 import { startUpkeep } from './keys/upkeep.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
+import { LinkRounds } from './link-rounds.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
 import { Gateways } from './mesh/gateways.ts';
 import { listenForGateways } from './mesh/listener.ts';
 import { PushHub } from './mesh/push-hub.ts';
 import { createMetrics } from './metrics.ts';
-import { regionReport, startReports } from './report.ts';
+import { regionSummary, type StatusSources, startReports } from './report.ts';
 import { prunePushes } from './store/pushes.ts';
 import { keysIn, type RegionDb } from './store/tables.ts';
 import { RegionSeal } from './unsealing/region-seal.ts';
@@ -136,7 +137,7 @@ async function start(
   await operator.start();
   steps.add(() => operator.stop());
 
-  const sources = { config, startedAt, db, keychain, gateways };
+  const sources = { config, startedAt, db, keychain, rounds: new LinkRounds(keychain), gateways };
   startStatus(
     sources,
     operator,
@@ -202,10 +203,8 @@ function trustedKeysOf({ orbital }: CoreConfig): Promise<TrustedKey[]> {
   );
 }
 
-type Sources = Parameters<typeof regionReport>[0];
-
 function startStatus(
-  sources: Sources,
+  sources: StatusSources,
   operator: Operator,
   steps: Steps,
   onReport: (head: number) => void,
@@ -229,8 +228,8 @@ function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logge
   });
 }
 
-async function healthOf(sources: Sources) {
-  const { region, core, head, gateways, links } = await regionReport(sources);
+async function healthOf(sources: StatusSources) {
+  const { region, core, head, gateways, linkCounts = null } = await regionSummary(sources);
   const isSealed = core.seal === 'sealed';
   return {
     ok: !isSealed,
@@ -239,7 +238,7 @@ async function healthOf(sources: Sources) {
     seal: core.seal,
     head,
     gateways,
-    links,
+    links: linkCounts,
     memory: memoryLockStatus(),
   };
 }

@@ -20,7 +20,7 @@ import { postpone, tenantsWithWork, upkeep } from './keys/upkeep.ts';
 import { defaultLimits, type KeychainLimits } from './limits.ts';
 import { stateOf } from './links/link-rules.ts';
 import type { LinkStatus } from './links/link-status.ts';
-import { readFacts } from './links/link-store.ts';
+import { type LinkPage, readFacts } from './links/link-store.ts';
 import {
   type CloseLinkRequest,
   closeLink,
@@ -304,10 +304,10 @@ export class Keychain {
     return this.#cache.serviceKeys(tenant, service);
   }
 
-  /** Every tenant's link, for region reports; also while sealed. */
-  async links(): Promise<LinkStatus[]> {
+  /** Every tenant's link, or a page of them, for region reports; also while sealed. */
+  async links(page?: LinkPage): Promise<LinkStatus[]> {
     const nowMs = this.#realm.now();
-    const facts = await readFacts(this.#options.db);
+    const facts = await readFacts(this.#options.db, undefined, page);
     return facts.map(({ tenant, epochs, expiresAtMs }) => ({
       tenant: tenant as TenantId,
       ...stateOf(epochs, expiresAtMs, nowMs),

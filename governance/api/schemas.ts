@@ -1,6 +1,6 @@
 /** The shapes of the REST API: one schema is validator, type and OpenAPI. Names follow contracts/ids.ts. */
 import { type TSchema, Type } from 'typebox';
-import { RegionReport } from '../../contracts/index.ts';
+import { RegionSummary, ReportedLink } from '../../contracts/index.ts';
 import { type PolicyName, policies } from '../domain/tenants.ts';
 import { MAX_CERTIFICATE_LENGTH, MAX_PAGE } from '../limits.ts';
 import { linkStates } from '../links/states.ts';
@@ -73,7 +73,7 @@ export const Region = Type.Object(
     keyId: Text,
     endpoints: Type.Record(Text, Text),
     enrolledAt: Instant,
-    report: nullable(RegionReport),
+    report: nullable(RegionSummary),
     reportedAt: nullable(Instant),
     stale: Type.Boolean({ description: 'The last report is older than it should be, or there is none' }),
     gateways: Type.Array(
@@ -221,6 +221,16 @@ const RegionLink = Type.Object(
     error: nullable(Text),
     job: MaybeJob,
     correlationId: nullable(Text),
+    reported: nullable(
+      Type.Object(
+        {
+          epoch: Type.Integer(),
+          state: ReportedLink.properties.state,
+          expiresAt: nullable(Instant),
+        },
+        { ...closed, description: 'What the region itself said last; many links take turns in its reports' },
+      ),
+    ),
   },
   closed,
 );

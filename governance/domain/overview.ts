@@ -1,6 +1,6 @@
 /** The whole installation at one glance, for `GET /v1/status`. Reads only. */
 import { sql } from 'kysely';
-import type { RegionReport } from '../../contracts/index.ts';
+import type { RegionSummary } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
 import { MAX_PAGE } from '../limits.ts';
 import { countLinks } from '../links/rows.ts';
@@ -19,7 +19,7 @@ export interface Overview {
     stale: boolean;
     reportedAt: string | null;
     endpoints: Record<string, string>;
-    gateways: RegionReport['gateways'];
+    gateways: RegionSummary['gateways'];
     /** Tasks that this region has not ended, and how long the oldest has waited: the reconciliation lag. */
     pendingTasks: number;
     lagMs: number;

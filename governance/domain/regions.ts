@@ -1,7 +1,7 @@
 /** Regions: their enrolment, what they last said of themselves, and the gateways that serve in them. */
 import { createPublicKey } from 'node:crypto';
 import { Value } from 'typebox/value';
-import { RegionReport } from '../../contracts/index.ts';
+import { RegionSummary } from '../../contracts/index.ts';
 import type { TrustedKey } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
@@ -26,7 +26,7 @@ export interface RegionView {
   endpoints: Record<string, string>;
   enrolledAt: string;
   /** The region's own words; null until it has reported. */
-  report: RegionReport | null;
+  report: RegionSummary | null;
   reportedAt: string | null;
   /** True when the last report is older than regions' reports may be, or there is none. */
   stale: boolean;
@@ -125,7 +125,7 @@ export async function listRegions(cmk: Cmk, page: PageRequest): Promise<Page<Reg
         keyId: row.key_id,
         endpoints: row.endpoints,
         enrolledAt: instant(row.enrolled_at),
-        report: Value.Check(RegionReport, row.last_report) ? row.last_report : null,
+        report: Value.Check(RegionSummary, row.last_report) ? row.last_report : null,
         reportedAt: instantOrNull(row.reported_at),
         stale: row.reported_at === null || now - row.reported_at.getTime() > REPORT_STALE_MS,
         gateways: gateways

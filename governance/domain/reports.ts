@@ -1,13 +1,13 @@
 /**
- * What regions say of themselves, kept as their last word. A report commands nothing (separation record); the one
- * thing learnt from it is how far a region's epochs have gone, so that a CMK database that was restored from a backup
- * gives out no epoch a second time (D1).
+ * What regions say of themselves, kept as their last word: of the region as a whole, and of each link, since a report
+ * names a page of them only. A report commands nothing (separation record); the one thing learnt from it is how far a
+ * region's epochs have gone, so that a CMK database that was restored from a backup gives out no epoch a second time (D1).
  */
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
-import { RegionReport } from '../../contracts/index.ts';
+import { RegionReport, type ReportedLink } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
-import { asPlatform } from '../store/transactions.ts';
+import { asPlatform, type Trx } from '../store/transactions.ts';
 
 /** `source` is the region whose signature was verified. Reports may come late and twice: an older one changes nothing. */
 export async function storeReport(cmk: Cmk, source: string, report: unknown, at: string): Promise<void> {
@@ -16,7 +16,8 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
     return;
   }
   // The region's clock orders its own reports; ours says when we heard of it, which is what "stale" is about.
-  const text = JSON.stringify({ ...report, at });
+  const { links, ...summary } = report;
+  const text = JSON.stringify({ ...summary, at });
   await asPlatform(cmk.db, async (trx) => {
     const stored = await trx
       .updateTable('regions')
@@ -24,10 +25,20 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
       .where('name', '=', source)
       .where((eb) => eb.or([eb('last_report', 'is', null), eb(sql<string>`last_report->>'at'`, '<', at)]))
       .executeTakeFirst();
-    if (stored.numUpdatedRows === 0n || report.links.length === 0) return;
-    await sql`
-      UPDATE tenant_regions t SET last_epoch = said.epoch
-        FROM jsonb_to_recordset(${JSON.stringify(report.links)}::jsonb) AS said (tenant text, epoch integer)
-        WHERE t.tenant = said.tenant AND t.region = ${source} AND t.last_epoch < said.epoch`.execute(trx);
+    if (stored.numUpdatedRows > 0n && links.length > 0) await storeLinks(trx, source, links);
   });
+}
+
+/** Writes what is news and nothing else: most pages say what the round before has said. */
+async function storeLinks(trx: Trx, region: string, links: readonly ReportedLink[]): Promise<void> {
+  await sql`
+    UPDATE tenant_regions t
+      SET last_epoch = greatest(t.last_epoch, said.epoch), reported_epoch = said.epoch,
+          reported_state = said.state, reported_expires_at = said."expiresAt"
+      FROM jsonb_to_recordset(${JSON.stringify(links)}::jsonb)
+        AS said (tenant text, epoch integer, state text, "expiresAt" text)
+      WHERE t.tenant = said.tenant AND t.region = ${region}
+        AND (t.last_epoch < said.epoch
+          OR (t.reported_epoch, t.reported_state, t.reported_expires_at)
+            IS DISTINCT FROM (said.epoch, said.state, said."expiresAt"))`.execute(trx);
 }

@@ -263,7 +263,7 @@ test('four eyes: under quorum two nothing happens until another operator approve
 
 test('a region that is ahead after a restore of our database never gets an epoch twice', async () => {
   await world.onboard('restored');
-  await region(0).report({ epoch: { tenant: 'restored', epoch: 7 } });
+  await region(0).report({ links: [{ tenant: 'restored', epoch: 7, state: 'closed' }] });
   await until('CMK has heard it', async () => {
     const rows = await world.query(
       `SELECT last_epoch FROM tenant_regions WHERE tenant = 'restored' AND region = 'north'`,

@@ -29,6 +29,23 @@ export async function linkRows(trx: Trx, tenant: string): Promise<Link[]> {
     .execute();
 }
 
+/** The regions that a tenant lives in, in order of name, each with what it said of the link in its reports. */
+export async function reportedLinks(trx: Trx, tenant: string) {
+  const rows = await trx
+    .selectFrom('tenant_regions')
+    .select(['region', 'reported_epoch', 'reported_state', 'reported_expires_at'])
+    .where('tenant', '=', tenant)
+    .orderBy('region')
+    .execute();
+  return rows.map(({ region, reported_epoch, reported_state, reported_expires_at }) => ({
+    region,
+    reported:
+      reported_epoch === null || reported_state === null
+        ? null
+        : { epoch: reported_epoch, state: reported_state, expiresAt: reported_expires_at },
+  }));
+}
+
 export async function findLink(trx: Trx, id: LinkId): Promise<Link | undefined> {
   return await trx
     .selectFrom('links')

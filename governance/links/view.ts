@@ -1,10 +1,12 @@
 /** Links as operators see them: the newest epoch of each region, what it waits for, and one word for the whole. */
+
+import type { ReportedLink } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
-import { requireTenant, tenantRegions } from '../domain/lookups.ts';
+import { requireTenant } from '../domain/lookups.ts';
 import { instantOrNull } from '../domain/pages.ts';
 import type { Link } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { linkRows } from './rows.ts';
+import { linkRows, reportedLinks } from './rows.ts';
 import { type LinkState, summarise, type TenantLinkState } from './states.ts';
 
 export interface RegionLinkView {
@@ -24,6 +26,8 @@ export interface RegionLinkView {
   error: string | null;
   job: string | null;
   correlationId: string | null;
+  /** What the region itself said last, in a report; null until one has named the tenant. */
+  reported: { epoch: number; state: ReportedLink['state']; expiresAt: string | null } | null;
 }
 
 export interface LinksView {
@@ -43,18 +47,19 @@ export async function viewLinks(cmk: Cmk, tenant: string): Promise<LinksView> {
 export async function linksOf(trx: Trx, tenant: string): Promise<LinksView> {
   const rows = await linkRows(trx, tenant);
   const now = new Date();
-  const regions = (await tenantRegions(trx, tenant)).map((region) =>
-    toView(
+  const regions = (await reportedLinks(trx, tenant)).map(({ region, reported }) => ({
+    ...toView(
       region,
       rows.find((row) => row.region === region),
       now,
     ),
-  );
+    reported,
+  }));
   const states = regions.map((region) => region.state).filter((state) => state !== 'none');
   return { tenant, state: summarise(states), regions };
 }
 
-function toView(region: string, link: Link | undefined, now: Date): RegionLinkView {
+function toView(region: string, link: Link | undefined, now: Date): Omit<RegionLinkView, 'reported'> {
   const expired = link?.state === 'active' && link.expires_at !== null && link.expires_at <= now;
   return {
     region,

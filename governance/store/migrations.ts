@@ -214,6 +214,14 @@ CREATE TABLE audit_heads (
 );
 `;
 
+/** What the region itself says of the link; the instant as it came, since nothing here computes with it. */
+const REPORTED_LINKS = `
+ALTER TABLE tenant_regions
+  ADD COLUMN reported_epoch integer,
+  ADD COLUMN reported_state text,
+  ADD COLUMN reported_expires_at text;
+`;
+
 // A setting that was made local to an earlier transaction reads as '' afterwards: no tenant is called ''.
 const POLICY = `tenant = current_setting('okcm.tenant', true) OR current_setting('okcm.scope', true) = 'platform'`;
 
@@ -230,6 +238,11 @@ export const cmkMigrations: Record<string, Migration> = {
           )
           .execute(db);
       }
+    },
+  },
+  '0003_reported_links': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(REPORTED_LINKS).execute(db);
     },
   },
 };

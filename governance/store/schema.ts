@@ -3,6 +3,7 @@
  * row-level security filters (D13). The link rows are documented at their state machine, links/states.ts.
  */
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
+import type { ReportedLink } from '../../contracts/index.ts';
 import type { LinkState } from '../links/states.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
@@ -74,6 +75,10 @@ export interface TenantRegionRow extends Provisioned {
   l2_version: number | null;
   /** The highest epoch ever given out; only grows, so that no epoch is used twice (D1). */
   last_epoch: Generated<number>;
+  /** The region's own last words on the link; null until a report has named it. */
+  reported_epoch: Generated<number | null>;
+  reported_state: Generated<ReportedLink['state'] | null>;
+  reported_expires_at: Generated<string | null>;
 }
 
 export interface ServiceRow {

@@ -15,7 +15,7 @@ import { MeshOperation } from '../../execution/mesh/index.ts';
 import { writePrivate } from '../../platform/config-file.ts';
 import { freePort } from '../../platform/ports.ts';
 import { type Child, startChild } from '../../testkit/children.ts';
-import { REPOSITORY } from './system.ts';
+import { REPOSITORY } from '../../testkit/system.ts';
 
 const COMMAND_TIMEOUT_MS = 30_000;
 const READY_TIMEOUT_MS = 20_000;

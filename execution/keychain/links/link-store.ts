@@ -15,10 +15,16 @@ export interface LinkFacts {
   readonly manifestCounter: number | null;
 }
 
+/** A part of all tenants, in the order of their names. */
+export interface LinkPage {
+  readonly after?: TenantId | undefined;
+  readonly limit: number;
+}
+
 /** @param tenants all of them when left out. */
-export async function readFacts(db: Db, tenants?: readonly string[]): Promise<LinkFacts[]> {
+export async function readFacts(db: Db, tenants?: readonly string[], page?: LinkPage): Promise<LinkFacts[]> {
   if (tenants?.length === 0) return [];
-  const query = db
+  let query = db
     .selectFrom('keychain.link_heads as h')
     .leftJoin('keychain.links as o', (join) =>
       join.onRef('o.tenant', '=', 'h.tenant').on('o.state', '=', 'open'),
@@ -29,7 +35,10 @@ export async function readFacts(db: Db, tenants?: readonly string[]): Promise<Li
     .select(['h.tenant', 'h.closed_epoch', 'h.manifest_counter', 'o.epoch as open_epoch', 'o.expires_at'])
     .select(['o.proved_at', 'p.epoch as prepared_epoch'])
     .orderBy('h.tenant');
-  const rows = await (tenants === undefined ? query : query.where('h.tenant', 'in', tenants)).execute();
+  if (tenants !== undefined) query = query.where('h.tenant', 'in', tenants);
+  if (page?.after !== undefined) query = query.where('h.tenant', '>', page.after);
+  if (page !== undefined) query = query.limit(page.limit);
+  const rows = await query.execute();
   return rows.map((row) => {
     // A row that contradicts its head was put back by hand: the closure wins.
     const above = (epoch: number | null) => (epoch !== null && epoch > row.closed_epoch ? epoch : 0);

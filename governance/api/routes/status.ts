@@ -1,6 +1,6 @@
 /** The overview that `okcm status` shows. */
 import { Type } from 'typebox';
-import { RegionReport } from '../../../contracts/index.ts';
+import { RegionSummary } from '../../../contracts/index.ts';
 import { overview } from '../../domain/overview.ts';
 import type { Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
@@ -21,7 +21,7 @@ const Overview = Type.Object(
           stale: Type.Boolean(),
           reportedAt: Type.Union([Text, Type.Null()]),
           endpoints: Type.Record(Text, Text),
-          gateways: RegionReport.properties.gateways,
+          gateways: RegionSummary.properties.gateways,
           pendingTasks: Count,
           lagMs: Count,
         },

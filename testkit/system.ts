@@ -6,13 +6,13 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Endpoints } from '../../cli/home/endpoints.ts';
-import { Application } from '../../cli/kmip/application.ts';
-import { type Child, startChild } from '../../testkit/children.ts';
-import { temporaryDirectory } from '../../testkit/directories.ts';
-import { reapAtEnd } from '../../testkit/reaper.ts';
+import type { Endpoints } from '../cli/home/endpoints.ts';
+import { Application } from '../cli/kmip/application.ts';
+import { type Child, startChild } from './children.ts';
+import { temporaryDirectory } from './directories.ts';
+import { reapAtEnd } from './reaper.ts';
 
-export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
 const OKCM = join(REPOSITORY, 'cli', 'okcm.ts');
 /** One place for compiled code, so that not every fresh home begins by compiling everything. */
 const ENVIRONMENT = { ...process.env, NODE_COMPILE_CACHE: join(REPOSITORY, '.build', 'test-compile-cache') };
@@ -144,10 +144,14 @@ export class System {
     return Application.open({ ...this.region(region).gateway, ...this.files(name) });
   }
 
-  async log(component: string): Promise<string> {
+  logPath(component: string): string {
     const found = this.endpoints.processes.find(({ name }) => name === component);
     if (found === undefined) throw new Error(`no component ${component}`);
-    return await readFile(found.log, 'utf8');
+    return found.log;
+  }
+
+  log(component: string): Promise<string> {
+    return readFile(this.logPath(component), 'utf8');
   }
 
   /** A request to CMK's REST API that must work. */

@@ -1,0 +1,36 @@
+/** The soak in its short form; `npm run soak` runs it for as long as one likes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { failuresOf, soak } from './soak/soak.ts';
+
+const TIMEOUT_MS = 110_000;
+const MIN_OPERATIONS = 1_000;
+/** 0 until CMK serves rotations. */
+const ROTATE_L3_EVERY_S = 0;
+const ROTATE_L2_EVERY_S = 0;
+
+test('everything at once: no wrong plaintext, no lost key, no refusal but for a killed core', {
+  timeout: TIMEOUT_MS,
+}, async (t) => {
+  const report = await soak(
+    {
+      seconds: 14,
+      tenants: 2,
+      services: 2,
+      connections: 16,
+      rotateL3Every: ROTATE_L3_EVERY_S,
+      rotateL2Every: ROTATE_L2_EVERY_S,
+      killEvery: 6,
+      sample: 200,
+    },
+    () => undefined,
+  );
+  const { tally, kills, rotations } = report;
+  t.diagnostic(
+    `${tally.total} operations, ${kills.first + kills.second} cores killed, ${rotations.l3.done} rotations of L3, ${rotations.l2.done} of L2`,
+  );
+  assert.deepEqual(failuresOf(report), []);
+  assert.ok(tally.total > MIN_OPERATIONS, `only ${tally.total} operations`);
+  assert.ok(kills.first > 0, 'the core of the gateway was never killed');
+  if (ROTATE_L3_EVERY_S > 0) assert.ok(rotations.l3.done > 0, 'no L3 was rotated');
+});
