@@ -41,6 +41,10 @@ export const cliErrors = {
     exitCode: exitCodes.failure,
     hint: 'see `okcm status` for what is down, and `okcm jobs list`',
   },
+  VERSION_IN_USE: {
+    exitCode: exitCodes.failure,
+    hint: 'rotate the key first, with okcm rotate; what is destroyed stays so',
+  },
   KMIP_REFUSED: {
     exitCode: exitCodes.failure,
     hint: 'the result reason and message are the server’s own words',

@@ -33,6 +33,9 @@ test('help is no error', () => {
     'service',
     'link',
     'unlink',
+    'rotate',
+    'compromise',
+    'keys',
     'app',
     'kmip',
     'stop',
@@ -51,6 +54,18 @@ const misuse: [string, string[]][] = [
   ['a missing option', ['unlink', 'acme']],
   ['a choice that there is not', ['up', '--ports', 'some']],
   ['an irrevocable thing without --yes', ['unlink', 'acme', '--reason', 'x']],
+  ['an emergency without --yes', ['compromise', 'acme', '--reason', 'x']],
+  ['an emergency without a reason', ['compromise', 'acme', '--yes']],
+  ['a link of one service', ['rotate', 'acme', '--link', '--service', 'payments']],
+  ['a reason that nobody keeps', ['rotate', 'acme', '--reason', 'x']],
+  [
+    'a version that is no number',
+    ['keys', 'destroy', 'acme', '--region', 'r', '--version', 'all', '--reason', 'x'],
+  ],
+  ...['90', '0d', '59m', '3651d', '90d ', 'soon'].map((time): [string, string[]] => [
+    `the time "${time}"`,
+    ['keys', 'policy', 'acme', '--rotate-after', time],
+  ]),
 ];
 for (const [title, args] of misuse) {
   test(`${title} is misuse: exit code 2`, () => {

@@ -50,6 +50,19 @@ test('the jobs of a link are one entity, and of nothing else', () => {
   for (const kind of jobKinds) assert.doesNotMatch(entityOf(kind, examples[kind]), /undefined/, kind);
 });
 
+test('each key is an entity of its own, and looking at keys waits for none of them', () => {
+  const rotating = [
+    entityOf('KEY_ROTATE', { tenant: 'acme' }),
+    entityOf('KEY_ROTATE', { tenant: 'acme', service: 'payments' }),
+    entityOf('KEY_ROTATE', { tenant: 'acme', service: 'billing' }),
+    entityOf('KEY_INSPECT', { tenant: 'acme' }),
+  ];
+  assert.equal(new Set(rotating).size, rotating.length);
+  // What is asked of one key keeps its order.
+  for (const kind of ['KEY_ROTATE', 'KEY_COMPROMISE', 'ROTATION_POLICY', 'KEY_DESTROY'] as const)
+    assert.equal(entityOf(kind, { ...examples[kind], service: 'payments' }), 'keys:acme/payments', kind);
+});
+
 test('only what takes something away is urgent', () => {
   assert.deepEqual(jobKinds.filter((kind) => laneOf(kind) === 'urgent').toSorted(), [
     'IDENTITY_REMOVE',

@@ -52,14 +52,6 @@ export const keyStates = [
   'destroyed-compromised',
 ] as const;
 export type KeyState = (typeof keyStates)[number];
-const KeyStateSchema = Type.Union([
-  Type.Literal('pre-active'),
-  Type.Literal('active'),
-  Type.Literal('deactivated'),
-  Type.Literal('compromised'),
-  Type.Literal('destroyed'),
-  Type.Literal('destroyed-compromised'),
-]);
 
 const KeyInventory = Type.Object(
   {
@@ -69,7 +61,7 @@ const KeyInventory = Type.Object(
       Type.Object(
         {
           version: Version,
-          state: KeyStateSchema,
+          state: Type.Enum([...keyStates]),
           createdAt: Instant,
           /** Of an L2: versions of L3 under it. Of an L3: objects that the core knows under it. */
           dependents: Type.Integer({ minimum: 0 }),
@@ -254,9 +246,11 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
     case 'KEY_ROTATE':
     case 'KEY_COMPROMISE':
     case 'ROTATION_POLICY':
-    case 'KEY_INSPECT':
     case 'KEY_DESTROY':
-      return `keys:${p.tenant}`;
+      // Each key has an order of its own: what is asked of one waits for nothing that another has not done.
+      return p.service === undefined ? `keys:${p.tenant}` : `keys:${p.tenant}/${p.service}`;
+    case 'KEY_INSPECT':
+      return `inventory:${p.tenant}`;
     case 'IDENTITY_PUT':
       return `identity:${p.identity?.fingerprint}`;
     case 'IDENTITY_REMOVE':

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import {
   connectTransport,
   createManager,
+  type Manager,
   orbitalManagerMigrations,
   type Transport,
 } from '../orbital/index.ts';
@@ -29,7 +30,7 @@ import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
-import { probeKeys, renewDueLinks } from './links/upkeep.ts';
+import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
 import { createCmkMetrics } from './metrics.ts';
 import { startPeriodic } from './periodic.ts';
 import { collectGauges } from './store/gauges.ts';
@@ -92,12 +93,16 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
 
     const registry = createRegistry({ labels: { component: 'cmk' } });
     const metrics = createCmkMetrics(registry);
-    const manager = createManager<CmkDatabase>({
+    const manager: Manager<CmkDatabase> = createManager({
       db,
       transport,
       signer,
       keysOf: (region) => keysOfRegion(db, region),
-      handlers: createHandlers({ link: config.link }),
+      handlers: createHandlers({
+        link: config.link,
+        metrics,
+        retryJob: (trx, job) => manager.retryJob(trx, job),
+      }),
       logger,
       onReport: (source, report, at) => storeReport(cmk, source, report, at),
       listenOn: { url: config.database.appUrl },
@@ -178,6 +183,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
     startPeriodic('renew links', Math.min(cmk.link.probeEveryMs, cmk.link.renewEveryMs), cmk.logger, () =>
       renewDueLinks(cmk),
     ),
+    startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.

@@ -65,6 +65,11 @@ export const cmkErrors = {
     hint: 'GET /v1/tenants/{tenant}/proposals lists them.',
   },
   JOB_UNKNOWN: { status: 404, title: 'No such job', hint: 'GET /v1/jobs lists them.' },
+  KEY_VERSION_UNKNOWN: {
+    status: 404,
+    title: 'The region told of no such version of the key',
+    hint: 'GET /v1/tenants/{tenant}/inventory shows what it told; it names the youngest versions only.',
+  },
   ALREADY_EXISTS: {
     status: 409,
     title: 'The name is taken by something different',
@@ -88,11 +93,11 @@ export const cmkErrors = {
   LINK_BUSY: {
     status: 409,
     title: 'A link of this tenant is being made',
-    hint: 'Wait until it is active, or unlink: unlinking always wins.',
+    hint: 'Wait until it has ended, or unlink: unlinking always wins.',
   },
   NOT_LINKED: {
     status: 409,
-    title: 'The tenant has no link to close',
+    title: 'The tenant has no link of which this could be done',
     hint: 'GET /v1/tenants/{tenant}/links shows the links.',
   },
   NO_REGIONS: {
@@ -108,18 +113,33 @@ export const cmkErrors = {
   },
   JOB_NOT_RETRYABLE: {
     status: 409,
-    title: 'The job has not failed',
-    hint: 'Only failed jobs can be retried.',
+    title: 'The job cannot be retried',
+    hint: 'Only failed jobs can be; destructions and policies are asked for anew.',
   },
   JOB_NOT_CANCELLABLE: {
     status: 409,
     title: 'The job cannot be cancelled',
-    hint: 'It has ended, or it revokes something: revocation runs until every region has reported.',
+    hint: 'Ended jobs stay as they are; a revocation runs until every region has reported; a link that is being made is called off by unlinking.',
   },
   KEY_NOT_USABLE: {
     status: 409,
     title: 'The keystore says that the key cannot be used',
     hint: 'Enable the key at its provider, then try again.',
+  },
+  INVENTORY_NEEDED: {
+    status: 409,
+    title: 'Nobody can know what would be destroyed',
+    hint: 'POST /v1/tenants/{tenant}/inventories, look at the answer, then try again.',
+  },
+  KEY_VERSION_STATE: {
+    status: 409,
+    title: 'A version in this state cannot be destroyed',
+    hint: 'Rotate the key first: the active version is in use. What is destroyed stays so.',
+  },
+  DEPENDENTS_DIFFER: {
+    status: 409,
+    title: 'Another number of objects depends on the version',
+    hint: 'The detail tells how many; name that number if their loss is meant.',
   },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {

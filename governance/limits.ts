@@ -25,6 +25,32 @@ export const PROVISION_DEADLINE_MS = 24 * 3_600_000;
 /** The region's key pair of an epoch is useless once nobody waits for the link any more. */
 export const PREPARE_DEADLINE_MS = 24 * 3_600_000;
 
+/**
+ * Longest that each of the two jobs of a rotation may take. Renewals of the living epoch stand behind them, so a rotation
+ * that a region cannot do must be over long before that epoch expires.
+ */
+export const ROTATE_DEADLINE_MS = 3_600_000;
+export const rotateDeadlineMs = (ttlMs: number): number =>
+  Math.max(1, Math.min(ROTATE_DEADLINE_MS, Math.floor(ttlMs / 8)));
+/** Links that the schedule rotates in one round: what was onboarded together comes due together. */
+export const ROTATE_BATCH = 64;
+/** A scheduled rotation comes up to this share of its period early, so that tenants do not come all at once. */
+export const ROTATE_JITTER = 0.1;
+/** A scheduled rotation that could not be begun, or has failed, is tried again so much later. */
+export const ROTATE_RETRY_MS = 3_600_000;
+/** Shortest period that may be asked for, of links and of keys. */
+export const MIN_ROTATE_AFTER_S = 3_600;
+
+/** A rotation or destruction of a key that a region has not done by then has failed. */
+export const KEY_JOB_DEADLINE_MS = 3_600_000;
+/** How old the inventory may be on whose word a version is destroyed; an answer that comes later is of no use. */
+export const MAX_INVENTORY_AGE_MS = 15 * 60_000;
+/**
+ * How often regions rotate keys where nobody has set anything, in seconds; a region may be configured otherwise. A policy
+ * is compared with it to tell whether it protects less.
+ */
+export const DEFAULT_ROTATE_AFTER_S = { tenantKey: 90 * 86_400, serviceKey: 30 * 86_400 } as const;
+
 /** How long a worker that calls the keystore keeps others away from the link; longer than its calls may take. */
 export const SEAL_CLAIM_MS = 60_000;
 export const SEAL_CONCURRENCY = 8;

@@ -1,13 +1,26 @@
 /** The metrics of CMK itself, each set to 0 at the start; Orbital adds its own to the same registry. */
+import type { JobKind } from '../contracts/index.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics.ts';
 import { keyStates } from './keystores/provider.ts';
 import { linkStates } from './links/states.ts';
+
+export const keyJobKinds = [
+  'ROTATE_LINK',
+  'KEY_ROTATE',
+  'KEY_COMPROMISE',
+  'ROTATION_POLICY',
+  'KEY_INSPECT',
+  'KEY_DESTROY',
+] as const satisfies readonly JobKind[];
+export type KeyJobKind = (typeof keyJobKinds)[number];
 
 export interface CmkMetrics {
   request(method: string, route: string, status: number, seconds: number): void;
   authenticationFailure(): void;
   keystoreAnswer(state: string): void;
   killSwitch(): void;
+  /** A region has ended a job that rotates, inspects or destroys. */
+  keyJob(kind: KeyJobKind, outcome: 'done' | 'failed'): void;
   /** Links by state, counted anew. */
   links(counts: Readonly<Record<string, number>>): void;
   regionReportAge(region: string, seconds: number): void;
@@ -39,6 +52,13 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     help: 'Tenants unlinked because their L1 key was disabled, deleted or withdrawn at its provider',
     registers,
   });
+  const keyJobs = new Counter({
+    name: 'okcm_cmk_key_jobs_total',
+    help: 'Rotations, inventories and destructions that regions have ended, by kind of job',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  for (const kind of keyJobKinds) for (const outcome of ['done', 'failed']) keyJobs.inc({ kind, outcome }, 0);
   const links = new Gauge({
     name: 'okcm_cmk_links',
     help: 'Links by state',
@@ -58,6 +78,7 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     authenticationFailure: () => authenticationFailures.inc(),
     keystoreAnswer: (state) => keystore.inc({ state }),
     killSwitch: () => kills.inc(),
+    keyJob: (kind, outcome) => keyJobs.inc({ kind, outcome }),
     links: (counts) => {
       for (const state of linkStates) links.set({ state }, counts[state] ?? 0);
     },

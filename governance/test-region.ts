@@ -1,6 +1,7 @@
 /**
  * A region for tests: Orbital's real operator over a real broker and database, with a keychain in memory that keeps
- * the rules of links (D1): closed epochs stay closed, and L2 opens only by the secret under which it stands.
+ * the rules of links (D1): closed epochs stay closed, L2 opens only by the secret under which it stands, and a rotation
+ * needs an epoch that lives.
  */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
@@ -10,8 +11,10 @@ import {
   parseTenantId,
   type RegionReport,
   type Sealed,
+  type TaskErrorCode,
+  taskErrors,
 } from '../contracts/index.ts';
-import { generateHpkeKeyPair, type HpkeKeyPair, openLinkSecret } from '../contracts/sealing.ts';
+import { generateHpkeKeyPair, type HpkeKeyPair, openLinkSecret, SealingError } from '../contracts/sealing.ts';
 import {
   connectTransport,
   createOperator,
@@ -25,6 +28,7 @@ import {
 } from '../orbital/index.ts';
 import { createLogger } from '../platform/log.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
+import { TestKeys } from './test-keys.ts';
 
 // biome-ignore lint/complexity/noBannedTypes: a region of these tests has no tables of its own
 type NoTables = {};
@@ -35,7 +39,8 @@ interface Tenant {
   open: number;
   closed: number;
   expiresAt: string;
-  keys: Map<number, HpkeKeyPair>;
+  epochKeys: Map<number, HpkeKeyPair>;
+  keys: TestKeys;
 }
 
 export interface TestRegion {
@@ -65,9 +70,10 @@ export interface TestRegionOptions {
   readonly governanceKey: { readonly keyId: string; readonly publicKey: KeyObject };
 }
 
-const failure = (code: string, retryable: boolean): HandlerOutcome => ({
-  failed: { code, message: code, retryable },
+const refused = (code: TaskErrorCode): HandlerOutcome => ({
+  failed: { code, message: taskErrors[code].meaning, retryable: taskErrors[code].retryable },
 });
+const done = (result: object): HandlerOutcome => ({ done: result as JsonValue });
 
 export async function startTestRegion(options: TestRegionOptions): Promise<TestRegion> {
   const { name } = options;
@@ -99,18 +105,59 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       if ('done' in outcome) applied.push(kind);
       return region.answerInstead?.(kind, payload) ?? outcome;
     };
+  /** Undefined when it does not open. */
   const opened = async (
-    { tenant, epoch }: JobPayload<'LINK'>,
+    { tenant, epoch }: { tenant: string; epoch: number },
     job: string,
     sealed: Sealed,
     purpose: 'fresh' | 'previous',
-  ) => {
-    const key = tenants.get(tenant)?.keys.get(epoch);
+  ): Promise<string | undefined> => {
+    const key = tenants.get(tenant)?.epochKeys.get(epoch);
     if (key === undefined) throw new Error('no key');
     const context = { tenant: parseTenantId(tenant), region: parseRegionId(name), epoch, purpose, job };
-    const secret = Buffer.from(await openLinkSecret(key.privateKey, sealed, context)).toString('hex');
-    secrets.push(secret);
-    return secret;
+    try {
+      const secret = Buffer.from(await openLinkSecret(key.privateKey, sealed, context)).toString('hex');
+      secrets.push(secret);
+      return secret;
+    } catch (error) {
+      if (error instanceof SealingError) return undefined;
+      throw error;
+    }
+  };
+  /** What LINK and ROTATE_LINK refuse alike; undefined lets them go on. */
+  const refusedEpoch = (known: Tenant, epoch: number, expiresAt: string): HandlerOutcome | undefined => {
+    if (epoch <= known.closed || epoch < known.open) return refused('EPOCH_CLOSED');
+    if (!known.epochKeys.has(epoch)) return refused('EPOCH_UNKNOWN');
+    return Date.parse(expiresAt) <= Date.now() ? refused('LINK_EXPIRED') : undefined;
+  };
+  const open = (known: Tenant, epoch: number, secret: string, expiresAt: string): HandlerOutcome => {
+    known.closed = Math.max(known.closed, known.open);
+    known.standsOn = { epoch, secret };
+    known.open = epoch;
+    known.expiresAt = expiresAt;
+    return done({ epoch, expiresAt, l2Version: known.keys.l2.active.version });
+  };
+  const living = (known: Tenant): TaskErrorCode | undefined =>
+    known.open > 0 && Date.parse(known.expiresAt) > Date.now()
+      ? undefined
+      : known.open > 0
+        ? 'LINK_EXPIRED'
+        : 'LINK_CLOSED';
+  /** L2 can be opened: by its link, or by the regional secret alone as long as there has never been one. */
+  const usable = (known: Tenant): TaskErrorCode | undefined =>
+    known.open === 0 && known.closed === 0 ? undefined : living(known);
+
+  /** For what needs the key itself: a tenant whose link is closed has none that anybody could use. */
+  const withKey = (
+    { tenant, service }: { tenant: string; service?: string },
+    work: (known: Tenant, key: TestKeys['l2']) => HandlerOutcome,
+  ): HandlerOutcome => {
+    const known = tenants.get(tenant);
+    if (known === undefined) return refused('TENANT_UNKNOWN');
+    const key = known.keys.find(service);
+    if (key === undefined) return refused('SERVICE_UNKNOWN');
+    const dead = usable(known);
+    return dead === undefined ? work(known, key) : refused(dead);
   };
 
   const handlers: Partial<Record<JobKind, TaskHandler<NoTables>>> = {
@@ -121,39 +168,58 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
           open: 0,
           closed: 0,
           expiresAt: '',
-          keys: new Map(),
+          epochKeys: new Map(),
+          keys: new TestKeys(),
         });
       return { done: { l2Version: 1 } };
     }),
-    SERVICE_PROVISION: on('SERVICE_PROVISION', ({ tenant }) =>
-      tenants.has(tenant) ? { done: { l3Version: 1 } } : failure('TENANT_UNKNOWN', true),
-    ),
+    SERVICE_PROVISION: on('SERVICE_PROVISION', ({ tenant, service }) => {
+      const known = tenants.get(tenant);
+      return known === undefined
+        ? refused('TENANT_UNKNOWN')
+        : { done: { l3Version: known.keys.provision(service) } };
+    }),
     LINK_PREPARE: on('LINK_PREPARE', async ({ tenant, epoch }) => {
       const known = tenants.get(tenant);
-      if (known === undefined) return failure('TENANT_UNKNOWN', true);
-      if (epoch <= known.closed) return failure('EPOCH_CLOSED', false);
-      const key = known.keys.get(epoch) ?? (await generateHpkeKeyPair());
-      known.keys.set(epoch, key);
+      if (known === undefined) return refused('TENANT_UNKNOWN');
+      if (epoch <= known.closed) return refused('EPOCH_CLOSED');
+      const key = known.epochKeys.get(epoch) ?? (await generateHpkeKeyPair());
+      known.epochKeys.set(epoch, key);
       const standsOn = region.saysWhatL2StandsOn ? { standsOnEpoch: known.standsOn.epoch } : {};
       return { done: { epoch, publicKey: Buffer.from(key.publicKey).toString('base64url'), ...standsOn } };
     }),
     LINK: on('LINK', async (payload, { jobId }) => {
       const { tenant, epoch, secret, previous, expiresAt } = payload;
       const known = tenants.get(tenant);
-      if (known === undefined) return failure('TENANT_UNKNOWN', true);
-      if (epoch <= known.closed || epoch < known.open) return failure('EPOCH_CLOSED', false);
+      if (known === undefined) return refused('TENANT_UNKNOWN');
+      const refusal = refusedEpoch(known, epoch, expiresAt);
+      if (refusal !== undefined) return refusal;
       const fresh = await opened(payload, jobId, secret, 'fresh');
       const old = previous === undefined ? '' : await opened(payload, jobId, previous.secret, 'previous');
-      if ((previous?.epoch ?? 0) !== known.standsOn.epoch || old !== known.standsOn.secret)
-        return failure('SECRET_REJECTED', false);
-      known.standsOn = { epoch, secret: fresh };
-      known.open = epoch;
-      known.expiresAt = expiresAt;
-      return { done: { epoch, expiresAt, l2Version: 1 } };
+      if (
+        fresh === undefined ||
+        (previous?.epoch ?? 0) !== known.standsOn.epoch ||
+        old !== known.standsOn.secret
+      )
+        return refused('SECRET_REJECTED');
+      return open(known, epoch, fresh, expiresAt);
+    }),
+    ROTATE_LINK: on('ROTATE_LINK', async (payload, { jobId }) => {
+      const { tenant, epoch, secret, expiresAt } = payload;
+      const known = tenants.get(tenant);
+      if (known === undefined) return refused('TENANT_UNKNOWN');
+      if (epoch === known.open)
+        return done({ epoch, expiresAt: known.expiresAt, l2Version: known.keys.l2.active.version });
+      const refusal = refusedEpoch(known, epoch, expiresAt);
+      if (refusal !== undefined) return refusal;
+      const dead = living(known);
+      if (dead !== undefined) return refused(dead);
+      const fresh = await opened(payload, jobId, secret, 'fresh');
+      return fresh === undefined ? refused('SECRET_REJECTED') : open(known, epoch, fresh, expiresAt);
     }),
     RENEW: on('RENEW', ({ tenant, epoch, expiresAt }) => {
       const known = tenants.get(tenant);
-      if (known === undefined || known.open !== epoch) return failure('EPOCH_CLOSED', false);
+      if (known === undefined || known.open !== epoch) return refused('EPOCH_CLOSED');
       known.expiresAt = expiresAt;
       return { done: { epoch, expiresAt } };
     }),
@@ -162,10 +228,32 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       if (known !== undefined) {
         known.closed = Math.max(known.closed, epoch);
         known.open = 0;
-        known.keys.clear();
+        known.epochKeys.clear();
       }
       return { done: { epoch, closedAt: new Date().toISOString(), gatewaysTold: 1 } };
     }),
+    KEY_ROTATE: on('KEY_ROTATE', (payload) =>
+      withKey(payload, ({ keys }, key) => ({ done: { version: keys.rotate(key) } })),
+    ),
+    KEY_COMPROMISE: on('KEY_COMPROMISE', (payload) =>
+      withKey(payload, ({ keys }, key) => ({ done: { version: keys.compromise(key) } })),
+    ),
+    ROTATION_POLICY: on('ROTATION_POLICY', ({ tenant, service, rotateAfterSeconds }) => {
+      const known = tenants.get(tenant);
+      if (known === undefined) return refused('TENANT_UNKNOWN');
+      const key = known.keys.find(service);
+      return key === undefined ? refused('SERVICE_UNKNOWN') : done(key.setPolicy(rotateAfterSeconds));
+    }),
+    KEY_INSPECT: on('KEY_INSPECT', ({ tenant }) => {
+      const known = tenants.get(tenant);
+      return known === undefined ? refused('TENANT_UNKNOWN') : done(known.keys.inventory());
+    }),
+    KEY_DESTROY: on('KEY_DESTROY', (payload) =>
+      withKey(payload, ({ keys }, key) => {
+        const refusal = keys.destroy(key, payload.version, payload.dependents);
+        return refusal === undefined ? { done: { version: payload.version } } : refused(refusal);
+      }),
+    ),
     IDENTITY_PUT: on('IDENTITY_PUT', ({ identity }) => {
       identities.set(identity.fingerprint, identity as unknown as JsonValue);
       return { done: { fingerprint: identity.fingerprint } };

@@ -58,7 +58,7 @@ export interface World {
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false>,
-  waitMs = 8_000,
+  waitMs = 20_000,
 ): Promise<T> {
   const end = Date.now() + waitMs;
   for (;;) {

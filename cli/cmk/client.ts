@@ -13,7 +13,7 @@ export interface CmkAddress {
   readonly token: string;
 }
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** A problem+json answer (RFC 9457), or what little of it there is. */
 interface Problem {
@@ -79,6 +79,9 @@ export class CmkClient {
   }
   post<T>(path: string, body: unknown): Promise<T> {
     return this.request('POST', path, body);
+  }
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.request('PUT', path, body);
   }
 
   /** Undefined where CMK knows no such thing. */

@@ -2,7 +2,7 @@
 import { CliError } from '../errors.ts';
 import type { Output } from '../output.ts';
 import { type CmkClient, waitUntil } from './client.ts';
-import type { LinksView, RegionProgress } from './views.ts';
+import type { LinksView, RegionJob, RegionProgress } from './views.ts';
 
 export const WAIT_MS = 60_000;
 
@@ -55,25 +55,65 @@ export interface LinkOutcome {
 
 const settled = { link: 'active', unlink: 'closed' } as const;
 
-/** Until the tenant's link is active (or, for an unlink, closed) in every region. Errors: JOB_FAILED, TIMED_OUT. */
+/**
+ * Until the tenant's link is active (or, for an unlink, closed) in every region. In the regions that were `asked`, a
+ * rotation that failed counts, although the older epoch lives on. Errors: JOB_FAILED, TIMED_OUT.
+ */
 export async function waitForLink(
   cmk: CmkClient,
   tenant: string,
   tell: (text: string) => void,
   towards: keyof typeof settled = 'link',
+  asked: readonly string[] = [],
 ): Promise<LinkOutcome> {
   const seen: string[] = [];
   const links = await waitUntil(`the ${towards} of ${tenant} in every region`, WAIT_MS, async () => {
     const view = await cmk.get<LinksView>(`/v1/tenants/${tenant}/links`);
     if (seen.at(-1) !== view.state) seen.push(view.state);
     const waiting = view.regions.map(
-      ({ region, state, waitsFor }) => `${region} ${state}${waitsFor ? ` (waits for ${waitsFor})` : ''}`,
+      ({ region, state, rotation, waitsFor = rotation?.waitsFor }) =>
+        `${region} ${state}${waitsFor ? ` (waits for ${waitsFor})` : ''}`,
     );
     tell(`${view.state}: ${waiting.join(', ')}`);
     if (view.state === 'failed') {
       throw new CliError('JOB_FAILED', `the link of ${tenant} failed: ${describeProgress(view.regions)}`);
     }
-    return view.state === settled[towards] ? view : undefined;
+    if (view.state !== settled[towards]) return undefined;
+    const failed = view.regions.flatMap(({ region, rotation }) =>
+      rotation && asked.includes(region) ? [{ region, ...rotation }] : [],
+    );
+    if (failed.length > 0)
+      throw new CliError(
+        'JOB_FAILED',
+        `the link of ${tenant} goes on as it was, for the new one failed: ${describeProgress(failed)}`,
+      );
+    return view;
   });
   return { links, shown: seen.join(' → ') };
+}
+
+/** For commands: shows how the link gets to where it shall be, or (with `--no-wait`) looks once. */
+export async function followLink(
+  cmk: CmkClient,
+  output: Output,
+  options: {
+    readonly tenant: string;
+    readonly asked: readonly RegionJob[];
+    readonly wait: boolean;
+    readonly towards: keyof typeof settled;
+    readonly title: string;
+  },
+): Promise<void> {
+  const { tenant, towards } = options;
+  const regions = options.asked.map(({ region }) => region);
+  if (options.wait) {
+    await output.steps([
+      {
+        title: options.title,
+        run: async (tell) => (await waitForLink(cmk, tenant, tell, towards, regions)).shown,
+      },
+    ]);
+  }
+  const links = await cmk.get<LinksView>(`/v1/tenants/${encodeURIComponent(tenant)}/links`);
+  output.result(links, () => `${tenant}: ${links.state}; ${describeProgress(links.regions)}`);
 }

@@ -11,11 +11,14 @@ export interface TenantView {
   readonly id: string;
   readonly policy: string;
   readonly quorum: number;
-  readonly regions: readonly RegionProgress[];
+  readonly regions: readonly (RegionProgress & { readonly l2Version: number | null })[];
 }
 export interface NamedView {
   readonly name: string;
   readonly regions: readonly RegionProgress[];
+}
+export interface ServiceView extends NamedView {
+  readonly regions: readonly (RegionProgress & { readonly l3Version: number | null })[];
 }
 export interface ApplicationView extends NamedView {
   readonly services: readonly string[];
@@ -28,6 +31,13 @@ export interface LinkView extends RegionProgress {
   readonly waitsFor?: string | null;
   readonly expiresAt?: string | null;
   readonly gatewaysTold?: number | null;
+  /** The epoch that shall take the place of the living one, or has failed to. */
+  readonly rotation?: {
+    readonly epoch: number;
+    readonly state: string;
+    readonly waitsFor: string | null;
+    readonly error: string | null;
+  } | null;
 }
 export interface LinksView {
   readonly state: string;
@@ -37,4 +47,59 @@ export interface KeyView {
   readonly alias: string;
   readonly keystore: string;
   readonly state: string;
+}
+
+/** What one region was asked. */
+export interface RegionJob {
+  readonly region: string;
+  readonly job: string;
+}
+/** A wish that may take a second operator. */
+export interface ProposalView {
+  readonly id: string;
+  readonly tenant: string;
+  readonly action: string;
+  readonly state: 'pending' | 'executed';
+  readonly policy: string;
+  readonly quorum: number;
+  readonly approvals: readonly { readonly approver: string }[];
+  readonly jobs: readonly RegionJob[];
+}
+export interface JobView {
+  readonly state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+  readonly tasks: readonly {
+    readonly error: { readonly code: string; readonly message: string } | null;
+  }[];
+}
+
+export interface KeyVersionView {
+  readonly version: number;
+  readonly state: string;
+  readonly createdAt: string;
+  readonly dependents: number;
+}
+export interface KeyInventoryView {
+  readonly living: number;
+  readonly versions: readonly KeyVersionView[];
+  readonly rotateAfterSeconds: number;
+  readonly nextRotationAt?: string;
+}
+export interface InventoryView {
+  readonly region: string;
+  readonly at: string | null;
+  readonly pending: boolean;
+  readonly error: string | null;
+  readonly inventory: {
+    readonly l2: KeyInventoryView;
+    readonly services: readonly { readonly service: string; readonly l3: KeyInventoryView }[];
+  } | null;
+}
+export interface PoliciesView {
+  readonly link: { readonly rotateAfterSeconds: number | null };
+  readonly items: readonly {
+    readonly service: string | null;
+    readonly rotateAfterSeconds: number | null;
+    readonly setBy: string;
+    readonly regions: readonly (RegionProgress & { readonly nextRotationAt: string | null })[];
+  }[];
 }

@@ -4,12 +4,12 @@
  */
 import type { Command } from 'commander';
 import { CmkClient } from '../cmk/client.ts';
-import { describeProgress, waitForLink } from '../cmk/progress.ts';
+import { decide, tenantPath } from '../cmk/orders.ts';
+import { followLink } from '../cmk/progress.ts';
 import type { KeyView, LinksView } from '../cmk/views.ts';
 import { contextOf, demandYes } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { homePaths } from '../home/paths.ts';
-import type { Output } from '../output.ts';
 
 const KEYSTORE = 'development-keystore';
 
@@ -26,9 +26,11 @@ export function registerLinkCommands(program: Command): void {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
       const key = await chooseKey(cmk, home, tenant, options);
-      await cmk.post(`/v1/tenants/${encodeURIComponent(tenant)}/link`, { key });
-      await finish(cmk, output, {
+      const asked = await decide(output, cmk.post(`${tenantPath(tenant)}/link`, { key }));
+      if (asked === undefined) return;
+      await followLink(cmk, output, {
         tenant,
+        asked,
         wait: options.wait,
         towards: 'link',
         title: `link ${tenant} to ${key}`,
@@ -48,9 +50,14 @@ export function registerLinkCommands(program: Command): void {
           `unlinking ${tenant} makes its keys unusable in every region until it is linked again`,
         );
         const cmk = await CmkClient.ofHome(home);
-        await cmk.post(`/v1/tenants/${encodeURIComponent(tenant)}/unlink`, { reason: options.reason });
-        await finish(cmk, output, {
+        const asked = await decide(
+          output,
+          cmk.post(`${tenantPath(tenant)}/unlink`, { reason: options.reason }),
+        );
+        if (asked === undefined) return;
+        await followLink(cmk, output, {
           tenant,
+          asked,
           wait: options.wait,
           towards: 'unlink',
           title: `unlink ${tenant}`,
@@ -65,24 +72,6 @@ interface LinkOptions {
   readonly wait: boolean;
 }
 
-async function finish(
-  cmk: CmkClient,
-  output: Output,
-  options: { tenant: string; wait: boolean; towards: 'link' | 'unlink'; title: string },
-): Promise<void> {
-  const { tenant } = options;
-  if (options.wait) {
-    await output.steps([
-      {
-        title: options.title,
-        run: async (tell) => (await waitForLink(cmk, tenant, tell, options.towards)).shown,
-      },
-    ]);
-  }
-  const links = await cmk.get<LinksView>(`/v1/tenants/${encodeURIComponent(tenant)}/links`);
-  output.result(links, () => `${tenant}: ${links.state}; ${describeProgress(links.regions)}`);
-}
-
 /** Errors: USAGE when the choice is not clear. */
 async function chooseKey(
   cmk: CmkClient,
@@ -90,7 +79,7 @@ async function chooseKey(
   tenant: string,
   { key: wanted, newKey }: LinkOptions,
 ): Promise<string> {
-  const keys = await cmk.list<KeyView>(`/v1/tenants/${encodeURIComponent(tenant)}/keys`);
+  const keys = await cmk.list<KeyView>(`${tenantPath(tenant)}/keys`);
   const known = keys.map((key) => key.alias).join(', ') || 'none';
   if (wanted !== undefined) {
     if (keys.some((key) => key.alias === wanted)) return wanted;
@@ -100,7 +89,7 @@ async function chooseKey(
     });
   }
   if (newKey === undefined && keys.length > 0) {
-    const links = await cmk.get<LinksView>(`/v1/tenants/${encodeURIComponent(tenant)}/links`);
+    const links = await cmk.get<LinksView>(`${tenantPath(tenant)}/links`);
     const linked = new Set(links.regions.flatMap(({ key }) => key ?? []));
     const candidates = linked.size > 0 ? [...linked] : keys.map((key) => key.alias);
     if (candidates.length === 1 && candidates[0] !== undefined) return candidates[0];
@@ -114,7 +103,7 @@ async function chooseKey(
     kind: 'software',
     config: { path: homePaths(home).keystore },
   });
-  await cmk.post(`/v1/tenants/${encodeURIComponent(tenant)}/keys`, {
+  await cmk.post(`${tenantPath(tenant)}/keys`, {
     keystore: KEYSTORE,
     create: true,
     alias,

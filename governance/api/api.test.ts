@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { type TestPki, testPki } from '../../testkit/pki.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
+import { keyJobKinds } from '../metrics.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, until, type World } from '../test-world.ts';
 import { toCmkError, toProblem } from './problem.ts';
@@ -348,4 +349,11 @@ test('health and metrics answer beside the API', async () => {
   const metrics = await (await fetch(`${world.healthUrl()}/metrics`)).text();
   for (const name of ['okcm_cmk_kill_switch_total', 'okcm_cmk_links', 'okcm_orbital_tasks_sent_total'])
     assert.match(metrics, new RegExp(`^${name}`, 'm'));
+  // What has not happened yet is 0, not absent.
+  for (const kind of keyJobKinds)
+    for (const outcome of ['done', 'failed'])
+      assert.match(
+        metrics,
+        new RegExp(`^okcm_cmk_key_jobs_total\\{kind="${kind}",outcome="${outcome}".*\\} 0$`, 'm'),
+      );
 });

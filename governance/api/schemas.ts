@@ -1,8 +1,8 @@
 /** The shapes of the REST API: one schema is validator, type and OpenAPI. Names follow contracts/ids.ts. */
 import { type TSchema, Type } from 'typebox';
-import { RegionSummary, ReportedLink } from '../../contracts/index.ts';
+import { MAX_ROTATE_AFTER_S, RegionSummary, ReportedLink } from '../../contracts/index.ts';
 import { type PolicyName, policies } from '../domain/tenants.ts';
-import { MAX_CERTIFICATE_LENGTH, MAX_PAGE } from '../limits.ts';
+import { MAX_CERTIFICATE_LENGTH, MAX_PAGE, MIN_ROTATE_AFTER_S } from '../limits.ts';
 import { linkStates } from '../links/states.ts';
 
 export const closed = { additionalProperties: false } as const;
@@ -20,14 +20,15 @@ export const freeText = (limits: { minLength?: number; maxLength: number; descri
 const pem = (limits: { maxLength: number; description: string }) =>
   Type.String({ minLength: 1, ...limits, pattern: '^[\\t\\r\\n -~]*$' });
 
-const Instant = Type.String({ description: 'RFC 3339, UTC' });
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const Instant = Type.String({ description: 'RFC 3339, UTC' });
+export const RotateAfter = Type.Integer({ minimum: MIN_ROTATE_AFTER_S, maximum: MAX_ROTATE_AFTER_S });
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Text = Type.String();
 const Certificate = pem({
   maxLength: MAX_CERTIFICATE_LENGTH,
   description: 'One X.509 certificate in PEM',
 });
-const JobId = Type.String({ description: 'See GET /v1/jobs/{id}' });
+export const JobId = Type.String({ description: 'See GET /v1/jobs/{id}' });
 const MaybeJob = nullable(JobId);
 const Fingerprint = Type.String({ description: 'Hex SHA-256 of the SubjectPublicKeyInfo' });
 
@@ -103,6 +104,7 @@ export const NewTenant = Type.Object(
     displayName: Type.Optional(freeText({ minLength: 1, maxLength: 128 })),
     regions: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 1000 })),
     policy: Type.Optional(Type.Enum(Object.keys(policies) as PolicyName[])),
+    rotateLinkAfterSeconds: Type.Optional(RotateAfter),
   },
   closed,
 );
@@ -117,6 +119,7 @@ export const Tenant = Type.Object(
     displayName: Text,
     policy: Text,
     quorum: Type.Integer(),
+    rotateLinkAfterSeconds: nullable(Type.Integer()),
     state: Provisioning,
     createdAt: Instant,
     regions: Type.Array(
@@ -188,28 +191,45 @@ export const Key = Type.Object(
 );
 
 export const LinkRequest = Type.Object({ key: Name }, closed);
-export const UnlinkRequest = Type.Object({ reason: freeText({ minLength: 1, maxLength: 256 }) }, closed);
+export const Reason = freeText({ minLength: 1, maxLength: 256 });
+export const UnlinkRequest = Type.Object({ reason: Reason }, closed);
+export const RotateLinkRequest = Type.Object({ reason: Type.Optional(Reason) }, closed);
+export const RegionJob = Type.Object({ region: Text, job: JobId }, closed);
 export const Proposal = Type.Object(
   {
     id: Text,
     tenant: Text,
-    action: Type.Union([Type.Literal('link'), Type.Literal('unlink')]),
-    parameters: Type.Record(Text, Text),
+    action: Text,
+    parameters: Type.Record(Text, Type.Unknown()),
     state: Type.Union([Type.Literal('pending'), Type.Literal('executed')]),
     policy: Text,
     quorum: Type.Integer(),
     proposer: Text,
     approvals: Type.Array(Type.Object({ approver: Text, at: Instant }, closed)),
+    jobs: Type.Array(RegionJob),
     createdAt: Instant,
     decidedAt: nullable(Instant),
   },
   closed,
 );
+const Rotation = Type.Object(
+  {
+    epoch: Type.Integer(),
+    state: Type.Enum([...linkStates]),
+    key: Text,
+    waitsFor: nullable(Text),
+    error: nullable(Text),
+    job: MaybeJob,
+    correlationId: Text,
+  },
+  { ...closed, description: 'The epoch that shall take the place of the living one, or has failed to' },
+);
 const RegionLink = Type.Object(
   {
     region: Text,
     epoch: Type.Integer({ description: '0: never linked' }),
-    state: Type.Enum([...linkStates, 'expired', 'none']),
+    state: Type.Enum([...linkStates, 'expired', 'rotating', 'none']),
+    openedBy: nullable(Type.Enum(['link', 'rotate'])),
     key: nullable(Text),
     waitsFor: nullable(Text),
     provedAt: nullable(Instant),
@@ -231,13 +251,15 @@ const RegionLink = Type.Object(
         { ...closed, description: 'What the region itself said last; many links take turns in its reports' },
       ),
     ),
+    rotateAt: nullable(Instant),
+    rotation: nullable(Rotation),
   },
   closed,
 );
 export const Links = Type.Object(
   {
     tenant: Text,
-    state: Type.Enum(['none', 'pending', 'active', 'expired', 'failed', 'closing', 'closed']),
+    state: Type.Enum(['none', 'pending', 'rotating', 'active', 'expired', 'failed', 'closing', 'closed']),
     regions: Type.Array(RegionLink),
   },
   closed,

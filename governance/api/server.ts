@@ -25,6 +25,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { linkRoutes } from './routes/links.ts';
 import { regionRoutes } from './routes/regions.ts';
+import { rotationRoutes } from './routes/rotation.ts';
 import { statusRoutes } from './routes/status.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 
@@ -137,6 +138,7 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     tenantRoutes,
     keyRoutes,
     linkRoutes,
+    rotationRoutes,
     applicationRoutes,
     jobRoutes,
     auditRoutes,

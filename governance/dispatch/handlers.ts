@@ -5,17 +5,19 @@
 import { Value } from 'typebox/value';
 import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
 import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
-import type { Cmk } from '../context.ts';
 import {
   type Answer,
+  type AnswerContext,
   INVALID_RESULT,
   onLinked,
   onLinkFailed,
   onPrepared,
   onRenewed,
-  onRenewOrUnlinkFailed,
+  onRenewFailed,
   onUnlinked,
+  onUnlinkFailed,
 } from '../links/answers.ts';
+import { rotationAnswers } from '../rotation/answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { scopeToPlatform, type Trx } from '../store/transactions.ts';
 import * as provisioned from './provisioned.ts';
@@ -23,6 +25,8 @@ import * as provisioned from './provisioned.ts';
 interface Handling<K extends JobKind> {
   done(trx: Trx, answer: Answer, payload: JobPayload<K>, result: JobResult<K>): Promise<void>;
   failed(trx: Trx, answer: Answer, payload: JobPayload<K>, error: TaskError): Promise<void>;
+  /** In the transaction that cancels, with what that one sees; left out where the rows have been told already. */
+  cancelled?(trx: Trx, answer: Answer, payload: JobPayload<K>): Promise<void>;
 }
 
 function handler<K extends JobKind>(kind: K, handling: Handling<K>): JobHandlers<CmkDatabase> {
@@ -35,7 +39,16 @@ function handler<K extends JobKind>(kind: K, handling: Handling<K>): JobHandlers
       payload,
     ];
   };
+  const { cancelled } = handling;
   return {
+    ...(cancelled === undefined
+      ? {}
+      : {
+          async onTaskCancelled(trx: Trx, task: EndedTask) {
+            const who = { actor: 'system:jobs', correlationId: task.correlationId };
+            await cancelled(trx, { region: task.target, who }, task.payload as JobPayload<K>);
+          },
+        }),
     async onTaskDone(trx, task: EndedTask, result: JsonValue) {
       const [answer, payload] = await parse(trx, task);
       const answered: unknown = result;
@@ -50,7 +63,8 @@ function handler<K extends JobKind>(kind: K, handling: Handling<K>): JobHandlers
   };
 }
 
-export function createHandlers(cmk: Pick<Cmk, 'link'>): HandlersByKind<CmkDatabase> {
+export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> {
+  const rotation = rotationAnswers(cmk.metrics);
   const byKind = {
     TENANT_PROVISION: handler('TENANT_PROVISION', provisioned.tenant),
     SERVICE_PROVISION: handler('SERVICE_PROVISION', provisioned.service),
@@ -62,14 +76,26 @@ export function createHandlers(cmk: Pick<Cmk, 'link'>): HandlersByKind<CmkDataba
       done: (trx, answer, payload, result) => onLinked(cmk, trx, answer, payload, result),
       failed: onLinkFailed,
     }),
+    ROTATE_LINK: handler('ROTATE_LINK', {
+      done: async (trx, answer, payload, result) => {
+        await onLinked(cmk, trx, answer, payload, result);
+        cmk.metrics.keyJob('ROTATE_LINK', 'done');
+      },
+      failed: async (trx, answer, payload, error) => {
+        await onLinkFailed(trx, answer, payload, error);
+        cmk.metrics.keyJob('ROTATE_LINK', 'failed');
+      },
+    }),
     RENEW: handler('RENEW', {
       done: onRenewed,
-      failed: (trx, answer, payload, error) => onRenewOrUnlinkFailed(trx, answer, 'RENEW', payload, error),
+      failed: (trx, answer, payload, error) => onRenewFailed(cmk, trx, answer, payload, error),
     }),
-    UNLINK: handler('UNLINK', {
-      done: onUnlinked,
-      failed: (trx, answer, payload, error) => onRenewOrUnlinkFailed(trx, answer, 'UNLINK', payload, error),
-    }),
+    UNLINK: handler('UNLINK', { done: onUnlinked, failed: onUnlinkFailed }),
+    KEY_ROTATE: handler('KEY_ROTATE', rotation.rotated),
+    KEY_COMPROMISE: handler('KEY_COMPROMISE', rotation.compromised),
+    ROTATION_POLICY: handler('ROTATION_POLICY', rotation.policy),
+    KEY_INSPECT: handler('KEY_INSPECT', rotation.inspected),
+    KEY_DESTROY: handler('KEY_DESTROY', rotation.destroyed),
   } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
   return byKind;
 }

@@ -4,7 +4,9 @@
  */
 import { Value } from 'typebox/value';
 import { entityOf, type JobKind, type JobPayload, jobs, laneOf } from '../../contracts/index.ts';
+import { JobConflictError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
+import type { RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 
 export interface RegionTask<K extends JobKind> {
@@ -24,6 +26,10 @@ export interface JobRequest<K extends JobKind> {
   /** Cancels every older live job of the entity: for revocations. */
   readonly cancelsOlder?: boolean;
 }
+
+export type RegionalRequest<K extends JobKind> = Omit<JobRequest<K>, 'tasks'> & {
+  readonly task: RegionTask<K>;
+};
 
 /**
  * One job for all its regions. Throws JobConflictError while one of the same entity and kind lives.
@@ -45,7 +51,7 @@ export async function createJob<K extends JobKind>(
 export async function createRegionalJob<K extends JobKind>(
   cmk: Cmk,
   trx: Trx,
-  request: Omit<JobRequest<K>, 'tasks'> & { readonly task: RegionTask<K> },
+  request: RegionalRequest<K>,
 ): Promise<string> {
   const { task, ...rest } = request;
   return await create(
@@ -54,6 +60,36 @@ export async function createRegionalJob<K extends JobKind>(
     { ...rest, tasks: [task] },
     `${entityOf(request.kind, task.payload)}@${task.region}`,
   );
+}
+
+/**
+ * As createRegionalJob, for a wish that is the same however often it is told: while one lives, that one is the answer.
+ * `joined` says that nothing new was created.
+ */
+export async function createOrJoin<K extends JobKind>(
+  cmk: Cmk,
+  trx: Trx,
+  request: RegionalRequest<K>,
+): Promise<RegionJob & { readonly joined: boolean }> {
+  const { region } = request.task;
+  try {
+    return { region, job: await createRegionalJob(cmk, trx, request), joined: false };
+  } catch (error) {
+    if (!(error instanceof JobConflictError)) throw error;
+    return { region, job: error.liveJobId, joined: true };
+  }
+}
+
+/** As createRegionalJob, for a wish whose newest word counts: one that lives is cancelled. */
+export async function createInstead<K extends JobKind>(
+  cmk: Cmk,
+  trx: Trx,
+  request: RegionalRequest<K>,
+): Promise<RegionJob> {
+  const { region, job, joined } = await createOrJoin(cmk, trx, request);
+  if (!joined) return { region, job };
+  await cmk.manager.cancelJob(trx, job);
+  return { region, job: await createRegionalJob(cmk, trx, request) };
 }
 
 async function create<K extends JobKind>(

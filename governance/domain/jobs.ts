@@ -54,7 +54,11 @@ export async function getJob(cmk: Cmk, id: string): Promise<JobDetail> {
 }
 
 /** Revocations cannot be cancelled: they run until each region has reported (D11). */
-const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE']);
+const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE']);
+/** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
+const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
+/** Decided on what was true then: a late repetition would destroy on old numbers, or bring an old policy back. */
+const ASKED_ANEW = new Set(['KEY_DESTROY', 'ROTATION_POLICY']);
 
 export async function changeJob(
   cmk: Cmk,
@@ -65,9 +69,13 @@ export async function changeJob(
   const job = await getJob(cmk, id);
   if (change === 'cancel' && REVOCATIONS.has(job.kind))
     throw new CmkError('JOB_NOT_CANCELLABLE', `${job.kind} takes something away`);
+  if (change === 'cancel' && MAKES_A_LINK.has(job.kind))
+    throw new CmkError('JOB_NOT_CANCELLABLE', `${job.kind} is a step of a link that is being made`);
   // A cancelled job was overtaken by a newer wish; only what has failed is worth another try.
   if (change === 'retry' && job.state !== 'failed')
     throw new CmkError('JOB_NOT_RETRYABLE', `the job is ${job.state}`);
+  if (change === 'retry' && ASKED_ANEW.has(job.kind))
+    throw new CmkError('JOB_NOT_RETRYABLE', `${job.kind} is asked for anew`);
   try {
     await asPlatform(cmk.db, async (trx) => {
       if (change === 'retry') await cmk.manager.retryJob(trx, id);

@@ -1,43 +1,48 @@
 /**
- * Four eyes (D13): what can lock out or expose is proposed, approved by as many operators as the tenant's policy asks
- * for, and carried out in the transaction of the last approval. The proposer counts as the first. Under the policy
- * `development-quorum-one` the proposal is carried out at once, and recorded as approved by its proposer alone.
+ * Four eyes (D13): what can lock out, expose or weaken (wishes.ts) is proposed, approved by as many operators as the
+ * tenant's policy asks for, and carried out in the transaction of the last approval. The proposer counts as the first.
+ * Under the policy `development-quorum-one` the proposal is carried out at once, and recorded as approved by its proposer
+ * alone; so it is under any policy where the wish protects no less than what holds.
  */
 import { randomUUID } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
-import { startLinks, startUnlink } from '../links/request.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import type { ApprovalRow, Proposal } from '../store/schema.ts';
+import type { ApprovalRow, Proposal, RegionJob } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { requireKey } from './keys.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+import { rulesOf, type Wish } from './wishes.ts';
 
-export type Wish =
-  | { readonly action: 'link'; readonly parameters: { readonly key: string } }
-  | { readonly action: 'unlink'; readonly parameters: { readonly reason: string } };
+/** Stands as the policy of what needed no second operator. */
+const HARMLESS = 'protects-no-less';
 
 export interface ProposalView {
   id: string;
   tenant: string;
-  action: 'link' | 'unlink';
-  parameters: Record<string, string>;
+  action: string;
+  parameters: Record<string, unknown>;
   state: 'pending' | 'executed';
   policy: string;
   quorum: number;
   proposer: string;
   approvals: { approver: string; at: string }[];
+  /** What the regions were asked when it was carried out; empty before. */
+  jobs: RegionJob[];
   createdAt: string;
   decidedAt: string | null;
 }
 
-/** Links to a key whose keystore says, asked before any transaction, that it cannot be used are refused at once. */
+/** Errors: TENANT_UNKNOWN, what the wish's own rules refuse and, where it is carried out at once, what that refuses. */
 export async function propose(cmk: Cmk, who: Actor, tenant: string, wish: Wish): Promise<ProposalView> {
-  if (wish.action === 'link') await refuseUnusableKey(cmk, tenant, wish.parameters.key);
+  const rules = rulesOf(wish.action);
+  await rules.ask?.(cmk, tenant, wish.parameters);
   return await asTenant(cmk.db, tenant, async (trx) => {
-    const { policy, quorum } = await lockTenant(trx, tenant);
+    const rule = await lockTenant(trx, tenant);
+    await rules.check?.(trx, tenant, wish.parameters);
+    const harmless = (await rules.isHarmless?.(trx, tenant, wish.parameters)) === true;
+    const { policy, quorum } = harmless ? { policy: HARMLESS, quorum: 1 } : rule;
     const id = randomUUID();
     await trx
       .insertInto('proposals')
@@ -120,10 +125,15 @@ async function approveBy(cmk: Cmk, trx: Trx, who: Actor, proposal: Proposal): Pr
   const approvals = await approvalsOf(trx, [id]);
   if (approvals.length < proposal.quorum) return toView(proposal, approvals);
 
-  await execute(cmk, trx, who, proposal);
+  const jobs = await rulesOf(proposal.action).carryOut(cmk, trx, {
+    who,
+    tenant,
+    proposal: id,
+    parameters: proposal.parameters,
+  });
   const executed = await trx
     .updateTable('proposals')
-    .set({ state: 'executed', decided_at: new Date() })
+    .set({ state: 'executed', decided_at: new Date(), jobs: JSON.stringify(jobs) })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -135,30 +145,6 @@ async function approveBy(cmk: Cmk, trx: Trx, who: Actor, proposal: Proposal): Pr
     detail: { approvers: approvals.map((approval) => approval.approver), policy: proposal.policy },
   });
   return toView(executed, approvals);
-}
-
-async function execute(cmk: Cmk, trx: Trx, who: Actor, proposal: Proposal): Promise<void> {
-  const { tenant, id, parameters } = proposal;
-  const { key, reason } = parameters as { key?: string; reason?: string };
-  switch (proposal.action) {
-    case 'link':
-      if (key === undefined) throw new Error('a proposal to link names no key');
-      return await startLinks(cmk, trx, who, { tenant, key, proposal: id });
-    case 'unlink':
-      return await startUnlink(cmk, trx, who, { tenant, reason: reason ?? 'no reason given', proposal: id });
-  }
-}
-
-async function refuseUnusableKey(cmk: Cmk, tenant: string, alias: string): Promise<void> {
-  const key = await asTenant(cmk.db, tenant, async (trx) => {
-    await requireTenant(trx, tenant);
-    return await requireKey(cmk, trx, tenant, alias);
-  });
-  const state = await key.provider.describe(key.reference);
-  cmk.metrics.keystoreAnswer(state);
-  // One that is away is waited for by the link itself.
-  if (state !== 'ENABLED' && state !== 'UNREACHABLE' && state !== 'UNKNOWN')
-    throw new CmkError('KEY_NOT_USABLE', `${alias} is ${state} at its keystore`);
 }
 
 async function requireProposal(trx: Trx, tenant: string, id: string): Promise<Proposal> {
@@ -195,6 +181,7 @@ function toView(row: Proposal, approvals: readonly Selectable<ApprovalRow>[]): P
     approvals: approvals
       .filter((approval) => approval.proposal === row.id)
       .map(({ approver, approved_at }) => ({ approver, at: instant(approved_at) })),
+    jobs: row.jobs,
     createdAt: instant(row.created_at),
     decidedAt: instantOrNull(row.decided_at),
   };

@@ -23,6 +23,8 @@ export interface Onboarding {
   readonly regions?: readonly string[];
   /** Stored with the tenant for good: a later default does not reach back. */
   readonly policy?: PolicyName;
+  /** How old a link's secret may become; left out: links are not rotated by themselves. */
+  readonly rotateLinkAfterSeconds?: number;
 }
 
 export interface TenantView {
@@ -30,6 +32,7 @@ export interface TenantView {
   displayName: string;
   policy: string;
   quorum: number;
+  rotateLinkAfterSeconds: number | null;
   state: 'provisioning' | 'active' | 'failed';
   createdAt: string;
   regions: { region: string; state: string; l2Version: number | null; error: string | null }[];
@@ -46,7 +49,13 @@ export async function onboardTenant(
   return await asTenant(cmk.db, id, async (trx) => {
     const inserted = await trx
       .insertInto('tenants')
-      .values({ tenant: id, display_name: onboarding.displayName ?? id, policy, quorum: policies[policy] })
+      .values({
+        tenant: id,
+        display_name: onboarding.displayName ?? id,
+        policy,
+        quorum: policies[policy],
+        rotate_link_after_s: onboarding.rotateLinkAfterSeconds ?? null,
+      })
       .onConflict((conflict) => conflict.doNothing())
       .returning('tenant')
       .executeTakeFirst();
@@ -137,6 +146,7 @@ function toView(row: Tenant, all: readonly RegionState[]): TenantView {
     displayName: row.display_name,
     policy: row.policy,
     quorum: row.quorum,
+    rotateLinkAfterSeconds: row.rotate_link_after_s,
     state: overall(regions.map((region) => region.state)),
     createdAt: instant(row.created_at),
     regions: regions.map(({ region, state, l2_version, error }) => ({

@@ -4,17 +4,24 @@
  */
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import { HPKE_PUBLIC_KEY_BYTES } from '../../contracts/sealing.ts';
-import type { TaskError } from '../../orbital/index.ts';
+import { OrbitalError, type TaskError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { type Actor, audit } from '../store/audit.ts';
+import type { Link } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import { advance, findLink, type LinkId, linkRows, previousCandidates, wakeSealingAtCommit } from './rows.ts';
+import { dueAt } from './schedule.ts';
 import type { LinkState } from './states.ts';
 
 /** The links of a region: its answers concern no other. */
 export interface Answer {
   readonly region: string;
   readonly who: Actor;
+}
+
+/** What answers need of CMK: they run inside Orbital, which is made before the rest of it. */
+export interface AnswerContext extends Pick<Cmk, 'link' | 'metrics'> {
+  retryJob(trx: Trx, job: string): Promise<void>;
 }
 
 /** A region's word that cannot be used ends the task as failed. */
@@ -81,23 +88,25 @@ async function previousAsTold(
 ): Promise<{ previous_epoch?: number | null }> {
   if (standsOnEpoch === undefined) return {};
   if (standsOnEpoch === 0) return { previous_epoch: null };
-  if (standsOnEpoch >= id.epoch) return {};
+  if (standsOnEpoch >= id.epoch || (await findLink(trx, id))?.opened_by === 'rotate') return {};
   const told = await findLink(trx, { ...id, epoch: standsOnEpoch });
   return told === undefined || told.wrapped_secret === null ? {} : { previous_epoch: standsOnEpoch };
 }
 
 /** The epoch is open: whatever the region held before it is closed by it. */
 export async function onLinked(
-  cmk: Pick<Cmk, 'link'>,
+  cmk: AnswerContext,
   trx: Trx,
   answer: Answer,
-  payload: JobPayload<'LINK'>,
-  result: JobResult<'LINK'>,
+  payload: JobPayload<'LINK'> | JobPayload<'ROTATE_LINK'>,
+  result: JobResult<'LINK'> | JobResult<'ROTATE_LINK'>,
 ): Promise<void> {
   const id = { tenant: payload.tenant, region: answer.region, epoch: payload.epoch };
+  const now = new Date();
   const changed = await advance(trx, id, await orFailed(trx, id, 'linking'), {
     state: 'active',
-    activated_at: new Date(),
+    activated_at: now,
+    rotate_at: await dueAt(trx, id.tenant, now),
     proved_at: new Date(payload.provedAt),
     expires_at: new Date(result.expiresAt),
     renew_at: new Date(new Date(payload.provedAt).getTime() + cmk.link.renewEveryMs),
@@ -108,8 +117,9 @@ export async function onLinked(
   for (const older of rows.filter((row) => row.region === id.region && row.epoch < id.epoch))
     await advance(trx, older, ['active', 'failed'], {
       state: 'closed',
-      closed_at: new Date(),
+      closed_at: now,
       renew_at: null,
+      rotate_at: null,
       reason: `epoch ${id.epoch} took its place`,
     });
   await tell(trx, answer, id, 'link.active', 'succeeded', { expiresAt: result.expiresAt });
@@ -159,18 +169,23 @@ export async function onUnlinked(
 export async function onLinkFailed(
   trx: Trx,
   answer: Answer,
-  payload: JobPayload<'LINK_PREPARE'> | JobPayload<'LINK'>,
+  payload: JobPayload<'LINK_PREPARE'> | JobPayload<'LINK'> | JobPayload<'ROTATE_LINK'>,
   error: TaskError,
 ): Promise<void> {
   const id = { tenant: payload.tenant, region: answer.region, epoch: payload.epoch };
   if (error.code === 'SECRET_REJECTED' && (await tryOlderSecret(trx, answer, id))) return;
   const changed = await advance(trx, id, ['preparing', 'linking'], { state: 'failed', error: error.code });
-  if (changed) await tell(trx, answer, id, 'link.failed', 'failed', { error: error.code });
+  if (!changed) return;
+  // A rotation that failed leaves the older epoch alive, and what held its renewals back is gone.
+  for (const older of await linkRows(trx, id.tenant))
+    if (older.region === id.region && older.epoch < id.epoch)
+      await advance(trx, older, ['active'], { renew_at: new Date() });
+  await tell(trx, answer, id, 'link.failed', 'failed', { error: error.code });
 }
 
 async function tryOlderSecret(trx: Trx, answer: Answer, id: LinkId): Promise<boolean> {
   const link = await findLink(trx, id);
-  if (link?.state !== 'linking') return false;
+  if (link?.state !== 'linking' || link.opened_by === 'rotate') return false;
   const older = (await linkRows(trx, id.tenant)).filter(
     (row) => row.region === id.region && row.epoch < id.epoch,
   );
@@ -189,19 +204,48 @@ async function tryOlderSecret(trx: Trx, answer: Answer, id: LinkId): Promise<boo
   return true;
 }
 
-/** A living link goes on until its expiry; the row says what went wrong. A closure that failed stays `closing`. */
-export async function onRenewOrUnlinkFailed(
+/** A living link goes on until its expiry; the row says what went wrong. */
+export async function onRenewFailed(
+  cmk: AnswerContext,
   trx: Trx,
   answer: Answer,
-  kind: 'RENEW' | 'UNLINK',
-  payload: JobPayload<'RENEW'> | JobPayload<'UNLINK'>,
+  payload: JobPayload<'RENEW'>,
   error: TaskError,
 ): Promise<void> {
   const id = { tenant: payload.tenant, region: answer.region, epoch: payload.epoch };
-  const from = kind === 'RENEW' ? (['active'] as const) : (['closing'] as const);
-  const changed = await advance(trx, id, from, { error: error.code });
-  if (changed)
-    await tell(trx, answer, id, kind === 'RENEW' ? 'link.renewed' : 'link.closed', 'failed', {
-      error: error.code,
-    });
+  if (!(await advance(trx, id, ['active'], { error: error.code }))) return;
+  const asked = error.code === 'EPOCH_CLOSED' ? await askSuccessor(cmk, trx, id) : undefined;
+  await tell(trx, answer, id, 'link.renewed', 'failed', {
+    error: error.code,
+    ...(asked === undefined ? {} : { askedAgain: asked }),
+  });
+}
+
+/**
+ * The region has closed the epoch that is the active one here: it must have gone on to a younger one whose answer never
+ * reached us in time. It is asked once more, and answers from its record. Returns that epoch.
+ */
+async function askSuccessor(cmk: AnswerContext, trx: Trx, id: LinkId): Promise<number | undefined> {
+  const newest: Link | undefined = (await linkRows(trx, id.tenant)).find((row) => row.region === id.region);
+  if (newest?.state !== 'failed' || newest.wrapped_secret === null || newest.job === null) return undefined;
+  try {
+    await cmk.retryJob(trx, newest.job);
+    return newest.epoch;
+  } catch (error) {
+    // It has been forgotten, or is being tried already.
+    if (error instanceof OrbitalError) return undefined;
+    throw error;
+  }
+}
+
+/** A closure that failed stays `closing`: nothing else may happen to that epoch. */
+export async function onUnlinkFailed(
+  trx: Trx,
+  answer: Answer,
+  payload: JobPayload<'UNLINK'>,
+  error: TaskError,
+): Promise<void> {
+  const id = { tenant: payload.tenant, region: answer.region, epoch: payload.epoch };
+  if (await advance(trx, id, ['closing'], { error: error.code }))
+    await tell(trx, answer, id, 'link.closed', 'failed', { error: error.code });
 }

@@ -1,21 +1,22 @@
 /**
- * The two decisions about a link, carried out: begin an epoch in each region, or close what there is. Both run inside
- * the transaction of the approval that made them so, with the tenant locked.
+ * The decisions about a link, carried out: begin an epoch in each region, or close what there is. All run inside the
+ * transaction of the approval or schedule that made them so, with the tenant locked.
  */
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { tenantRegions } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
-import { PREPARE_DEADLINE_MS } from '../limits.ts';
+import { PREPARE_DEADLINE_MS, rotateDeadlineMs } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import type { Link } from '../store/schema.ts';
+import type { Link, RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
-import { linkRows, previousCandidates } from './rows.ts';
-import { CLOSABLE, MAKING } from './states.ts';
+import { activeLink, linkRows, livingLink, previousCandidates } from './rows.ts';
+import { CLOSABLE, MAKING, type OpenedBy } from './states.ts';
 
 /**
  * Links the tenant to a key, in every region that is not linked to it yet. A region that is linked to another key is
- * switched: the new epoch carries the old secret once more (D1).
+ * switched: as long as its link lives, the new epoch is opened as a rotation is, so that the old key is not asked once
+ * more, its secret travels no second time, and an UNLINK on the way cannot be undone by it (D1).
  * Errors: LINK_BUSY, ALREADY_LINKED, NO_REGIONS.
  */
 export async function startLinks(
@@ -23,57 +24,133 @@ export async function startLinks(
   trx: Trx,
   who: Actor,
   link: { readonly tenant: string; readonly key: string; readonly proposal: string },
-): Promise<void> {
+): Promise<RegionJob[]> {
   const { tenant, key } = link;
   const rows = await linkRows(trx, tenant);
   const regions = await tenantRegions(trx, tenant);
   if (regions.length === 0) throw new CmkError('NO_REGIONS', `${tenant} lives in no region`);
-  const wanting: string[] = [];
+  const now = new Date();
+  const wanting: Beginning[] = [];
   for (const region of regions) {
-    const newest = rows.find((row) => row.region === region);
-    if (newest !== undefined && MAKING.includes(newest.state))
-      throw new CmkError('LINK_BUSY', `the link of ${region} is ${newest.state}`);
-    if (newest === undefined || newest.state !== 'active' || newest.key_alias !== key) wanting.push(region);
+    const older = rows.filter((row) => row.region === region);
+    refuseBusy(older);
+    // One that has expired comes back with its next renewal.
+    if (activeLink(older)?.key_alias === key) continue;
+    const openedBy = livingLink(older, now) === undefined ? 'link' : 'rotate';
+    wanting.push({ ...link, region, older, openedBy });
   }
   if (wanting.length === 0) throw new CmkError('ALREADY_LINKED', `every region is linked to ${key}`);
+  const begun: RegionJob[] = [];
+  for (const beginning of wanting) begun.push(await beginEpoch(cmk, trx, who, beginning));
+  return begun;
+}
 
-  for (const region of wanting) {
-    const { last_epoch: epoch } = await trx
-      .updateTable('tenant_regions')
-      .set((eb) => ({ last_epoch: eb('last_epoch', '+', 1) }))
-      .where('tenant', '=', tenant)
-      .where('region', '=', region)
-      .returning('last_epoch')
-      .executeTakeFirstOrThrow();
-    const job = await createRegionalJob(cmk, trx, {
-      kind: 'LINK_PREPARE',
-      task: { region, payload: { tenant, epoch } },
-      correlationId: who.correlationId,
-      deadlineMs: PREPARE_DEADLINE_MS,
-    });
-    const older = rows.filter((row) => row.region === region);
-    await trx
-      .insertInto('links')
-      .values({
-        tenant,
-        region,
-        epoch,
-        key_alias: key,
-        state: 'preparing',
-        previous_epoch: previousCandidates(older)[0] ?? null,
-        job,
-        proposal: link.proposal,
-        correlation_id: who.correlationId,
-      })
-      .execute();
-    await audit(trx, who, {
-      tenant,
-      action: 'link.start',
-      subject: `link:${tenant}/${region}/${epoch}`,
-      outcome: 'accepted',
-      detail: { key, job },
-    });
+/**
+ * A fresh link secret under the same key, in every region whose link lives.
+ * Errors: LINK_BUSY, NOT_LINKED.
+ */
+export async function startRotation(
+  cmk: Cmk,
+  trx: Trx,
+  who: Actor,
+  rotation: { readonly tenant: string; readonly reason?: string; readonly proposal: string },
+): Promise<RegionJob[]> {
+  const begun: RegionJob[] = [];
+  for (const { living, older } of await rotatable(trx, rotation.tenant))
+    begun.push(await beginEpoch(cmk, trx, who, { ...rotation, ...rotating(living, older) }));
+  return begun;
+}
+
+/** As startRotation, of one region's link. Returns undefined when it is no longer there to be rotated. */
+export async function startRotationOf(
+  cmk: Cmk,
+  trx: Trx,
+  who: Actor,
+  { tenant, region, epoch }: Link,
+): Promise<RegionJob | undefined> {
+  const older = (await linkRows(trx, tenant)).filter((row) => row.region === region);
+  refuseBusy(older);
+  const living = livingLink(older, new Date());
+  if (living?.epoch !== epoch) return undefined;
+  return await beginEpoch(cmk, trx, who, { tenant, proposal: null, ...rotating(living, older) });
+}
+
+/** What a rotation of the tenant's link would touch. Errors: LINK_BUSY, NOT_LINKED. */
+export async function rotatable(trx: Trx, tenant: string): Promise<{ living: Link; older: Link[] }[]> {
+  const now = new Date();
+  const found: { living: Link; older: Link[] }[] = [];
+  for (const older of Map.groupBy(await linkRows(trx, tenant), (row) => row.region).values()) {
+    refuseBusy(older);
+    const living = livingLink(older, now);
+    if (living !== undefined) found.push({ living, older });
   }
+  if (found.length === 0) throw new CmkError('NOT_LINKED', `${tenant} has no living link in any region`);
+  return found;
+}
+
+/** Of one region's epochs, the newest first. */
+function refuseBusy([newest]: readonly Link[]): void {
+  if (newest !== undefined && MAKING.includes(newest.state))
+    throw new CmkError('LINK_BUSY', `the link of ${newest.region} is ${newest.state}`);
+}
+
+const rotating = (living: Link, older: readonly Link[]) => ({
+  region: living.region,
+  key: living.key_alias,
+  openedBy: 'rotate' as const,
+  older,
+});
+
+interface Beginning {
+  readonly tenant: string;
+  readonly region: string;
+  readonly key: string;
+  readonly openedBy: OpenedBy;
+  /** The region's epochs so far. */
+  readonly older: readonly Link[];
+  /** null: the tenant's schedule wants it. */
+  readonly proposal: string | null;
+  readonly reason?: string;
+}
+
+async function beginEpoch(cmk: Cmk, trx: Trx, who: Actor, beginning: Beginning): Promise<RegionJob> {
+  const { tenant, region, key, openedBy, reason } = beginning;
+  const { last_epoch: epoch } = await trx
+    .updateTable('tenant_regions')
+    .set((eb) => ({ last_epoch: eb('last_epoch', '+', 1) }))
+    .where('tenant', '=', tenant)
+    .where('region', '=', region)
+    .returning('last_epoch')
+    .executeTakeFirstOrThrow();
+  const job = await createRegionalJob(cmk, trx, {
+    kind: 'LINK_PREPARE',
+    task: { region, payload: { tenant, epoch } },
+    correlationId: who.correlationId,
+    deadlineMs: openedBy === 'rotate' ? rotateDeadlineMs(cmk.link.ttlMs) : PREPARE_DEADLINE_MS,
+  });
+  await trx
+    .insertInto('links')
+    .values({
+      tenant,
+      region,
+      epoch,
+      key_alias: key,
+      state: 'preparing',
+      opened_by: openedBy,
+      previous_epoch: openedBy === 'rotate' ? null : (previousCandidates(beginning.older)[0] ?? null),
+      job,
+      proposal: beginning.proposal,
+      correlation_id: who.correlationId,
+    })
+    .execute();
+  await audit(trx, who, {
+    tenant,
+    action: openedBy === 'rotate' ? 'link.rotate' : 'link.start',
+    subject: `link:${tenant}/${region}/${epoch}`,
+    outcome: 'accepted',
+    detail: { key, job, ...(reason === undefined ? {} : { reason }) },
+  });
+  return { region, job };
 }
 
 /**
@@ -86,7 +163,7 @@ export async function startUnlink(
   trx: Trx,
   who: Actor,
   unlink: { readonly tenant: string; readonly reason: string; readonly proposal: string | null },
-): Promise<void> {
+): Promise<RegionJob[]> {
   const { tenant, reason } = unlink;
   const rows = await linkRows(trx, tenant);
   const newestOfRegion = new Map<string, Link>();
@@ -95,6 +172,7 @@ export async function startUnlink(
   if (newestOfRegion.size === 0)
     throw new CmkError('NOT_LINKED', `${tenant} has no link that is not closed or closing`);
 
+  const closing: RegionJob[] = [];
   for (const [region, { epoch }] of newestOfRegion) {
     const job = await createRegionalJob(cmk, trx, {
       kind: 'UNLINK',
@@ -103,6 +181,7 @@ export async function startUnlink(
       deadlineMs: null,
       cancelsOlder: true,
     });
+    closing.push({ region, job });
     await trx
       .updateTable('links')
       .set({
@@ -113,6 +192,7 @@ export async function startUnlink(
         claim: null,
         claimed_until: null,
         renew_at: null,
+        rotate_at: null,
         correlation_id: who.correlationId,
         updated_at: new Date(),
         ...(unlink.proposal === null ? {} : { proposal: unlink.proposal }),
@@ -129,4 +209,5 @@ export async function startUnlink(
       detail: { reason, job },
     });
   }
+  return closing;
 }

@@ -4,6 +4,7 @@ import type { Updateable } from 'kysely';
 import { sql } from 'kysely';
 import type { Link, LinkRow } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
+import { MAKING } from './states.ts';
 
 /** NOTIFY wakes the sealing worker at commit. */
 export const LINK_WAKE_CHANNEL = 'okcm_links_to_seal';
@@ -44,6 +45,42 @@ export async function reportedLinks(trx: Trx, tenant: string) {
         ? null
         : { epoch: reported_epoch, state: reported_state, expiresAt: reported_expires_at },
   }));
+}
+
+/** Where one region stands. */
+export interface Standing {
+  /** The epoch that counts: the active one, also while another shall take its place; else the newest. */
+  readonly link: Link | undefined;
+  /** The younger epoch that shall take the place of a living one, or has failed to. */
+  readonly successor: Link | undefined;
+}
+
+/** Of one region's epochs, the newest first. */
+export function standingOf(epochs: readonly Link[]): Standing {
+  const [newest] = epochs;
+  const active = epochs.find((epoch) => epoch.state === 'active');
+  const replaces =
+    newest?.opened_by === 'rotate' && (newest.state === 'failed' || MAKING.includes(newest.state));
+  return replaces && active !== undefined
+    ? { link: active, successor: newest }
+    : { link: newest, successor: undefined };
+}
+
+/** A region that answers so holds no living secret of the epoch, whatever our row says. */
+const NOT_THERE = new Set(['EPOCH_CLOSED', 'EPOCH_UNKNOWN']);
+const NOT_ALIVE = new Set(['LINK_CLOSED', 'LINK_EXPIRED']);
+
+/** The active epoch of a region, unless the region has said that it holds nothing of it. */
+export function activeLink(epochs: readonly Link[]): Link | undefined {
+  const { link, successor } = standingOf(epochs);
+  const disowned = NOT_THERE.has(link?.error ?? '') || NOT_ALIVE.has(successor?.error ?? '');
+  return link?.state === 'active' && !disowned ? link : undefined;
+}
+
+/** The same, if it has not expired: only then can the region rotate it, for ROTATE_LINK brings nothing back (D1). */
+export function livingLink(epochs: readonly Link[], now: Date): Link | undefined {
+  const link = activeLink(epochs);
+  return link !== undefined && link.expires_at !== null && link.expires_at > now ? link : undefined;
 }
 
 export async function findLink(trx: Trx, id: LinkId): Promise<Link | undefined> {

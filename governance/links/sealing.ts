@@ -1,6 +1,6 @@
 /**
- * The worker between LINK_PREPARE and LINK: it has the keystore make a link secret, seals it to the region's key, wipes
- * it, and only then opens the transaction that stores the wrapped form and creates the LINK job. No external call is
+ * The worker between LINK_PREPARE and LINK or ROTATE_LINK: it has the keystore make a link secret, seals it to the region's key, wipes
+ * it, and only then opens the transaction that stores the wrapped form and creates the job. No external call is
  * made inside a transaction (D13). A crash leaves the row in `sealing`; when the claim has run out, it is taken up
  * again with a new secret, and the lost one was never stored anywhere.
  */
@@ -15,7 +15,14 @@ import { createRegionalJob } from '../dispatch/jobs.ts';
 import { requireKey, type UsableKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { KeystoreError, MAX_WRAPPED_LENGTH } from '../keystores/provider.ts';
-import { SEAL_CLAIM_MS, SEAL_CONCURRENCY, SEAL_POLL_MS, SEAL_RETRY, SEAL_STOP_MS } from '../limits.ts';
+import {
+  rotateDeadlineMs,
+  SEAL_CLAIM_MS,
+  SEAL_CONCURRENCY,
+  SEAL_POLL_MS,
+  SEAL_RETRY,
+  SEAL_STOP_MS,
+} from '../limits.ts';
 import { startPeriodic } from '../periodic.ts';
 import { audit } from '../store/audit.ts';
 import type { Link } from '../store/schema.ts';
@@ -148,23 +155,28 @@ async function seal(cmk: Cmk, link: Link): Promise<void> {
     const current = await findLink(trx, link);
     // An UNLINK or another worker came first: what was made here is forgotten.
     if (current?.state !== 'sealing' || current.claim !== link.claim) return;
-    const job = await createRegionalJob(cmk, trx, {
-      kind: 'LINK',
-      jobId,
-      task: {
-        region,
-        payload: {
-          tenant,
-          epoch,
-          provedAt: provedAt.toISOString(),
-          expiresAt: expiresAt.toISOString(),
-          secret,
-          ...(carried === undefined ? {} : { previous: carried }),
-        },
-      },
-      correlationId: link.correlation_id,
-      deadlineMs: cmk.link.ttlMs,
-    });
+    const payload = {
+      tenant,
+      epoch,
+      provedAt: provedAt.toISOString(),
+      expiresAt: expiresAt.toISOString(),
+      secret,
+    };
+    const common = { jobId, correlationId: link.correlation_id };
+    const job =
+      link.opened_by === 'rotate'
+        ? await createRegionalJob(cmk, trx, {
+            ...common,
+            kind: 'ROTATE_LINK',
+            task: { region, payload },
+            deadlineMs: rotateDeadlineMs(cmk.link.ttlMs),
+          })
+        : await createRegionalJob(cmk, trx, {
+            ...common,
+            kind: 'LINK',
+            task: { region, payload: carried === undefined ? payload : { ...payload, previous: carried } },
+            deadlineMs: cmk.link.ttlMs,
+          });
     await advance(trx, link, ['sealing'], {
       state: 'linking',
       wrapped_secret: fresh.wrapped,

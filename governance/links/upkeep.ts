@@ -1,7 +1,7 @@
 /**
- * The upkeep of living links, by timer: every L1 key in use is probed, and every link whose proof has aged is renewed
- * by a fresh one. A probe asks what the key's state is; a renewal has the provider unwrap the link secret, which is
- * the proof (D1).
+ * The upkeep of living links, by timer: every L1 key in use is probed, every link whose proof has aged is renewed by a
+ * fresh one, and every link whose secret is as old as its tenant allows is rotated. A probe asks what the key's state is;
+ * a renewal has the provider unwrap the link secret, which is the proof (D1).
  */
 import { randomUUID } from 'node:crypto';
 import { JobConflictError } from '../../orbital/index.ts';
@@ -9,13 +9,16 @@ import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { requireKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
+import { CmkError } from '../errors.ts';
 import { type KeyState, stateOf } from '../keystores/provider.ts';
-import { KEYSTORE_CONCURRENCY, PROBE_PAGE, RENEW_BATCH } from '../limits.ts';
+import { KEYSTORE_CONCURRENCY, PROBE_PAGE, RENEW_BATCH, ROTATE_BATCH, ROTATE_RETRY_MS } from '../limits.ts';
 import { audit } from '../store/audit.ts';
 import type { Link } from '../store/schema.ts';
-import { asPlatform, asTenant } from '../store/transactions.ts';
+import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';
+import { startRotationOf } from './request.ts';
 import { advance, findLink } from './rows.ts';
+import { rotateLater } from './schedule.ts';
 import { MAKING } from './states.ts';
 
 /** Probes each key that a link stands on or is being made with, page by page. */
@@ -45,10 +48,7 @@ export async function probeKeys(cmk: Cmk): Promise<void> {
     await byKeystore(keys, async ({ tenant, alias }, keystoreAway) => {
       if (keystoreAway) return 'UNREACHABLE';
       try {
-        const key = await asTenant(cmk.db, tenant, (trx) => requireKey(cmk, trx, tenant, alias));
-        const state = await key.provider.describe(key.reference);
-        await judge(cmk, tenant, key, state);
-        return state;
+        return await probe(cmk, tenant, alias);
       } catch (error) {
         cmk.logger.error({ err: error, tenant, key: alias }, 'a key could not be probed');
         return 'UNKNOWN';
@@ -60,7 +60,10 @@ export async function probeKeys(cmk: Cmk): Promise<void> {
   }
 }
 
-/** Renews links whose proof is due, the oldest first, until none is left. */
+/**
+ * Renews links whose proof is due, the oldest first, until none is left. One that its region is just replacing is left
+ * alone: the renewal would stand behind the rotation and come too late for its epoch.
+ */
 export async function renewDueLinks(cmk: Cmk): Promise<void> {
   for (;;) {
     const due = await asPlatform(cmk.db, (trx) =>
@@ -73,6 +76,20 @@ export async function renewDueLinks(cmk: Cmk): Promise<void> {
         .select('l1_keys.keystore')
         .where('links.state', '=', 'active')
         .where('links.renew_at', '<=', new Date())
+        .where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom('links as younger')
+                .select('younger.epoch')
+                .whereRef('younger.tenant', '=', 'links.tenant')
+                .whereRef('younger.region', '=', 'links.region')
+                .whereRef('younger.epoch', '>', 'links.epoch')
+                .where('younger.opened_by', '=', 'rotate')
+                .where('younger.state', '=', 'linking'),
+            ),
+          ),
+        )
         .orderBy('links.renew_at')
         .limit(RENEW_BATCH)
         .execute(),
@@ -151,6 +168,68 @@ async function renewLater(cmk: Cmk, link: Link, error: string | null): Promise<v
       ...(error === null ? {} : { error }),
     }),
   );
+}
+
+/**
+ * Rotates links that their tenants' schedules have come due for, one batch in a round. The key is asked for first: under
+ * one that cannot be used the keystore would make no secret, and a living link is worth more than a young one.
+ */
+export async function rotateDueLinks(cmk: Cmk): Promise<void> {
+  const due = await asPlatform(cmk.db, (trx) =>
+    trx
+      .selectFrom('links')
+      .innerJoin('l1_keys', (join) =>
+        join.onRef('l1_keys.tenant', '=', 'links.tenant').onRef('l1_keys.alias', '=', 'links.key_alias'),
+      )
+      .selectAll('links')
+      .select('l1_keys.keystore')
+      .where('links.state', '=', 'active')
+      .where('links.rotate_at', '<=', new Date())
+      .orderBy('links.rotate_at')
+      .limit(ROTATE_BATCH)
+      .execute(),
+  );
+  await byKeystore(due, async (link, keystoreAway) => {
+    const { tenant, region, epoch } = link;
+    try {
+      const state = keystoreAway ? 'UNREACHABLE' : await probe(cmk, tenant, link.key_alias);
+      const who = { actor: 'system:link-upkeep', correlationId: randomUUID() };
+      await asTenant(cmk.db, tenant, (trx) =>
+        state === 'ENABLED'
+          ? rotate(cmk, trx, who, link)
+          : rotateLater(trx, link, Math.min(ROTATE_RETRY_MS, cmk.link.probeEveryMs)),
+      );
+      return state;
+    } catch (error) {
+      cmk.logger.error({ err: error, tenant, region, epoch }, 'a link could not be rotated');
+      await asTenant(cmk.db, tenant, (trx) => rotateLater(trx, link, ROTATE_RETRY_MS));
+      return 'UNKNOWN';
+    }
+  });
+}
+
+/** Asks the keystore for the key's state, and does what follows from it. */
+async function probe(cmk: Cmk, tenant: string, alias: string): Promise<KeyState> {
+  const key = await asTenant(cmk.db, tenant, (trx) => requireKey(cmk, trx, tenant, alias));
+  const state = await key.provider.describe(key.reference);
+  await judge(cmk, tenant, key, state);
+  return state;
+}
+
+async function rotate(
+  cmk: Cmk,
+  trx: Trx,
+  who: { actor: string; correlationId: string },
+  link: Link,
+): Promise<void> {
+  await lockTenant(trx, link.tenant);
+  try {
+    await startRotationOf(cmk, trx, who, link);
+  } catch (error) {
+    if (!(error instanceof CmkError && error.code === 'LINK_BUSY')) throw error;
+  }
+  // Success closes this epoch; whatever else comes of it, there is another try.
+  await rotateLater(trx, link, ROTATE_RETRY_MS);
 }
 
 /**

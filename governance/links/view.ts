@@ -1,4 +1,4 @@
-/** Links as operators see them: the newest epoch of each region, what it waits for, and one word for the whole. */
+/** Links as operators see them: the epoch of each region that counts, what it waits for, and one word for the whole. */
 
 import type { ReportedLink } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
@@ -6,14 +6,26 @@ import { requireTenant } from '../domain/lookups.ts';
 import { instantOrNull } from '../domain/pages.ts';
 import type { Link } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { linkRows, reportedLinks } from './rows.ts';
-import { type LinkState, summarise, type TenantLinkState } from './states.ts';
+import { linkRows, reportedLinks, type Standing, standingOf } from './rows.ts';
+import { type LinkState, type OpenedBy, type ShownState, summarise, type TenantLinkState } from './states.ts';
+
+/** The epoch that shall take the place of the living one, or has failed to. */
+export interface RotationView {
+  epoch: number;
+  state: LinkState;
+  key: string;
+  waitsFor: string | null;
+  error: string | null;
+  job: string | null;
+  correlationId: string;
+}
 
 export interface RegionLinkView {
   region: string;
-  /** 0: this region has never been linked. */
+  /** The one that counts: while another is on its way, the living one. 0: this region has never been linked. */
   epoch: number;
-  state: LinkState | 'expired' | 'none';
+  state: ShownState | 'none';
+  openedBy: OpenedBy | null;
   key: string | null;
   /** What has to happen before the state changes, in words; null when nothing has to. */
   waitsFor: string | null;
@@ -28,6 +40,9 @@ export interface RegionLinkView {
   correlationId: string | null;
   /** What the region itself said last, in a report; null until one has named the tenant. */
   reported: { epoch: number; state: ReportedLink['state']; expiresAt: string | null } | null;
+  /** When the tenant's schedule has the link rotated. */
+  rotateAt: string | null;
+  rotation: RotationView | null;
 }
 
 export interface LinksView {
@@ -48,23 +63,21 @@ export async function linksOf(trx: Trx, tenant: string): Promise<LinksView> {
   const rows = await linkRows(trx, tenant);
   const now = new Date();
   const regions = (await reportedLinks(trx, tenant)).map(({ region, reported }) => ({
-    ...toView(
-      region,
-      rows.find((row) => row.region === region),
-      now,
-    ),
+    ...toView(region, standingOf(rows.filter((row) => row.region === region)), now),
     reported,
   }));
   const states = regions.map((region) => region.state).filter((state) => state !== 'none');
   return { tenant, state: summarise(states), regions };
 }
 
-function toView(region: string, link: Link | undefined, now: Date): Omit<RegionLinkView, 'reported'> {
+function toView(region: string, { link, successor }: Standing, now: Date): Omit<RegionLinkView, 'reported'> {
   const expired = link?.state === 'active' && link.expires_at !== null && link.expires_at <= now;
+  const rotating = successor !== undefined && successor.state !== 'failed';
   return {
     region,
     epoch: link?.epoch ?? 0,
-    state: expired ? 'expired' : (link?.state ?? 'none'),
+    state: expired ? 'expired' : rotating ? 'rotating' : (link?.state ?? 'none'),
+    openedBy: link?.opened_by ?? null,
     key: link?.key_alias ?? null,
     waitsFor: link === undefined ? null : waitsFor(link, expired),
     provedAt: instantOrNull(link?.proved_at ?? null),
@@ -76,6 +89,20 @@ function toView(region: string, link: Link | undefined, now: Date): Omit<RegionL
     error: link?.error ?? null,
     job: link?.job ?? null,
     correlationId: link?.correlation_id ?? null,
+    rotateAt: instantOrNull(link?.rotate_at ?? null),
+    rotation: successor === undefined ? null : toRotation(successor),
+  };
+}
+
+function toRotation(successor: Link): RotationView {
+  return {
+    epoch: successor.epoch,
+    state: successor.state,
+    key: successor.key_alias,
+    waitsFor: waitsFor(successor, false),
+    error: successor.error,
+    job: successor.job,
+    correlationId: successor.correlation_id,
   };
 }
 

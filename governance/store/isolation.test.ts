@@ -13,6 +13,15 @@ import { asPlatform, asTenant, type Db } from './transactions.ts';
 let database: TestDatabase;
 let db: Db;
 const who = { actor: 'ada', correlationId: 'test' };
+const policy = { rotate_after_s: 86_400, set_by: 'ada' };
+const question = {
+  inventory: null,
+  answered_at: null,
+  asked_at: new Date(),
+  pending: true,
+  error: null,
+  job: '00000000-0000-4000-8000-000000000000',
+};
 
 before(async () => {
   database = await testDatabase();
@@ -27,6 +36,12 @@ before(async () => {
   await grantToAppRole(owner, 'isolation_app');
   await owner.destroy();
   db = createDatabase<CmkDatabase>(createPool({ url: appUrl, applicationName: 'app' }));
+  await asPlatform(db, (trx) =>
+    trx
+      .insertInto('regions')
+      .values({ name: 'north', key_id: 'k', public_key: 'p', endpoints: '{}', last_report: null })
+      .execute(),
+  );
   for (const tenant of ['acme', 'rival'])
     await asTenant(db, tenant, async (trx) => {
       await trx
@@ -34,6 +49,22 @@ before(async () => {
         .values({ tenant, display_name: tenant, policy: 'four-eyes', quorum: 2 })
         .execute();
       await trx.insertInto('services').values({ tenant, name: 'payments' }).execute();
+      await trx
+        .insertInto('tenant_regions')
+        .values({ tenant, region: 'north', state: 'active', l2_version: 1, error: null })
+        .execute();
+      await trx
+        .insertInto('rotation_policies')
+        .values({ tenant, service: '', ...policy })
+        .execute();
+      await trx
+        .insertInto('rotation_policy_regions')
+        .values({ tenant, service: '', region: 'north', state: 'active', error: null })
+        .execute();
+      await trx
+        .insertInto('key_inventories')
+        .values({ tenant, region: 'north', ...question })
+        .execute();
       for (const action of ['one', 'two', 'three'])
         await audit(trx, who, { tenant, action, subject: 'test', outcome: 'accepted' });
     });
@@ -49,7 +80,7 @@ test('every table with a tenant column has row-level security, enabled and force
         WHERE c.relkind = 'r' AND EXISTS (
           SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped)`),
   );
-  assert.ok(rows.length >= 13, `only ${rows.length} tables have a tenant column`);
+  assert.ok(rows.length >= 16, `only ${rows.length} tables have a tenant column`);
   for (const row of rows)
     assert.deepEqual({ held: row.held, policies: row.policies }, { held: true, policies: 1 }, row.name);
 });
@@ -87,6 +118,31 @@ test("another tenant's rows cannot be seen, changed, removed or made", async () 
     /row-level security/,
   );
 });
+
+for (const [table, change] of [
+  ['rotation_policies', { rotate_after_s: 0 }],
+  ['rotation_policy_regions', { state: 'failed' as const }],
+  ['key_inventories', { pending: false }],
+] as const)
+  test(`${table}: of one tenant, nobody else's`, async () => {
+    await asTenant(db, 'acme', async (trx) => {
+      const rows = await trx.selectFrom(table).select('tenant').execute();
+      assert.deepEqual(rows, [{ tenant: 'acme' }]);
+      const changed = await trx
+        .updateTable(table)
+        .set(change)
+        .where('tenant', '=', 'rival')
+        .executeTakeFirst();
+      assert.equal(changed.numUpdatedRows, 0n);
+      const removed = await trx.deleteFrom(table).where('tenant', '=', 'rival').executeTakeFirst();
+      assert.equal(removed.numDeletedRows, 0n);
+    });
+    await assert.rejects(
+      asTenant(db, 'acme', (trx) => trx.updateTable(table).set({ tenant: 'rival' }).execute()),
+      /row-level security/,
+    );
+    assert.deepEqual(await db.selectFrom(table).select('tenant').execute(), []);
+  });
 
 test('a transaction that names no tenant sees nothing, also on a connection that named one before', async () => {
   await asTenant(db, 'acme', (trx) => trx.selectFrom('tenants').select('tenant').execute());

@@ -4,9 +4,10 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 
-/** Tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
-const TENANT_TABLES = [
+/** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
+const FIRST_TENANT_TABLES = [
   'identities',
   'tenants',
   'tenant_regions',
@@ -21,6 +22,7 @@ const TENANT_TABLES = [
   'audit_events',
   'audit_heads',
 ] as const;
+const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
 
@@ -229,15 +231,13 @@ export const cmkMigrations: Record<string, Migration> = {
   '0001_governance': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(TABLES).execute(db);
-      for (const table of TENANT_TABLES) {
-        await sql
-          .raw(
-            `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
-             ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
-             CREATE POLICY tenant_isolation ON ${table} USING (${POLICY});`,
-          )
-          .execute(db);
-      }
+      await isolate(db, FIRST_TENANT_TABLES);
+    },
+  },
+  '0002_rotation': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(ROTATION_TABLES).execute(db);
+      await isolate(db, ROTATION_TENANT_TABLES);
     },
   },
   '0003_reported_links': {
@@ -246,6 +246,17 @@ export const cmkMigrations: Record<string, Migration> = {
     },
   },
 };
+
+async function isolate(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
+  for (const table of tables)
+    await sql
+      .raw(
+        `ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
+         CREATE POLICY tenant_isolation ON ${table} USING (${POLICY});`,
+      )
+      .execute(db);
+}
 
 /** What the serving role may do, table by table; run by the owner after the migrations. The audit log is append-only. */
 export async function grantToAppRole(owner: Kysely<unknown>, appRole: string): Promise<void> {

@@ -3,13 +3,19 @@
  * row-level security filters (D13). The link rows are documented at their state machine, links/states.ts.
  */
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
-import type { ReportedLink } from '../../contracts/index.ts';
-import type { LinkState } from '../links/states.ts';
+import type { JobResult, ReportedLink } from '../../contracts/index.ts';
+import type { LinkState, OpenedBy } from '../links/states.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
 /** PostgreSQL's bigint arrives as text, since it may exceed a number. */
 type BigInteger = ColumnType<string, number, number>;
+
+/** What one region was asked. */
+export interface RegionJob {
+  readonly region: string;
+  readonly job: string;
+}
 
 export type ProvisionState = 'provisioning' | 'active' | 'failed' | 'removing';
 
@@ -67,6 +73,8 @@ export interface TenantRow {
   /** The policy's name and quorum are fixed at onboarding: a later rule never loosens an older tenant. */
   policy: string;
   quorum: number;
+  /** How old a link's secret may become before it is rotated; null: it never is by itself. */
+  rotate_link_after_s: number | null;
   created_at: Generated<Date>;
 }
 
@@ -134,6 +142,8 @@ export interface LinkRow {
   epoch: number;
   key_alias: string;
   state: LinkState;
+  /** The kind of job that opens the epoch: `rotate` needs the older epoch alive in the region, and never revives it. */
+  opened_by: Generated<OpenedBy>;
   /** The link secret wrapped by the L1: the only form of it that is ever stored. Null until sealed. */
   wrapped_secret: string | null;
   /** The region's HPKE key of this epoch. */
@@ -157,6 +167,8 @@ export interface LinkRow {
   attempts: Generated<number>;
   next_attempt_at: Generated<Date>;
   renew_at: Date | null;
+  /** When the schedule of the tenant has the link rotated; null without one. */
+  rotate_at: Date | null;
   created_at: Generated<Date>;
   updated_at: Generated<Date>;
 }
@@ -164,13 +176,16 @@ export interface LinkRow {
 export interface ProposalRow {
   id: string;
   tenant: string;
-  action: 'link' | 'unlink';
-  parameters: Json<Record<string, string>>;
+  /** A row of the table in domain/wishes.ts. */
+  action: string;
+  parameters: Json<Record<string, unknown>>;
   proposer: string;
   policy: string;
   quorum: number;
   state: 'pending' | 'executed';
   correlation_id: string;
+  /** What the regions were asked when it was carried out. */
+  jobs: ColumnType<RegionJob[], string | undefined, string>;
   created_at: Generated<Date>;
   decided_at: Date | null;
 }
@@ -180,6 +195,37 @@ export interface ApprovalRow {
   proposal: string;
   approver: string;
   approved_at: Generated<Date>;
+}
+
+/** How often regions rotate a key by themselves. Governance holds the truth, each region follows what it was sent. */
+export interface RotationPolicyRow {
+  tenant: string;
+  /** Whose L3; '' is the tenant's own key, L2. */
+  service: string;
+  /** 0: never; null: as often as the region does by default. */
+  rotate_after_s: number | null;
+  set_by: string;
+  set_at: Generated<Date>;
+}
+
+export interface RotationPolicyRegionRow extends Provisioned {
+  tenant: string;
+  service: string;
+  /** As the region computed it when it took the policy over. */
+  next_rotation_at: Date | null;
+}
+
+/** The last that a region said of a tenant's keys. */
+export interface KeyInventoryRow {
+  tenant: string;
+  region: string;
+  inventory: Json<JobResult<'KEY_INSPECT'>> | null;
+  answered_at: Date | null;
+  asked_at: Date;
+  pending: boolean;
+  /** Why the region did not answer the last question; null while it may. */
+  error: string | null;
+  job: string;
 }
 
 export interface AuditEventRow {
@@ -222,6 +268,9 @@ export interface CmkDatabase {
   links: LinkRow;
   proposals: ProposalRow;
   approvals: ApprovalRow;
+  rotation_policies: RotationPolicyRow;
+  rotation_policy_regions: RotationPolicyRegionRow;
+  key_inventories: KeyInventoryRow;
   audit_events: AuditEventRow;
   audit_heads: AuditHeadRow;
 }

@@ -1,4 +1,4 @@
-/** Linking and unlinking a tenant's L1, and the proposals through which both go. */
+/** Linking, rotating and unlinking a tenant's L1, and the proposals through which all decisions go. */
 
 import type { Cmk } from '../../context.ts';
 import { approve, listProposals, type ProposalView, propose } from '../../domain/proposals.ts';
@@ -39,6 +39,24 @@ export const linkRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       const wish = { action: 'unlink', parameters: { reason: request.body.reason } } as const;
+      return reply
+        .status(202)
+        .send(await decision(cmk, propose(cmk, actorOf(request), request.params.tenant, wish)));
+    },
+  );
+  app.post(
+    '/v1/tenants/:tenant/link/rotate',
+    {
+      config: { action: 'rotate-link.propose' },
+      schema: {
+        summary: 'A fresh link secret under the same L1 key, in every region whose link lives',
+        params: schemas.TenantPath,
+        body: schemas.RotateLinkRequest,
+        response: { 202: schemas.Decision },
+      },
+    },
+    async (request, reply) => {
+      const wish = { action: 'rotate-link', parameters: request.body } as const;
       return reply
         .status(202)
         .send(await decision(cmk, propose(cmk, actorOf(request), request.params.tenant, wish)));
