@@ -117,7 +117,7 @@ async function readEverything(region: BenchRegion, given: Options, limits: Limit
 }
 
 function holdMany(region: BenchRegion, given: Options, limits: Limits, tell: Tell): Promise<Held[]> {
-  const counts = [0, Math.min(FEW_TENANTS, given.tenants), given.tenants];
+  const counts = [...new Set([0, Math.min(FEW_TENANTS, given.tenants), given.tenants])];
   const task: HolderTask = { place: region.place, limits, counts };
   const child = fork(join(import.meta.dirname, 'hydration', 'holder.ts'));
   const held: Held[] = [];
@@ -223,10 +223,15 @@ function verdict(given: Options, results: Results) {
       distributionTable('key chain', parts),
       `read cold, in bare selects: ${times(ratio)}; tenant linked: ${times(ratioLinked)}`,
       memoryTable(held),
-      `${eviction.held} services of ${KEY_BYTES} bytes held in a budget of ${eviction.budgetBytes} bytes, at most ${eviction.mostBytes}; the rest was wiped`,
+      evictionText(eviction),
     ].join('\n\n'),
     failures,
   };
+}
+
+function evictionText({ held, wiped, budgetBytes, mostBytes }: Eviction): string {
+  const rest = wiped ? 'the rest was wiped' : 'nothing had to go';
+  return `${held} services of ${KEY_BYTES} bytes held in a budget of ${budgetBytes} bytes, at most ${mostBytes}; ${rest}`;
 }
 
 function memoryTable(held: readonly Held[]): string {

@@ -27,7 +27,7 @@ interface Answer {
 
 export interface Seat {
   readonly region: string;
-  readonly application: Application;
+  readonly application: Pick<Application, 'encrypt' | 'close'>;
   /** What it encrypts under: an L4, or a service's L3. */
   readonly address: string;
 }

@@ -6,7 +6,7 @@
  */
 import { table } from '../../cli/output.ts';
 import { distributionTable, measure, ms } from '../../testkit/measure/command.ts';
-import { expectedOfOutages } from './refusals.ts';
+import { expectedOfLoad, expectedOfOutages } from './refusals.ts';
 import { failuresOf, type SoakReport, soak } from './soak.ts';
 import { controlOperations, hotOperations, isHotRefusal } from './tally.ts';
 
@@ -95,7 +95,7 @@ function perMinute(count: number, seconds: number): string {
 
 function refusalsOf({ tally }: SoakReport): string {
   if (tally.refusals.length === 0) return 'nothing was refused';
-  const expected: Readonly<Record<string, string>> = expectedOfOutages;
+  const expected: Readonly<Record<string, string>> = { ...expectedOfOutages, ...expectedOfLoad };
   const rows = tally.refusals.map((refused) => [
     refused.operation,
     isHotRefusal(refused) ? 'hot' : 'control',

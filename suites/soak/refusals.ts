@@ -13,10 +13,18 @@ export const expectedOfOutages = {
   NOT_SYNCED: 'it is back, and the gateway catches up with what has changed meanwhile',
 } as const satisfies Partial<Record<RefusalCode, string>>;
 
+/** What a request that needs the core may be told at any time: at full speed more may wait than is dealt with in time. */
+export const expectedOfLoad = {
+  CORE_BUSY: 'more waits than the core deals with in time, and nothing was done',
+} as const satisfies Partial<Record<RefusalCode, string>>;
+
 /** Perhaps done, perhaps not. */
 const unknownOutcomes: ReadonlySet<string> = new Set(['CORE_SILENT', 'CORE_ANSWER_UNREADABLE', 'NO_ANSWER']);
 
-export const isExpectedOfOutage = (reason: string): boolean => Object.hasOwn(expectedOfOutages, reason);
+/** For the control path only. */
+export function mayBeRefused(reason: string, inOutage: boolean): boolean {
+  return Object.hasOwn(expectedOfLoad, reason) || (inOutage && Object.hasOwn(expectedOfOutages, reason));
+}
 export const leavesOutcomeUnknown = (reason: string): boolean => unknownOutcomes.has(reason);
 
 /** The gateway's own code where the message is one of its own, else the KMIP result reason with the message. */

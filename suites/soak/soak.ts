@@ -3,7 +3,7 @@ import type { Tell } from '../../testkit/measure/command.ts';
 import { Kills } from './kills.ts';
 import type { SoakPlan } from './plan.ts';
 import { type Reckoning, reckon } from './reckoning.ts';
-import { isExpectedOfOutage } from './refusals.ts';
+import { mayBeRefused } from './refusals.ts';
 import { Rotations, type Target } from './rotations.ts';
 import { isHotRefusal, type Refused, Tally } from './tally.ts';
 import { Seat } from './traffic.ts';
@@ -94,7 +94,13 @@ function progress({ tally, rotations, kills }: Actors, elapsedMs: number): strin
 }
 
 /** Every reason why the soak has failed. */
-export function failuresOf({ tally, rotations, reckoning }: SoakReport): string[] {
+export function failuresOf({
+  tally,
+  rotations,
+  reckoning,
+}: Pick<SoakReport, 'tally' | 'reckoning'> & {
+  readonly rotations: Pick<Rotations, 'failures'>;
+}): string[] {
   const failures: string[] = [];
   const wrong = tally.wrongPlaintexts + reckoning.wrongPlaintexts;
   if (wrong > 0) failures.push(`${wrong} wrong plaintexts`);
@@ -115,5 +121,5 @@ export function failuresOf({ tally, rotations, reckoning }: SoakReport): string[
 }
 
 function mayBe(refused: Refused): boolean {
-  return !isHotRefusal(refused) && refused.inOutage && isExpectedOfOutage(refused.reason);
+  return !isHotRefusal(refused) && mayBeRefused(refused.reason, refused.inOutage);
 }

@@ -5,12 +5,15 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Output, table } from '../../cli/output.ts';
+import { errorMessage } from '../../platform/errors.ts';
 import type { Distribution } from './distribution.ts';
 
 const GIBIBYTE = 1024 ** 3;
 /** Into a pipe progress is told this often. */
 const PLAIN_EVERY_MS = 10_000;
 const LIVE_EVERY_MS = 100;
+const FAILED = 1;
+const WRONG_USAGE = 2;
 
 export interface NumberOption {
   readonly default: number;
@@ -38,25 +41,31 @@ export async function measure<K extends string>(
   options: Readonly<Record<K, NumberOption>>,
   run: (values: Readonly<Record<K, number>>, stage: Stage) => Promise<Measurement>,
 ): Promise<never> {
-  let output = new Output({ json: false });
+  const values = parseOrExit(name, options);
+  const output = new Output({ json: values.json });
   try {
-    const values = parse(options);
-    if (values === undefined) {
-      output.line(usage(name, options));
-      process.exit(0);
-    }
-    output = new Output({ json: values.json });
-    const stage = stageIn(output);
-    const { data, text, failures } = await run(values.numbers, stage);
+    const { data, text, failures } = await run(values.numbers, stageIn(output));
     output.result(
       { name, machine: machine(), ...data, failures },
       () => `\n${name}: ${machineText()}\n\n${text}`,
     );
     for (const failure of failures) output.note(`✖ ${failure}`);
-    process.exit(failures.length > 0 ? 1 : 0);
+    process.exit(failures.length > 0 ? FAILED : 0);
   } catch (error) {
     if (!output.json && error instanceof Error) output.note(error.stack ?? error.message);
     process.exit(output.failure(error));
+  }
+}
+
+function parseOrExit<K extends string>(name: string, options: Readonly<Record<K, NumberOption>>): Values<K> {
+  try {
+    const values = parse(options);
+    if (values !== undefined) return values;
+    process.stdout.write(`${usage(name, options)}\n`);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${errorMessage(error)}\n${usage(name, options)}\n`);
+    process.exit(WRONG_USAGE);
   }
 }
 
@@ -115,9 +124,13 @@ function sparingly(tell: Tell, everyMs: number): Tell {
   };
 }
 
-function parse<K extends string>(
-  options: Readonly<Record<K, NumberOption>>,
-): { numbers: Record<K, number>; json: boolean } | undefined {
+interface Values<K extends string> {
+  readonly numbers: Readonly<Record<K, number>>;
+  readonly json: boolean;
+}
+
+/** Undefined: help was asked for. */
+function parse<K extends string>(options: Readonly<Record<K, NumberOption>>): Values<K> | undefined {
   const names = Object.keys(options) as K[];
   const { values } = parseArgs({
     options: {
