@@ -222,12 +222,14 @@ export async function onRenewFailed(
 }
 
 /**
- * The region has closed the epoch that is the active one here: it must have gone on to a younger one whose answer never
- * reached us in time. It is asked once more, and answers from its record. Returns that epoch.
+ * The region has closed the epoch that is the active one here: it may have gone on to a younger one whose answer did not
+ * reach us in time. It is asked once more, and answers from its record. Returns that epoch.
  */
 async function askSuccessor(cmk: AnswerContext, trx: Trx, id: LinkId): Promise<number | undefined> {
   const newest: Link | undefined = (await linkRows(trx, id.tenant)).find((row) => row.region === id.region);
-  if (newest?.state !== 'failed' || newest.wrapped_secret === null || newest.job === null) return undefined;
+  // Any other error is the region's own word that it has not.
+  if (newest?.state !== 'failed' || newest.error !== 'DEADLINE') return undefined;
+  if (newest.wrapped_secret === null || newest.job === null) return undefined;
   try {
     await cmk.retryJob(trx, newest.job);
     return newest.epoch;

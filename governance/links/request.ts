@@ -2,6 +2,7 @@
  * The decisions about a link, carried out: begin an epoch in each region, or close what there is. All run inside the
  * transaction of the approval or schedule that made them so, with the tenant locked.
  */
+import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { tenantRegions } from '../domain/lookups.ts';
@@ -41,8 +42,21 @@ export async function startLinks(
   }
   if (wanting.length === 0) throw new CmkError('ALREADY_LINKED', `every region is linked to ${key}`);
   const begun: RegionJob[] = [];
-  for (const beginning of wanting) begun.push(await beginEpoch(cmk, trx, who, beginning));
+  for (const beginning of wanting) {
+    if (beginning.openedBy === 'link') await giveUpRotation(cmk, trx, beginning.older);
+    begun.push(await beginEpoch(cmk, trx, who, beginning));
+  }
   return begun;
+}
+
+/** One that is being asked for once more although it has failed: a LINK must not stand behind it. */
+async function giveUpRotation(cmk: Cmk, trx: Trx, [newest]: readonly Link[]): Promise<void> {
+  if (newest?.opened_by !== 'rotate' || newest.state !== 'failed' || newest.job === null) return;
+  try {
+    await cmk.manager.cancelJob(trx, newest.job);
+  } catch (error) {
+    if (!(error instanceof OrbitalError)) throw error; // it has ended, as it mostly has
+  }
 }
 
 /**

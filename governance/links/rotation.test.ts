@@ -212,7 +212,7 @@ test('UNLINK wins over a rotation that the region has done and whose answer is l
   await world.linked('lost', 'active');
 });
 
-for (const code of ['SECRET_REJECTED', 'LINK_CLOSED'] as const)
+for (const code of ['SECRET_REJECTED', 'LINK_EXPIRED'] as const)
   test(`a rotation that ends in ${code} leaves the older epoch active, and it goes on being renewed`, async () => {
     const tenant = `refused-${code.toLowerCase().replaceAll('_', '-')}`;
     await linked(tenant);
@@ -235,23 +235,57 @@ for (const code of ['SECRET_REJECTED', 'LINK_CLOSED'] as const)
     const [event] = await events(tenant, 'link.failed');
     assert.deepEqual([event.outcome, event.detail.error], ['failed', code]);
     north.interfere = undefined;
+    const again = await world.call('POST', `/v1/tenants/${tenant}/link`, { key: 'main' });
+    assert.equal(again.body.code, 'ALREADY_LINKED');
+    await world.must(202, 'POST', `/v1/tenants/${tenant}/link/rotate`, {});
+    await until('north has gone on', async () => {
+      const seen = await linksOf(tenant);
+      return seen.state === 'active' && seen.regions[0].epoch === 3;
+    });
+    assert.equal(stands(north, tenant)?.epoch, 3);
+  });
 
-    if (code === 'SECRET_REJECTED') {
-      assert.equal(
-        (await world.call('POST', `/v1/tenants/${tenant}/link`, { key: 'main' })).body.code,
-        'ALREADY_LINKED',
-      );
-      await world.must(202, 'POST', `/v1/tenants/${tenant}/link/rotate`, {});
-    } else {
-      // The region says that there is no living link: only a LINK can help, and it may be asked for.
-      await world.must(202, 'POST', `/v1/tenants/${tenant}/link`, { key: 'main' });
-    }
-    const links = await until('north has gone on', async () => {
+for (const [how, code] of [
+  ['finally', 'LINK_CLOSED'],
+  ['until the deadline', 'DEADLINE'],
+] as const)
+  test(`a region that has lost the link and says so ${how} cannot rotate it, and may be linked again alone`, async () => {
+    const tenant = `restored-${code.toLowerCase().replaceAll('_', '-')}`;
+    await linked(tenant);
+    const there = north.tenants.get(tenant);
+    assert.ok(there);
+    [there.open, there.closed] = [0, 1];
+    if (code === 'LINK_CLOSED') north.interfere = refusing(tenant, 'ROTATE_LINK', code, false);
+    await world.must(202, 'POST', `/v1/tenants/${tenant}/link/rotate`, {});
+    if (code === 'DEADLINE')
+      await until('north has said LINK_CLOSED', async () => {
+        const rows = await world.query(
+          `UPDATE orbital_tasks SET deadline_at = now()
+            WHERE entity = $1 AND kind = 'ROTATE_LINK' AND error::jsonb->>'code' = 'LINK_CLOSED' RETURNING id`,
+          [`link:${tenant}@north`],
+        );
+        return rows.length > 0;
+      });
+    await until('north has said that it has nothing', async () => {
+      const [link] = (await linksOf(tenant)).regions;
+      return link.rotation?.error === code && link.error === 'EPOCH_CLOSED';
+    });
+    north.interfere = undefined;
+    assert.equal((await linksOf(tenant)).regions[0].rotation.epoch, 2);
+    await until('south is done', async () => (await linksOf(tenant)).regions[1].epoch === 2);
+    await world.must(202, 'POST', `/v1/tenants/${tenant}/link`, { key: 'main' });
+    const links = await until('north is linked', async () => {
       const seen = await linksOf(tenant);
       return seen.state === 'active' && seen.regions[0].epoch === 3 ? seen : undefined;
     });
-    assert.equal(links.regions[0].openedBy, code === 'SECRET_REJECTED' ? 'rotate' : 'link');
-    assert.equal(stands(north, tenant)?.epoch, 3);
+    assert.deepEqual(
+      links.regions.map(({ epoch, openedBy }: { epoch: number; openedBy: string }) => [epoch, openedBy]),
+      [
+        [3, 'link'],
+        [2, 'rotate'],
+      ],
+    );
+    assert.equal(there.open, 3);
   });
 
 test('a rotation that was done too late to be heard of is asked for once more when its older epoch turns out closed', async () => {

@@ -66,15 +66,17 @@ export function standingOf(epochs: readonly Link[]): Standing {
     : { link: newest, successor: undefined };
 }
 
-/** A region that answers so holds no living secret of the epoch, whatever our row says. */
+/** A region that answers a renewal or rotation so holds no living secret of the older epoch, whatever our row says. */
 const NOT_THERE = new Set(['EPOCH_CLOSED', 'EPOCH_UNKNOWN']);
 const NOT_ALIVE = new Set(['LINK_CLOSED', 'LINK_EXPIRED']);
 
 /** The active epoch of a region, unless the region has said that it holds nothing of it. */
 export function activeLink(epochs: readonly Link[]): Link | undefined {
   const { link, successor } = standingOf(epochs);
-  const disowned = NOT_THERE.has(link?.error ?? '') || NOT_ALIVE.has(successor?.error ?? '');
-  return link?.state === 'active' && !disowned ? link : undefined;
+  if (link?.state !== 'active' || NOT_THERE.has(link.error ?? '')) return undefined;
+  // A renewal since then has brought it back.
+  const renewed = successor !== undefined && link.proved_at !== null && link.proved_at > successor.updated_at;
+  return NOT_ALIVE.has(successor?.error ?? '') && !renewed ? undefined : link;
 }
 
 /** The same, if it has not expired: only then can the region rotate it, for ROTATE_LINK brings nothing back (D1). */
