@@ -5,9 +5,9 @@ import { failuresOf, soak } from './soak/soak.ts';
 
 const TIMEOUT_MS = 110_000;
 const MIN_OPERATIONS = 1_000;
-/** 0 until CMK serves rotations. */
-const ROTATE_L3_EVERY_S = 0;
-const ROTATE_L2_EVERY_S = 0;
+/** Over all services. */
+const ROTATE_L3_EVERY_S = 1;
+const ROTATE_L2_EVERY_S = 5;
 
 test('everything at once: no wrong plaintext, no lost key, no refusal but for a killed core', {
   timeout: TIMEOUT_MS,

@@ -40,6 +40,8 @@ interface Held {
   readonly keys: ServiceKeys;
   /** The facts that were proved when the keys were opened; others must be proved anew. */
   readonly proved: LinkFacts;
+  /** Locked memory, when it was last looked at. */
+  footprintBytes: number;
 }
 
 export class KeyCache {
@@ -48,6 +50,9 @@ export class KeyCache {
   readonly #facts = new Map<TenantId, KnownFacts>();
   /** By `tenant/service`, least recently used first; neither name can hold a slash. */
   readonly #held = new Map<string, Held>();
+  /** How many services of each tenant are held. */
+  readonly #servicesOf = new Map<TenantId, number>();
+  #heldBytes = 0;
   readonly #tickets = new Set<Ticket>();
 
   constructor(db: Db, realm: Realm) {
@@ -88,6 +93,7 @@ export class KeyCache {
 
   /** Zeroises what has expired by this clock or has outgrown the memory, then what another core has closed. */
   async sweep(): Promise<void> {
+    this.#weigh();
     this.#evict();
     for (const { facts } of this.#facts.values()) this.#forgetUnlessLiving(facts);
     const tenants = [...this.#facts.keys()];
@@ -100,7 +106,8 @@ export class KeyCache {
         if (ticket.cancelled) continue;
         const facts = read.get(ticket.tenant);
         if (facts === undefined) this.forget(ticket.tenant);
-        else if (this.#forgetUnlessLiving(facts)) this.#facts.set(ticket.tenant, { facts, readAtMs });
+        else if (this.#forgetUnlessLiving(facts) && this.#servicesOf.has(ticket.tenant))
+          this.#facts.set(ticket.tenant, { facts, readAtMs });
       }
     } finally {
       for (const ticket of tickets) this.#tickets.delete(ticket);
@@ -111,11 +118,13 @@ export class KeyCache {
     return this.#held.size;
   }
 
-  /** Locked memory that the held services take. */
-  get heldBytes(): number {
-    let sum = 0;
-    for (const { keys } of this.#held.values()) sum += keys.footprintBytes;
-    return sum;
+  /** Sessions derive subkeys while they are held: what that adds is seen here, once for each sweep. */
+  #weigh(): void {
+    for (const held of this.#held.values()) {
+      const footprintBytes = held.keys.footprintBytes;
+      this.#heldBytes += footprintBytes - held.footprintBytes;
+      held.footprintBytes = footprintBytes;
+    }
   }
 
   async #freshFacts(ticket: Ticket): Promise<LinkFacts> {
@@ -192,9 +201,9 @@ export class KeyCache {
       }
       keys = stale.keys;
       keys.update(activeVersion, added, living);
-      this.#held.delete(name);
+      this.#forgetName(name, stale);
     }
-    this.#held.set(name, { keys, proved: facts });
+    this.#hold(name, { keys, proved: facts, footprintBytes: keys.footprintBytes });
     this.#facts.set(tenant, { facts, readAtMs });
     this.#evict(keys);
     return keys;
@@ -203,16 +212,9 @@ export class KeyCache {
   /** Least recently used first; `inUse` stays, whatever it takes, since its caller is about to use it. */
   #evict(inUse?: ServiceKeys): void {
     const { maxCachedServices, keyMemoryBytes } = this.#realm.limits;
-    // Summed anew each time: sessions derive subkeys while they are held.
-    let heldBytes = this.heldBytes;
     for (const [name, held] of this.#held) {
-      if (this.#held.size <= maxCachedServices && heldBytes <= keyMemoryBytes) return;
-      if (held.keys === inUse) continue;
-      heldBytes -= held.keys.footprintBytes;
-      this.#drop(name, held);
-      const { tenant } = held.keys;
-      const others = [...this.#held.values()].some(({ keys }) => keys.tenant === tenant);
-      if (!others) this.#facts.delete(tenant);
+      if (this.#held.size <= maxCachedServices && this.#heldBytes <= keyMemoryBytes) return;
+      if (held.keys !== inUse) this.#drop(name, held);
     }
   }
 
@@ -273,9 +275,29 @@ export class KeyCache {
     }
   }
 
+  #hold(name: string, held: Held): void {
+    this.#held.set(name, held);
+    this.#heldBytes += held.footprintBytes;
+    const { tenant } = held.keys;
+    this.#servicesOf.set(tenant, (this.#servicesOf.get(tenant) ?? 0) + 1);
+  }
+
   #drop(name: string, held: Held): void {
-    this.#held.delete(name);
+    this.#forgetName(name, held);
     held.keys.wipe();
+  }
+
+  /** Facts go with the last of a tenant's services, so that their map is as bounded as the other. */
+  #forgetName(name: string, held: Held): void {
+    if (!this.#held.delete(name)) return;
+    this.#heldBytes -= held.footprintBytes;
+    const { tenant } = held.keys;
+    const left = (this.#servicesOf.get(tenant) ?? 1) - 1;
+    if (left > 0) this.#servicesOf.set(tenant, left);
+    else {
+      this.#servicesOf.delete(tenant);
+      this.#facts.delete(tenant);
+    }
   }
 }
 
