@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, migrate } from '../../platform/postgres.ts';
 import { ceremonyKeyMigration } from './shamir/ceremony-key.ts';
 import type { Db } from './tables.ts';
+import { usageMigration } from './usage.ts';
 
 /** Safe to call from several cores at once. @throws OkcmError MIGRATION_FAILED */
 export async function migrateKeychain(db: Db): Promise<void> {
@@ -16,6 +17,7 @@ export const keychainMigrations: Record<string, Migration> = {
     },
   },
   '0002_ceremony_key': ceremonyKeyMigration,
+  '0004_usage': usageMigration,
 };
 
 const SCHEMA = [
