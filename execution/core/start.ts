@@ -14,6 +14,7 @@ import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
 import { createKeychain, DEFAULT_PROGRESS_TTL_MS, type Keychain } from '../keychain/index.ts';
+import { WrapBlocks } from '../keychain/usage.ts';
 import { startAdminServer } from './admin/server.ts';
 import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
@@ -105,7 +106,19 @@ async function start(
   const hub = new PushHub(config.database.url, logger);
   steps.add(() => hub.close());
   const { instance, lease } = config;
-  const mesh: MeshDependencies = { db, region, instance, keychain, lease, hub, gateways, metrics, logger };
+  const wraps = new WrapBlocks(keysIn(db));
+  const mesh: MeshDependencies = {
+    db,
+    region,
+    instance,
+    keychain,
+    wraps,
+    lease,
+    hub,
+    gateways,
+    metrics,
+    logger,
+  };
   const listener = await listenForGateways(mesh, config);
   steps.add(() => listener.close());
 
