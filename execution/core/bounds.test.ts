@@ -6,6 +6,7 @@ import { parseCorrelationId, parseRegionId, parseServiceName } from '../../contr
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { WrapBlocks } from '../keychain/index.ts';
 import {
   type Attribute,
   attribute,
@@ -29,6 +30,7 @@ import { type ManagedObject, nameAttribute, nowSeconds } from '../objects/index.
 import { MessageBudget } from './kmip/budget.ts';
 import { runBatch } from './kmip/run-batch.ts';
 import { MAX_RANDOM_IVS_PER_KEY } from './limits.ts';
+import { keysIn } from './store/tables.ts';
 import { type ClientRequest, type GatewayClient, payloadOf, request } from './testing/gateway-client.ts';
 import { auditReasons, createKey, headOf, madeByGateway, populate } from './testing/keys.ts';
 import { JobFailedError, type TestIdentity, TestRegion } from './testing/region.ts';
@@ -199,6 +201,7 @@ describe('bounds', () => {
         region: parseRegionId(region.config.region),
         instance: 'core-1',
         keychain: region.core.keychain,
+        wraps: new WrapBlocks(keysIn(region.core.db)),
         logger: createLogger({ name: 'test', level: 'silent' }),
       },
       {

@@ -8,7 +8,7 @@ import { sleep } from '../../platform/backoff.ts';
 import { createCa } from '../../platform/pki.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
-import { generateKeyPair, leaseInfo, openWith } from '../envelope/index.ts';
+import { generateKeyPair } from '../envelope/index.ts';
 import { KmipError, Operation, ResultReason } from '../kmip/index.ts';
 import { type Caller, MeshOperation } from '../mesh/index.ts';
 import { nameAttribute } from '../objects/index.ts';
@@ -23,6 +23,7 @@ import {
   lease,
   leasedKey,
   madeByGateway,
+  openLease,
   populate,
 } from './testing/keys.ts';
 import { JobFailedError, type TestIdentity, TestRegion } from './testing/region.ts';
@@ -52,16 +53,11 @@ describe('core', () => {
     const { key } = await leasedKey(region, gateway);
     assert.equal(key.sizeBytes, 32);
     const { response } = await lease(gateway);
-    const stranger = await generateKeyPair();
-    assert.ok(response.outcome === 'granted' && response.versions[0]);
-    const info = leaseInfo({ region: region.config.region, tenant: acme, service: billing, version: 1 });
-    await assert.rejects(openWith(stranger.privateKey, response.versions[0], info));
+    await assert.rejects(openLease(region, { response, pair: await generateKeyPair() }));
   });
 
   test('no lease before the gateway has applied every push', async () => {
-    const { publicKey } = await generateKeyPair();
-    const request = { tenant: acme, service: billing, recipientPublicKey: publicKey, appliedHead: 0 };
-    const response = await gateway.ask(MeshOperation.Lease, request);
+    const { response } = await lease(gateway, acme, billing, { appliedHead: 0 });
     assert.deepEqual(response, { outcome: 'behind', head: await headOf(gateway) });
   });
 
@@ -171,7 +167,9 @@ describe('core', () => {
     } as const;
     const beat = { appliedHead: 0, backlog: 2, leases: [{ tenant: acme, service: billing }], audit: [event] };
     const { renewed } = await gateway.ask(MeshOperation.Heartbeat, beat);
-    assert.deepEqual(renewed, [{ tenant: acme, service: billing, ttlMs: 300_000 }]);
+    const { response } = await lease(gateway);
+    assert.ok(response.outcome === 'granted');
+    assert.deepEqual(renewed, [{ tenant: acme, service: billing, ttlMs: 300_000, etag: response.etag }]);
     await gateway.ask(MeshOperation.Heartbeat, beat);
     assert.deepEqual(await auditReasons(region, 'CONNECTION_REFUSED_AT_GATEWAY'), ['EXPIRED']);
   });

@@ -40,7 +40,14 @@ describe('a region of several processes', () => {
     await pushes.subscribe(head);
     const { publicKey: recipientPublicKey } = await generateKeyPair();
     const lease = (appliedHead: number) =>
-      gateway.ask(MeshOperation.Lease, { tenant, service, recipientPublicKey, appliedHead });
+      gateway.ask(MeshOperation.Lease, {
+        tenant,
+        service,
+        recipientPublicKey,
+        appliedHead,
+        held: [],
+        wanted: [],
+      });
     assert.equal((await lease(head)).outcome, 'granted');
     await region.job('UNLINK', { tenant: 'acme', epoch: 1, reason: 'test' });
     const { number, push } = await pushes.nextPush();

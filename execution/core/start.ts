@@ -18,6 +18,7 @@ import {
   DEFAULT_PROGRESS_TTL_MS,
   type Keychain,
   type RotationDefaults,
+  WrapBlocks,
 } from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
 import type { CoreConfig } from './config.ts';
@@ -113,7 +114,19 @@ async function start(
   const hub = new PushHub(config.database.url, logger);
   steps.add(() => hub.close());
   const { instance, lease } = config;
-  const mesh: MeshDependencies = { db, region, instance, keychain, lease, hub, gateways, metrics, logger };
+  const wraps = new WrapBlocks(keysIn(db));
+  const mesh: MeshDependencies = {
+    db,
+    region,
+    instance,
+    keychain,
+    wraps,
+    lease,
+    hub,
+    gateways,
+    metrics,
+    logger,
+  };
   const listener = await listenForGateways(mesh, config);
   steps.add(() => listener.close());
 

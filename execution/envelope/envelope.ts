@@ -24,6 +24,8 @@ export const ParentKind = {
   TenantWrapping: 5,
   L2: 6,
   L3: 7,
+  /** Of one granted lease, on its way to a gateway: never on disk. */
+  Lease: 8,
 } as const;
 export type ParentKind = (typeof ParentKind)[keyof typeof ParentKind];
 const parentKinds: ReadonlySet<number> = new Set(Object.values(ParentKind));

@@ -1,12 +1,12 @@
 /**
  * Secrets sent to another process's own ephemeral key (D3): the suite of contracts/sealing.ts, with `SecretBytes` at
- * both ends. A leased L3 travels this way inside the mutual TLS session, so that no TLS buffer ever holds it.
+ * both ends. The key of a lease travels this way inside the mutual TLS session (lease-keys.ts), so that no TLS buffer
+ * ever holds an L3.
  */
 import {
   generateHpkeKeyPair,
   HPKE_PUBLIC_KEY_BYTES,
   type HpkeMessage,
-  hpkeInfo,
   hpkeOpen,
   hpkeSeal,
   SealingError,
@@ -52,22 +52,6 @@ export async function openWith(
   } finally {
     key.fill(0);
   }
-}
-
-/** What a leased L3 is bound to. */
-export interface LeaseBinding {
-  readonly region: string;
-  readonly tenant: string;
-  readonly service: string;
-  readonly version: number;
-}
-export function leaseInfo(binding: LeaseBinding): Uint8Array {
-  return hpkeInfo('openkcm/l3-lease/v1', [
-    binding.region,
-    binding.tenant,
-    binding.service,
-    String(binding.version),
-  ]);
 }
 
 /** Outside the runtime's heap, which moves small arrays and so leaves copies of them. */

@@ -19,12 +19,11 @@ export {
   HPKE_PUBLIC_KEY_BYTES,
   type HpkeMessage,
   type KeyPair,
-  type LeaseBinding,
-  leaseInfo,
   openWith,
   SealingError,
   sealTo,
 } from './hpke.ts';
+export { type LeasePlace, openLeasedKeys, type SealedLease, sealLeasedKeys } from './lease-keys.ts';
 export {
   MAX_SECRET_MEMORY_BYTES,
   type MemoryLockStatus,

@@ -10,7 +10,7 @@ import {
 } from '../../contracts/index.ts';
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
-import { l3Parent, leaseInfo, objectContext, type SecretBytes, seal, sealTo } from '../envelope/index.ts';
+import { l3Parent, objectContext, type SecretBytes, seal, sealLeasedKeys } from '../envelope/index.ts';
 import {
   attribute,
   CryptographicAlgorithm,
@@ -30,6 +30,7 @@ import {
   type MeshRequest,
   type MeshResponse,
   meshPayload,
+  RECENT_VERSIONS,
 } from '../mesh/index.ts';
 import { type ManagedObject, nowSeconds, State } from '../objects/index.ts';
 import type { Carrier } from './link/core-link.ts';
@@ -138,26 +139,48 @@ export class FakeCore {
   }
 }
 
+export interface Terms {
+  readonly ttlMs: number;
+  readonly graceMs: number;
+  readonly head?: number;
+  /** Default: the youngest. */
+  readonly activeVersion?: number;
+  /** Wraps that a gateway gets which has less than half of it. */
+  readonly wraps?: number;
+}
+
 /** A granted lease, sealed to whoever asked, as the core does it. */
 export async function granted(
   request: LeaseRequest,
   keys: ReadonlyMap<number, SecretBytes>,
-  times: { ttlMs: number; graceMs: number; head?: number },
+  { ttlMs, graceMs, head = 0, activeVersion = Math.max(...keys.keys()), wraps = 2 ** 26 }: Terms,
 ): Promise<LeaseResponse> {
-  const { tenant, service, recipientPublicKey } = request;
-  const newest = Math.max(...keys.keys());
-  const versions = [];
-  for (const [version, key] of keys) {
-    const sealed = await sealTo(
-      recipientPublicKey,
-      key,
-      leaseInfo({ region: REGION, tenant, service, version }),
-    );
-    versions.push({
-      version,
-      use: version === newest ? ('encrypt' as const) : ('decrypt' as const),
-      ...sealed,
-    });
-  }
-  return { outcome: 'granted', versions, ttlMs: times.ttlMs, graceMs: times.graceMs, head: times.head ?? 0 };
+  const { tenant, service, recipientPublicKey, held, wanted } = request;
+  const living = [...keys.keys()].sort((a, b) => a - b);
+  const recent = living.filter((version) => version !== activeVersion).slice(-RECENT_VERSIONS);
+  const chosen = [...keys]
+    .filter(([version]) => version === activeVersion || recent.includes(version) || wanted.includes(version))
+    .filter(([version]) => !held.includes(version))
+    .map(([version, key]) => ({ version, key }));
+  const sealed =
+    chosen.length === 0
+      ? { keys: [] }
+      : await sealLeasedKeys(recipientPublicKey, { region: REGION, tenant, service }, chosen);
+  const hasEnough = request.wraps?.version === activeVersion && request.wraps.left >= wraps / 2;
+  return {
+    outcome: 'granted',
+    activeVersion,
+    living,
+    etag: etagOf(living, activeVersion),
+    ...sealed,
+    wrapBudget: hasEnough ? 0 : wraps,
+    isSpent: wraps === 0,
+    ttlMs,
+    graceMs,
+    head,
+  };
+}
+
+export function etagOf(living: readonly number[], activeVersion = Math.max(...living)): string {
+  return `${activeVersion} of ${living.join()}`;
 }

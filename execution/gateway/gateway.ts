@@ -106,6 +106,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases: leases.size,
     openKeys: cache.size,
     openKeyBytes: cache.heldBytes,
+    leasedVersions: leases.memory.versions,
+    leasedKeyBytes: leases.memory.heldBytes,
     coreUp: link.isUp,
     pushesBehind: feed.knownHead - applier.appliedHead,
   }));
@@ -126,7 +128,11 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
         leases.drop(tenant, undefined, 'LINK_CLOSED');
         cache.dropTenant(tenant);
       },
-      serviceFlushed: (tenant, service) => leases.drop(tenant, service, 'FLUSHED'),
+      serviceFlushed: (tenant, service, version) => {
+        leases.flushed(tenant, service, version);
+        cache.dropService(tenant, service);
+      },
+      serviceRotated: (tenant, service, version) => leases.rotated(tenant, service, version),
       objectChanged: (uid) => cache.drop(uid),
       identityRemoved: (fingerprint) => listener.cutOff(fingerprint),
       issuersChanged: () => listener.reloadIssuers(),

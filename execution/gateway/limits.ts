@@ -30,12 +30,35 @@ export const MAX_NOTED_CLIENT_IVS = 10_000;
 
 /** Services whose L3 is in memory; more: the request fails and can be tried again. As many as one heartbeat renews. */
 export const MAX_LEASES = 10_000;
-/** Versions of one L3 that a lease may bring. */
+/** Services of which we remember something, leased or not; of further ones a push tells us nothing that we must keep. */
+export const MAX_REMEMBERED_SERVICES = 2 * MAX_LEASES;
+/**
+ * Versions of one L3 in memory, and locked memory that all leases take together, subkeys included; past either the
+ * version least recently used is wiped, and fetched again when data needs it. An active version stays.
+ */
 export const MAX_LEASED_VERSIONS = 256;
+export const MAX_LEASED_BYTES = 16 * 1024 * 1024;
 /** How long a lease that the core has refused stays refused without asking again. */
 export const LEASE_REFUSAL_CACHE_MS = 1_000;
-/** Least time between two leases for one service when data names a version that we do not hold. */
+/** After data named a version that the core does not know either, the core is not asked for this long by such data. */
 export const LEASE_REFRESH_MIN_MS = 1_000;
+/**
+ * Refreshes that nobody waits for: of all services at once; between two of one service; and tries of one before it is
+ * left to the next heartbeat, which tells that the lease is not what it should be.
+ */
+export const MAX_BACKGROUND_REFRESHES = 4;
+export const REFRESH_SPACING_MS = 100;
+export const MAX_REFRESH_TRIES = 8;
+export const REFRESH_BACKOFF = { baseMs: 100, capMs: 2_000 } as const;
+/** How often a request for one version looks again after something came in between. */
+export const MAX_VERSION_ROUNDS = 8;
+/**
+ * A core may grant on facts that are half a second old. Where a push told of a younger active version, and the answer
+ * cannot do without it, the core is asked again after this long, so often; what was told is remembered for so long.
+ */
+export const STALE_GRANT_RETRY_MS = 100;
+export const MAX_STALE_ROUNDS = 10;
+export const TOLD_MEMORY_MS = 10_000;
 /** A lease, sync or flush that a request waits for. */
 export const LEASE_DEADLINE_MS = 2_000;
 export const FLUSH_DEADLINE_MS = 2_000;
@@ -46,6 +69,8 @@ export const HEARTBEAT_INTERVAL_MS = 1_000;
 export const HEARTBEAT_TIMEOUT_MS = 2_000;
 /** The core is ahead of us by pushes that did not come: after this long, leased keys are not served until synced (D7). */
 export const MAX_GAP_MS = 500;
+/** Heads of the core that we remember until we have reached them; observed later, they count as the last of these. */
+export const MAX_OPEN_GAPS = 64;
 /** A tunnelled request without an answer. Lifecycle operations may be slow; the outcome is then unknown. */
 export const TUNNEL_TIMEOUT_MS = 10_000;
 /** Tunnelled requests waiting or under way; the next one is refused at once. */

@@ -18,6 +18,9 @@ export interface GatewayLevels {
   readonly openKeys: number;
   /** Locked memory that those take. */
   readonly openKeyBytes: number;
+  /** Versions of leased L3 in memory, and the locked memory that they and their subkeys take. */
+  readonly leasedVersions: number;
+  readonly leasedKeyBytes: number;
   readonly coreUp: boolean;
   /** Changes of the region that have not been applied here. */
   readonly pushesBehind: number;
@@ -69,6 +72,16 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     'okcm_gateway_open_key_bytes',
     'Locked memory that open L4 keys take, in bytes',
     (now) => now.openKeyBytes,
+  );
+  gauge(
+    'okcm_gateway_leased_versions',
+    'Versions of leased L3 that are in memory',
+    (now) => now.leasedVersions,
+  );
+  gauge(
+    'okcm_gateway_leased_key_bytes',
+    'Locked memory that leased L3 versions and their subkeys take, in bytes',
+    (now) => now.leasedKeyBytes,
   );
   gauge('okcm_gateway_core_up', 'Whether the regional core is in reach', (now) => (now.coreUp ? 1 : 0));
   gauge(

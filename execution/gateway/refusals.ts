@@ -65,6 +65,9 @@ export const refusals = {
   CORE_BUSY: retry('too many requests wait for the regional core; try again'),
   NOT_SYNCED: retry('the gateway is catching up with changes of the regional core; try again'),
   LEASE_LOST: retry('the service key was withdrawn while the request ran; try again'),
+  WRAPS_SPENT: retry(
+    'as much as is safe has been wrapped under the service key, until it is rotated; try again',
+  ),
   TOO_MANY_LEASES: retry(
     'the gateway holds the keys of too many services; try again later or at another gateway',
   ),

@@ -7,6 +7,14 @@ export type { Inventory, KeyFacts } from './keys/inventory.ts';
 export type { KeyEvent } from './keys/key-events.ts';
 export { defaultRotation, type RotationDefaults } from './keys/schedule.ts';
 export { ServiceKeys, type ServiceKeyVersion } from './keys/service-keys.ts';
+export {
+  MAX_WRAPS_PER_VERSION,
+  readUsage,
+  reserveWraps,
+  WRAP_BLOCK,
+  WRAPS_BEFORE_ROTATION,
+  WrapBlocks,
+} from './keys/usage.ts';
 export { defaultLimits, type KeychainLimits, MAX_CLOCK_SKEW_MS, MAX_LINK_TTL_MS } from './limits.ts';
 export type { LinkState, LinkStatus } from './links/link-status.ts';
 export type { CloseLinkRequest, OpenLinkRequest, PreparedLink, RenewLinkRequest } from './links/links.ts';

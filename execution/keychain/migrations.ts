@@ -1,6 +1,7 @@
 /** The keychain's schema, in a PostgreSQL schema and under a migration table of its own. */
 import { type Kysely, sql } from 'kysely';
 import { type Migration, migrate } from '../../platform/postgres.ts';
+import { usageMigration } from './keys/usage.ts';
 import { ceremonyKeyMigration } from './root/shamir/ceremony-key.ts';
 import type { Db } from './tables.ts';
 
@@ -21,6 +22,7 @@ export const keychainMigrations: Record<string, Migration> = {
       for (const statement of STORES) await sql.raw(statement).execute(db);
     },
   },
+  '0004_usage': usageMigration,
 };
 
 const SCHEMA = [

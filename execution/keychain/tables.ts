@@ -75,6 +75,8 @@ export interface KeychainTables {
     wrapped: Buffer;
     created_at: Generated<Date>;
   };
+  /** Wraps charged to each L3 version (usage.ts). */
+  'keychain.usage': { tenant: string; service: string; version: number; wraps: string | number };
 }
 
 /** A database or a transaction in it; a core's wider schema fits too. */

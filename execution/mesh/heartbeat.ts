@@ -1,5 +1,5 @@
 /** Heartbeat: every second, proof that the link lives, renewal of what is leased, and the head (D7). */
-import { repeated, required, structure, Tag } from '../kmip/index.ts';
+import { repeated, required, structure, Tag, textString } from '../kmip/index.ts';
 import { VendorTag } from '../objects/index.ts';
 import { auditEventCodec } from './audit.ts';
 import { bounded, count, mapped, serviceName, tenantId } from './fields.ts';
@@ -32,7 +32,11 @@ export const heartbeatResponse = mapped(
     head: required(VendorTag.Head, count),
     renewed: repeated(
       VendorTag.Lease,
-      structure(VendorTag.Lease, { ...held, ttlMs: required(VendorTag.TtlMs, count) }),
+      structure(VendorTag.Lease, {
+        ...held,
+        ttlMs: required(VendorTag.TtlMs, count),
+        etag: required(VendorTag.LeaseEtag, textString),
+      }),
     ),
   }),
   ({ head, renewed }): HeartbeatResponse => ({

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import {
   parseApplicationName,
   parseCorrelationId,
@@ -12,12 +13,13 @@ import {
 import {
   decodeRequest,
   encodeRequest,
+  ItemType,
   KmipError,
   LATEST_VERSION,
   ObjectType,
   Operation,
 } from '../kmip/index.ts';
-import { type ManagedObject, make, nameAttribute, State } from '../objects/index.ts';
+import { type ManagedObject, make, nameAttribute, State, VendorTag } from '../objects/index.ts';
 import {
   decodeMeshRequest,
   decodeMeshResponse,
@@ -28,6 +30,9 @@ import {
   encodePush,
   encodePushAnswer,
   MAX_ANNOUNCED_OBJECTS,
+  MAX_LEASED_KEYS,
+  MAX_LIVING_VERSIONS,
+  MAX_WANTED_VERSIONS,
   MeshOperation,
   type MeshRequest,
   type MeshResponse,
@@ -80,9 +85,26 @@ const pushes: readonly Push[] = [
   { kind: 'tenant.closed', tenant, epoch: 3 },
   { kind: 'tenant.opened', tenant, epoch: 4 },
   { kind: 'service.flush', tenant, service },
+  { kind: 'service.flush', tenant, service, version: 7 },
+  { kind: 'service.rotated', tenant, service },
+  { kind: 'service.rotated', tenant, service, version: 8 },
   { kind: 'object.put', object: object() },
   { kind: 'object.destroyed', tenant, uid: 'uid-9' },
 ];
+
+/** The gateway holds all that it may need. */
+const withoutKeys: MeshResponse<typeof MeshOperation.Lease> = {
+  outcome: 'granted',
+  head: 5,
+  ttlMs: 1,
+  graceMs: 0,
+  activeVersion: 1,
+  living: [1],
+  etag: '1-1-1',
+  keys: [],
+  wrapBudget: 1,
+  isSpent: false,
+};
 
 test('every request comes out as it went in', () => {
   const correlationId = parseCorrelationId('c-1');
@@ -96,6 +118,17 @@ test('every request comes out as it went in', () => {
     service,
     recipientPublicKey: Uint8Array.from(randomBytes(1216)),
     appliedHead: 9_000_000_000,
+    held: [],
+    wanted: [],
+  });
+  requestRoundTrip(MeshOperation.Lease, {
+    tenant,
+    service,
+    recipientPublicKey: Uint8Array.from(randomBytes(1216)),
+    appliedHead: 1,
+    held: [1, 2, 3, 5, 4_294_967_295],
+    wanted: [4],
+    wraps: { version: 3, left: 2 ** 36 },
   });
   requestRoundTrip(MeshOperation.Heartbeat, {
     appliedHead: 0,
@@ -135,9 +168,19 @@ test('every response comes out as it went in', () => {
     head: 5,
     ttlMs: 300_000,
     graceMs: 900_000,
-    versions: [{ version: 2, use: 'encrypt', enc: Uint8Array.from([1]), ct: Uint8Array.from([2]) }],
+    activeVersion: 2,
+    living: [1, 2, 7],
+    etag: '2-3-10',
+    leaseKey: { enc: Uint8Array.from([1]), ct: Uint8Array.from([2]) },
+    keys: [{ version: 2, sealed: Uint8Array.from([3]) }],
+    wrapBudget: 2 ** 26,
+    isSpent: false,
   });
-  responseRoundTrip(MeshOperation.Heartbeat, { head: 5, renewed: [{ tenant, service, ttlMs: 1 }] });
+  responseRoundTrip(MeshOperation.Lease, { ...withoutKeys, isSpent: true, wrapBudget: 0 });
+  responseRoundTrip(MeshOperation.Heartbeat, {
+    head: 5,
+    renewed: [{ tenant, service, ttlMs: 1, etag: '2-3-10' }],
+  });
   responseRoundTrip(MeshOperation.Sync, { head: 5, snapshot: false, more: true, pushes: [] });
   responseRoundTrip(MeshOperation.Subscribe, { head: 5 });
 });
@@ -171,8 +214,90 @@ test('more objects than an announcement may hold are refused', () => {
   assert.throws(() => meshPayload(MeshOperation.Announce, item), KmipError);
 });
 
+const leaseRequest: MeshRequest<typeof MeshOperation.Lease> = {
+  tenant,
+  service,
+  recipientPublicKey: new Uint8Array(1),
+  appliedHead: 0,
+  held: [],
+  wanted: [],
+};
+
+/** The list of versions that a gateway holds, as it arrives at the core. */
+function heldAfterwards(held: readonly number[]): readonly number[] {
+  const { item } = decodeMeshRequest(encodeMeshRequest(MeshOperation.Lease, { ...leaseRequest, held }));
+  return meshPayload(MeshOperation.Lease, item).held;
+}
+
+test('any list of versions comes out ascending and without repetitions', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 0xffff_ffff }))),
+      (list) => {
+        assert.deepEqual(
+          heldAfterwards(list),
+          [...new Set(list)].sort((a, b) => a - b),
+        );
+      },
+    ),
+  );
+});
+
+test('versions that are neighbours take no room', () => {
+  const all = Array.from({ length: MAX_LIVING_VERSIONS }, (_, i) => i + 1);
+  const one = encodeMeshRequest(MeshOperation.Lease, { ...leaseRequest, held: [1] });
+  assert.equal(encodeMeshRequest(MeshOperation.Lease, { ...leaseRequest, held: all }).length, one.length);
+  assert.deepEqual(heldAfterwards(all), all);
+});
+
+test('lists of versions that are no lists, or name too many, are refused before they take memory', () => {
+  const runs = (...numbers: number[]) => {
+    const bytes = Buffer.alloc(numbers.length * 4);
+    for (const [i, number] of numbers.entries()) bytes.writeUInt32BE(number, i * 4);
+    return bytes;
+  };
+  const hostile = {
+    'cut off': runs(1),
+    'from nothing': runs(0, 1),
+    backwards: runs(5, 4),
+    overlapping: runs(1, 5, 5, 6),
+    'not joined': runs(1, 5, 6, 7),
+    'four billion': runs(1, 0xffff_ffff),
+    'one too many': runs(1, MAX_LIVING_VERSIONS, MAX_LIVING_VERSIONS + 9, MAX_LIVING_VERSIONS + 9),
+  };
+  for (const [name, bytes] of Object.entries(hostile)) {
+    const { item } = decodeMeshRequest(encodeMeshRequest(MeshOperation.Lease, leaseRequest));
+    const value = item.payload.value.map((field) =>
+      field.tag === VendorTag.HeldVersions ? { ...field, type: ItemType.ByteString, value: bytes } : field,
+    );
+    const changed = { ...item, payload: { ...item.payload, value } } as typeof item;
+    assert.throws(() => meshPayload(MeshOperation.Lease, changed), KmipError, name);
+  }
+});
+
+test('more versions by name, or more keys, than a lease may hold are refused', () => {
+  const wanted = Array.from({ length: MAX_WANTED_VERSIONS + 1 }, (_, i) => i + 1);
+  const { item } = decodeMeshRequest(encodeMeshRequest(MeshOperation.Lease, { ...leaseRequest, wanted }));
+  assert.throws(() => meshPayload(MeshOperation.Lease, item), KmipError);
+  const keys = Array.from({ length: MAX_LEASED_KEYS + 1 }, () => ({ version: 1, sealed: new Uint8Array(1) }));
+  const leaseKey = { enc: new Uint8Array(1), ct: new Uint8Array(1) };
+  const hostile = [
+    { ...withoutKeys, keys, leaseKey },
+    { ...withoutKeys, keys: keys.slice(0, 1) },
+    { ...withoutKeys, activeVersion: 2 },
+  ];
+  for (const value of hostile) {
+    const answer = encodeMeshResponse(
+      MeshOperation.Lease,
+      { ...item, operation: MeshOperation.Lease },
+      value,
+    );
+    assert.throws(() => decodeMeshResponse(MeshOperation.Lease, answer), KmipError);
+  }
+});
+
 test('a name that breaks its grammar is refused as a KMIP error', () => {
-  const value = { tenant: 'UPPER', service, recipientPublicKey: new Uint8Array(1), appliedHead: 0 };
+  const value = { ...leaseRequest, tenant: 'UPPER' };
   const { item } = decodeMeshRequest(
     encodeMeshRequest(MeshOperation.Lease, value as MeshRequest<0x80000003>),
   );

@@ -33,8 +33,26 @@ export type Push =
   /** The tenant's link epoch is closed: zeroise its L3 leases and its L4 keys in memory, refuse until opened again. */
   | { readonly kind: 'tenant.closed'; readonly tenant: TenantId; readonly epoch: number }
   | { readonly kind: 'tenant.opened'; readonly tenant: TenantId; readonly epoch: number }
-  /** The service's L3 versions changed: drop the lease and ask again. */
-  | { readonly kind: 'service.flush'; readonly tenant: TenantId; readonly service: ServiceName }
+  /**
+   * The hard form: drop the lease and the L4 keys that it opened, at once. For versions that were compromised or
+   * destroyed. `version` is the active one since then, if one became so: no lease with an older one counts any more.
+   */
+  | {
+      readonly kind: 'service.flush';
+      readonly tenant: TenantId;
+      readonly service: ServiceName;
+      readonly version?: number;
+    }
+  /**
+   * The soft form: versions were added. Refresh the lease, and go on meanwhile with the one that is held. `version` is
+   * the active one since then; it is left out where none became active.
+   */
+  | {
+      readonly kind: 'service.rotated';
+      readonly tenant: TenantId;
+      readonly service: ServiceName;
+      readonly version?: number;
+    }
   /** Hold this object (its key wrapped by an L3): made elsewhere, or changed by the core. */
   | { readonly kind: 'object.put'; readonly object: ManagedObject }
   /** Forget the object and its key; the tombstone stays. */
@@ -91,26 +109,43 @@ export interface AnnounceResponse {
   readonly outcomes: readonly AnnounceOutcome[];
 }
 
-/** Ask for a service's L3. `recipientPublicKey` is the gateway process's own ephemeral HPKE key (D3). */
+/** Ask for a service's L3, for the first time or again. */
 export interface LeaseRequest {
   readonly tenant: TenantId;
   readonly service: ServiceName;
+  /** The gateway process's own ephemeral HPKE key (D3). */
   readonly recipientPublicKey: Uint8Array;
-  /** No L3 is granted before the gateway has applied the pushes up to the head (D7). */
+  /** No L3 is granted before the gateway has applied what closes or flushes it (D7). */
   readonly appliedHead: PushNumber;
+  /** Versions that it holds: their keys need not come again. */
+  readonly held: readonly number[];
+  /** Versions whose keys it needs besides those that come unasked; at most 64. */
+  readonly wanted: readonly number[];
+  /** What is left of its budget of wraps (D5), and under which version; absent: it has none. */
+  readonly wraps?: { readonly version: number; readonly left: number };
 }
-export interface LeasedVersion {
+/** An L3 under the lease key, bound to region, tenant, service and version. */
+export interface LeasedKey {
   readonly version: number;
-  /** `encrypt`: the one active version, for both directions; `decrypt`: older ones. */
-  readonly use: 'encrypt' | 'decrypt';
-  /** HPKE: encapsulated key and the 32-byte L3, bound by `info` to region, tenant, service and version. */
-  readonly enc: Uint8Array;
-  readonly ct: Uint8Array;
+  readonly sealed: Uint8Array;
 }
 export type LeaseResponse =
   | {
       readonly outcome: 'granted';
-      readonly versions: readonly LeasedVersion[];
+      /** The one version that encrypts; it also decrypts. */
+      readonly activeVersion: number;
+      /** Every version that lives, ascending, the active one among them: the others decrypt. */
+      readonly living: readonly number[];
+      /** The two above in a word: a heartbeat that brings another one tells that they have changed. */
+      readonly etag: string;
+      /** HPKE: a fresh 32-byte key, bound by `info` to region, tenant and service. Absent when no key comes along. */
+      readonly leaseKey?: { readonly enc: Uint8Array; readonly ct: Uint8Array };
+      /** The active version, the youngest others, and what was asked for; but for those that are held. */
+      readonly keys: readonly LeasedKey[];
+      /** Wraps under the active version that are charged to this gateway from now on, besides what it has left (D5). */
+      readonly wrapBudget: number;
+      /** Nobody gets any more wraps under the active version: it must be rotated. */
+      readonly isSpent: boolean;
       /** Counted by the gateway from the moment it sent the request. */
       readonly ttlMs: number;
       readonly graceMs: number;
@@ -142,6 +177,8 @@ export interface HeartbeatResponse {
     readonly tenant: TenantId;
     readonly service: ServiceName;
     readonly ttlMs: number;
+    /** Of the lease as it would be granted now: another one than that held asks for a refresh. */
+    readonly etag: string;
   }[];
 }
 

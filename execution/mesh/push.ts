@@ -5,7 +5,16 @@
  */
 import { optional, required, structure, Tag, type Ttlv, textString } from '../kmip/index.ts';
 import { managedObjectCodec, VendorTag } from '../objects/index.ts';
-import { count, keyFingerprint, MeshCodecError, mapped, serviceName, tenantId, word } from './fields.ts';
+import {
+  count,
+  keyFingerprint,
+  MeshCodecError,
+  mapped,
+  present,
+  serviceName,
+  tenantId,
+  word,
+} from './fields.ts';
 import { identityCodec } from './identity.ts';
 import type { NumberedPush, Push } from './messages.ts';
 
@@ -18,6 +27,7 @@ const kinds = [
   'service.flush',
   'object.put',
   'object.destroyed',
+  'service.rotated',
 ] as const satisfies readonly Push['kind'][];
 
 const wire = structure(VendorTag.Push, {
@@ -26,6 +36,7 @@ const wire = structure(VendorTag.Push, {
   tenant: optional(VendorTag.Tenant, tenantId),
   service: optional(VendorTag.Service, serviceName),
   epoch: optional(VendorTag.Epoch, count),
+  version: optional(VendorTag.KeyVersion, count),
   uid: optional(Tag.UniqueIdentifier, textString),
   fingerprint: optional(VendorTag.CallerFingerprint, keyFingerprint),
   issuerFingerprint: optional(VendorTag.IssuerFingerprint, textString),
@@ -58,7 +69,13 @@ function bodyOf(w: Wire): Push {
     case 'tenant.opened':
       return { kind, tenant: needed(w.tenant, 'tenant'), epoch: needed(w.epoch, 'epoch') };
     case 'service.flush':
-      return { kind, tenant: needed(w.tenant, 'tenant'), service: needed(w.service, 'service') };
+    case 'service.rotated':
+      return {
+        kind,
+        tenant: needed(w.tenant, 'tenant'),
+        service: needed(w.service, 'service'),
+        ...present({ version: w.version }),
+      };
     case 'object.put':
       return { kind, object: needed(w.object, 'object') };
     case 'object.destroyed':

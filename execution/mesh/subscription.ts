@@ -45,6 +45,7 @@ function subjectOf(push: Exclude<Push, { kind: 'object.put' }>): string {
     case 'tenant.opened':
       return push.tenant;
     case 'service.flush':
+    case 'service.rotated':
       return `${push.tenant}/${push.service}`;
     case 'object.destroyed':
       return push.uid;

@@ -39,7 +39,6 @@ export const VendorTag = {
   Head: 0x540042,
   LeasedVersion: 0x540043,
   KeyVersion: 0x540044,
-  LeasedUse: 0x540045,
   EncapsulatedKey: 0x540046,
   SealedKey: 0x540047,
   TtlMs: 0x540048,
@@ -47,6 +46,9 @@ export const VendorTag = {
   LeaseRefusal: 0x54004a,
   Lease: 0x54004b,
   Backlog: 0x54004c,
+  LeaseGrant: 0x54004d,
+  LeaseKey: 0x54004e,
+  LeaseEtag: 0x54004f,
 
   After: 0x540050,
   Snapshot: 0x540051,
@@ -65,4 +67,11 @@ export const VendorTag = {
   AuditUid: 0x54006a,
   AuditPeer: 0x54006b,
   AuditCorrelationId: 0x54006c,
+
+  LivingVersions: 0x540070,
+  HeldVersions: 0x540071,
+  WantedVersions: 0x540072,
+  WrapsLeft: 0x540073,
+  WrapCount: 0x540074,
+  WrapsSpent: 0x540075,
 } as const;

@@ -10,7 +10,7 @@ import { parseServiceName, parseTenantId } from '../../contracts/index.ts';
 import type { CoreConfig } from '../../execution/core/index.ts';
 import { GatewayClient } from '../../execution/core/testing/gateway-client.ts';
 import type { TestIdentity, TestRegion } from '../../execution/core/testing/region.ts';
-import { generateKeyPair, leaseInfo, openWith } from '../../execution/envelope/index.ts';
+import { generateKeyPair, openLeasedKeys } from '../../execution/envelope/index.ts';
 import { MeshOperation } from '../../execution/mesh/index.ts';
 import { writePrivate } from '../../platform/config-file.ts';
 import { freePort } from '../../platform/ports.ts';
@@ -186,13 +186,16 @@ export class CoreProcess {
         service,
         recipientPublicKey,
         appliedHead: head,
+        held: [],
+        wanted: [],
       });
       if (lease.outcome !== 'granted') return lease.outcome === 'refused' ? lease.reason : lease.outcome;
-      const [version] = lease.versions;
-      if (version === undefined) return 'no version';
-      const info = leaseInfo({ region: this.#config.region, tenant, service, version: version.version });
-      using key = await openWith(pair.privateKey, version, info);
-      return key.use((bytes) => Buffer.from(bytes));
+      const { activeVersion, leaseKey, keys } = lease;
+      if (leaseKey === undefined) return 'no key';
+      const place = { region: this.#config.region, tenant, service };
+      const opened = await openLeasedKeys(pair.privateKey, place, { leaseKey, keys });
+      using key = opened.get(activeVersion);
+      return key === undefined ? 'no key' : key.use((bytes) => Buffer.from(bytes));
     } finally {
       pair.privateKey.wipe();
       client.close();

@@ -60,6 +60,7 @@ export interface RegionWorld {
   readonly pki: TestPki;
   readonly proxy: FaultProxy;
   readonly core: RunningCore;
+  readonly coreConfig: CoreConfig;
   readonly gateway: RunningGateway;
   readonly gatewayConfig: GatewayConfig;
   readonly log: readonly LogLine[];
@@ -217,6 +218,7 @@ export async function startRegion(
     get core() {
       return core;
     },
+    coreConfig,
     get gateway() {
       return gateway;
     },

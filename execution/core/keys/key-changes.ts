@@ -20,7 +20,8 @@ export function pushesOf(events: readonly KeyEvent[]): Push[] {
   for (const { kind, tenant, service } of events) {
     if (service === null) continue;
     if (kind === 'prepared' || kind === 'rotated') pushes.push({ kind: 'service.rotated', tenant, service });
-    if (kind === 'compromised' || kind === 'destroyed') pushes.push({ kind: 'service.flush', tenant, service });
+    if (kind === 'compromised' || kind === 'destroyed')
+      pushes.push({ kind: 'service.flush', tenant, service });
   }
   return pushes;
 }

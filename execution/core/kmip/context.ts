@@ -5,7 +5,7 @@
 import type { CorrelationId, RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { SecretBytes } from '../../envelope/index.ts';
-import type { Keychain } from '../../keychain/index.ts';
+import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import {
   KmipError,
   type KnownOperation,
@@ -81,6 +81,7 @@ export interface OperationContext {
   /** Seconds since the epoch: one moment for the whole item. */
   readonly nowS: number;
   readonly keychain: Keychain;
+  readonly wraps: WrapBlocks;
   readonly batch: BatchState;
   readonly lent: Lent;
   /** Collected here, written with the commit. */

@@ -135,15 +135,32 @@ export async function openMaterial(context: OperationContext, object: ManagedObj
   return keys.unwrap(wrapped, objectContext(context.region, tenant, service, uid));
 }
 
-/** The material wrapped under the service's active L3, for a new object. Does not wipe `material`. */
+/** How often a wrap takes a block and finds a newer version active. */
+const MAX_WRAP_ROUNDS = 3;
+
+/**
+ * The material wrapped under the service's active L3, for a new object. Does not wipe `material`. Throws General Failure
+ * when the version's budget of wraps is spent (D5).
+ */
 export async function sealMaterial(
   context: OperationContext,
   service: ServiceName,
   uid: string,
   material: SecretBytes | Uint8Array,
 ): Promise<Uint8Array> {
-  const keys = await keysOf(context, service);
-  return keys.wrap(material, objectContext(context.region, context.requester.scope.tenant, service, uid));
+  const { wraps, requester, region } = context;
+  const { tenant } = requester.scope;
+  for (let round = 0; round < MAX_WRAP_ROUNDS; round++) {
+    const keys = await keysOf(context, service);
+    const { version } = keys.active;
+    if (wraps.spend(tenant, service, version)) {
+      return keys.wrap(material, objectContext(region, tenant, service, uid));
+    }
+    if (!(await wraps.refill(tenant, service, version))) break;
+  }
+  throw KmipError.generalFailure(
+    'as much as is safe has been wrapped under the service key, until it is rotated; try again',
+  );
 }
 
 /** New objects of an application belong to the first of its services. Throws Permission Denied when it has none. */

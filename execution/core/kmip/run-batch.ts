@@ -7,6 +7,7 @@ import type { RegionId } from '../../../contracts/index.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
+import type { WrapBlocks } from '../../keychain/index.ts';
 import { type Keychain, KeychainError } from '../../keychain/index.ts';
 import {
   BatchErrorContinuationOption,
@@ -42,6 +43,7 @@ export interface BatchDependencies {
   readonly region: RegionId;
   readonly instance: string;
   readonly keychain: Keychain;
+  readonly wraps: WrapBlocks;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -207,6 +209,7 @@ function contextFor(
     version: message.header.protocolVersion,
     nowS: nowSeconds(),
     keychain: deps.keychain,
+    wraps: deps.wraps,
     batch,
     lent,
     pushes: [],

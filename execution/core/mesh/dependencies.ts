@@ -1,7 +1,7 @@
 /** What the handlers of the mesh work with. */
 import type { RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { Keychain } from '../../keychain/index.ts';
+import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { RegionDb } from '../store/tables.ts';
 import type { Gateways } from './gateways.ts';
@@ -12,6 +12,8 @@ export interface MeshDependencies {
   readonly region: RegionId;
   readonly instance: string;
   readonly keychain: Keychain;
+  /** What pays for this core's own wraps under L3 (D5). */
+  readonly wraps: WrapBlocks;
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   readonly hub: PushHub;
   readonly gateways: Gateways;

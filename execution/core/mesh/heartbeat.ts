@@ -1,4 +1,7 @@
-/** Heartbeat (D7): what the gateway has applied, the leases that live on, and its audit events into the region's trail. */
+/**
+ * Heartbeat (D7): what the gateway has applied, the leases that live on and whether they are still what they were, and
+ * its audit events into the region's trail.
+ */
 import { inTransaction } from '../../../platform/postgres.ts';
 import { KeychainError, type KeychainErrorCode } from '../../keychain/index.ts';
 import { KmipError } from '../../kmip/index.ts';
@@ -9,6 +12,7 @@ import { readHead } from '../store/pushes.ts';
 import { mayServe } from './authorise.ts';
 import type { MeshDependencies } from './dependencies.ts';
 import type { GatewayPeer } from './gateways.ts';
+import { etagOf } from './lease.ts';
 
 /** These end a lease. Anything else, a sealed core too, is a heartbeat that failed: TTL and grace run on. */
 const ended: ReadonlySet<KeychainErrorCode> = new Set([
@@ -38,8 +42,8 @@ export async function heartbeat(
   for (const { tenant, service } of leases) {
     if (!mayServe(peer, tenant)) continue;
     try {
-      await deps.keychain.serviceKeys(tenant, service);
-      renewed.push({ tenant, service, ttlMs: deps.lease.ttlMs });
+      const etag = etagOf(await deps.keychain.serviceKeys(tenant, service));
+      renewed.push({ tenant, service, ttlMs: deps.lease.ttlMs, etag });
     } catch (error) {
       if (!(error instanceof KeychainError) || !ended.has(error.code))
         throw KmipError.from(asKmipError(error));

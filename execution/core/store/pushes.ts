@@ -3,8 +3,10 @@
  * whose row that transaction locks: numbers are given in commit order, and none is ever skipped or given in vain.
  */
 import { sql } from 'kysely';
+import type { ServiceName, TenantId } from '../../../contracts/index.ts';
 import { decodeTtlv, encodeTtlv } from '../../kmip/index.ts';
 import {
+  MAX_LEASE_LAG_MS,
   MAX_SYNC_BYTES,
   MESH_TTLV_LIMITS,
   type NumberedPush,
@@ -17,6 +19,14 @@ import type { RegionDb, RegionTx } from './tables.ts';
 /** NOTIFY channel; the payload is the new head. */
 export const PUSH_CHANNEL = 'core_pushes';
 
+function linkSubject(tenant: TenantId): string {
+  return `link:${tenant}`;
+}
+
+function serviceSubject(tenant: TenantId, service: ServiceName): string {
+  return `service:${tenant}/${service}`;
+}
+
 /** A later push on the same subject makes this one old news. */
 function subjectOf(push: Push): string {
   switch (push.kind) {
@@ -28,9 +38,10 @@ function subjectOf(push: Push): string {
       return `issuer:${push.fingerprint}`;
     case 'tenant.closed':
     case 'tenant.opened':
-      return `link:${push.tenant}`;
+      return linkSubject(push.tenant);
     case 'service.flush':
-      return `service:${push.tenant}/${push.service}`;
+    case 'service.rotated':
+      return serviceSubject(push.tenant, push.service);
     case 'object.put':
       return `object:${push.object.uid}`;
     case 'object.destroyed':
@@ -77,6 +88,45 @@ export async function readHead(db: RegionDb): Promise<number> {
   return Number(head);
 }
 
+export interface Standing {
+  readonly head: number;
+  /** Whether a gateway that has applied the pushes up to `appliedHead` may be given the service's keys (D7). */
+  readonly mayLease: boolean;
+}
+
+/**
+ * Where a gateway stands that asks for a lease, in one snapshot. Of what it has not applied nothing may concern the
+ * tenant's link, nothing may flush the service, and all must be young: a gateway that was away for longer knows too
+ * little of whom it may serve. A rotation, a change of an object or of another tenant keeps nobody from a lease.
+ */
+export async function readStanding(
+  db: RegionDb,
+  { tenant, service, appliedHead }: { tenant: TenantId; service: ServiceName; appliedHead: number },
+): Promise<Standing> {
+  // Whatever is the last word on its subject stays in the outbox for good, and no rotation has the last word on a
+  // flush (prunePushes): so what matters is there, however long ago it was. Pushes are numbered in commit order, so
+  // that the first one that is missing is the oldest; it was committed no earlier than its transaction began.
+  const { rows } = await sql<{ head: string; closes: boolean; isOld: boolean }>`
+    select
+      head,
+      exists (
+        select from core.pushes
+        where number > ${appliedHead}
+          and (subject = ${linkSubject(tenant)}
+            or (subject = ${serviceSubject(tenant, service)} and kind <> 'service.rotated'))
+      ) as closes,
+      coalesce(
+        (select created_at < clock_timestamp() - ${`${MAX_LEASE_LAG_MS} ms`}::interval
+         from core.pushes where number > ${appliedHead} order by number limit 1),
+        false) as "isOld"
+    from core.push_counter where id = 1`.execute(db);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the region has no counter of pushes');
+  const head = Number(row.head);
+  // Ahead of the region is no better than behind it: that gateway has seen another database.
+  return { head, mayLease: appliedHead <= head && !row.closes && !row.isOld };
+}
+
 /**
  * Pushes after `after`, in order, at most `max` and MAX_SYNC_BYTES. Numbers may be missing where a later push has
  * superseded an old one: what comes is still everything that matters.
@@ -114,7 +164,11 @@ export async function prunePushes(db: RegionDb): Promise<number> {
         selectFrom('core.pushes as newer')
           .select('newer.number')
           .whereRef('newer.subject', '=', 'old.subject')
-          .whereRef('newer.number', '>', 'old.number'),
+          .whereRef('newer.number', '>', 'old.number')
+          // What only refreshes leases does not stand for what ends them.
+          .where((on) =>
+            on.or([on('newer.kind', '<>', 'service.rotated'), on('old.kind', '=', 'service.rotated')]),
+          ),
       ),
     )
     .executeTakeFirst();

@@ -5,23 +5,27 @@ import {
   type ServiceName,
   type TenantId,
 } from '../../../contracts/index.ts';
+import { inTransaction } from '../../../platform/postgres.ts';
 import {
   generateKeyPair,
+  type KeyPair,
   l3Parent,
-  leaseInfo,
   objectContext,
-  openWith,
+  openLeasedKeys,
   SecretBytes,
   seal,
 } from '../../envelope/index.ts';
 import { type Attribute, attribute, Operation } from '../../kmip/index.ts';
-import { type Caller, MeshOperation } from '../../mesh/index.ts';
+import { type Caller, type LeaseRequest, type LeaseResponse, MeshOperation } from '../../mesh/index.ts';
 import {
   fieldsFromTemplate,
   type ManagedObject,
   materialDigest,
   nameAttribute,
 } from '../../objects/index.ts';
+import type { RunningCore } from '../start.ts';
+import { appendPushes } from '../store/pushes.ts';
+import { keysIn } from '../store/tables.ts';
 import { callerOf, type GatewayClient } from './gateway-client.ts';
 import type { TestIdentity, TestRegion } from './region.ts';
 
@@ -78,28 +82,64 @@ export async function auditReasons(region: TestRegion, event: string): Promise<(
   return rows.map((row) => row.reason);
 }
 
-export async function lease(gateway: GatewayClient, tenant: TenantId = acme, service: ServiceName = billing) {
+export async function lease(
+  gateway: GatewayClient,
+  tenant: TenantId = acme,
+  service: ServiceName = billing,
+  more: Partial<LeaseRequest> = {},
+) {
   const pair = await generateKeyPair();
   const response = await gateway.ask(MeshOperation.Lease, {
     tenant,
     service,
     recipientPublicKey: pair.publicKey,
-    appliedHead: await headOf(gateway),
+    appliedHead: more.appliedHead ?? (await headOf(gateway)),
+    held: [],
+    wanted: [],
+    ...more,
   });
   return { response, pair };
 }
 
+/** The keys that a lease brought, by version. Throws when it was not granted. */
+export async function openLease(
+  region: TestRegion,
+  { response, pair }: { response: LeaseResponse; pair: KeyPair },
+  tenant: TenantId = acme,
+  service: ServiceName = billing,
+): Promise<Map<number, SecretBytes>> {
+  if (response.outcome !== 'granted') throw new Error(`no lease: ${response.outcome}`);
+  const { leaseKey, keys } = response;
+  if (leaseKey === undefined) return new Map();
+  return openLeasedKeys(
+    pair.privateKey,
+    { region: region.config.region, tenant, service },
+    { leaseKey, keys },
+  );
+}
+
 /** The active L3 of acme's billing. Throws when it is not granted. */
 export async function leasedKey(region: TestRegion, gateway: GatewayClient) {
-  const { response, pair } = await lease(gateway);
-  const leased =
-    response.outcome === 'granted'
-      ? response.versions.find((version) => version.use === 'encrypt')
-      : undefined;
-  if (leased === undefined) throw new Error(`no lease: ${response.outcome}`);
-  const { version } = leased;
-  const info = leaseInfo({ region: region.config.region, tenant: acme, service: billing, version });
-  return { key: await openWith(pair.privateKey, leased, info), version };
+  const leased = await lease(gateway);
+  const opened = await openLease(region, leased);
+  const version = leased.response.outcome === 'granted' ? leased.response.activeVersion : 0;
+  const key = opened.get(version);
+  if (key === undefined) throw new Error('the lease lacks its active version');
+  return { key, version };
+}
+
+/** A new active version of acme's billing, or of another service, with its push. Returns its number. */
+export async function rotateL3(
+  { db, keychain }: Pick<RunningCore, 'db' | 'keychain'>,
+  kind: 'service.rotated' | 'service.flush' = 'service.rotated',
+  tenant: TenantId = acme,
+  service: ServiceName = billing,
+): Promise<number> {
+  return await inTransaction(db, async (tx) => {
+    const { version } = await keychain.rotate(keysIn(tx), tenant, service);
+    await appendPushes(tx, [{ kind, tenant, service, version }]);
+    return version;
+  });
 }
 
 /** A key as a gateway makes it. */

@@ -4,12 +4,19 @@
 import type { RegionId } from '../../../contracts/index.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { EnvelopeError, objectContext, parseHeader, type SecretBytes } from '../../envelope/index.ts';
+import {
+  EnvelopeError,
+  objectContext,
+  parseHeader,
+  type SecretBytes,
+  type WrapSession,
+} from '../../envelope/index.ts';
 import type { ManagedObject } from '../../objects/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Store } from '../store/store.ts';
+import type { Lease } from './held-lease.ts';
 import type { HeldKey, KeyCache } from './key-cache.ts';
-import type { Lease, LeaseBook } from './lease-book.ts';
+import type { LeaseBook } from './lease-book.ts';
 
 export interface KeyRingOptions {
   readonly region: RegionId;
@@ -49,22 +56,22 @@ export class KeyRing {
   async open(object: ManagedObject): Promise<HeldKey> {
     const ready = this.ready(object.uid);
     if (ready !== undefined) return ready;
-    const { cache, leases, store } = this.#options;
-    let lease = await leases.acquire(object.tenant, object.service);
+    const { leases } = this.#options;
+    await leases.acquire(object.tenant, object.service);
     // Another request may have opened the key meanwhile, and the core may have changed or destroyed it.
     const opened = this.ready(object.uid);
     if (opened !== undefined) return opened;
-    const now = store.objects.get(object.uid)?.object;
-    if (now === undefined || now.wrapped === null) throw new GatewayRefusal('LEASE_LOST');
-    const version = versionOf(now.wrapped);
-    // The key came from elsewhere, wrapped by a version that is younger than our lease.
-    if (lease.version(version) === undefined) lease = await leases.refresh(object.tenant, object.service);
-    return cache.put(now, this.#unwrap(now, now.wrapped, lease, version));
+    const version = versionOf(this.#stored(object).wrapped);
+    try {
+      return await leases.open(object, version, (session) => this.#openWith(session, object));
+    } catch (error) {
+      throw this.#damaged(object, version, error);
+    }
   }
 
   /** A new key under the active version of its service. */
   wrap(uid: string, key: SecretBytes, lease: Lease): Uint8Array {
-    return lease.active.wrap(key, objectContext(this.#options.region, lease.tenant, lease.service, uid));
+    return lease.wrap(key, objectContext(this.#options.region, lease.tenant, lease.service, uid));
   }
 
   /** A key that has just become durable: the next request finds it open. */
@@ -74,20 +81,28 @@ export class KeyRing {
     else cache.put(object, key);
   }
 
-  #unwrap(object: ManagedObject, wrapped: Uint8Array, lease: Lease, version: number): SecretBytes {
-    const { region, logger } = this.#options;
-    const session = lease.version(version);
-    try {
-      if (session === undefined) throw new EnvelopeError('WRONG_PARENT');
-      return session.unwrap(wrapped, objectContext(region, object.tenant, object.service, object.uid));
-    } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      logger.error(
-        { reason: 'KEY_DAMAGED', uid: object.uid, version, cause: errorMessage(error) },
-        'a stored key does not open',
-      );
-      throw new GatewayRefusal('KEY_DAMAGED');
-    }
+  /** The object as it is by now, with its key. */
+  #stored({ uid }: ManagedObject): ManagedObject & { readonly wrapped: Uint8Array } {
+    const now = this.#options.store.objects.get(uid)?.object;
+    if (now === undefined || now.wrapped === null) throw new GatewayRefusal('LEASE_LOST');
+    return { ...now, wrapped: now.wrapped };
+  }
+
+  /** Looks again, since the version may have been waited for. */
+  #openWith(session: WrapSession, object: ManagedObject): HeldKey {
+    const opened = this.ready(object.uid);
+    if (opened !== undefined) return opened;
+    const { cache, region } = this.#options;
+    const now = this.#stored(object);
+    const context = objectContext(region, now.tenant, now.service, now.uid);
+    return cache.put(now, session.unwrap(now.wrapped, context));
+  }
+
+  #damaged({ uid }: ManagedObject, version: number, error: unknown): unknown {
+    if (!(error instanceof EnvelopeError)) return error;
+    const line = { reason: 'KEY_DAMAGED', uid, version, cause: errorMessage(error) };
+    this.#options.logger.error(line, 'a stored key does not open');
+    return new GatewayRefusal('KEY_DAMAGED');
   }
 }
 

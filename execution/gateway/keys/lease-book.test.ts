@@ -2,13 +2,34 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { generateKeyPair, type KeyPair, SecretBytes } from '../../envelope/index.ts';
-import { type LeaseResponse, MeshOperation } from '../../mesh/index.ts';
-import { FakeCore, freshStore, granted, REGION, SERVICE, silent, TENANT } from '../fixture.test.ts';
+import {
+  type EnvelopeContext,
+  EnvelopeError,
+  generateKeyPair,
+  type KeyPair,
+  l3Parent,
+  SecretBytes,
+  seal,
+} from '../../envelope/index.ts';
+import { type LeaseRequest, type LeaseResponse, MeshOperation } from '../../mesh/index.ts';
+import {
+  etagOf,
+  FakeCore,
+  freshStore,
+  granted,
+  REGION,
+  SERVICE,
+  silent,
+  TENANT,
+  type Terms,
+} from '../fixture.test.ts';
+import { MAX_LEASED_VERSIONS } from '../limits.ts';
 import { CoreLink } from '../link/core-link.ts';
 import { GatewayRefusal, type RefusalCode } from '../refusals.ts';
 import { Tenants } from '../tenants.ts';
+import type { Lease } from './held-lease.ts';
 import { LeaseBook } from './lease-book.ts';
+import { LeasedMemory } from './leased-memory.ts';
 
 let keyPair: KeyPair;
 let core: FakeCore;
@@ -17,7 +38,9 @@ let tenants: Tenants;
 let book: LeaseBook;
 let ended: string[];
 let keys: Map<number, SecretBytes>;
-let times: { ttlMs: number; graceMs: number };
+let times: Terms;
+/** What the core was asked, in order. */
+let asked: LeaseRequest[];
 const currency = { isCurrent: true, appliedHead: 0, syncs: 0 };
 
 beforeEach(async () => {
@@ -30,13 +53,22 @@ beforeEach(async () => {
   times = { ttlMs: 60_000, graceMs: 60_000 };
   ended = [];
   Object.assign(currency, { isCurrent: true, appliedHead: 0, syncs: 0 });
-  core.answers[MeshOperation.Lease] = (request) => granted(request, keys, times);
-  book = new LeaseBook({
+  asked = [];
+  core.answers[MeshOperation.Lease] = (request) => {
+    asked.push(request);
+    return granted(request, keys, times);
+  };
+  book = newBook();
+});
+
+function newBook(memory = new LeasedMemory()): LeaseBook {
+  return new LeaseBook({
     region: REGION,
     link,
     tenants,
     keyPair,
     logger: silent,
+    memory,
     onEnded: (tenant, service) => ended.push(`${tenant}/${service}`),
     currency: {
       get isCurrent() {
@@ -52,7 +84,57 @@ beforeEach(async () => {
       observeHead: () => undefined,
     },
   });
-});
+}
+
+const place = { tenant: TENANT, service: SERVICE };
+const context: EnvelopeContext = {
+  region: REGION,
+  ...place,
+  level: 'test',
+  objectId: 'x',
+  version: 1,
+  revision: 1,
+};
+const data = Buffer.from('what applications keep');
+
+/** Data that somebody wrapped under this version. */
+function under(version: number): Uint8Array {
+  const key = keys.get(version);
+  assert.ok(key);
+  return seal(l3Parent(TENANT, SERVICE, version, key), data, context);
+}
+
+async function opens(version: number, envelope = under(version)): Promise<void> {
+  const opened = await book.open(place, version, (session) => session.unwrapData(envelope, context));
+  assert.deepEqual(opened, data);
+}
+
+function makeVersions(...versions: number[]): void {
+  for (const version of versions) keys.set(version, SecretBytes.random(32));
+}
+
+function upTo(version: number): number[] {
+  return Array.from({ length: version }, (_, i) => i + 1);
+}
+
+/** The version under which the lease wraps. */
+function wraps(lease: Lease): number {
+  const envelope = lease.wrap(data, context);
+  const key = keys.get(lease.activeVersion);
+  assert.ok(key);
+  assert.equal(Buffer.from(envelope).readUInt32BE(6), lease.activeVersion);
+  return lease.activeVersion;
+}
+
+async function until(what: string, look: () => boolean): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (look()) return;
+    await delay(5);
+  }
+  assert.fail(`it never came to pass: ${what}`);
+}
+
+const renewal = (etag: string, ttlMs = 60_000) => [{ ...place, ttlMs, etag }];
 
 async function refusedAs(refusal: RefusalCode, run: () => Promise<unknown>): Promise<void> {
   await assert.rejects(run, (error) => {
@@ -71,11 +153,12 @@ describe('a lease', () => {
   });
 
   it('brings the very keys of the core, older versions for decryption only', async () => {
-    keys.set(2, SecretBytes.random(32));
-    const lease = await book.acquire(TENANT, SERVICE);
-    assert.equal(lease.active.parent.version, 2);
-    for (const [version, key] of keys) assert.ok(lease.version(version)?.parent.key.equals(key));
-    assert.equal(lease.version(3), undefined);
+    makeVersions(2);
+    assert.equal(wraps(await book.acquire(TENANT, SERVICE)), 2);
+    for (const [version, key] of keys) {
+      await book.open(place, version, (session) => assert.ok(session.parent.key.equals(key)));
+    }
+    assert.equal(asked.length, 1);
   });
 
   it('counts its TTL from when it was asked for, not from the answer', async () => {
@@ -93,9 +176,9 @@ describe('a lease', () => {
     const first = await book.acquire(TENANT, SERVICE);
     await delay(120);
     assert.equal(book.current(TENANT, SERVICE), undefined);
-    const second = await book.acquire(TENANT, SERVICE);
-    assert.notEqual(second, first);
-    assert.throws(() => first.active.wrap(Buffer.alloc(1), never()), 'the replaced keys are wiped');
+    assert.equal(await book.acquire(TENANT, SERVICE), first);
+    assert.equal(asked.length, 2);
+    assert.deepEqual(asked[1]?.held, [1], 'keys that are there do not come again');
   });
 
   it('runs on for its grace while the core is out of reach, then fails closed', async () => {
@@ -108,7 +191,8 @@ describe('a lease', () => {
     book.sweep();
     assert.equal(book.current(TENANT, SERVICE), undefined);
     assert.equal(book.size, 0);
-    assert.ok(lease.active.parent.key.isWiped);
+    assert.throws(() => wraps(lease));
+    assert.equal(book.memory.heldBytes, 0);
     assert.deepEqual(ended, [`${TENANT}/${SERVICE}`]);
     await refusedAs('CORE_UNREACHABLE', () => book.acquire(TENANT, SERVICE));
   });
@@ -117,19 +201,18 @@ describe('a lease', () => {
     times = { ttlMs: 150, graceMs: 0 };
     const lease = await book.acquire(TENANT, SERVICE);
     await delay(100);
-    book.renew(book.held(), [{ tenant: TENANT, service: SERVICE, ttlMs: 150 }], performance.now());
+    book.renew(book.held(), renewal(etagOf([1]), 150), performance.now());
     await delay(100);
     assert.equal(book.current(TENANT, SERVICE), lease);
-    const asked = book.held();
-    book.renew(asked, [], performance.now());
-    assert.ok(lease.active.parent.key.isWiped);
+    book.renew(book.held(), [], performance.now());
+    assert.throws(() => wraps(lease));
     assert.deepEqual(ended, [`${TENANT}/${SERVICE}`]);
   });
 
   it('that was granted after a heartbeat was sent is not ended by its answer', async () => {
-    const asked = book.held();
+    const before = book.held();
     const lease = await book.acquire(TENANT, SERVICE);
-    book.renew(asked, [], performance.now());
+    book.renew(before, [], performance.now());
     assert.equal(book.current(TENANT, SERVICE), lease);
   });
 
@@ -206,21 +289,315 @@ describe('asking for a lease', () => {
     assert.ok(performance.now() - startedAt < 50);
   });
 
-  it('again, for a younger version, is not driven by whoever sends rubbish', async () => {
+  it('is not driven by whoever sends data under versions that do not exist', async () => {
     await book.acquire(TENANT, SERVICE);
-    for (let i = 0; i < 5; i++) await book.refresh(TENANT, SERVICE);
-    assert.equal(core.count(MeshOperation.Lease), 1);
+    const rubbish = (version: number) =>
+      assert.rejects(
+        book.open(place, version, () => assert.fail('no such version')),
+        EnvelopeError,
+      );
+    for (let i = 0; i < 5; i++) await rubbish(2 + i);
+    assert.equal(asked.length, 2, 'one question for all of them');
+    keys.delete(1);
+    makeVersions(7, 9);
+    await delay(1_050);
+    await opens(9);
+    assert.equal(asked.length, 3);
+    await rubbish(8);
+    assert.equal(asked.length, 3, 'an older version that is not listed was destroyed');
   });
 });
 
-function never(): Parameters<Awaited<ReturnType<LeaseBook['acquire']>>['active']['wrap']>[1] {
-  return {
-    region: REGION,
-    tenant: TENANT,
-    service: SERVICE,
-    level: 'L4',
-    objectId: 'x',
-    version: 1,
-    revision: 1,
-  };
-}
+describe('a rotation', () => {
+  it('is followed in the background: the lease serves meanwhile, and what it opened stays', async () => {
+    const lease = await book.acquire(TENANT, SERVICE);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    core.answers[MeshOperation.Lease] = async (request) => {
+      asked.push(request);
+      await held;
+      return granted(request, keys, times);
+    };
+    makeVersions(2);
+    book.rotated(TENANT, SERVICE, 2);
+    await until('the core is asked', () => asked.length === 2);
+    assert.equal(book.current(TENANT, SERVICE), lease);
+    assert.equal(wraps(lease), 1);
+    release();
+    await until('the new version is active', () => lease.activeVersion === 2);
+    assert.equal(wraps(lease), 2);
+    await opens(1);
+    assert.deepEqual(asked[1]?.held, [1]);
+    assert.deepEqual(ended, []);
+  });
+
+  it('is followed once more when another comes while the answer is on its way', async () => {
+    const lease = await book.acquire(TENANT, SERVICE);
+    core.answers[MeshOperation.Lease] = async (request) => {
+      asked.push(request);
+      const response = await granted(request, keys, times);
+      if (asked.length === 2) {
+        makeVersions(3);
+        book.rotated(TENANT, SERVICE);
+      }
+      return response;
+    };
+    makeVersions(2);
+    book.rotated(TENANT, SERVICE);
+    await until('the youngest version is active', () => lease.activeVersion === 3);
+    assert.equal(asked.length, 3);
+  });
+
+  it('is followed however often it fails at first, and by heartbeat when its push is lost', async () => {
+    const lease = await book.acquire(TENANT, SERVICE);
+    let failures = 3;
+    core.answers[MeshOperation.Lease] = (request) => {
+      asked.push(request);
+      if (failures-- > 0) throw new Error('not now');
+      return granted(request, keys, times);
+    };
+    makeVersions(2);
+    book.rotated(TENANT, SERVICE, 2);
+    await until('the new version is active', () => lease.activeVersion === 2);
+    assert.equal(asked.length, 5);
+    makeVersions(3);
+    book.renew(book.held(), renewal(etagOf([1, 2])), performance.now());
+    await delay(30);
+    assert.equal(asked.length, 5, 'nothing is new');
+    book.renew(book.held(), renewal(etagOf([1, 2, 3])), performance.now());
+    await until('the new version is active', () => lease.activeVersion === 3);
+  });
+
+  it('is asked for again while the core does not know of it yet', async () => {
+    const lease = await book.acquire(TENANT, SERVICE);
+    makeVersions(2);
+    core.answers[MeshOperation.Lease] = (request) => {
+      asked.push(request);
+      return granted(request, asked.length < 4 ? new Map([...keys].slice(0, 1)) : keys, times);
+    };
+    book.rotated(TENANT, SERVICE, 2);
+    await until('the new version is active', () => lease.activeVersion === 2);
+    assert.equal(asked.length, 4);
+  });
+
+  it('is not undone by a core that remembers an older state: what our data stands under stays', async () => {
+    makeVersions(2);
+    const lease = await book.acquire(TENANT, SERVICE);
+    const made = under(2);
+    const old = new Map([...keys].slice(0, 1));
+    core.answers[MeshOperation.Lease] = (request) => {
+      asked.push(request);
+      return granted(request, asked.length < 5 ? old : keys, times);
+    };
+    makeVersions(3);
+    book.rotated(TENANT, SERVICE, 3);
+    await until('the core is asked', () => asked.length === 3);
+    assert.equal(wraps(lease), 2);
+    await opens(2, made);
+    await until('the new version is active', () => lease.activeVersion === 3);
+    assert.equal(asked.length, 5);
+  });
+
+  it('that a push told of is waited for by data that came before the core had heard of it', async () => {
+    const old = new Map(keys);
+    makeVersions(2);
+    core.answers[MeshOperation.Lease] = (request) => {
+      asked.push(request);
+      return granted(request, asked.length < 4 ? old : keys, times);
+    };
+    book.rotated(TENANT, SERVICE, 2);
+    await book.acquire(TENANT, SERVICE);
+    await opens(2);
+    assert.equal(asked.length, 4);
+  });
+
+  it('wipes versions that do not live any more, and keeps the others as they are', async () => {
+    makeVersions(2, 3);
+    const lease = await book.acquire(TENANT, SERVICE);
+    const sessions = new Map<number, unknown>();
+    for (const version of [1, 2, 3])
+      await book.open(place, version, (session) => sessions.set(version, session));
+    const gone = under(2);
+    keys.delete(2);
+    makeVersions(4);
+    book.rotated(TENANT, SERVICE, 4);
+    await until('the new version is active', () => lease.activeVersion === 4);
+    await assert.rejects(opens(2, gone), EnvelopeError);
+    for (const version of [1, 3]) {
+      await book.open(place, version, (session) => assert.equal(session, sessions.get(version)));
+    }
+    assert.equal(book.memory.versions, 3);
+  });
+
+  it('of a service that nobody uses asks nothing', async () => {
+    book.rotated(TENANT, SERVICE, 2);
+    await delay(30);
+    assert.equal(asked.length, 0);
+  });
+});
+
+describe('versions of a lease', () => {
+  it('that live and are not in memory are fetched together, once each', async () => {
+    makeVersions(...upTo(200));
+    await book.acquire(TENANT, SERVICE);
+    assert.equal(book.memory.versions, 17, 'the active one and the youngest others');
+    await Promise.all([1, 1, 2, 2, 3, 1].map((version) => opens(version)));
+    assert.deepEqual(
+      asked.slice(1).map(({ wanted }) => wanted),
+      [[1], [2, 3]],
+    );
+    await Promise.all(upTo(180).map((version) => opens(version)));
+    assert.ok(asked.length <= 7, `${asked.length} questions for 177 versions`);
+    assert.ok(asked.every(({ wanted }) => wanted.length <= 64));
+  });
+
+  it('are bounded in number, and come back when they are needed', async () => {
+    const many = MAX_LEASED_VERSIONS + 60;
+    makeVersions(...upTo(many));
+    const lease = await book.acquire(TENANT, SERVICE);
+    for (const version of upTo(many)) await opens(version);
+    assert.equal(book.memory.versions, MAX_LEASED_VERSIONS);
+    assert.equal(wraps(lease), many, 'the active one stays');
+    const questions = asked.length;
+    await opens(1);
+    assert.equal(asked.length, questions + 1);
+    await opens(1);
+    assert.equal(asked.length, questions + 1);
+  });
+
+  it('are bounded in locked memory, over all leases, and counted with their subkeys', async () => {
+    const memory = new LeasedMemory(18 * 32);
+    book.close();
+    keyPair = await generateKeyPair();
+    book = newBook(memory);
+    makeVersions(2, 3, 4);
+    const lease = await book.acquire(TENANT, SERVICE);
+    assert.equal(memory.heldBytes, 4 * 32);
+    for (let i = 0; i < 6; i++) for (const version of [1, 2, 3]) await opens(version);
+    await opens(3);
+    assert.ok(memory.heldBytes <= 18 * 32, `${memory.heldBytes}`);
+    assert.ok(memory.versions < 4);
+    assert.equal(wraps(lease), 4);
+    for (const version of [1, 2, 3, 4]) await opens(version);
+    book.drop(TENANT, undefined, 'TEST');
+    assert.equal(memory.heldBytes, 0);
+    assert.equal(memory.versions, 0);
+  });
+
+  it('that cannot be fetched fail with the reason, and what is held still opens', async () => {
+    makeVersions(...upTo(40));
+    await book.acquire(TENANT, SERVICE);
+    core.isCut = true;
+    await refusedAs('CORE_UNREACHABLE', () => opens(1));
+    await refusedAs('CORE_UNREACHABLE', () => opens(2));
+    await opens(40);
+    await opens(30);
+  });
+});
+
+describe('a flush', () => {
+  it('ends the lease at once, and one that is on its way is asked for again', async () => {
+    const lease = await book.acquire(TENANT, SERVICE);
+    book.flushed(TENANT, SERVICE);
+    assert.throws(() => wraps(lease));
+    assert.deepEqual(ended, [`${TENANT}/${SERVICE}`]);
+    core.answers[MeshOperation.Lease] = async (request) => {
+      asked.push(request);
+      const response = await granted(request, keys, times);
+      if (asked.length === 2) {
+        keys.clear();
+        makeVersions(2);
+        book.flushed(TENANT, SERVICE);
+      }
+      return response;
+    };
+    const next = await book.acquire(TENANT, SERVICE);
+    assert.equal(wraps(next), 2);
+    assert.equal(asked.length, 3);
+    assert.deepEqual(asked[2]?.held, []);
+  });
+
+  it('that told of a newer version is not answered by a core that has not heard of it', async () => {
+    await book.acquire(TENANT, SERVICE);
+    const old = new Map(keys);
+    makeVersions(2);
+    core.answers[MeshOperation.Lease] = (request) => {
+      asked.push(request);
+      return granted(request, asked.length < 4 ? old : keys, times);
+    };
+    book.flushed(TENANT, SERVICE, 2);
+    assert.equal(wraps(await book.acquire(TENANT, SERVICE)), 2);
+    assert.equal(asked.length, 4);
+  });
+});
+
+describe('a refusal', () => {
+  it('ends the lease that was to be refreshed, but for that of a sealed core', async () => {
+    const lease = await book.acquire(TENANT, SERVICE);
+    let reason: 'SEALED' | 'LINK_CLOSED' = 'SEALED';
+    core.answers[MeshOperation.Lease] = (request) => {
+      asked.push(request);
+      return { outcome: 'refused', reason, head: 0 };
+    };
+    book.rotated(TENANT, SERVICE, 2);
+    await until('the core is asked', () => asked.length === 2);
+    await delay(20);
+    assert.equal(book.current(TENANT, SERVICE), lease);
+    reason = 'LINK_CLOSED';
+    await until('the lease has ended', () => book.size === 0);
+    assert.throws(() => wraps(lease));
+  });
+});
+
+describe('the budget of wraps', () => {
+  it('is asked for again when half of it is used, and only then', async () => {
+    times = { ...times, wraps: 100 };
+    const lease = await book.acquire(TENANT, SERVICE);
+    for (let i = 0; i < 49; i++) wraps(lease);
+    await delay(20);
+    assert.equal(asked.length, 1);
+    wraps(lease);
+    await until('the core is asked', () => asked.length === 2);
+    await delay(20);
+    assert.deepEqual(asked[1]?.wraps, { version: 1, left: 50 }, 'half a block is enough for the core');
+    for (let i = 0; i < 25; i++) wraps(lease);
+    await until('the core is asked again', () => asked.length === 3);
+    await delay(20);
+    assert.equal(book.status()[0]?.wrapsLeft, 125);
+  });
+
+  it('ends where the core gives nothing more: wraps are refused and can be tried again, unwraps go on', async () => {
+    times = { ...times, wraps: 3 };
+    const lease = await book.acquire(TENANT, SERVICE);
+    times = { ...times, wraps: 0 };
+    for (let i = 0; i < 3; i++) wraps(lease);
+    for (let i = 0; i < 20; i++) await refusedAs('WRAPS_SPENT', async () => wraps(lease));
+    await opens(1);
+    await delay(150);
+    assert.ok(asked.length <= 4, `${asked.length} questions`);
+    times = { ...times, wraps: 3 };
+    makeVersions(2);
+    book.rotated(TENANT, SERVICE, 2);
+    await until('the new version is active', () => lease.activeVersion === 2);
+    assert.equal(wraps(lease), 2);
+  });
+
+  it('is not asked for by refreshes that have another reason, and is worth nothing under another version', async () => {
+    times = { ...times, wraps: 100 };
+    const lease = await book.acquire(TENANT, SERVICE);
+    wraps(lease);
+    makeVersions(2);
+    keys.set(1, keys.get(1) ?? SecretBytes.random(32));
+    times = { ...times, activeVersion: 1 };
+    book.rotated(TENANT, SERVICE);
+    await until('the core is asked', () => asked.length === 2);
+    await delay(20);
+    assert.equal(book.status()[0]?.wrapsLeft, 99);
+    times = { ttlMs: times.ttlMs, graceMs: times.graceMs, wraps: 10 };
+    book.rotated(TENANT, SERVICE, 2);
+    await until('the new version is active', () => lease.activeVersion === 2);
+    assert.equal(book.status()[0]?.wrapsLeft, 10);
+  });
+});

@@ -1,132 +1,87 @@
 /**
  * The service keys (L3) that the core has leased to this process (D7): in memory only, for a bounded time that counts
  * from when the request was sent, on grace while the core is out of reach, and then wiped. Whoever asks for a lease
- * gets one that may be used now, or the reason why not.
+ * gets one that may be used now, or the reason why not. A rotation is followed in the background; a flush or a closure
+ * ends the lease at once.
  */
-import type { RegionId, ServiceName, TenantId } from '../../../contracts/index.ts';
-import { errorMessage } from '../../../platform/errors.ts';
-import type { Logger } from '../../../platform/log.ts';
+import type { ServiceName, TenantId } from '../../../contracts/index.ts';
+import { sleep } from '../../../platform/backoff.ts';
+import { EnvelopeError, type WrapSession } from '../../envelope/index.ts';
 import {
-  type KeyPair,
-  l3Parent,
-  leaseInfo,
-  openWith,
-  type SecretBytes,
-  WrapSession,
-} from '../../envelope/index.ts';
-import {
-  type LeasedVersion,
-  type LeaseRefusal,
-  type LeaseResponse,
-  MeshOperation,
-} from '../../mesh/index.ts';
-import {
-  LEASE_DEADLINE_MS,
   LEASE_REFRESH_MIN_MS,
-  LEASE_REFUSAL_CACHE_MS,
-  MAX_LEASE_ROUNDS,
-  MAX_LEASED_VERSIONS,
   MAX_LEASES,
+  MAX_REMEMBERED_SERVICES,
+  MAX_STALE_ROUNDS,
+  MAX_VERSION_ROUNDS,
+  STALE_GRANT_RETRY_MS,
 } from '../limits.ts';
-import type { CoreLink } from '../link/core-link.ts';
 import { GatewayRefusal } from '../refusals.ts';
-import type { Tenants } from '../tenants.ts';
+import { Asks } from './asks.ts';
+import type { HeldLease, Lease } from './held-lease.ts';
+import { LeaseAsker, type LeaseParts } from './lease-asker.ts';
+import {
+  isForgettable,
+  type LeaseEntry,
+  type LeaseName,
+  newEntry,
+  tell,
+  toldVersion,
+} from './lease-entry.ts';
+import { LeasedMemory } from './leased-memory.ts';
+import { Refresher } from './refresher.ts';
 
-/** What the book needs to know of the feed of changes. */
-export interface Currency {
-  readonly isCurrent: boolean;
-  readonly appliedHead: number;
-  sync(): Promise<void>;
-  observeHead(head: number): void;
-}
-
-export interface LeaseBookOptions {
-  readonly region: RegionId;
-  readonly link: CoreLink;
-  readonly tenants: Tenants;
-  readonly currency: Currency;
-  /** This process's own ephemeral HPKE key (D3). */
-  readonly keyPair: KeyPair;
-  readonly logger: Logger;
+export interface LeaseBookOptions extends LeaseParts {
   /** The keys of the service may no longer be used: whatever they opened is to be wiped. */
   readonly onEnded: (tenant: TenantId, service: ServiceName) => void;
+  /** Of all leased versions; for tests. */
+  readonly memory?: LeasedMemory;
 }
 
-/** A service's L3 versions. Do not keep it over an `await`: ask the book again. */
-export interface Lease {
-  readonly tenant: TenantId;
-  readonly service: ServiceName;
-  /** The version that wraps. */
-  readonly active: WrapSession;
-  version(version: number): WrapSession | undefined;
+/** A lease that a heartbeat asks the core to renew, as it was then. */
+export interface AskedLease extends LeaseName {
+  readonly lease: HeldLease;
+  readonly generation: number;
 }
-
-class HeldLease implements Lease {
-  readonly tenant: TenantId;
-  readonly service: ServiceName;
-  readonly active: WrapSession;
-  readonly #sessions: ReadonlyMap<number, WrapSession>;
-  readonly graceMs: number;
-  readonly grantedAtMs = performance.now();
-  sentAtMs: number;
-  ttlMs: number;
-
-  constructor(
-    name: { tenant: TenantId; service: ServiceName },
-    sessions: ReadonlyMap<number, WrapSession>,
-    active: WrapSession,
-    times: { sentAtMs: number; ttlMs: number; graceMs: number },
-  ) {
-    this.tenant = name.tenant;
-    this.service = name.service;
-    this.#sessions = sessions;
-    this.active = active;
-    this.sentAtMs = times.sentAtMs;
-    this.ttlMs = times.ttlMs;
-    this.graceMs = times.graceMs;
-  }
-
-  get versions(): readonly number[] {
-    return [...this.#sessions.keys()].sort((a, b) => a - b);
-  }
-
-  version(version: number): WrapSession | undefined {
-    return this.#sessions.get(version);
-  }
-
-  wipe(): void {
-    for (const session of this.#sessions.values()) {
-      session.wipe();
-      session.parent.key.wipe();
-    }
-  }
-}
-
-type Name = { readonly tenant: TenantId; readonly service: ServiceName };
-type Pending = Name & { readonly lease: Promise<HeldLease>; withdrawn: boolean };
 
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
-  readonly #leases = new Map<string, HeldLease>();
-  readonly #pending = new Map<string, Pending>();
-  readonly #refused = new Map<string, { readonly reason: LeaseRefusal; readonly untilMs: number }>();
+  readonly #entries = new Map<string, LeaseEntry>();
+  readonly #asker: LeaseAsker;
+  readonly #refresher: Refresher;
+  readonly #memory: LeasedMemory;
+  readonly #stopping = new AbortController();
+  #size = 0;
 
   constructor(options: LeaseBookOptions) {
     this.#options = options;
+    this.#refresher = new Refresher(options.logger);
+    this.#memory = options.memory ?? new LeasedMemory();
+    this.#asker = new LeaseAsker({
+      ...options,
+      memory: this.#memory,
+      signal: this.#stopping.signal,
+      end: (entry, reason) => this.#end(entry, reason),
+      begin: (entry, lease) => {
+        entry.lease = lease;
+        this.#size += 1;
+      },
+      onLow: (entry) => this.#refreshSoon(entry),
+    });
   }
 
   get size(): number {
-    return this.#leases.size;
+    return this.#size;
+  }
+
+  /** Versions in memory over all leases, and the locked memory that they take. */
+  get memory(): Pick<LeasedMemory, 'versions' | 'heldBytes'> {
+    return this.#memory;
   }
 
   /** The lease if it may be used this instant. */
   current(tenant: TenantId, service: ServiceName): Lease | undefined {
-    const { tenants, currency } = this.#options;
-    const lease = this.#leases.get(keyOf(tenant, service));
-    if (lease === undefined || tenants.isClosed(tenant) || !currency.isCurrent) return undefined;
-    if (this.#leftMs(lease) > 0) return lease;
-    if (this.#isOver(lease)) this.drop(tenant, service, 'EXPIRED');
-    return undefined;
+    const entry = this.#entries.get(keyOf(tenant, service));
+    return entry === undefined ? undefined : this.#current(entry);
   }
 
   /**
@@ -136,208 +91,246 @@ export class LeaseBook {
    */
   async acquire(tenant: TenantId, service: ServiceName): Promise<Lease> {
     const { link, tenants, currency } = this.#options;
+    if (!currency.isCurrent) {
+      if (!link.isUp) throw new GatewayRefusal('NOT_SYNCED');
+      await currency.sync();
+    }
     if (tenants.isClosed(tenant)) throw new GatewayRefusal('LINK_CLOSED');
-    if (!currency.isCurrent && !link.isUp) throw new GatewayRefusal('NOT_SYNCED');
     const held = this.current(tenant, service);
     if (held !== undefined) return held;
-    const key = keyOf(tenant, service);
-    const refused = this.#refused.get(key);
+    const entry = this.#entryOf(tenant, service);
+    const { refused } = entry;
     if (refused !== undefined && performance.now() < refused.untilMs)
       throw new GatewayRefusal(refused.reason);
-    return this.refresh(tenant, service);
+    if (!link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
+    await entry.asks.join();
+    const lease = this.#current(entry);
+    if (lease !== undefined) return lease;
+    throw new GatewayRefusal(currency.isCurrent ? 'LEASE_LOST' : 'NOT_SYNCED');
   }
 
   /**
-   * A lease asked for anew, while the one that we hold stays in use: the core may have made a new version. One that is
-   * younger than LEASE_REFRESH_MIN_MS is as good as new, so that rubbish from a caller does not drive us.
+   * Lends a version to `use`, which must not wait; fetched first where it lives and is not in memory.
+   *
+   * @throws EnvelopeError WRONG_PARENT when no such version lives; GatewayRefusal of the lease; whatever `use` throws.
    */
-  async refresh(tenant: TenantId, service: ServiceName): Promise<Lease> {
-    const { link, tenants } = this.#options;
-    if (tenants.isClosed(tenant)) throw new GatewayRefusal('LINK_CLOSED');
-    const key = keyOf(tenant, service);
-    const held = this.current(tenant, service) === undefined ? undefined : this.#leases.get(key);
-    if (held !== undefined && performance.now() - held.grantedAtMs < LEASE_REFRESH_MIN_MS) return held;
-    if (!link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
-    const pending = this.#pending.get(key) ?? this.#ask(key, tenant, service);
-    const lease = await pending.lease;
-    if (pending.withdrawn || tenants.isClosed(tenant)) throw new GatewayRefusal('LEASE_LOST');
-    return lease;
+  async open<T>(
+    { tenant, service }: LeaseName,
+    version: number,
+    use: (session: WrapSession) => T,
+  ): Promise<T> {
+    for (let round = 0; round < MAX_VERSION_ROUNDS; round++) {
+      const entry = this.#entryOf(tenant, service);
+      const lease = this.#current(entry);
+      if (lease === undefined) {
+        await this.acquire(tenant, service);
+        continue;
+      }
+      const session = lease.version(version);
+      if (session !== undefined) return use(session);
+      if (lease.lists(version)) await this.#fetch(entry, version);
+      else if (!(await this.#learn(entry, lease, version))) throw new EnvelopeError('WRONG_PARENT');
+    }
+    throw new GatewayRefusal('LEASE_LOST');
+  }
+
+  /** The service has more versions than we know of: the lease is refreshed, and serves meanwhile (D7). */
+  rotated(tenant: TenantId, service: ServiceName, activeVersion = 0): void {
+    const entry = this.#remembered(tenant, service);
+    if (entry === undefined) return;
+    entry.refused = undefined;
+    entry.told = tell(entry.told, activeVersion);
+    if (entry.lease !== undefined || entry.asks.isRunning) this.#refreshSoon(entry);
+  }
+
+  /** The service's lease and all that it opened are not to be used any more, nor is one with an older active version. */
+  flushed(tenant: TenantId, service: ServiceName, activeVersion = 0): void {
+    const entry = this.#remembered(tenant, service);
+    if (entry === undefined) return;
+    entry.refused = undefined;
+    entry.told = tell(entry.told, activeVersion);
+    entry.flushed = tell(entry.flushed, activeVersion);
+    if (entry.round?.overtaken === 'no') entry.round.overtaken = 'flushed';
+    this.#end(entry, 'FLUSHED');
   }
 
   /** Ends leases of a tenant, or of one of its services, and any that is on its way. */
   drop(tenant: TenantId, service: ServiceName | undefined, reason: string): void {
-    for (const pending of this.#pending.values()) {
-      if (pending.tenant === tenant && (service === undefined || pending.service === service))
-        pending.withdrawn = true;
-    }
-    for (const [key, lease] of this.#leases) {
-      if (lease.tenant !== tenant || (service !== undefined && lease.service !== service)) continue;
-      this.#leases.delete(key);
-      lease.wipe();
-      this.#options.logger.info({ tenant, service: lease.service, reason }, 'lease ended');
-      this.#options.onEnded(tenant, lease.service);
+    for (const entry of this.#entries.values()) {
+      if (entry.tenant !== tenant || (service !== undefined && entry.service !== service)) continue;
+      if (entry.round !== undefined) entry.round.overtaken = 'ended';
+      this.#end(entry, reason);
     }
   }
 
   /** What a heartbeat asks the core to renew. */
-  held(): readonly HeldLease[] {
-    return [...this.#leases.values()];
+  held(): readonly AskedLease[] {
+    return this.#leases().map((lease) => {
+      const { tenant, service, generation } = lease;
+      return { tenant, service, lease, generation };
+    });
   }
 
   /** The core's answer to a heartbeat that was sent at `sentAtMs` (monotonic) for `asked`. One that is missing has ended. */
-  renew(asked: readonly HeldLease[], renewed: readonly (Name & { ttlMs: number })[], sentAtMs: number): void {
-    const ttls = new Map(renewed.map(({ tenant, service, ttlMs }) => [keyOf(tenant, service), ttlMs]));
-    for (const lease of asked) {
-      const key = keyOf(lease.tenant, lease.service);
-      if (this.#leases.get(key) !== lease) continue; // ended or replaced while the heartbeat was under way
-      const ttlMs = ttls.get(key);
-      if (ttlMs === undefined) {
-        this.drop(lease.tenant, lease.service, 'NOT_RENEWED');
-      } else {
-        lease.sentAtMs = sentAtMs;
-        lease.ttlMs = ttlMs;
+  renew(
+    asked: readonly AskedLease[],
+    renewed: readonly (LeaseName & { readonly ttlMs: number; readonly etag: string })[],
+    sentAtMs: number,
+  ): void {
+    const answers = new Map(renewed.map((answer) => [keyOf(answer.tenant, answer.service), answer]));
+    for (const { tenant, service, lease, generation } of asked) {
+      const entry = this.#entries.get(keyOf(tenant, service));
+      // Ended, replaced or refreshed while the heartbeat was under way: its answer is the older one.
+      if (entry === undefined || entry.lease !== lease || lease.generation !== generation) continue;
+      const answer = answers.get(keyOf(tenant, service));
+      if (answer === undefined) {
+        if (entry.round?.overtaken === 'no') entry.round.overtaken = 'flushed';
+        this.#end(entry, 'NOT_RENEWED');
+        continue;
       }
+      lease.renew(sentAtMs, answer.ttlMs);
+      // A rotation whose push did not reach us, or that we could not follow.
+      if (answer.etag !== lease.etag) this.#refreshSoon(entry);
     }
   }
 
   /** Wipes what is over. Called each second, so that a key that nobody asks for does not outlive its lease. */
   sweep(): void {
-    for (const lease of this.held()) {
-      if (this.#isOver(lease)) this.drop(lease.tenant, lease.service, 'EXPIRED');
+    for (const [key, entry] of this.#entries) {
+      if (entry.lease !== undefined && this.#isOver(entry.lease)) this.#end(entry, 'EXPIRED');
+      if (isForgettable(entry)) this.#entries.delete(key);
     }
-    const nowMs = performance.now();
-    for (const [key, { untilMs }] of this.#refused) if (untilMs <= nowMs) this.#refused.delete(key);
   }
 
-  status(): readonly { tenant: string; service: string; versions: readonly number[]; expiresInMs: number }[] {
-    return this.held().map((lease) => ({
+  status() {
+    return this.#leases().map((lease) => ({
       tenant: lease.tenant,
       service: lease.service,
-      versions: lease.versions,
+      activeVersion: lease.activeVersion,
+      living: lease.livingCount,
+      held: lease.held.length,
+      wrapsLeft: lease.wrapsLeft,
       expiresInMs: Math.round(this.#leftMs(lease)),
     }));
   }
 
   close(): void {
-    for (const pending of this.#pending.values()) pending.withdrawn = true;
-    for (const lease of this.#leases.values()) lease.wipe();
-    this.#leases.clear();
+    this.#stopping.abort();
+    this.#refresher.close();
+    for (const entry of this.#entries.values()) {
+      if (entry.round !== undefined) entry.round.overtaken = 'ended';
+      entry.lease?.wipe();
+    }
+    this.#entries.clear();
+    this.#size = 0;
     this.#options.keyPair.privateKey.wipe();
   }
 
+  #current(entry: LeaseEntry): HeldLease | undefined {
+    const { tenants, currency } = this.#options;
+    const { lease } = entry;
+    if (lease === undefined || tenants.isClosed(entry.tenant) || !currency.isCurrent) return undefined;
+    if (this.#leftMs(lease) > 0) return lease;
+    if (this.#isOver(lease)) this.#end(entry, 'EXPIRED');
+    return undefined;
+  }
+
+  #leases(): HeldLease[] {
+    return [...this.#entries.values()].flatMap(({ lease }) => (lease === undefined ? [] : [lease]));
+  }
+
+  #entryOf(tenant: TenantId, service: ServiceName): LeaseEntry {
+    const key = keyOf(tenant, service);
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const entry: LeaseEntry = newEntry({ tenant, service }, new Asks(() => this.#ask(entry)));
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** For what a push tells, which may concern services that nobody uses here. */
+  #remembered(tenant: TenantId, service: ServiceName): LeaseEntry | undefined {
+    if (this.#entries.size < MAX_REMEMBERED_SERVICES) return this.#entryOf(tenant, service);
+    return this.#entries.get(keyOf(tenant, service));
+  }
+
   /** Milliseconds for which the lease may still be used as things stand. */
-  #leftMs(lease: HeldLease): number {
-    const graceMs = this.#options.link.isUp ? 0 : lease.graceMs;
-    return lease.sentAtMs + lease.ttlMs + graceMs - performance.now();
+  #leftMs({ sentAtMs, ttlMs, graceMs }: HeldLease): number {
+    return sentAtMs + ttlMs + (this.#options.link.isUp ? 0 : graceMs) - performance.now();
   }
 
   /** Past its TTL a lease waits for the verdict on the core's reach; past its grace nothing can save it. */
-  #isOver(lease: HeldLease): boolean {
-    return performance.now() >= lease.sentAtMs + lease.ttlMs + lease.graceMs;
+  #isOver({ sentAtMs, ttlMs, graceMs }: HeldLease): boolean {
+    return performance.now() >= sentAtMs + ttlMs + graceMs;
   }
 
-  #ask(key: string, tenant: TenantId, service: ServiceName): Pending {
-    const pending: Pending = {
-      tenant,
-      service,
-      withdrawn: false,
-      lease: Promise.resolve().then(() => this.#fetch(key, pending)),
-    };
-    this.#pending.set(key, pending);
-    pending.lease
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.#pending.get(key) === pending) this.#pending.delete(key);
-      });
-    return pending;
+  #end(entry: LeaseEntry, reason: string): void {
+    const { lease, tenant, service } = entry;
+    entry.wanted.clear();
+    if (lease === undefined) return;
+    entry.lease = undefined;
+    this.#size -= 1;
+    lease.wipe();
+    this.#options.logger.info({ tenant, service, reason }, 'lease ended');
+    this.#options.onEnded(tenant, service);
   }
 
-  async #fetch(key: string, pending: Pending): Promise<HeldLease> {
-    const { tenant, service } = pending;
-    if (this.#leases.size >= MAX_LEASES && !this.#leases.has(key))
-      throw new GatewayRefusal('TOO_MANY_LEASES');
-    const { granted, sentAtMs } = await this.#request(key, tenant, service);
-    const sessions = await this.#open(tenant, service, granted.versions);
-    const lease = this.#compose({ tenant, service }, granted, sessions, sentAtMs);
-    if (pending.withdrawn || this.#options.tenants.isClosed(tenant) || this.#leftMs(lease) <= 0) {
-      lease.wipe();
-      throw new GatewayRefusal('LEASE_LOST');
-    }
-    const before = this.#leases.get(key);
-    this.#leases.set(key, lease);
-    before?.wipe();
-    this.#options.logger.info(
-      { tenant, service, versions: lease.versions, ttlMs: lease.ttlMs },
-      'lease granted',
-    );
-    return lease;
-  }
-
-  async #request(key: string, tenant: TenantId, service: ServiceName) {
-    const { link, currency, keyPair } = this.#options;
-    for (let round = 0; round < MAX_LEASE_ROUNDS; round++) {
-      const sentAtMs = performance.now();
-      const response: LeaseResponse = await link.ask(
-        'hot',
-        MeshOperation.Lease,
-        { tenant, service, recipientPublicKey: keyPair.publicKey, appliedHead: currency.appliedHead },
-        LEASE_DEADLINE_MS,
-      );
-      currency.observeHead(response.head);
-      if (response.outcome === 'granted') return { granted: response, sentAtMs };
-      if (response.outcome === 'refused') {
-        this.#refused.set(key, {
-          reason: response.reason,
-          untilMs: performance.now() + LEASE_REFUSAL_CACHE_MS,
-        });
-        throw new GatewayRefusal(response.reason);
-      }
-      await currency.sync();
-    }
-    throw new GatewayRefusal('NOT_SYNCED');
-  }
-
-  /** Each version is sealed to our ephemeral key and bound to its place by HPKE's info. */
-  async #open(tenant: TenantId, service: ServiceName, versions: readonly LeasedVersion[]) {
-    const { region, keyPair, logger } = this.#options;
-    const sessions = new Map<number, { session: WrapSession; use: LeasedVersion['use'] }>();
-    const keys: SecretBytes[] = [];
-    try {
-      if (versions.length > MAX_LEASED_VERSIONS) throw new RangeError('the lease holds too many versions');
-      for (const { version, use, enc, ct } of versions) {
-        const key = await openWith(
-          keyPair.privateKey,
-          { enc, ct },
-          leaseInfo({ region, tenant, service, version }),
-        );
-        keys.push(key);
-        sessions.set(version, { session: new WrapSession(l3Parent(tenant, service, version, key)), use });
-      }
-      return sessions;
-    } catch (error) {
-      for (const key of keys) key.wipe();
-      logger.error({ tenant, service, cause: errorMessage(error) }, 'a lease could not be opened');
-      throw new GatewayRefusal('LEASE_LOST');
-    }
-  }
-
-  #compose(
-    name: Name,
-    granted: { readonly ttlMs: number; readonly graceMs: number },
-    opened: ReadonlyMap<number, { session: WrapSession; use: LeasedVersion['use'] }>,
-    sentAtMs: number,
-  ): HeldLease {
-    const active = [...opened.values()].find(({ use }) => use === 'encrypt')?.session;
-    const sessions = new Map([...opened].map(([version, { session }]) => [version, session]));
-    if (active === undefined) {
-      for (const session of sessions.values()) session.parent.key.wipe();
-      throw new GatewayRefusal('SERVICE_UNKNOWN');
-    }
-    return new HeldLease(name, sessions, active, {
-      sentAtMs,
-      ttlMs: granted.ttlMs,
-      graceMs: granted.graceMs,
+  #refreshSoon(entry: LeaseEntry): void {
+    this.#refresher.soon(keyOf(entry.tenant, entry.service), {
+      run: async () => {
+        // Without a lease nobody needs it; without the core the next heartbeat that gets there tells.
+        if (entry.lease === undefined && !entry.asks.isRunning) return true;
+        if (!this.#options.link.isUp) return true;
+        await entry.asks.follow();
+        return entry.lease === undefined || entry.lease.activeVersion >= toldVersion(entry.told);
+      },
     });
+  }
+
+  /** A version that lives, into memory. */
+  async #fetch(entry: LeaseEntry, version: number): Promise<void> {
+    if (!this.#options.link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
+    if (entry.coming.has(version)) {
+      await entry.asks.join();
+      return;
+    }
+    entry.wanted.add(version);
+    // More may be wanted than one question holds: those who came first are first.
+    do await entry.asks.follow();
+    while (entry.wanted.has(version));
+  }
+
+  /**
+   * Data under a version that we have not heard of. A younger one may have been made since; an older one that is missing
+   * was destroyed. Whoever sends rubbish has us ask once in LEASE_REFRESH_MIN_MS.
+   */
+  async #learn(entry: LeaseEntry, lease: HeldLease, version: number): Promise<boolean> {
+    if (version <= lease.newest) return false;
+    if (version <= toldVersion(entry.told)) return this.#awaitTold(entry, version);
+    const isVain = performance.now() < entry.vainUntilMs;
+    // A refresh that happens anyway costs nothing to wait for.
+    const isDue = entry.asks.isRunning || this.#refresher.has(keyOf(entry.tenant, entry.service));
+    if (isVain && !isDue) return false;
+    if (!this.#options.link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
+    await (isVain ? entry.asks.join() : entry.asks.follow());
+    if (entry.lease?.lists(version) === true) return true;
+    if (!isVain) entry.vainUntilMs = performance.now() + LEASE_REFRESH_MIN_MS;
+    return false;
+  }
+
+  /** A version that a push told of, so that it exists: a core that does not know of it yet will do so in a moment. */
+  async #awaitTold(entry: LeaseEntry, version: number): Promise<boolean> {
+    for (let round = 0; round < MAX_STALE_ROUNDS; round++) {
+      await entry.asks.follow();
+      if (entry.lease?.lists(version) === true) return true;
+      await sleep(STALE_GRANT_RETRY_MS, this.#stopping.signal);
+    }
+    return false;
+  }
+
+  async #ask(entry: LeaseEntry): Promise<void> {
+    if (entry.lease === undefined && this.#size >= MAX_LEASES) throw new GatewayRefusal('TOO_MANY_LEASES');
+    await this.#asker.ask(entry);
   }
 }
 

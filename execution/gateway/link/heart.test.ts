@@ -47,6 +47,7 @@ async function setUp() {
     effects: {
       tenantClosed: () => undefined,
       serviceFlushed: () => undefined,
+      serviceRotated: () => undefined,
       objectChanged: () => undefined,
       identityRemoved: () => undefined,
       issuersChanged: () => undefined,

@@ -13,7 +13,10 @@ import type { Tenants } from '../tenants.ts';
 /** What a push ends or changes in memory. */
 export interface PushEffects {
   tenantClosed(tenant: TenantId): void;
-  serviceFlushed(tenant: TenantId, service: ServiceName): void;
+  /** `version`: the active one since then, where one became so. */
+  serviceFlushed(tenant: TenantId, service: ServiceName, version: number | undefined): void;
+  /** Nothing ends, and nothing waits: the lease is to be refreshed. */
+  serviceRotated(tenant: TenantId, service: ServiceName, version: number | undefined): void;
   objectChanged(uid: string): void;
   identityRemoved(fingerprint: KeyFingerprint): void;
   issuersChanged(): void;
@@ -153,7 +156,11 @@ export class PushApplier {
         this.#tenants.open(push.tenant, push.epoch);
         return;
       case 'service.flush':
-        this.#effects.serviceFlushed(push.tenant, push.service);
+        this.#effects.serviceFlushed(push.tenant, push.service, push.version);
+        return;
+      case 'service.rotated':
+        // After the head has moved: the core must see that we know all that came before.
+        after.push(() => this.#effects.serviceRotated(push.tenant, push.service, push.version));
         return;
       case 'object.put': {
         const { object } = push;

@@ -25,7 +25,9 @@ function setUp(store: Store = freshStore()) {
     logger: silent,
     effects: {
       tenantClosed: (tenant) => effects.push(`closed ${tenant}`),
-      serviceFlushed: (tenant, service) => effects.push(`flushed ${tenant}/${service}`),
+      serviceFlushed: (tenant, service, version) => effects.push(`flushed ${tenant}/${service} ${version}`),
+      serviceRotated: (tenant, service, version) =>
+        effects.push(`rotated ${tenant}/${service} ${version} at ${applier.appliedHead}`),
       objectChanged: (uid) => effects.push(`changed ${uid}`),
       identityRemoved: (fingerprint) => effects.push(`removed ${fingerprint.slice(0, 1)}`),
       issuersChanged: () => effects.push('issuers'),
@@ -119,6 +121,19 @@ describe('applying pushes', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('tell of rotations once the head has moved, in order only, and of flushes at once', () => {
+    const { applier, effects } = setUp();
+    const flush = { kind: 'service.flush', tenant: TENANT, service: SERVICE, version: 4 } as const;
+    const rotated = { kind: 'service.rotated', tenant: TENANT, service: SERVICE, version: 5 } as const;
+    assert.equal(applier.applyInOrder(numbered([rotated, flush], 2)), false);
+    assert.deepEqual(effects, [`flushed ${TENANT}/${SERVICE} 4`]);
+    assert.equal(applier.applyInOrder(numbered([flush, rotated])), true);
+    assert.deepEqual(effects.slice(1), [
+      `flushed ${TENANT}/${SERVICE} 4`,
+      `rotated ${TENANT}/${SERVICE} 5 at 2`,
+    ]);
   });
 
   it('holds keys only, and forgets what is destroyed for ever', () => {
@@ -236,6 +251,27 @@ describe('the feed', () => {
     broken = false;
     await feed.sync();
     assert.equal(feed.isCurrent, true);
+  });
+
+  it('is current where changes come all the time, as long as each comes in time', async () => {
+    const core = new FakeCore();
+    core.answers[MeshOperation.Sync] = () => page([]);
+    const { link, feed, subscribed } = feedWith(core);
+    link.markUp();
+    await delay(20);
+    core.answers[MeshOperation.Sync] = () => {
+      throw new Error('not now');
+    };
+    const push = { kind: 'service.rotated', tenant: TENANT, service: SERVICE } as const;
+    // The core is always two ahead of us: we never reach the head that we know of.
+    for (let head = 3; head < 70; head++) {
+      feed.observeHead(head);
+      subscribed[0]?.handlers.onPush({ number: head - 2, push });
+      await delay(10);
+      assert.equal(feed.isCurrent, true);
+    }
+    await delay(560);
+    assert.equal(feed.isCurrent, false, 'the last two did not come');
   });
 
   it('closes a gap by itself', async () => {

@@ -6,7 +6,7 @@ import { backoffMs } from '../../../platform/backoff.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { MeshOperation, type NumberedPush } from '../../mesh/index.ts';
-import { BACKOFF, LEASE_DEADLINE_MS, MAX_GAP_MS } from '../limits.ts';
+import { BACKOFF, LEASE_DEADLINE_MS, MAX_GAP_MS, MAX_OPEN_GAPS } from '../limits.ts';
 import type { CoreLink } from './core-link.ts';
 import type { PushApplier } from './push-applier.ts';
 import type { Subscription, SubscriptionHandlers } from './subscription.ts';
@@ -17,6 +17,11 @@ export interface PushFeedOptions {
   /** Opens the second connection; `after` is the head that we have. */
   readonly subscribe: (after: number, handlers: SubscriptionHandlers) => Subscription;
   readonly logger: Logger;
+}
+
+interface Gap {
+  head: number;
+  readonly sinceMs: number;
 }
 
 export class PushFeed {
@@ -30,8 +35,11 @@ export class PushFeed {
   #attempt = 0;
   /** Highest head that the core has told us of. */
   #knownHead = 0;
-  /** Since when, by the monotonic clock, we have known of a head that we have not reached. */
-  #behindSinceMs: number | undefined;
+  /**
+   * Heads that we have not reached, ascending, each with the moment (monotonic) since when we have known of it. One
+   * for each observation: where changes come all the time, we are never at the newest head, and yet never late.
+   */
+  readonly #gaps: Gap[] = [];
   #closed = false;
 
   constructor(options: PushFeedOptions) {
@@ -51,24 +59,17 @@ export class PushFeed {
    * missed may be a revocation.
    */
   get isCurrent(): boolean {
-    return this.#behindSinceMs === undefined || performance.now() - this.#behindSinceMs <= MAX_GAP_MS;
+    const oldest = this.#oldestGap();
+    return oldest === undefined || performance.now() - oldest.sinceMs <= MAX_GAP_MS;
   }
 
   /** The core has told us of its head, in a heartbeat or beside a lease. */
   observeHead(head: number): void {
     this.#knownHead = Math.max(this.#knownHead, head);
-    if (this.#applier.appliedHead >= this.#knownHead) {
-      this.#behindSinceMs = undefined;
-      return;
-    }
-    const nowMs = performance.now();
-    if (this.#behindSinceMs === undefined) {
-      this.#behindSinceMs = nowMs;
-      // The push is probably on its way; if not, a sync fetches it well before MAX_GAP_MS.
-      setTimeout(() => this.#closeGap(), MAX_GAP_MS / 2).unref();
-    } else if (nowMs - this.#behindSinceMs > MAX_GAP_MS / 2) {
-      this.#closeGap(); // with each heartbeat, until one sync succeeds
-    }
+    this.#note(head);
+    const oldest = this.#oldestGap();
+    // With each heartbeat, until one sync succeeds.
+    if (oldest !== undefined && performance.now() - oldest.sinceMs > MAX_GAP_MS / 2) this.#closeGap();
   }
 
   /** Resolves when we have all that the core had when this was called. Rejects with the refusal to give the client. */
@@ -85,8 +86,30 @@ export class PushFeed {
     this.#subscription?.close();
   }
 
+  #oldestGap(): Gap | undefined {
+    const { appliedHead } = this.#applier;
+    while (this.#gaps[0] !== undefined && this.#gaps[0].head <= appliedHead) this.#gaps.shift();
+    return this.#gaps[0];
+  }
+
+  #note(head: number): void {
+    const last = this.#gaps.at(-1);
+    if (head <= Math.max(this.#applier.appliedHead, last?.head ?? 0)) return;
+    if (last !== undefined && this.#gaps.length >= MAX_OPEN_GAPS) {
+      // It counts from earlier than it should, which errs on the safe side.
+      last.head = head;
+      return;
+    }
+    const gap: Gap = { head, sinceMs: performance.now() };
+    this.#gaps.push(gap);
+    // The push is probably on its way; if not, a sync fetches it well before MAX_GAP_MS.
+    setTimeout(() => {
+      if (gap.head > this.#applier.appliedHead) this.#closeGap();
+    }, MAX_GAP_MS / 2).unref();
+  }
+
   #closeGap(): void {
-    if (this.#behindSinceMs === undefined || !this.#link.isUp || this.#closed) return;
+    if (this.#oldestGap() === undefined || !this.#link.isUp || this.#closed) return;
     this.sync().catch((error: unknown) => {
       this.#logger.warn(
         { reason: 'NOT_SYNCED', cause: errorMessage(error) },

@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import type { RegionId, ServiceName, TenantId } from '../../../contracts/index.ts';
 import { type EnvelopeContext, EnvelopeError, ParentKind, parseHeader } from '../../envelope/index.ts';
 import { KmipError } from '../../kmip/index.ts';
-import type { Lease, LeaseBook } from '../keys/lease-book.ts';
+import type { Lease } from '../keys/held-lease.ts';
+import type { LeaseBook } from '../keys/lease-book.ts';
 
 export interface L3Place {
   readonly region: RegionId;
@@ -23,27 +24,16 @@ function contextOf({ region, tenant, service, aad }: L3Place): EnvelopeContext {
 }
 
 export function wrapData(lease: Lease, place: L3Place, plain: Uint8Array): Uint8Array {
-  return lease.active.wrap(plain, contextOf(place));
+  return lease.wrap(plain, contextOf(place));
 }
 
 /** The plain data, for the caller to wipe. @throws KmipError Cryptographic Failure; GatewayRefusal of the lease. */
 export async function unwrapData(leases: LeaseBook, place: L3Place, data: Uint8Array): Promise<Buffer> {
-  const { tenant, service } = place;
   try {
     const header = parseHeader(data);
     if (header.parentKind !== ParentKind.L3) throw new EnvelopeError('WRONG_PARENT');
-    let lease = leases.current(tenant, service) ?? (await leases.acquire(tenant, service));
-    // Another gateway may have wrapped under a version that is younger than our lease; an older one that is missing
-    // was destroyed, and asking again would only let a caller with rubbish drive us.
-    if (
-      header.parentVersion > lease.active.parent.version &&
-      lease.version(header.parentVersion) === undefined
-    ) {
-      lease = await leases.refresh(tenant, service);
-    }
-    const session = lease.version(header.parentVersion);
-    if (session === undefined) throw new EnvelopeError('WRONG_PARENT');
-    return session.unwrapData(data, contextOf(place));
+    const context = contextOf(place);
+    return await leases.open(place, header.parentVersion, (session) => session.unwrapData(data, context));
   } catch (error) {
     if (error instanceof EnvelopeError) {
       throw KmipError.cryptographicFailure(

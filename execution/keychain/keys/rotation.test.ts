@@ -16,7 +16,13 @@ import {
   settled,
   within,
 } from '../fixture.test.ts';
-import type { CountDependents, Keychain, KeyEvent } from '../index.ts';
+import {
+  type CountDependents,
+  type Keychain,
+  type KeyEvent,
+  reserveWraps,
+  WRAPS_BEFORE_ROTATION,
+} from '../index.ts';
 import { MemoryKeyStore } from '../stores/memory.ts';
 
 const nothing: CountDependents = async () => () => 0;
@@ -159,6 +165,16 @@ describe('L3', () => {
       within(region, (tx) => core.setRotationPolicy(tx, { tenant: acme, service: orders, rotateAfterS: 1 })),
       refused('SERVICE_UNKNOWN'),
     );
+  });
+
+  test('a version that has spent three quarters of its wraps is replaced, long before it may wrap no more', async () => {
+    const { region, core } = await linked({ rotation: { l2AfterMs: 0, l3AfterMs: 0 } });
+    await reserveWraps(region.db, acme, payments, 1, WRAPS_BEFORE_ROTATION - 1);
+    assert.deepEqual(await settled(region, core), []);
+    await reserveWraps(region.db, acme, payments, 1, 1);
+    region.clock.nowMs = Date.now() + 1;
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    await assert.rejects(settled(region, core), refused('LINK_EXPIRED'));
   });
 
   test('a closed link rotates nothing; it is due again when the link opens', async () => {

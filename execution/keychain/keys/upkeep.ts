@@ -10,10 +10,13 @@ import { ivkOf } from '../root/ivks.ts';
 import type { Db } from '../tables.ts';
 import { retireL2 } from './destruction.ts';
 import type { KeyEvent } from './key-events.ts';
+import { activeOf } from './key-history.ts';
+import { historyOf, type Manifest } from './manifest.ts';
 import { rewrap } from './rewrap.ts';
 import { prepareL3, rotateKey } from './rotation.ts';
 import { dueAtMs, nextWork, type Work } from './schedule.ts';
 import { findTenant, saveTenant } from './tenant-keys.ts';
+import { readUsage, WRAPS_BEFORE_ROTATION } from './usage.ts';
 
 /** Tenants for which something is to be done, the longest due first; those under an older IVK come last. */
 export async function tenantsWithWork(db: Db, realm: Realm, limit: number): Promise<TenantId[]> {
@@ -60,7 +63,9 @@ export async function upkeep(tx: Db, realm: Realm, tenant: TenantId): Promise<re
     await saveTenant(tx, realm, stored, stored.manifest);
     return [];
   }
-  const work = nextWork(stored.manifest, realm.rotation, realm.now());
+  const work =
+    nextWork(stored.manifest, realm.rotation, realm.now()) ??
+    (await spentBudget(tx, tenant, stored.manifest));
   if (work !== null) return await done(tx, realm, tenant, work);
   await lookAgainAt(tx, tenant, dueAtMs(stored.manifest, realm.rotation, realm.now()));
   return [];
@@ -69,6 +74,16 @@ export async function upkeep(tx: Db, realm: Realm, tenant: TenantId): Promise<re
 /** After a failure: the next look at this tenant is `delayMs` away. */
 export async function postpone(db: Db, realm: Realm, tenant: TenantId, delayMs: number): Promise<void> {
   await lookAgainAt(db, tenant, realm.now() + delayMs);
+}
+
+/** An L3 whose active version has wrapped enough (D5). */
+async function spentBudget(tx: Db, tenant: TenantId, manifest: Manifest): Promise<Work | null> {
+  for (const [service, versions] of await readUsage(tx, tenant)) {
+    const history = historyOf(manifest, service);
+    const wraps = history === undefined ? 0 : (versions.get(activeOf(history).version) ?? 0);
+    if (wraps >= WRAPS_BEFORE_ROTATION) return { kind: 'rotate-l3', service };
+  }
+  return null;
 }
 
 async function done(tx: Db, realm: Realm, tenant: TenantId, work: Work): Promise<readonly KeyEvent[]> {

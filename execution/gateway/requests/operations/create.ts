@@ -14,7 +14,7 @@ import {
   type RequestOf,
 } from '../../../kmip/index.ts';
 import { fieldsFromTemplate, type ManagedObject, materialDigest, namesOf } from '../../../objects/index.ts';
-import type { Lease } from '../../keys/lease-book.ts';
+import type { Lease } from '../../keys/held-lease.ts';
 import { GatewayRefusal } from '../../refusals.ts';
 import type { LocalResult, RequestContext } from '../context.ts';
 
