@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import type { TenantId } from '../../../contracts/index.ts';
 import { KeychainError } from '../errors.ts';
 import type { Db } from '../tables.ts';
-import type { KeyName, KeyRecord, KeyStore, StoredRecords, TenantChange, TenantRecord } from './key-store.ts';
+import type { KeyName, KeyRecord, KeyStore, StoredRecords, TenantRecord } from './key-store.ts';
 
 /** Rows of one statement: three parameters each, of which PostgreSQL takes 65,535. */
 const MAX_ROWS_PER_STATEMENT = 4_096;
