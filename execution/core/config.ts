@@ -59,6 +59,61 @@ const Seal = Type.Union([
 ]);
 export type SealConfig = Static<typeof Seal>;
 
+/** A transaction of the core waits while its keys are written, in up to four calls; PostgreSQL ends it after 60 s. */
+const MAX_STORE_TIMEOUT_MS = 10_000;
+/** Paths in OpenBao: no part is empty or begins with a dot, so that none climbs. */
+const PLAIN = '[A-Za-z0-9_-][A-Za-z0-9._-]*';
+const BaoPath = Type.String({ pattern: `^${PLAIN}(?:/${PLAIN})*$`, maxLength: 256 });
+/** The same with `{tenant}` in it, once. */
+const BaoTemplate = Type.String({
+  pattern: `^(?:${PLAIN}/)*(?:${PLAIN})?\\{tenant\\}[A-Za-z0-9._-]*(?:/${PLAIN})*$`,
+  maxLength: 256,
+});
+const openbaoStore = {
+  kind: Type.Literal('openbao'),
+  url: Type.String({ pattern: '^https?://[^/]+$', maxLength: 2048 }),
+  /** Before region and tenant in every path; the cluster's name when left out. */
+  prefix: Type.Optional(BaoPath),
+  tokenFile: Path,
+  ca: Type.Optional(Path),
+  timeoutMs: Type.Integer({ minimum: 100, maximum: MAX_STORE_TIMEOUT_MS, default: 5_000 }),
+};
+
+const KeyStore = Type.Union(
+  [
+    Type.Object({ kind: Type.Literal('postgresql') }, closed),
+    Type.Object(
+      {
+        ...openbaoStore,
+        layout: Type.Literal('shared', { default: 'shared' }),
+        mount: BaoPath,
+        namespace: Type.Optional(BaoPath),
+      },
+      closed,
+    ),
+    Type.Object(
+      {
+        ...openbaoStore,
+        layout: Type.Literal('mount-per-tenant'),
+        mount: BaoTemplate,
+        namespace: Type.Optional(BaoPath),
+      },
+      closed,
+    ),
+    Type.Object(
+      {
+        ...openbaoStore,
+        layout: Type.Literal('namespace-per-tenant'),
+        mount: BaoPath,
+        namespace: BaoTemplate,
+      },
+      closed,
+    ),
+  ],
+  { default: { kind: 'postgresql' } },
+);
+export type KeyStoreConfig = Static<typeof KeyStore>;
+
 const Admin = Type.Object(
   {
     ...Address.properties,
@@ -96,6 +151,8 @@ export const CoreConfig = Type.Object(
     seal: Seal,
     /** What protected it before: needed until `okcm region migrate-seal` has moved the region to `seal`. */
     previousSeal: Type.Optional(Seal),
+    /** Where tenants' keys lie: all of them, for good. Links, leases and objects stay in PostgreSQL whatever it says. */
+    keyStore: Type.Optional(KeyStore),
     /** Where operators unseal the region and change its seal; without it, a region of shares cannot be unsealed. */
     admin: Type.Optional(Admin),
     orbital: Type.Object(

@@ -15,6 +15,7 @@ import { createRegistry } from '../../platform/metrics.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
 import {
   createKeychain,
+  createKeyStore,
   DEFAULT_PROGRESS_TTL_MS,
   type Keychain,
   type RotationDefaults,
@@ -105,6 +106,7 @@ async function start(
     region,
     seal,
     logger,
+    store: createKeyStore(config.keyStore, { cluster: config.cluster, region }),
     rotation: rotationOf(config),
     ...(config.keyMemoryBytes === undefined ? {} : { limits: { keyMemoryBytes: config.keyMemoryBytes } }),
   });

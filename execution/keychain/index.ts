@@ -56,5 +56,6 @@ export {
 } from './root/shamir/manifest.ts';
 export { HolderName, MAX_SHARE_TEXT_BYTES } from './root/shamir/share.ts';
 export { DEFAULT_SHARES, DEFAULT_THRESHOLD, MAX_SHARES } from './root/shamir/split.ts';
+export { createKeyStore, type KeyStoreOptions } from './stores/index.ts';
 export type { KeyStore } from './stores/key-store.ts';
 export type { KeychainTables } from './tables.ts';

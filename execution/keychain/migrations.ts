@@ -101,12 +101,13 @@ const SCHEMA = [
 const PARTITIONS = 32;
 
 function partitioned(table: string, columns: string): string[] {
-  const parts = Array.from(
-    { length: PARTITIONS },
-    (_, i) =>
-      `create table keychain.${table}_${i} partition of keychain.${table}
-         for values with (modulus ${PARTITIONS}, remainder ${i})`,
-  );
+  // A partition that is named itself obeys its own policies, not its parent's: it has none, and shows nothing.
+  const parts = Array.from({ length: PARTITIONS }, (_, i) => [
+    `create table keychain.${table}_${i} partition of keychain.${table}
+       for values with (modulus ${PARTITIONS}, remainder ${i})`,
+    `alter table keychain.${table}_${i} enable row level security`,
+    `alter table keychain.${table}_${i} force row level security`,
+  ]).flat();
   return [
     `create table keychain.${table} (${columns}) partition by hash (tenant)`,
     ...parts,

@@ -161,6 +161,21 @@ describe('rolled-back records', () => {
     );
   });
 
+  test('all rows of a tenant’s keys together, without the head of its link', async () => {
+    const { region, core } = await fullRegion();
+    await run(region, 'create table old_tenants as select * from keychain.tenants');
+    await run(region, 'create table old_keys as select * from keychain.keys');
+    await within(region, (tx) => core.rotate(tx, acme, payments));
+    await run(region, "delete from keychain.keys where tenant = 'acme'");
+    await run(
+      region,
+      `update keychain.tenants t set manifest = o.manifest, manifest_counter = o.manifest_counter,
+         regional_secret = o.regional_secret from old_tenants o where o.tenant = t.tenant and t.tenant = 'acme'`,
+    );
+    await run(region, "insert into keychain.keys select * from old_keys where tenant = 'acme'");
+    await assert.rejects(l3Of(await region.core()), rejected);
+  });
+
   test('an expiry moved in the database makes the lease useless', async () => {
     const { region, core, cmk } = await fullRegion();
     await cmk.link(core, 1, undefined, HOUR_MS);

@@ -30,10 +30,20 @@ export async function livingWrappingKey(
   return tenantWrappingKey(realm, stored, epoch, secret);
 }
 
-/** @throws KeychainError RECORD_REJECTED when the link rows are older than the manifest, which saw a later closure. */
+/**
+ * Each of link and manifest knows how far the other has come.
+ * @throws KeychainError RECORD_REJECTED when one of the two was put back to an earlier state without the other.
+ */
 export function assertNotRolledBack(facts: LinkFacts, stored: StoredTenant): void {
   if (facts.epochs.closed < stored.manifest.closedEpoch) {
     throw new KeychainError('RECORD_REJECTED', `links of ${stored.tenant} are older than its manifest`);
+  }
+  // A store of its own may be ahead, where a transaction failed after its write; behind it never is.
+  if (stored.counter < (facts.manifestCounter ?? 0)) {
+    throw new KeychainError(
+      'RECORD_REJECTED',
+      `keys of ${stored.tenant} are older than the head of its link`,
+    );
   }
 }
 

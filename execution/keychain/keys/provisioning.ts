@@ -35,6 +35,8 @@ export async function provisionTenant(
     if (facts.manifestCounter === null) await saveTenant(tx, realm, known, known.manifest);
     return { l2Version: activeL2(known.manifest) };
   }
+  if (facts.manifestCounter !== null)
+    throw new KeychainError('RECORD_REJECTED', `the keys of ${tenant} are gone from their store`);
   await assertRoom(tx, realm);
 
   using secret = newSecret();

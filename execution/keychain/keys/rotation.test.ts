@@ -20,6 +20,7 @@ import {
   type CountDependents,
   type Keychain,
   type KeyEvent,
+  type KeyStore,
   reserveWraps,
   WRAPS_BEFORE_ROTATION,
 } from '../index.ts';
@@ -421,6 +422,77 @@ describe('internal keys', () => {
 });
 
 describe('a store of its own', () => {
+  test('is not waited for by a closure: upkeep tells it, and until then the head of the link holds', async () => {
+    const region = await newRegion();
+    const memory = new MemoryKeyStore();
+    let away = false;
+    const store: KeyStore = {
+      kind: 'memory',
+      isTransactional: false,
+      read: (db, tenant, services) =>
+        away ? new Promise(() => undefined) : memory.read(db, tenant, services),
+      write: (tx, tenant, change) => memory.write(tx, tenant, change),
+    };
+    const core = await region.core({ store });
+    const cmk = new Governance(region);
+    await provisioned(region, core);
+    await cmk.link(core, 1);
+    away = true;
+    const from = performance.now();
+    await cmk.unlink(core, 1);
+    assert.ok(performance.now() - from < 1_000, 'a store that hangs delays no closure');
+    away = false;
+    await assert.rejects(l3Of(core), refused('LINK_CLOSED'));
+    assert.deepEqual(await core.tenantsWithWork(10), [acme]);
+    const before = (await memory.read(region.db, acme, []))?.counter ?? 0;
+    await within(region, (tx) => core.upkeep(tx, acme));
+    assert.equal(
+      (await memory.read(region.db, acme, []))?.counter,
+      before + 1,
+      'the manifest has heard of it',
+    );
+  });
+
+  test('ahead after a rotation of the link that was undone, it takes the same message once more', async () => {
+    const region = await newRegion();
+    const store = new MemoryKeyStore();
+    const core = await region.core({ store });
+    const cmk = new Governance(region);
+    await provisioned(region, core);
+    const l3 = await l3Of(core);
+    await cmk.link(core, 1);
+    const { publicKey } = await within(region, (tx) => core.prepareLink(tx, acme, 2));
+    const message = { ...(await cmk.message(publicKey, 2)), rotation: true };
+    const failing = within(region, async (tx) => {
+      await core.openLink(tx, message);
+      throw new Error('the database went away before the commit');
+    });
+    await assert.rejects(failing, /went away/);
+    await within(region, (tx) => core.openLink(tx, message));
+    assert.deepEqual(await l3Of(core), l3);
+    await settled(region, core);
+    assert.deepEqual(await l3Of(await region.core({ store })), l3);
+  });
+
+  test('that has lost a tenant, or come back from an old backup, is not believed', async () => {
+    const region = await newRegion();
+    const first = new MemoryKeyStore();
+    const core = await region.core({ store: first });
+    await provisioned(region, core);
+    const older = await first.read(region.db, acme, ['', payments]);
+    assert.ok(older);
+    await within(region, (tx) => core.rotate(tx, acme, payments));
+    const restored = new MemoryKeyStore();
+    for (let counter = 1; counter <= older.counter; counter++)
+      await restored.write(region.db, acme, { record: { ...older, counter }, put: older.keys, remove: [] });
+    await assert.rejects(l3Of(await region.core({ store: restored })), refused('RECORD_REJECTED'));
+    const empty = await region.core({ store: new MemoryKeyStore() });
+    await assert.rejects(
+      within(region, (tx) => empty.provisionTenant(tx, acme)),
+      refused('RECORD_REJECTED'),
+    );
+  });
+
   test('has kept what the database had to undo: the same message, sent again, finds it done', async () => {
     const region = await newRegion();
     const store = new MemoryKeyStore();

@@ -3,7 +3,7 @@
  * `due_at` of the tenant's head says when to look again; the manifest says what to do.
  */
 import type { ServiceName, TenantId } from '../../../contracts/index.ts';
-import { lockTenant } from '../links/link-store.ts';
+import { lockTenant, lookAgainAt } from '../links/link-store.ts';
 import { resealLinks } from '../links/reseal.ts';
 import type { Realm } from '../realm.ts';
 import { ivkOf } from '../root/ivks.ts';
@@ -55,10 +55,14 @@ async function tenantsUnderOlderIvk(db: Db, realm: Realm, limit: number): Promis
  * @throws KeychainError LINK_CLOSED and LINK_EXPIRED where the work needs a living link: `postpone` it then.
  */
 export async function upkeep(tx: Db, realm: Realm, tenant: TenantId): Promise<readonly KeyEvent[]> {
-  await lockTenant(tx, tenant);
+  const { epochs } = await lockTenant(tx, tenant);
   await resealLinks(tx, realm, tenant);
   const stored = await findTenant(tx, realm, tenant);
   if (stored === null) return [];
+  if (stored.manifest.closedEpoch < epochs.closed) {
+    await saveTenant(tx, realm, stored, { ...stored.manifest, closedEpoch: epochs.closed });
+    return [];
+  }
   if (ivkOf(stored.regionalSecret) !== realm.root().activeIvk) {
     await saveTenant(tx, realm, stored, stored.manifest);
     return [];
@@ -99,12 +103,4 @@ async function done(tx: Db, realm: Realm, tenant: TenantId, work: Work): Promise
     case 'rotate-l3':
       return (await rotateKey(tx, realm, tenant, work.service as ServiceName)).events;
   }
-}
-
-async function lookAgainAt(db: Db, tenant: TenantId, atMs: number | null): Promise<void> {
-  await db
-    .updateTable('keychain.link_heads')
-    .set({ due_at: atMs === null ? null : new Date(atMs) })
-    .where('tenant', '=', tenant)
-    .execute();
 }

@@ -75,6 +75,15 @@ export async function lockTenant(tx: Db, tenant: TenantId): Promise<LinkFacts> {
   return facts;
 }
 
+/** When something is to be done for the tenant's keys; null: nothing, for now. */
+export async function lookAgainAt(db: Db, tenant: TenantId, atMs: number | null): Promise<void> {
+  await db
+    .updateTable('keychain.link_heads')
+    .set({ due_at: atMs === null ? null : new Date(atMs) })
+    .where('tenant', '=', tenant)
+    .execute();
+}
+
 export async function insertPrepared(
   tx: Db,
   tenant: TenantId,

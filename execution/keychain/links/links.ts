@@ -38,6 +38,7 @@ import {
   insertPrepared,
   type LinkFacts,
   lockTenant,
+  lookAgainAt,
   markOpen,
   markRenewed,
   raiseClosedEpoch,
@@ -192,7 +193,9 @@ export async function closeLink(
   await closeRows(tx, tenant, { upTo: epoch }, reason, now);
   await insertClosed(tx, tenant, epoch, reason, now);
   await raiseClosedEpoch(tx, tenant, epoch, now);
-  await recordClosure(tx, realm, tenant, epoch);
+  if (realm.store.isTransactional) await recordClosure(tx, realm, tenant, epoch);
+  // Nothing that may hang stands between a closure and its commit (D1): upkeep records it.
+  else await lookAgainAt(tx, tenant, realm.now());
   return { closedAt: now };
 }
 
@@ -263,7 +266,7 @@ async function rewrapL2(
     }
     const next: Manifest = {
       ...manifest,
-      closedEpoch: Math.max(facts.epochs.closed, facts.epochs.open),
+      closedEpoch: closedBy(realm, facts),
       regionalSecret: { version: manifest.regionalSecret.version + 1, revision: 1 },
       l2,
       exposed: standing.has(0) ? exposedOf(manifest) : manifest.exposed,
@@ -272,6 +275,14 @@ async function rewrapL2(
   } finally {
     for (const { key } of standing.values()) key.wipe();
   }
+}
+
+/**
+ * The older epoch ends with this one's opening. A store of its own is told by the tenant's upkeep, once the opening is
+ * committed: it would otherwise know of a closure that this database may yet undo.
+ */
+function closedBy({ store }: Realm, { epochs }: LinkFacts): number {
+  return store.isTransactional ? Math.max(epochs.closed, epochs.open) : epochs.closed;
 }
 
 /** A store of its own has kept what this database had to undo: the secret must be the one that it was done with. */

@@ -46,6 +46,8 @@ export const NO_KEYS = { put: [], remove: [] } as const;
 
 export interface KeyStore {
   readonly kind: 'postgresql' | 'openbao' | 'memory';
+  /** A write is part of the caller's transaction, and undone with it. */
+  readonly isTransactional: boolean;
   /**
    * The tenant and all versions of the named services (`L2` among them), as of one moment; null when there is none.
    * @param db the caller's transaction, or the database outside of one.

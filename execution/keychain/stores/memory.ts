@@ -6,6 +6,7 @@ import type { KeyRecord, KeyStore, StoredRecords, TenantChange, TenantRecord } f
 
 export class MemoryKeyStore implements KeyStore {
   readonly kind = 'memory';
+  readonly isTransactional = false;
   readonly #tenants = new Map<TenantId, { record: TenantRecord; keys: ReadonlyMap<string, KeyRecord> }>();
 
   async read(_db: Db, tenant: TenantId, services: readonly string[]): Promise<StoredRecords | null> {

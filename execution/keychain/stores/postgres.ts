@@ -14,6 +14,7 @@ const MAX_ROWS_PER_STATEMENT = 4_096;
 
 export const postgresKeyStore: KeyStore = {
   kind: 'postgresql',
+  isTransactional: true,
 
   async read(db, tenant, services) {
     if (db.isTransaction) return await readRows(db, tenant, services);
