@@ -113,7 +113,7 @@ async function start(
   steps.add(() => keychain.close());
 
   const gateways = new Gateways();
-  const hub = new PushHub(config.database.url, logger);
+  const hub = new PushHub(config.database.url, () => keychain.recheck(), logger);
   steps.add(() => hub.close());
   const { instance, lease } = config;
   const wraps = new WrapBlocks(keysIn(db));

@@ -296,6 +296,11 @@ export class Keychain {
     this.#cache.forget(tenant);
   }
 
+  /** Another transaction, of this core or another, has changed keys or links: facts in memory are read anew. */
+  recheck(): void {
+    this.#cache.recheck();
+  }
+
   /**
    * The service's L3 versions, if the link lives. Use them before the next `await`: closure wipes them.
    * @throws KeychainError SEALED, TENANT_UNKNOWN, SERVICE_UNKNOWN, LINK_CLOSED, LINK_EXPIRED, RECORD_REJECTED, BUSY.

@@ -56,6 +56,14 @@ describe('jobs of keys', () => {
     return found.l3;
   };
 
+  /** The core hears of its own commit a moment after the job is answered. */
+  async function activeIs(version: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < 400; waitedMs += 10) {
+      if ((await region.core.keychain.serviceKeys(acme, billing)).active.version === version) return;
+      await delay(10);
+    }
+    assert.fail(`version ${version} is not active in the core`);
+  }
   async function sealed(epoch: number, secret: Buffer, publicKey: string, job: string) {
     const context = {
       tenant: acme,
@@ -91,6 +99,7 @@ describe('jobs of keys', () => {
   test('the inventory counts what the core knows under each version', async () => {
     const before = await createKey(gateway, app);
     await region.job('KEY_ROTATE', key);
+    await activeIs(4);
     await createKey(gateway, app);
     const { versions, living, rotateAfterSeconds } = await l3();
     assert.deepEqual(

@@ -17,11 +17,14 @@ const auditNames: Readonly<Record<KeyEvent['kind'], string>> = {
  */
 export function pushesOf(events: readonly KeyEvent[]): Push[] {
   const pushes: Push[] = [];
-  for (const { kind, tenant, service } of events) {
-    if (service === null) continue;
-    if (kind === 'prepared' || kind === 'rotated') pushes.push({ kind: 'service.rotated', tenant, service });
-    if (kind === 'compromised' || kind === 'destroyed')
-      pushes.push({ kind: 'service.flush', tenant, service });
+  for (const event of events) {
+    if (event.service === null || event.kind === 'rewrapped') continue;
+    const { kind, tenant, service, version } = event;
+    const key = { tenant, service };
+    if (kind === 'prepared') pushes.push({ kind: 'service.rotated', ...key });
+    if (kind === 'rotated') pushes.push({ kind: 'service.rotated', ...key, version });
+    if (kind === 'compromised') pushes.push({ kind: 'service.flush', ...key, version });
+    if (kind === 'destroyed') pushes.push({ kind: 'service.flush', ...key });
   }
   return pushes;
 }

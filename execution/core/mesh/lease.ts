@@ -50,6 +50,8 @@ export async function lease(
   let listing: Listing;
   let sealing: Promise<SealedLease | undefined>;
   try {
+    // Asked of the database: a grant that begins after a change was committed knows of it.
+    deps.keychain.recheck();
     const keys = await deps.keychain.serviceKeys(tenant, service);
     listing = listingOf(keys);
     // Reads the keys before the next await, while they are sure to be there: they are borrowed.

@@ -6,7 +6,7 @@
 import type { Logger } from '../../../platform/log.ts';
 import { type Listener, listen } from '../../../platform/postgres-listen.ts';
 import { PUSH_POLL_MS } from '../limits.ts';
-import { PUSH_CHANNEL } from '../store/pushes.ts';
+import { KEYS_CHANGED, PUSH_CHANNEL } from '../store/pushes.ts';
 import type { Subscriber } from './subscriber.ts';
 
 export class PushHub {
@@ -15,9 +15,18 @@ export class PushHub {
   readonly #poll: NodeJS.Timeout;
   readonly #waiting = new Set<() => void>();
 
-  constructor(databaseUrl: string, logger: Logger) {
+  /** @param onKeysChanged called when any core of the region has changed keys or links, or may have. */
+  constructor(databaseUrl: string, onKeysChanged: () => void, logger: Logger) {
     const wake = () => this.wake();
-    this.#listener = listen(databaseUrl, PUSH_CHANNEL, wake, { onConnected: wake, logger });
+    const told = (payload: string) => {
+      if (payload === KEYS_CHANGED) onKeysChanged();
+      wake();
+    };
+    const onConnected = () => {
+      onKeysChanged();
+      wake();
+    };
+    this.#listener = listen(databaseUrl, PUSH_CHANNEL, told, { onConnected, logger });
     this.#poll = setInterval(wake, PUSH_POLL_MS).unref();
   }
 

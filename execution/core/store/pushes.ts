@@ -16,8 +16,9 @@ import {
 import { PUSH_RETENTION_MS } from '../limits.ts';
 import type { RegionDb, RegionTx } from './tables.ts';
 
-/** NOTIFY channel; the payload is the new head. */
+/** NOTIFY channel; the payload says whether keys or links have changed. */
 export const PUSH_CHANNEL = 'core_pushes';
+export const KEYS_CHANGED = 'keys';
 
 function linkSubject(tenant: TenantId): string {
   return `link:${tenant}`;
@@ -74,7 +75,8 @@ export async function appendPushes(tx: RegionTx, pushes: readonly Push[]): Promi
       })),
     )
     .execute();
-  await sql`select pg_notify(${PUSH_CHANNEL}, ${String(head)})`.execute(tx);
+  const payload = pushes.some(({ kind }) => /^(tenant|service)\./.test(kind)) ? KEYS_CHANGED : '';
+  await sql`select pg_notify(${PUSH_CHANNEL}, ${payload})`.execute(tx);
   return numbered;
 }
 

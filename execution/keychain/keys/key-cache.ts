@@ -54,6 +54,8 @@ export class KeyCache {
   readonly #servicesOf = new Map<TenantId, number>();
   #heldBytes = 0;
   readonly #tickets = new Set<Ticket>();
+  /** Monotonic: facts read before it are not believed any more. */
+  #believedSinceMs = 0;
 
   constructor(db: Db, realm: Realm) {
     this.#db = db;
@@ -83,6 +85,11 @@ export class KeyCache {
     for (const ticket of this.#tickets) if (ticket.tenant === tenant) ticket.cancelled = true;
     this.#facts.delete(tenant);
     for (const [name, held] of this.#held) if (held.keys.tenant === tenant) this.#drop(name, held);
+  }
+
+  /** Somebody has changed keys or links: the next who asks for any is answered by the database. */
+  recheck(): void {
+    this.#believedSinceMs = performance.now();
   }
 
   forgetAll(): void {
@@ -131,7 +138,11 @@ export class KeyCache {
     const { tenant } = ticket;
     const readAtMs = performance.now();
     const known = this.#facts.get(tenant);
-    if (known !== undefined && readAtMs - known.readAtMs <= this.#realm.limits.recheckMs) {
+    const isFresh =
+      known !== undefined &&
+      known.readAtMs >= this.#believedSinceMs &&
+      readAtMs - known.readAtMs <= this.#realm.limits.recheckMs;
+    if (isFresh) {
       this.#assertLiving(known.facts);
       return known.facts;
     }
