@@ -172,9 +172,9 @@ describe('a lease', () => {
   });
 
   it('ends with its TTL while the core is in reach, and is asked for anew', async () => {
-    times = { ttlMs: 100, graceMs: 60_000 };
+    times = { ttlMs: 400, graceMs: 60_000 };
     const first = await book.acquire(TENANT, SERVICE);
-    await delay(120);
+    await delay(420);
     assert.equal(book.current(TENANT, SERVICE), undefined);
     assert.equal(await book.acquire(TENANT, SERVICE), first);
     assert.equal(asked.length, 2);
@@ -182,12 +182,12 @@ describe('a lease', () => {
   });
 
   it('runs on for its grace while the core is out of reach, then fails closed', async () => {
-    times = { ttlMs: 300, graceMs: 900 };
+    times = { ttlMs: 400, graceMs: 1_000 };
     const lease = await book.acquire(TENANT, SERVICE);
     link.markDown(new Error('test'));
-    await delay(400);
+    await delay(600);
     assert.equal(book.current(TENANT, SERVICE), lease);
-    await delay(900);
+    await delay(850);
     book.sweep();
     assert.equal(book.current(TENANT, SERVICE), undefined);
     assert.equal(book.size, 0);
@@ -198,11 +198,11 @@ describe('a lease', () => {
   });
 
   it('lives on by heartbeats, and ends when one leaves it out', async () => {
-    times = { ttlMs: 150, graceMs: 0 };
+    times = { ttlMs: 600, graceMs: 0 };
     const lease = await book.acquire(TENANT, SERVICE);
-    await delay(100);
-    book.renew(book.held(), renewal(etagOf([1]), 150), performance.now());
-    await delay(100);
+    await delay(350);
+    book.renew(book.held(), renewal(etagOf([1]), 600), performance.now());
+    await delay(350);
     assert.equal(book.current(TENANT, SERVICE), lease);
     book.renew(book.held(), [], performance.now());
     assert.throws(() => wraps(lease));
@@ -350,6 +350,20 @@ describe('a rotation', () => {
     assert.equal(asked.length, 3);
   });
 
+  it('is followed when it comes while the first lease is on its way', async () => {
+    core.answers[MeshOperation.Lease] = async (request) => {
+      asked.push(request);
+      const response = await granted(request, keys, times);
+      if (asked.length === 1) {
+        makeVersions(2);
+        book.rotated(TENANT, SERVICE);
+      }
+      return response;
+    };
+    const lease = await book.acquire(TENANT, SERVICE);
+    await until('the new version is active', () => lease.activeVersion === 2);
+  });
+
   it('is followed however often it fails at first, and by heartbeat when its push is lost', async () => {
     const lease = await book.acquire(TENANT, SERVICE);
     let failures = 3;
@@ -457,9 +471,9 @@ describe('versions of a lease', () => {
     const many = MAX_LEASED_VERSIONS + 60;
     makeVersions(...upTo(many));
     const lease = await book.acquire(TENANT, SERVICE);
-    for (const version of upTo(many)) await opens(version);
+    for (const version of upTo(many - 1)) await opens(version);
     assert.equal(book.memory.versions, MAX_LEASED_VERSIONS);
-    assert.equal(wraps(lease), many, 'the active one stays');
+    assert.equal(wraps(lease), many, 'the active one stays, though nothing is opened with it');
     const questions = asked.length;
     await opens(1);
     assert.equal(asked.length, questions + 1);
