@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseRegionId, parseServiceName, parseTenantId, type TenantId } from '../contracts/index.ts';
-import { appendPushes } from '../execution/core/store/pushes.ts';
 import { keysIn } from '../execution/core/store/tables.ts';
 import { rotateL3 } from '../execution/core/testing/keys.ts';
 import { l3Parent, seal } from '../execution/envelope/index.ts';
@@ -25,8 +24,8 @@ import {
   Operation,
   ResultReason,
 } from '../execution/kmip/index.ts';
+import { RECENT_VERSIONS } from '../execution/mesh/index.ts';
 import { createLogger } from '../platform/log.ts';
-import { inTransaction } from '../platform/postgres.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
 import { REGION, type RegionWorld, startRegion, until } from './support/region.ts';
 
@@ -38,6 +37,10 @@ const CONNECTIONS = 4;
 const PACE_MS = 60;
 /** Requests of the check at the end that are under way together. */
 const TOGETHER = 50;
+/** Of a tenant that is closed while they are fetched, one by one. */
+const OLD_VERSIONS = 100;
+/** Of the line between gateway and core, each way, where a test wants it slow. */
+const LINE_DELAY_MS = 300;
 /** It takes half a minute, and more where others are at work. */
 const LONG = { timeout: 240_000 };
 /** Of the core: it may go by facts that are so old (keychain, `recheckMs`). */
@@ -187,6 +190,21 @@ async function work(
   return requests;
 }
 
+/** Data under each of the versions, as a gateway that was faster would have made it. */
+async function underEachVersion(tenant: TenantId): Promise<Sealed[]> {
+  const { versions } = await keychain.serviceKeys(tenant, orders);
+  const place = { region: REGION, tenant, service: orders, level: 'application-data', objectId: '' };
+  return versions.map(({ version, key }) => {
+    const plain = randomBytes(24);
+    const data = seal(l3Parent(tenant, orders, version, key), plain, { ...place, version: 1, revision: 1 });
+    return { uid: 'l3:orders', plain, data };
+  });
+}
+
+function heldVersions(gateway: RunningGateway, tenant: TenantId): number {
+  return gateway.status().leases.find((lease) => lease.tenant === tenant)?.held ?? 0;
+}
+
 async function decryptAll(client: KmipClient, made: readonly Sealed[]): Promise<void> {
   for (let at = 0; at < made.length; at += TOGETHER) {
     await Promise.all(made.slice(at, at + TOGETHER).map((sealed) => decrypts(client, sealed)));
@@ -263,29 +281,37 @@ describe('an L3 that is rotated twenty times a second', () => {
     },
   );
 
-  it('makes nobody wait: the lease that is held serves while the core does not answer', async () => {
+  it('makes nobody wait: the lease that is held serves until the new one is there, and L4 keys stay open', async () => {
     const { tenant, clients } = await tenantWithClients('initech');
     const [client] = clients;
     assert.ok(client);
     const uid = await create(client);
     await encrypt(client, 'l3:orders');
     const opensBefore = await openKeys(world.gateway);
-    world.proxy.swallow();
+    const activeNow = () =>
+      world.gateway.status().leases.find((lease) => lease.tenant === tenant)?.activeVersion;
+    // The push arrives after one delay, and whoever waited for the new lease would wait for two more.
+    const atOnce = async <T>(request: () => Promise<T>): Promise<T> => {
+      const startedAt = performance.now();
+      const result = await request();
+      assert.ok(performance.now() - startedAt < 2 * LINE_DELAY_MS, 'nobody waits for the core');
+      return result;
+    };
+    world.proxy.delay(LINE_DELAY_MS);
     try {
       await rotateL3({ db: world.core.db, keychain }, 'service.rotated', tenant, orders);
-      for (let i = 0; i < 20; i++) {
-        const startedAt = performance.now();
-        await decrypts(client, await encrypt(client, uid));
-        await decrypts(client, await encrypt(client, 'l3:orders'));
-        assert.ok(performance.now() - startedAt < 500);
-      }
-      assert.equal(await openKeys(world.gateway), opensBefore, 'L4 keys stay open');
+      await until('the gateway follows', async () => {
+        for (const key of [uid, 'l3:orders']) {
+          const sealed = await atOnce(() => encrypt(client, key));
+          await atOnce(() => decrypts(client, sealed));
+        }
+        assert.equal(await openKeys(world.gateway), opensBefore);
+        return activeNow() === 2;
+      });
     } finally {
       world.proxy.resume();
     }
-    await until('the gateway follows', () =>
-      world.gateway.status().leases.some((lease) => lease.tenant === tenant && lease.activeVersion === 2),
-    );
+    assert.equal(versionOf(await encrypt(client, 'l3:orders')), 2);
   });
 });
 
@@ -312,40 +338,41 @@ describe('an L3 that is compromised', () => {
   });
 });
 
-describe('a tenant that is closed while its leases are refreshed', () => {
+describe('a tenant that is closed while its leases are asked for', () => {
   it('is refused at once, and no lease of it is left or comes back', async () => {
     const { tenant, clients } = await tenantWithClients('globex');
     const [client] = clients;
     assert.ok(client);
-    for (let epoch = 1; epoch <= 4; epoch++) {
-      await encrypt(client, 'l3:orders');
-      let isDone = false;
-      const refreshing = (async () => {
-        while (!isDone) {
-          await inTransaction(world.core.db, (tx) =>
-            appendPushes(tx, [{ kind: 'service.rotated', tenant, service: orders }]),
-          );
-          await delay(5);
-        }
-      })();
-      await delay(100 + 37 * epoch);
-      const { gatewaysTold } = await world.job('UNLINK', { tenant, epoch, reason: 'test' });
-      assert.ok(gatewaysTold >= 1);
-      for (let i = 0; i < 100; i++) {
-        for (const gateway of [world.gateway, other]) {
-          assert.ok(!gateway.status().leases.some((lease) => lease.tenant === tenant));
-        }
+    for (let version = 1; version <= OLD_VERSIONS; version++) {
+      await rotateL3({ db: world.core.db, keychain }, 'service.rotated', tenant, orders);
+    }
+    const old = await underEachVersion(tenant);
+    for (let epoch = 1; epoch <= 6; epoch++) {
+      // One question to the core after the other, at both gateways: each version has to be fetched.
+      const asking = clients.slice(0, 2).map(async (each) => {
+        for (const sealed of old) await decrypts(each, sealed);
+        assert.fail('it was to be closed long before');
+      });
+      const ends = Promise.allSettled(asking);
+      await until('both ask', () =>
+        [world.gateway, other].every((gateway) => heldVersions(gateway, tenant) > RECENT_VERSIONS + 2),
+      );
+      await delay(10 * epoch);
+      await world.job('UNLINK', { tenant, epoch, reason: 'test' });
+      for (let i = 0; i < 60; i++) {
+        for (const gateway of [world.gateway, other]) assert.equal(heldVersions(gateway, tenant), 0);
         await delay(5);
+      }
+      for (const { reason } of (await ends).filter((end) => end.status === 'rejected')) {
+        assert.ok(reason instanceof KmipError, `${reason}`);
       }
       await assert.rejects(
         encrypt(client, 'l3:orders'),
         (error) => error instanceof KmipError && error.resultReason === ResultReason.PermissionDenied,
       );
-      isDone = true;
-      await refreshing;
       await world.link(tenant, epoch + 1);
       await until('the tenant is served again', () =>
-        encrypt(client, 'l3:orders').then(
+        Promise.all(clients.map((each) => encrypt(each, 'l3:orders'))).then(
           () => true,
           () => false,
         ),
