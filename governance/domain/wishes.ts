@@ -55,7 +55,6 @@ export const wishes = {
   }),
   'rotate-link': wish(Type.Object({ reason: Type.Optional(Reason) }, closed), {
     ask: refuseUnusableKeys,
-    check: async (trx, tenant) => void (await rotatable(trx, tenant)),
     carryOut: (cmk, trx, { who, parameters, ...order }) =>
       startRotation(cmk, trx, who, { ...order, ...parameters }),
   }),
@@ -145,7 +144,7 @@ function wish<S extends TSchema>(schema: S, rules: Rules<Static<S>>): { schema: 
 const key = (tenant: string, service: string | undefined) =>
   service === undefined ? { tenant } : { tenant, service };
 
-/** The keys that the tenant's living links stand on. Errors: LINK_BUSY, NOT_LINKED, KEY_NOT_USABLE. */
+/** Of the keys that the tenant's living links stand on. Errors: LINK_BUSY, NOT_LINKED, KEY_NOT_USABLE. */
 async function refuseUnusableKeys(cmk: Cmk, tenant: string): Promise<void> {
   const links = await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);

@@ -191,6 +191,10 @@ for (const [when, code] of [
     for (const region of world.regions) assert.equal(region.tenants.get(tenant)?.open, 0);
     const rows = await world.query(`SELECT DISTINCT state FROM links WHERE tenant = $1`, [tenant]);
     assert.deepEqual(rows, [{ state: 'closed' }]);
+    const sent = await world.query(`SELECT id FROM orbital_jobs WHERE kind = 'ROTATE_LINK' AND entity = $1`, [
+      `link:${tenant}@north`,
+    ]);
+    assert.equal(sent.length, code === 'ROTATE_LINK' ? 1 : 0);
   });
 
 test('UNLINK wins over a rotation that the region has done and whose answer is lost', async () => {

@@ -55,6 +55,8 @@ test('one word for a tenant is the one that needs attention most', () => {
   assert.equal(summarise(['active', 'linking']), 'pending');
   assert.equal(summarise(['active', 'failed']), 'failed');
   assert.equal(summarise(['active', 'expired']), 'expired');
+  assert.equal(summarise(['active', 'rotating']), 'rotating');
+  assert.equal(summarise(['rotating', 'expired']), 'expired');
   assert.equal(summarise(['closing', 'failed', 'active']), 'closing');
   assert.equal(summarise(['closed', 'closed']), 'closed');
   for (const state of linkStates) assert.notEqual(summarise([state]), 'none');
