@@ -58,3 +58,5 @@ export const UPKEEP_TENANTS = 64;
 export const UPKEEP_PIECES_PER_TENANT = 64;
 /** Where the work is refused, as while a link is closed. */
 export const UPKEEP_RETRY_MS = 60_000;
+/** Tenants whose failing keys are remembered to rest; past it the one longest in it is tried again. */
+export const MAX_RESTING = 10_000;

@@ -22,6 +22,7 @@ const keyEventKinds: readonly KeyEventKind[] = [
   'compromised',
   'destroyed',
   'rewrapped',
+  'recovered',
   'ivk-destroyed',
 ];
 const meshNames = ['Tunnel', 'Announce', 'Lease', 'Heartbeat', 'Sync', 'Subscribe'];

@@ -5,6 +5,8 @@ export interface KeychainLimits {
   readonly maxServicesPerTenant: number;
   /** Versions of one key that are not destroyed. */
   readonly maxVersionsPerKey: number;
+  /** What an emergency may add to that: it must never be refused for want of room. */
+  readonly emergencyVersions: number;
   /** L3 versions that one transaction wraps anew under another L2. */
   readonly rewrapBatch: number;
   /** Envelopes under one IVK, each with a nonce of its own: three quarters of SP 800-38D's 2^32. Then it is rotated. */
@@ -22,7 +24,8 @@ export interface KeychainLimits {
 export const defaultLimits: KeychainLimits = {
   maxTenants: 100_000,
   maxServicesPerTenant: 256,
-  maxVersionsPerKey: 4096,
+  maxVersionsPerKey: 4000,
+  emergencyVersions: 96,
   rewrapBatch: 128,
   ivkSealBudget: 3 * 2 ** 30,
   maxCachedServices: 4096,
@@ -41,3 +44,5 @@ export const MAX_REASON_CHARACTERS = 256;
 export const MAX_READ_ATTEMPTS = 3;
 /** An IVK that seals no more is destroyed after this long at the earliest: every core has heard of the next one by then. */
 export const IVK_SETTLE_MS = 60_000;
+/** Work for a tenant's keys that a limit refuses is tried again after this long. */
+export const REFUSED_WORK_RETRY_MS = 60_000;

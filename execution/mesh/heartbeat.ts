@@ -38,10 +38,12 @@ export const heartbeatResponse = mapped(
         etag: required(VendorTag.LeaseEtag, textString),
       }),
     ),
+    unknown: repeated(VendorTag.UnknownLease, structure(VendorTag.UnknownLease, held)),
   }),
-  ({ head, renewed }): HeartbeatResponse => ({
+  ({ head, renewed, unknown }): HeartbeatResponse => ({
     head,
     renewed: bounded(renewed, MAX_HEARTBEAT_LEASES, 'leases'),
+    unknown: bounded(unknown, MAX_HEARTBEAT_LEASES, 'leases'),
   }),
   (value) => value,
 );

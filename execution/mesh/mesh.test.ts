@@ -180,6 +180,7 @@ test('every response comes out as it went in', () => {
   responseRoundTrip(MeshOperation.Heartbeat, {
     head: 5,
     renewed: [{ tenant, service, ttlMs: 1, etag: '2-3-10' }],
+    unknown: [{ tenant, service }],
   });
   responseRoundTrip(MeshOperation.Sync, { head: 5, snapshot: false, more: true, pushes: [] });
   responseRoundTrip(MeshOperation.Subscribe, { head: 5 });

@@ -180,6 +180,8 @@ export interface HeartbeatResponse {
     /** Of the lease as it would be granted now: another one than that held asks for a refresh. */
     readonly etag: string;
   }[];
+  /** Leases of which the core can say nothing just now: their time runs on. */
+  readonly unknown: readonly { readonly tenant: TenantId; readonly service: ServiceName }[];
 }
 
 /** Pushes after `after`, in order; `snapshot` when the log no longer reaches back that far. At most 1000 a response. */

@@ -49,6 +49,7 @@ export const VendorTag = {
   LeaseGrant: 0x54004d,
   LeaseKey: 0x54004e,
   LeaseEtag: 0x54004f,
+  UnknownLease: 0x540076,
 
   After: 0x540050,
   Snapshot: 0x540051,

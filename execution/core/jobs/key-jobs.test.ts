@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type JobResult, parseRegionId } from '../../../contracts/index.ts';
+import { type JobResult, parseRegionId, parseTenantId, type TenantId } from '../../../contracts/index.ts';
 import { sealLinkSecret } from '../../../contracts/sealing.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { testDatabase } from '../../../testkit/postgres.ts';
@@ -64,26 +64,26 @@ describe('jobs of keys', () => {
     }
     assert.fail(`version ${version} is not active in the core`);
   }
-  async function sealed(epoch: number, secret: Buffer, publicKey: string, job: string) {
+  async function sealed(tenant: TenantId, epoch: number, publicKey: string, job: string) {
     const context = {
-      tenant: acme,
+      tenant,
       region: parseRegionId(region.config.region),
       epoch,
       purpose: 'fresh',
       job,
     } as const;
-    return await sealLinkSecret(Buffer.from(publicKey, 'base64url'), secret, context);
+    return await sealLinkSecret(Buffer.from(publicKey, 'base64url'), randomBytes(32), context);
   }
-  async function open(kind: 'LINK' | 'ROTATE_LINK', epoch: number) {
+  async function open(kind: 'LINK' | 'ROTATE_LINK', epoch: number, tenant: TenantId = acme) {
     const job = randomUUID();
-    const { publicKey } = await region.job('LINK_PREPARE', { tenant: 'acme', epoch });
+    const { publicKey } = await region.job('LINK_PREPARE', { tenant, epoch });
     const provedAt = new Date();
     const payload = {
-      tenant: 'acme',
+      tenant,
       epoch,
       provedAt: provedAt.toISOString(),
       expiresAt: new Date(provedAt.getTime() + TTL_MS).toISOString(),
-      secret: await sealed(epoch, randomBytes(32), publicKey, job),
+      secret: await sealed(tenant, epoch, publicKey, job),
     };
     return await region.job(kind, payload, job);
   }
@@ -194,6 +194,18 @@ describe('jobs of keys', () => {
     await region.job('UNLINK', { tenant: 'acme', epoch: 3, reason: 'test' });
     await assert.rejects(open('ROTATE_LINK', 4), refused('LINK_CLOSED'));
     await assert.rejects(region.job('KEY_ROTATE', key), refused('LINK_CLOSED'));
+  });
+
+  test('an emergency waits for a link that has expired, since a renewal would revive the key', async () => {
+    const lost = refused('LINK_CLOSED');
+    await open('LINK', 1, parseTenantId('globex'));
+    await region.core.db
+      .updateTable('keychain.links')
+      .set({ expires_at: new Date(Date.now() - 1) })
+      .where('tenant', '=', 'globex')
+      .where('state', '=', 'open')
+      .execute();
+    await assert.rejects(region.job('KEY_COMPROMISE', { tenant: 'globex', reason: 'stolen' }), lost);
   });
 
   test('the trail is whole', async () => {

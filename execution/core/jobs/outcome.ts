@@ -50,10 +50,25 @@ export type RegionTaskContext = TaskContext<RegionTables>;
 type Work<K extends JobKind> = (payload: JobPayload<K>, context: RegionTaskContext) => Promise<JobResult<K>>;
 
 /**
+ * These carry a proof of the L1 that has its own expiry: late, they are late for ever. What else needs a living link waits
+ * for it, for a renewal may be on its way: an emergency rotation above all.
+ */
+const PROOFS: ReadonlySet<JobKind> = new Set(['LINK', 'ROTATE_LINK', 'RENEW']);
+
+/** A rotation of the link never brings a closed one back, so it does not wait for one either (D1). */
+function answer(kind: JobKind, outcome: HandlerOutcome): HandlerOutcome {
+  return kind === 'ROTATE_LINK' && 'failed' in outcome && outcome.failed.code === 'LINK_CLOSED'
+    ? { failed: { ...outcome.failed, retryable: false } }
+    : outcome;
+}
+
+/**
  * A task handler: checks the payload against its schema, and turns refusals into codes. What it does not know it
  * throws on, and Orbital answers UNAVAILABLE and repeats the task.
  */
 export function handlerFor<K extends JobKind>(kind: K, work: Work<K>) {
+  const codeOf = (error: KeychainError): TaskErrorCode =>
+    error.code === 'LINK_EXPIRED' && !PROOFS.has(kind) ? 'LINK_CLOSED' : codes[error.code];
   const { payload: schema } = jobs[kind];
   return async (payload: JsonValue, context: RegionTaskContext): Promise<HandlerOutcome> => {
     if (!Value.Check(schema, payload)) return failed('INVALID_PAYLOAD');
@@ -62,7 +77,7 @@ export function handlerFor<K extends JobKind>(kind: K, work: Work<K>) {
       const result = await work(payload as unknown as JobPayload<K>, context);
       return { done: result as unknown as JsonValue };
     } catch (error) {
-      if (error instanceof KeychainError) return failed(codes[error.code], error.message);
+      if (error instanceof KeychainError) return answer(kind, failed(codeOf(error), error.message));
       if (error instanceof InvalidNameError || error instanceof KmipError)
         return failed('INVALID_PAYLOAD', error.message);
       throw error;

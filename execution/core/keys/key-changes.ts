@@ -9,6 +9,7 @@ const auditNames: Readonly<Record<KeyEvent['kind'], string>> = {
   compromised: 'KEY_COMPROMISED',
   destroyed: 'KEY_DESTROYED',
   rewrapped: 'KEYS_REWRAPPED',
+  recovered: 'KEYS_RECOVERED',
 };
 
 /**
@@ -19,8 +20,13 @@ export function pushesOf(events: readonly KeyEvent[]): Push[] {
   const pushes: Push[] = [];
   for (const event of events) {
     if (event.service === null || event.kind === 'rewrapped') continue;
-    const { kind, tenant, service, version } = event;
+    const { tenant, service } = event;
     const key = { tenant, service };
+    if (event.kind === 'recovered') {
+      pushes.push({ kind: 'service.flush', ...key });
+      continue;
+    }
+    const { kind, version } = event;
     if (kind === 'prepared') pushes.push({ kind: 'service.rotated', ...key });
     if (kind === 'rotated') pushes.push({ kind: 'service.rotated', ...key, version });
     if (kind === 'compromised') pushes.push({ kind: 'service.flush', ...key, version });
@@ -39,8 +45,9 @@ export function auditOf(events: readonly KeyEvent[], more: Partial<NewAuditEvent
   }));
 }
 
-/** `L2 v3`, `L3 payments v7`, `L3 payments ×128`. */
+/** `L2 v3`, `L3 payments v7`, `L3 payments ×128`, `L3 payments`. */
 function nameOf(event: KeyEvent): string {
   const key = event.service === null ? 'L2' : `L3 ${event.service}`;
+  if (event.kind === 'recovered') return key;
   return event.kind === 'rewrapped' ? `${key} ×${event.count}` : `${key} v${event.version}`;
 }

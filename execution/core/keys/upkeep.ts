@@ -8,7 +8,13 @@ import type { TenantId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { type Keychain, KeychainError, type KeyEvent } from '../../keychain/index.ts';
-import { UPKEEP_EVERY_MS, UPKEEP_PIECES_PER_TENANT, UPKEEP_RETRY_MS, UPKEEP_TENANTS } from '../limits.ts';
+import {
+  MAX_RESTING,
+  UPKEEP_EVERY_MS,
+  UPKEEP_PIECES_PER_TENANT,
+  UPKEEP_RETRY_MS,
+  UPKEEP_TENANTS,
+} from '../limits.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
@@ -37,13 +43,14 @@ export function startUpkeep(parts: UpkeepParts): { stop(): Promise<void> } {
 
 async function run(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
   const { keychain, logger } = parts;
+  const resting = new Resting();
   while (!signal.aborted) {
     try {
       await keychain.refreshIvks();
       await internalKeys(parts);
       for (const tenant of await keychain.tenantsWithWork(UPKEEP_TENANTS)) {
         if (signal.aborted) return;
-        await tenantKeys(parts, tenant, signal);
+        if (!resting.has(tenant)) await tenantKeys(parts, resting, tenant, signal);
       }
     } catch (err) {
       if (!isSealed(err)) logger.warn({ err }, 'the upkeep of keys is interrupted; it will be tried again');
@@ -52,7 +59,32 @@ async function run(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function tenantKeys(parts: UpkeepParts, tenant: TenantId, signal: AbortSignal): Promise<void> {
+/** Tenants whose keys have just failed: a damaged one that is always due must not be tried twice a second. */
+class Resting {
+  readonly #untilMs = new Map<TenantId, number>();
+
+  add(tenant: TenantId): void {
+    this.#untilMs.delete(tenant);
+    this.#untilMs.set(tenant, performance.now() + UPKEEP_RETRY_MS);
+    const oldest = this.#untilMs.keys().next().value;
+    if (this.#untilMs.size > MAX_RESTING && oldest !== undefined) this.#untilMs.delete(oldest);
+  }
+
+  has(tenant: TenantId): boolean {
+    const untilMs = this.#untilMs.get(tenant);
+    if (untilMs === undefined) return false;
+    if (untilMs > performance.now()) return true;
+    this.#untilMs.delete(tenant);
+    return false;
+  }
+}
+
+async function tenantKeys(
+  parts: UpkeepParts,
+  resting: Resting,
+  tenant: TenantId,
+  signal: AbortSignal,
+): Promise<void> {
   const { keychain, metrics, logger } = parts;
   try {
     for (let piece = 0; piece < UPKEEP_PIECES_PER_TENANT && !signal.aborted; piece++) {
@@ -66,6 +98,8 @@ async function tenantKeys(parts: UpkeepParts, tenant: TenantId, signal: AbortSig
     metrics.upkeepFailed(reason);
     // A closed link is no trouble: opening it sets the time anew.
     logger[reason.startsWith('LINK_') ? 'debug' : 'warn']({ err, tenant }, 'keys of a tenant must wait');
+    // A closed link is due again as soon as it opens.
+    if (!reason.startsWith('LINK_')) resting.add(tenant);
     await keychain.postpone(tenant, UPKEEP_RETRY_MS);
   }
 }

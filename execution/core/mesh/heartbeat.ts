@@ -14,7 +14,10 @@ import type { MeshDependencies } from './dependencies.ts';
 import type { GatewayPeer } from './gateways.ts';
 import { etagOf } from './lease.ts';
 
-/** These end a lease. Anything else, a sealed core too, is a heartbeat that failed: TTL and grace run on. */
+/**
+ * These end a lease. A sealed core is a heartbeat that failed. Anything else, as a tenant's damaged record, concerns that lease
+ * alone: nothing can be said of it, and its TTL and grace run on.
+ */
 const ended: ReadonlySet<KeychainErrorCode> = new Set([
   'LINK_CLOSED',
   'LINK_EXPIRED',
@@ -39,15 +42,17 @@ export async function heartbeat(
     await inTransaction(deps.db, (tx) => appendAudit(tx, { source }, events));
   }
   const renewed = [];
+  const unknown = [];
   for (const { tenant, service } of leases) {
     if (!mayServe(peer, tenant)) continue;
     try {
       const etag = etagOf(await deps.keychain.serviceKeys(tenant, service));
       renewed.push({ tenant, service, ttlMs: deps.lease.ttlMs, etag });
     } catch (error) {
-      if (!(error instanceof KeychainError) || !ended.has(error.code))
+      if (!(error instanceof KeychainError) || error.code === 'SEALED')
         throw KmipError.from(asKmipError(error));
+      if (!ended.has(error.code)) unknown.push({ tenant, service });
     }
   }
-  return { head: await readHead(deps.db), renewed };
+  return { head: await readHead(deps.db), renewed, unknown };
 }

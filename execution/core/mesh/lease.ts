@@ -67,10 +67,11 @@ export async function lease(
       `the service key has more than ${MAX_LIVING_VERSIONS} living versions, which no lease can list; destroy old ones`,
     );
   }
-  const wraps = await budgetFor(deps, request, listing.activeVersion);
   // The grant: whatever closes or flushes and was committed before this reading must be applied over there first.
   const { head, mayLease } = await readStanding(deps.db, request);
   if (!mayLease) return { outcome: 'behind', head };
+  // Paid for what is granted, and for nothing else.
+  const wraps = await budgetFor(deps, request, listing.activeVersion);
   const keys = sealed ?? { keys: [] };
   return { outcome: 'granted', ...listing, ...keys, ...wraps, ...deps.lease, head };
 }

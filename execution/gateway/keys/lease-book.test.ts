@@ -201,18 +201,28 @@ describe('a lease', () => {
     times = { ttlMs: 600, graceMs: 0 };
     const lease = await book.acquire(TENANT, SERVICE);
     await delay(350);
-    book.renew(book.held(), renewal(etagOf([1]), 600), performance.now());
+    book.renew(book.held(), { renewed: renewal(etagOf([1]), 600), unknown: [] }, performance.now());
     await delay(350);
     assert.equal(book.current(TENANT, SERVICE), lease);
-    book.renew(book.held(), [], performance.now());
+    book.renew(book.held(), { renewed: [], unknown: [] }, performance.now());
     assert.throws(() => wraps(lease));
     assert.deepEqual(ended, [`${TENANT}/${SERVICE}`]);
+  });
+
+  it('runs on for its time when the core can say nothing of it', async () => {
+    times = { ttlMs: 400, graceMs: 0 };
+    const lease = await book.acquire(TENANT, SERVICE);
+    const unknown = [{ tenant: TENANT, service: SERVICE }];
+    book.renew(book.held(), { renewed: [], unknown }, performance.now());
+    assert.equal(book.current(TENANT, SERVICE), lease, 'not ended');
+    await delay(500);
+    assert.equal(book.current(TENANT, SERVICE), undefined, 'and not renewed');
   });
 
   it('that was granted after a heartbeat was sent is not ended by its answer', async () => {
     const before = book.held();
     const lease = await book.acquire(TENANT, SERVICE);
-    book.renew(before, [], performance.now());
+    book.renew(before, { renewed: [], unknown: [] }, performance.now());
     assert.equal(book.current(TENANT, SERVICE), lease);
   });
 
@@ -377,10 +387,10 @@ describe('a rotation', () => {
     await until('the new version is active', () => lease.activeVersion === 2);
     assert.equal(asked.length, 5);
     makeVersions(3);
-    book.renew(book.held(), renewal(etagOf([1, 2])), performance.now());
+    book.renew(book.held(), { renewed: renewal(etagOf([1, 2])), unknown: [] }, performance.now());
     await delay(30);
     assert.equal(asked.length, 5, 'nothing is new');
-    book.renew(book.held(), renewal(etagOf([1, 2, 3])), performance.now());
+    book.renew(book.held(), { renewed: renewal(etagOf([1, 2, 3])), unknown: [] }, performance.now());
     await until('the new version is active', () => lease.activeVersion === 3);
   });
 

@@ -7,6 +7,7 @@
 import type { ServiceName, TenantId } from '../../../contracts/index.ts';
 import { sleep } from '../../../platform/backoff.ts';
 import { EnvelopeError, type WrapSession } from '../../envelope/index.ts';
+import type { HeartbeatResponse } from '../../mesh/index.ts';
 import {
   LEASE_REFRESH_MIN_MS,
   MAX_LEASES,
@@ -174,15 +175,17 @@ export class LeaseBook {
   /** The core's answer to a heartbeat that was sent at `sentAtMs` (monotonic) for `asked`. One that is missing has ended. */
   renew(
     asked: readonly AskedLease[],
-    renewed: readonly (LeaseName & { readonly ttlMs: number; readonly etag: string })[],
+    { renewed, unknown }: Pick<HeartbeatResponse, 'renewed' | 'unknown'>,
     sentAtMs: number,
   ): void {
+    const untold = new Set(unknown.map(({ tenant, service }) => keyOf(tenant, service)));
     const answers = new Map(renewed.map((answer) => [keyOf(answer.tenant, answer.service), answer]));
     for (const { tenant, service, lease, generation } of asked) {
       const entry = this.#entries.get(keyOf(tenant, service));
       // Ended, replaced or refreshed while the heartbeat was under way: its answer is the older one.
       if (entry === undefined || entry.lease !== lease || lease.generation !== generation) continue;
       const answer = answers.get(keyOf(tenant, service));
+      if (answer === undefined && untold.has(keyOf(tenant, service))) continue;
       if (answer === undefined) {
         if (entry.round?.overtaken === 'no') entry.round.overtaken = 'flushed';
         this.#end(entry, 'NOT_RENEWED');

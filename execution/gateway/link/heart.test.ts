@@ -27,7 +27,7 @@ async function setUp() {
   const taken: AuditEvent[] = [];
   core.answers[MeshOperation.Heartbeat] = ({ audit }) => {
     taken.push(...audit);
-    return { head: 0, renewed: [] };
+    return { head: 0, renewed: [], unknown: [] };
   };
   core.answers[MeshOperation.Sync] = () => ({ head: 0, pushes: [], snapshot: false, more: false });
   const log: { reason?: string }[] = [];
@@ -109,7 +109,7 @@ describe('a heartbeat', () => {
     core.answers[MeshOperation.Heartbeat] = ({ audit }) => {
       if (refuses && audit.length > 0) throw KmipError.generalFailure('the trail cannot be written');
       taken.push(...audit);
-      return { head: 0, renewed: [] };
+      return { head: 0, renewed: [], unknown: [] };
     };
     store.audit.append(event('1'));
     await heart.beat();

@@ -102,7 +102,7 @@ export class Heart {
       },
       HEARTBEAT_TIMEOUT_MS,
     );
-    leases.renew(held, response.renewed, sentAtMs);
+    leases.renew(held, response, sentAtMs);
     feed.observeHead(response.head);
   }
 

@@ -8,16 +8,17 @@ import type { ServiceName, TenantId } from '../../../contracts/index.ts';
 import type { ParentKey } from '../../envelope/index.ts';
 import { KeychainError } from '../errors.ts';
 import { MAX_READ_ATTEMPTS } from '../limits.ts';
+import { openLease } from '../links/lease.ts';
 import { livingEpoch } from '../links/link-rules.ts';
 import { type LinkFacts, readFacts } from '../links/link-store.ts';
 import type { Realm } from '../realm.ts';
 import { L2 } from '../stores/key-store.ts';
 import type { Db } from '../tables.ts';
 import { activeOf, living } from './key-history.ts';
-import { openLivingL2 } from './l2-access.ts';
+import { type OpenL2, openLivingL2 } from './l2-access.ts';
 import { historyOf } from './manifest.ts';
 import { ServiceKeys } from './service-keys.ts';
-import { loadTenant, openL3, recordOf } from './tenant-keys.ts';
+import { loadTenant, openL3, recordOf, type StoredTenant } from './tenant-keys.ts';
 
 interface Ticket {
   readonly tenant: TenantId;
@@ -39,7 +40,7 @@ interface ReadKeys {
 interface Held {
   readonly keys: ServiceKeys;
   /** The facts that were proved when the keys were opened; others must be proved anew. */
-  readonly proved: LinkFacts;
+  proved: LinkFacts;
   /** Locked memory, when it was last looked at. */
   footprintBytes: number;
 }
@@ -71,7 +72,10 @@ export class KeyCache {
       try {
         const facts = await this.#freshFacts(ticket);
         if (ticket.cancelled) continue;
-        const keys = this.#lookUp(facts, service) ?? (await this.#hydrate(ticket, service));
+        const keys =
+          this.#lookUp(facts, service) ??
+          (await this.#renewed(ticket, facts, service)) ??
+          (await this.#hydrate(ticket, service));
         if (keys !== null) return keys;
       } finally {
         this.#tickets.delete(ticket);
@@ -163,6 +167,20 @@ export class KeyCache {
     return held.keys;
   }
 
+  /**
+   * A renewal has moved the expiry and nothing else: what is held is as good as before, once the lease has proved the new
+   * expiry, to which it is bound. The store of keys is not asked, so that a renewal drops nothing while that is away.
+   */
+  async #renewed(ticket: Ticket, facts: LinkFacts, service: ServiceName): Promise<ServiceKeys | null> {
+    const held = this.#held.get(`${ticket.tenant}/${service}`);
+    if (held === undefined || facts.epochs.open === 0 || !sameKeys(held.proved, facts)) return null;
+    (await openLease(this.#db, this.#realm, ticket.tenant, facts)).wipe();
+    if (ticket.cancelled || held.keys.isWiped) return null;
+    this.#assertLiving(facts);
+    held.proved = facts;
+    return held.keys;
+  }
+
   /** Null: the link changed meanwhile, start over. */
   async #hydrate(ticket: Ticket, service: ServiceName): Promise<ServiceKeys | null> {
     const readAtMs = performance.now();
@@ -251,7 +269,7 @@ export class KeyCache {
           ? entries
           : entries.filter(({ version }) => known.keys.byVersion(version) === undefined);
         const parents = new Set(wanted.map((entry) => entry.parent));
-        using l2 = await openLivingL2(tx, realm, facts, stored, ({ version }) => parents.has(version));
+        using l2 = await this.#openL2(tx, facts, stored, parents);
         const added: ParentKey[] = [];
         try {
           for (const entry of wanted) {
@@ -265,6 +283,24 @@ export class KeyCache {
           throw error;
         }
       });
+  }
+
+  /** A store of its own may be read between its write and the commit that belongs to it: that is no damage. */
+  async #openL2(
+    tx: Db,
+    facts: LinkFacts,
+    stored: StoredTenant,
+    versions: ReadonlySet<number>,
+  ): Promise<OpenL2> {
+    const realm = this.#realm;
+    try {
+      return await openLivingL2(tx, realm, facts, stored, ({ version }) => versions.has(version));
+    } catch (error) {
+      const isBetween = !realm.store.isTransactional && stored.counter > (facts.manifestCounter ?? 0);
+      if (isBetween && error instanceof KeychainError && error.code === 'RECORD_REJECTED')
+        throw new KeychainError('BUSY', stored.tenant, { cause: error });
+      throw error;
+    }
   }
 
   /** @throws KeychainError LINK_CLOSED, LINK_EXPIRED, with nothing of the tenant left in memory. */
@@ -323,5 +359,10 @@ function wipeAll(keys: readonly ParentKey[]): void {
 
 /** Everything that the right to these keys depends on. */
 function sameFacts(a: LinkFacts, b: LinkFacts): boolean {
-  return sameEpochs(a, b) && a.expiresAtMs === b.expiresAtMs && a.manifestCounter === b.manifestCounter;
+  return sameKeys(a, b) && a.expiresAtMs === b.expiresAtMs;
+}
+
+/** The same link, and no key was added or taken away. */
+function sameKeys(a: LinkFacts, b: LinkFacts): boolean {
+  return sameEpochs(a, b) && a.manifestCounter === b.manifestCounter;
 }

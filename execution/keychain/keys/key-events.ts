@@ -11,6 +11,8 @@ export type KeyEvent = {
       readonly kind: 'prepared' | 'rotated' | 'compromised' | 'destroyed';
       readonly version: number;
     }
+  /** A store of its own was ahead of this database: whatever it holds counts now. */
+  | { readonly kind: 'recovered' }
   /** `count` L3 versions stand under the active L2 now; the same material as before. */
   | { readonly kind: 'rewrapped'; readonly count: number }
 );

@@ -20,7 +20,7 @@ import {
 import { isLiving } from './key-states.ts';
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
 
-const limits = { maxVersionsPerKey: 12 };
+const limits = { maxVersionsPerKey: 12, emergencyVersions: 3 };
 
 type Step =
   | { readonly do: 'rotate' | 'prepare' | 'compromise'; readonly parent: number }
@@ -82,7 +82,7 @@ function assertRules(history: KeyHistory): void {
     [...new Set(versions)].sort((a, b) => a - b),
     'ascending, each once',
   );
-  assert.ok(living(history).length <= limits.maxVersionsPerKey);
+  assert.ok(living(history).length <= limits.maxVersionsPerKey + limits.emergencyVersions);
   assert.ok(history.length - living(history).length <= MAX_DESTROYED_REMEMBERED);
 }
 
@@ -123,6 +123,14 @@ test('explored: one active version, no number twice, no way back, whatever happe
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('an emergency has room of its own', () => {
+  let history = begin(1, 1);
+  for (let i = 1; i < limits.maxVersionsPerKey; i++) history = rotate(history, 1, 2, limits);
+  assert.throws(() => rotate(history, 1, 3, limits), { code: 'LIMIT_REACHED' });
+  history = compromise(history, 1, 4, limits);
+  assert.equal(activeOf(history).version, limits.maxVersionsPerKey + 1);
 });
 
 test('a version that waits becomes active with the next rotation, and nothing is made besides', () => {

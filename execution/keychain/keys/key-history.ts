@@ -24,6 +24,8 @@ export type KeyHistory = readonly KeyVersion[];
 export interface HistoryLimits {
   /** Versions that are not destroyed. */
   readonly maxVersionsPerKey: number;
+  /** Beyond that, for emergencies only. */
+  readonly emergencyVersions: number;
 }
 
 /** Destroyed versions that a history still tells of; older ones are forgotten, their numbers are not. */
@@ -100,7 +102,8 @@ export function compromise(
   nowMs: number,
   limits: HistoryLimits,
 ): KeyHistory {
-  const fresh = added(history, 'active', parent, nowMs, limits);
+  const maxVersionsPerKey = limits.maxVersionsPerKey + limits.emergencyVersions;
+  const fresh = added(history, 'active', parent, nowMs, { ...limits, maxVersionsPerKey });
   const before = history.map(
     (entry): KeyVersion =>
       isLiving(entry.state) && entry.state !== 'compromised'

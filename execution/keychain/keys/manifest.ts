@@ -7,7 +7,8 @@ import { type KeyState, keyStates, type TenantId } from '../../../contracts/inde
 import type { EnvelopeContext } from '../../envelope/index.ts';
 import { KeychainError, openingRecord } from '../errors.ts';
 import type { RootOfTrust } from '../root/root-of-trust.ts';
-import type { KeyHistory, KeyVersion } from './key-history.ts';
+import { L2 } from '../stores/key-store.ts';
+import { activeOf, type KeyHistory, type KeyVersion } from './key-history.ts';
 
 export interface Manifest {
   /** The highest epoch whose closure was recorded here: link rows put back from before it are refused. */
@@ -27,6 +28,8 @@ export interface Manifest {
 
 /** An envelope takes 1 MiB; the rest is room for its own bytes. Some 20,000 versions. */
 const MAX_MANIFEST_BYTES = 1_000_000;
+/** Ordinary growth ends here, so that an emergency, a link and a destruction always have room. */
+const MAX_GROWN_BYTES = 900_000;
 
 export function manifestContext(region: string, tenant: TenantId, counter: number): EnvelopeContext {
   return { region, tenant, service: '', level: 'manifest', objectId: tenant, version: counter, revision: 1 };
@@ -52,6 +55,12 @@ export function encodeManifest(manifest: Manifest): Buffer {
       `a manifest of ${MAX_MANIFEST_BYTES} bytes: destroy old versions`,
     );
   return bytes;
+}
+
+/** @throws KeychainError LIMIT_REACHED where a new version must not be made but in an emergency. */
+export function assertRoomToGrow(manifest: Manifest): void {
+  if (encodeManifest(manifest).length > MAX_GROWN_BYTES)
+    throw new KeychainError('LIMIT_REACHED', `a manifest of ${MAX_GROWN_BYTES} bytes: destroy old versions`);
 }
 
 /** @throws KeychainError RECORD_REJECTED unless it is this tenant's manifest of exactly this counter. */
@@ -141,6 +150,14 @@ function stateAt(index: number): KeyState {
   const state = keyStates[index];
   if (state === undefined) throw new KeychainError('RECORD_REJECTED', `key state ${index}`);
   return state;
+}
+
+/** A version that is made under an exposed L2 is as exposed as that one is, and replaced after it. */
+export function stillExposed(manifest: Manifest, service: string): Manifest {
+  const history = historyOf(manifest, service);
+  const isUnder = activeOf(manifest.l2).version <= numberFor(manifest.exposed, L2);
+  if (!isUnder || history === undefined) return manifest;
+  return { ...manifest, exposed: { ...manifest.exposed, [service]: history.at(-1)?.version ?? 0 } };
 }
 
 /** The number that `numbers` has for a service; 0 where it has none. */

@@ -7,7 +7,7 @@ import { L2 } from '../stores/key-store.ts';
 import type { Db } from '../tables.ts';
 import { activeOf, begin } from './key-history.ts';
 import { openLivingL2 } from './l2-access.ts';
-import { historyOf, type Manifest, withService } from './manifest.ts';
+import { assertRoomToGrow, historyOf, type Manifest, stillExposed, withService } from './manifest.ts';
 import {
   activeL2,
   createTenant,
@@ -79,7 +79,9 @@ export async function provisionService(
   using l3 = newSecret();
   const history = begin(parent, realm.now());
   const record = sealL3(realm, tenant, service, l2.version(parent), youngest(history), l3);
-  await saveTenant(tx, realm, stored, withService(manifest, service, history), { put: [record], remove: [] });
+  const next = stillExposed(withService(manifest, service, history), service);
+  assertRoomToGrow(next);
+  await saveTenant(tx, realm, stored, next, { put: [record], remove: [] });
   return { l3Version: record.version };
 }
 

@@ -19,6 +19,7 @@ import {
 import {
   type CountDependents,
   type Keychain,
+  KeychainError,
   type KeyEvent,
   type KeyStore,
   reserveWraps,
@@ -28,9 +29,10 @@ import { MemoryKeyStore } from '../stores/memory.ts';
 
 const nothing: CountDependents = async () => () => 0;
 const names = (events: readonly KeyEvent[]) =>
-  events.map(
-    (event) => `${event.kind} ${event.service ?? 'L2'} ${'version' in event ? event.version : event.count}`,
-  );
+  events.map((event) => {
+    const what = 'version' in event ? ` ${event.version}` : 'count' in event ? ` ${event.count}` : '';
+    return `${event.kind} ${event.service ?? 'L2'}${what}`;
+  });
 
 async function linked(options: Parameters<Region['core']>[0] = {}) {
   const region = await newRegion();
@@ -39,8 +41,8 @@ async function linked(options: Parameters<Region['core']>[0] = {}) {
   await cmk.unlink(core, 1); // nothing may be made under the regional secret alone
   await within(region, (tx) => core.provisionTenant(tx, acme));
   await cmk.link(core, 2);
-  await within(region, (tx) => core.provisionService(tx, acme, payments));
   await settled(region, core);
+  await within(region, (tx) => core.provisionService(tx, acme, payments));
   const rotate = (service: typeof payments | null, by = core) =>
     within(region, (tx) => by.rotate(tx, acme, service));
   const states = async (by = core) => {
@@ -189,6 +191,24 @@ describe('L3', () => {
     await cmk.link(core, 3, 2);
     assert.deepEqual(await core.tenantsWithWork(10), [acme]);
     assert.deepEqual(names(await settled(region, core)), ['prepared payments 2', 'rotated payments 2']);
+  });
+});
+
+describe('limits', () => {
+  test('one key at its limit keeps no other from being rotated', async () => {
+    const rotation = { l2AfterMs: HOUR_MS, l3AfterMs: HOUR_MS, leadMs: 0 };
+    const { region, core, rotate, states } = await linked({ rotation, limits: { maxVersionsPerKey: 3 } });
+    await within(region, (tx) => core.provisionService(tx, acme, orders));
+    await rotate(payments);
+    await rotate(payments);
+    await assert.rejects(rotate(payments), refused('LIMIT_REACHED'));
+    region.clock.nowMs += HOUR_MS;
+    const done = names(await settled(region, core));
+    assert.ok(done.includes('rotated L2 3') && done.includes('rotated orders 2'), done.join());
+    assert.deepEqual(await core.tenantsWithWork(10), [], 'it rests until it is looked at again');
+    const { version } = await within(region, (tx) => core.compromise(tx, acme, payments));
+    assert.equal(version, 4, 'an emergency is never refused for want of room');
+    assert.equal((await states()).l3.at(-1), '4 active');
   });
 });
 
@@ -381,7 +401,7 @@ describe('internal keys', () => {
     assert.deepEqual(await l3Of(await region.core()), l3);
   });
 
-  test('one that slept and seals under a destroyed IVK is refused once, and then knows better', async () => {
+  test('one that slept seals nothing under a destroyed IVK: it learns of the new one first', async () => {
     const { region, core } = await linked();
     const other = await region.core();
     await within(region, (tx) => core.rotateIvk(tx));
@@ -390,12 +410,10 @@ describe('internal keys', () => {
     await settled(region, core);
     await within(region, (tx) => core.retireIvks(tx));
     const rival = 'rival' as typeof acme;
-    await assert.rejects(
-      within(region, (tx) => other.provisionTenant(tx, rival)),
-      refused('BUSY'),
-    );
     await within(region, (tx) => other.provisionTenant(tx, rival));
     assert.deepEqual(await core.tenants(), [acme, rival]);
+    const heads = await region.db.selectFrom('keychain.link_heads').select('ivk').execute();
+    assert.deepEqual(heads, [{ ivk: 2 }, { ivk: 2 }]);
   });
 
   test('a budget of seals, counted over processes and restarts, is a reason to rotate', async () => {
@@ -472,6 +490,48 @@ describe('a store of its own', () => {
     assert.deepEqual(await l3Of(core), l3);
     await settled(region, core);
     assert.deepEqual(await l3Of(await region.core({ store })), l3);
+  });
+
+  test('ahead after a rotation that was undone: everybody is told, and holds the same', async () => {
+    const region = await newRegion();
+    const store = new MemoryKeyStore();
+    const core = await region.core({ store });
+    await provisioned(region, core);
+    const failing = within(region, async (tx) => {
+      await core.rotate(tx, acme, payments);
+      throw new Error('the database went away before the commit');
+    });
+    await assert.rejects(failing, /went away/);
+    assert.equal((await core.serviceKeys(acme, payments)).active.version, 1, 'what memory holds');
+    await core.postpone(acme, 0); // as whoever fails in upkeep does
+    assert.deepEqual(names(await settled(region, core)), ['recovered payments']);
+    assert.equal((await core.serviceKeys(acme, payments)).active.version, 2);
+  });
+
+  test('that is away makes nobody drop what memory holds, and a renewal does not either', async () => {
+    const region = await newRegion();
+    const memory = new MemoryKeyStore();
+    let away = false;
+    const store: KeyStore = {
+      kind: 'memory',
+      isTransactional: false,
+      read: (db, tenant, services) => {
+        if (away) throw new KeychainError('STORE_UNAVAILABLE');
+        return memory.read(db, tenant, services);
+      },
+      write: (tx, tenant, change) => memory.write(tx, tenant, change),
+    };
+    const core = await region.core({ store });
+    const cmk = new Governance(region);
+    await provisioned(region, core);
+    await cmk.link(core, 1);
+    const held = await core.serviceKeys(acme, payments);
+    away = true;
+    region.clock.nowMs += 1_000;
+    const provedAt = new Date(region.clock.nowMs);
+    const expiresAt = new Date(region.clock.nowMs + HOUR_MS * 24);
+    await within(region, (tx) => core.renewLink(tx, { tenant: acme, epoch: 1, provedAt, expiresAt }));
+    assert.equal(await core.serviceKeys(acme, payments), held);
   });
 
   test('that has lost a tenant, or come back from an old backup, is not believed', async () => {

@@ -12,7 +12,7 @@ import type { Db } from '../tables.ts';
 import type { KeyEvent } from './key-events.ts';
 import { activeOf, compromise, type KeyHistory, prepare, rotate } from './key-history.ts';
 import { livingWrappingKey, openLivingL2 } from './l2-access.ts';
-import { historyOf, type Manifest, withService } from './manifest.ts';
+import { assertRoomToGrow, historyOf, type Manifest, stillExposed, withService } from './manifest.ts';
 import {
   activeL2,
   l2Parent,
@@ -127,6 +127,7 @@ async function withNewL2(
   using fresh = newSecret();
   const l2 = step(stored.manifest.l2, wrapping.version, realm.now(), realm.limits);
   const manifest: Manifest = { ...stored.manifest, l2 };
+  assertRoomToGrow(manifest);
   const record = sealL2(realm, stored.tenant, wrapping, youngest(l2), fresh);
   await saveTenant(tx, realm, stored, manifest, { put: [record], remove: [] });
   return manifest;
@@ -146,7 +147,8 @@ async function withNewL3(
   // Opened also where a version waits and nothing is wrapped: a closed link permits no change either.
   using l2 = await openLivingL2(tx, realm, facts, stored, ({ version }) => version === parent);
   const history = step(before, parent, realm.now(), realm.limits);
-  const manifest = withService(stored.manifest, service, history);
+  const manifest = stillExposed(withService(stored.manifest, service, history), service);
+  if (step !== compromise) assertRoomToGrow(manifest);
   const put = madeBy(before, history) ? [sealFresh(realm, tenant, service, l2.version(parent), history)] : [];
   await saveTenant(tx, realm, stored, manifest, { put, remove: [] });
   return manifest;

@@ -39,10 +39,12 @@ interface Due {
   readonly work: Work;
 }
 
-/** The work that is due by `nowMs`, the longest due first; null: none. */
-export function nextWork(manifest: Manifest, defaults: RotationDefaults, nowMs: number): Work | null {
-  const next = soonest(manifest, defaults);
-  return next !== null && next.atMs <= nowMs ? next.work : null;
+/** The work that is due by `nowMs`, the longest due first. */
+export function workDue(manifest: Manifest, defaults: RotationDefaults, nowMs: number): Work[] {
+  return [...unfinished(manifest), ...scheduled(manifest, defaults)]
+    .filter(({ atMs }) => atMs <= nowMs)
+    .sort((a, b) => a.atMs - b.atMs)
+    .map(({ work }) => work);
 }
 
 /** When to look at this tenant again; null: not until something changes it. */

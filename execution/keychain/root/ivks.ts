@@ -32,16 +32,22 @@ export async function sealUnderIvk(
 /** The root, whose active IVK is not destroyed before the transaction ends. @throws KeychainError SEALED, BUSY. */
 export async function holdActiveIvk(tx: Db, realm: Realm): Promise<RootOfTrust> {
   const root = realm.root();
+  if (await isHeld(tx, root.activeIvk)) return root;
+  root.learn(await readIvks(tx));
+  if (await isHeld(tx, root.activeIvk)) return root;
+  throw new KeychainError('BUSY', 'the internal key was replaced meanwhile');
+}
+
+/** Only the active one seals: one that was compromised meanwhile must not. */
+async function isHeld(tx: Db, version: number): Promise<boolean> {
   const held = await tx
     .selectFrom('keychain.ivks')
     .select('version')
-    .where('version', '=', root.activeIvk)
-    .where('wrapped', 'is not', null)
+    .where('version', '=', version)
+    .where('state', '=', 'active')
     .forShare()
     .executeTakeFirst();
-  if (held !== undefined) return root;
-  root.learn(await readIvks(tx));
-  throw new KeychainError('BUSY', 'the internal key was replaced meanwhile');
+  return held !== undefined;
 }
 
 /** The root, able to open this envelope: it learns of an IVK that another core has made. @throws KeychainError SEALED. */

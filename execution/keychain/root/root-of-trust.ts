@@ -54,7 +54,9 @@ export class RootOfTrust {
 
   /** What else the region's IVKs are by now; those that were destroyed are wiped. @throws KeychainError RECORD_REJECTED, SEALED. */
   learn(ivks: readonly StoredIvk[]): void {
-    this.#active = this.#learn(ivks);
+    const active = this.#learn(ivks);
+    // An older snapshot knows less: what is active only ever moves on.
+    if (active.version > this.#active.version) this.#active = active;
   }
 
   #learn(ivks: readonly StoredIvk[]): ParentKey {
