@@ -1,17 +1,25 @@
 // The core as a process, and two cores of one region.
 import assert from 'node:assert/strict';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseServiceName, parseTenantId } from '../../contracts/index.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseRegionId, parseServiceName, parseTenantId } from '../../contracts/index.ts';
+import { sealLinkSecret } from '../../contracts/sealing.ts';
 import { writePrivate } from '../../platform/config-file.ts';
+import { createLogger } from '../../platform/log.ts';
 import { startChild } from '../../testkit/children.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { startSoftHsm } from '../../testkit/softhsm.ts';
 import { generateKeyPair } from '../envelope/index.ts';
 import { MeshOperation } from '../mesh/index.ts';
-import { TestRegion } from './testing/region.ts';
+import { initialiseRegion } from './init.ts';
+import { acme, leasedKey, populate } from './testing/keys.ts';
+import { type TestIdentity, TestRegion } from './testing/region.ts';
 
 const main = join(import.meta.dirname, 'main.ts');
+const HOUR_MS = 3_600_000;
 
 function run(...args: string[]) {
   return startChild({ name: 'core', command: process.execPath, args: [main, ...args] });
@@ -102,5 +110,84 @@ describe('a region of several processes', () => {
     const core = await run('--config', path);
     await core.waitForLine(/region/);
     assert.equal((await core.exited).code, 1);
+  });
+});
+
+describe('a region whose seal is a token', () => {
+  const SERVES_WITHIN_MS = 5_000;
+  const ASK_AGAIN_MS = 20;
+
+  /** The L3 as a gateway gets it, asked for until somebody answers. */
+  async function leased(region: TestRegion, identity: TestIdentity, port: number): Promise<Buffer> {
+    const giveUpAt = performance.now() + 4 * SERVES_WITHIN_MS;
+    for (;;) {
+      const gateway = region.connect(identity, port);
+      try {
+        const { key } = await leasedKey(region, gateway);
+        return key.use((bytes) => Buffer.from(bytes));
+      } catch (error) {
+        if (performance.now() > giveUpAt) throw error;
+        await delay(ASK_AGAIN_MS);
+      } finally {
+        gateway.close();
+      }
+    }
+  }
+
+  async function link(region: TestRegion): Promise<void> {
+    const { publicKey } = await region.job('LINK_PREPARE', { tenant: acme, epoch: 1 });
+    const job = randomUUID();
+    const nowMs = Date.now();
+    await region.job(
+      'LINK',
+      {
+        tenant: acme,
+        epoch: 1,
+        provedAt: new Date(nowMs).toISOString(),
+        expiresAt: new Date(nowMs + HOUR_MS).toISOString(),
+        secret: await sealLinkSecret(Buffer.from(publicKey, 'base64url'), randomBytes(32), {
+          tenant: acme,
+          region: parseRegionId(region.config.region),
+          epoch: 1,
+          purpose: 'fresh',
+          job,
+        }),
+      },
+      job,
+    );
+  }
+
+  test('killed and started again, it serves a linked tenant within 5 s, and nobody is asked', async (t) => {
+    const { module, tokenLabel, pinFile } = await startSoftHsm();
+    const directory = temporaryDirectory('core');
+    const quiet = createLogger({ name: 'test', level: 'silent' });
+    const region = await TestRegion.create((await testDatabase()).url, directory, (config) => {
+      config.seal = { kind: 'pkcs11', module, tokenLabel, keyLabel: 'unseal', pinFile };
+      return initialiseRegion(config, quiet);
+    });
+    await region.start();
+    const { gatewayIdentity } = await populate(region);
+    await link(region);
+    const { port, keychain } = region.core;
+    // The first link has every key replaced: from then on the L3 stays the same.
+    while ((await keychain.tenantsWithWork(1)).length > 0) await delay(ASK_AGAIN_MS);
+    await region.stop();
+
+    const path = join(directory, 'core.json');
+    const kmip = { ...region.config.kmip, port };
+    const config = { ...region.config, kmip, broker: { url: 'nats://127.0.0.1:1' }, log: { level: 'info' } };
+    await writePrivate(path, JSON.stringify(config));
+    const first = await run('--config', path);
+    const l3 = await leased(region, gatewayIdentity, port);
+    await first.kill();
+
+    const startedAt = performance.now();
+    const second = await run('--config', path);
+    const again = await leased(region, gatewayIdentity, port);
+    const tookMs = performance.now() - startedAt;
+    t.diagnostic(`the L3 was leased ${Math.round(tookMs)} ms after the start`);
+    assert.deepEqual(again, l3);
+    assert.ok(tookMs < SERVES_WITHIN_MS, `${Math.round(tookMs)} ms`);
+    assert.equal((await second.stop('SIGTERM')).code, 0);
   });
 });

@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** Half a key: freed memory was seen to lose the first half to the allocator and keep the second. */
 const WINDOW_BYTES = 16;
+const KEY_BYTES = 32;
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 4096;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
@@ -68,6 +69,42 @@ function readAt(memory: number, buffer: Buffer, sizeBytes: number, at: bigint): 
   } catch {
     return 0;
   }
+}
+
+/**
+ * What could be a key in the memory that another process has had left out of core dumps, which is where it keeps its
+ * secrets: every 32 bytes at a multiple of 16 that are not all alike.
+ */
+export function keysInMemory(pid: number): Buffer[] {
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  const found = new Map<string, Buffer>();
+  try {
+    for (const { from, to } of undumpedMappings(pid)) {
+      const bytes = Buffer.alloc(Number(to - from));
+      const size = readAt(memory, bytes, bytes.length, from);
+      for (let at = 0; at + KEY_BYTES <= size; at += WINDOW_BYTES) {
+        const key = bytes.subarray(at, at + KEY_BYTES);
+        if (!key.every((byte) => byte === key[0])) found.set(key.toString('latin1'), key);
+      }
+    }
+  } finally {
+    closeSync(memory);
+  }
+  return [...found.values()];
+}
+
+function* undumpedMappings(pid: number): Generator<{ from: bigint; to: bigint }> {
+  const mappings = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  for (const mapping of mappings) {
+    const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(mapping) ?? [];
+    if (from === undefined || to === undefined || !/^VmFlags:.* dd\b/m.test(mapping)) continue;
+    yield { from: BigInt(`0x${from}`), to: BigInt(`0x${to}`) };
+  }
+}
+
+/** The names of all patterns that stand in `bytes`, in halves, each as often as it does. */
+export function findPatterns(bytes: Buffer, patterns: readonly Pattern[]): string[] {
+  return [...indexOf(patterns).namesIn(bytes, bytes.length)];
 }
 
 /** One pass over the memory for all patterns: the first two bytes select, the next decide. */
