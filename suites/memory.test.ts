@@ -21,7 +21,7 @@ const kinds = {
   L2: ['openL2'],
   L3: ['openL3'],
   'link secret': ['received', 'openLease'],
-  'wrapping key': ['tenantWrappingKey'],
+  'wrapping key': ['deriveWrappingKey'],
   'HPKE key of an epoch': ['prepareLink', 'openLink'],
   'key of the region': ['unseal'],
   'lease key': ['openWith', 'sealLeasedKeys'],
@@ -131,11 +131,11 @@ describe('the memory of core and gateway', () => {
   test('while nobody opens anything, the keys in use are there once each, and no other', () => {
     const inCore = scan(core);
     assert.deepEqual([...inCore.keys()].sort(), ['L3', 'key of the region']);
-    // One service is held open: one key, in two halves.
-    assert.equal(inCore.get('L3'), 2);
+    // One service is held open: its key from before the first link and the one from after it, in two halves each.
+    assert.equal(inCore.get('L3'), 4);
     const inGateway = scan(gateway);
     assert.deepEqual([...inGateway.keys()].sort(), ['HPKE key of a gateway', 'L4', 'leased L3', 'subkey']);
-    assert.equal(inGateway.get('leased L3'), 2);
+    assert.equal(inGateway.get('leased L3'), 4);
     assert.equal(inGateway.get('HPKE key of a gateway'), 2);
   });
 
