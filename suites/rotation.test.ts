@@ -297,21 +297,23 @@ describe('an L3 that is rotated twenty times a second', () => {
       assert.ok(performance.now() - startedAt < 2 * LINE_DELAY_MS, 'nobody waits for the core');
       return result;
     };
+    // After a first link the region replaces the key by itself, too, before or after us.
+    let version = 0;
     world.proxy.delay(LINE_DELAY_MS);
     try {
-      await rotateL3({ db: world.core.db, keychain }, 'service.rotated', tenant, orders);
+      version = await rotateL3({ db: world.core.db, keychain }, 'service.rotated', tenant, orders);
       await until('the gateway follows', async () => {
         for (const key of [uid, 'l3:orders']) {
           const sealed = await atOnce(() => encrypt(client, key));
           await atOnce(() => decrypts(client, sealed));
         }
         assert.equal(await openKeys(world.gateway), opensBefore);
-        return activeNow() === 2;
+        return (activeNow() ?? 0) >= version;
       });
     } finally {
       world.proxy.resume();
     }
-    assert.equal(versionOf(await encrypt(client, 'l3:orders')), 2);
+    assert.ok(versionOf(await encrypt(client, 'l3:orders')) >= version);
   });
 });
 

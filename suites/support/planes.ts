@@ -11,6 +11,7 @@ import {
   type RunningCore,
   startCore,
 } from '../../execution/core/index.ts';
+import { readHead } from '../../execution/core/store/pushes.ts';
 import { type GatewayConfig, type RunningGateway, startGateway } from '../../execution/gateway/index.ts';
 import { KmipClient, Operation } from '../../execution/kmip/index.ts';
 import { startWorld, type World } from '../../governance/test-world.ts';
@@ -233,7 +234,7 @@ export async function startPlanes(): Promise<Planes> {
     );
     await until(
       `${name} is known to the gateway`,
-      () => gateway.status().appliedHead >= gateway.status().head,
+      async () => gateway.status().appliedHead >= (await readHead(eu.core.db)),
     );
     const client = new KmipClient({
       host: '127.0.0.1',
