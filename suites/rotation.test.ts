@@ -30,7 +30,7 @@ import { temporaryDirectory } from '../testkit/directories.ts';
 import { REGION, type RegionWorld, startRegion, until } from './support/region.ts';
 
 const orders = parseServiceName('orders');
-const ROTATIONS = 120;
+const ROTATIONS = 300;
 const ROTATE_EVERY_MS = 50;
 const CONNECTIONS = 4;
 /** Between two rounds of one application: core, gateways and applications share one process here. */
@@ -38,7 +38,7 @@ const PACE_MS = 60;
 /** Requests of the check at the end that are under way together. */
 const TOGETHER = 50;
 /** Of a tenant that is closed while they are fetched, one by one. */
-const OLD_VERSIONS = 60;
+const OLD_VERSIONS = 100;
 /** Of the line between gateway and core, each way, where a test wants it slow. */
 const LINE_DELAY_MS = 300;
 /** It takes half a minute, and more where others are at work. */
