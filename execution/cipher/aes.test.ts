@@ -235,7 +235,7 @@ describe('what is refused, with its reason', () => {
     );
     refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ fixedFieldLength: 32 }));
     refusedWith(ResultReason.FeatureNotSupported, () =>
-      encrypt({}, { algorithm: CryptographicAlgorithm.TripleDES }),
+      encrypt({}, { algorithm: CryptographicAlgorithm.DES3 }),
     );
   });
 

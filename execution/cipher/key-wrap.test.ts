@@ -137,7 +137,7 @@ describe('wrapped key blocks', () => {
       ],
       [
         ResultReason.IllegalOperation,
-        () => aesKeyWrapper('kek', kek, CryptographicAlgorithm.HMACSHA256, undefined),
+        () => aesKeyWrapper('kek', kek, CryptographicAlgorithm.HMAC_SHA256, undefined),
       ],
       [
         ResultReason.FeatureNotSupported,

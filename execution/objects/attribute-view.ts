@@ -68,7 +68,7 @@ function digestAttribute(object: ManagedObject, digest: Uint8Array): Attribute {
   const { objectType } = object;
   const isKey = objectType !== ObjectType.Certificate && objectType !== ObjectType.OpaqueObject;
   return make.structure('Digest', [
-    { tag: Tag.HashingAlgorithm, type: ItemType.Enumeration, value: HashingAlgorithm.SHA256 },
+    { tag: Tag.HashingAlgorithm, type: ItemType.Enumeration, value: HashingAlgorithm.SHA_256 },
     { tag: Tag.DigestValue, type: ItemType.ByteString, value: digest },
     ...(isKey
       ? [

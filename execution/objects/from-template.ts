@@ -44,12 +44,12 @@ export type TemplateFields = Pick<
 /** Bits that a symmetric key of each algorithm may have when the server makes it. */
 export const symmetricKeyLengths: Readonly<Record<number, readonly number[]>> = {
   [CryptographicAlgorithm.AES]: [128, 192, 256],
-  [CryptographicAlgorithm.TripleDES]: [112, 168],
-  [CryptographicAlgorithm.HMACSHA1]: [128, 160, 256, 512],
-  [CryptographicAlgorithm.HMACSHA224]: [128, 224, 256, 512],
-  [CryptographicAlgorithm.HMACSHA256]: [128, 256, 512],
-  [CryptographicAlgorithm.HMACSHA384]: [256, 384, 512],
-  [CryptographicAlgorithm.HMACSHA512]: [256, 512],
+  [CryptographicAlgorithm.DES3]: [112, 168],
+  [CryptographicAlgorithm.HMAC_SHA1]: [128, 160, 256, 512],
+  [CryptographicAlgorithm.HMAC_SHA224]: [128, 224, 256, 512],
+  [CryptographicAlgorithm.HMAC_SHA256]: [128, 256, 512],
+  [CryptographicAlgorithm.HMAC_SHA384]: [256, 384, 512],
+  [CryptographicAlgorithm.HMAC_SHA512]: [256, 512],
   [CryptographicAlgorithm.ChaCha20]: [256],
 };
 

@@ -1,6 +1,6 @@
 /**
  * Bit masks, whose members are added together (KMIP 1.4 §9.1.3.3).
- * Names are the specification's without spaces and punctuation.
+ * Names are as the XML and JSON encodings of KMIP write them.
  */
 
 /** KMIP 1.4 §9.1.3.3.1 */

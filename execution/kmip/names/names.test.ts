@@ -30,7 +30,7 @@ describe('tags', () => {
       ['MACSignature', 0x42004d],
       ['UniqueBatchItemID', 0x420093],
       ['UniqueIdentifier', 0x420094],
-      ['X509CertificateIdentifier', 0x4200b5],
+      ['X_509CertificateIdentifier', 0x4200b5],
       ['FIPS186Variation', 0x4200dc],
       ['AuthenticatedEncryptionTag', 0x4200ff],
       ['ReplaceExisting', 0x420124],

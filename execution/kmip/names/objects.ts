@@ -1,6 +1,6 @@
 /**
  * Enumerations of managed objects, their keys and their attributes (KMIP 1.4 §9.1.3.2).
- * Names are the specification's without spaces and punctuation.
+ * Names are as the XML and JSON encodings of KMIP write them.
  */
 
 /** KMIP 1.4 §9.1.3.2.12 */
@@ -21,9 +21,9 @@ export type ObjectType = (typeof ObjectType)[keyof typeof ObjectType];
 export const KeyFormatType = {
   Raw: 0x01,
   Opaque: 0x02,
-  PKCS1: 0x03,
-  PKCS8: 0x04,
-  X509: 0x05,
+  PKCS_1: 0x03,
+  PKCS_8: 0x04,
+  X_509: 0x05,
   ECPrivateKey: 0x06,
   TransparentSymmetricKey: 0x07,
   TransparentDSAPrivateKey: 0x08,
@@ -40,7 +40,7 @@ export const KeyFormatType = {
   TransparentECMQVPublicKey: 0x13,
   TransparentECPrivateKey: 0x14,
   TransparentECPublicKey: 0x15,
-  PKCS12: 0x16,
+  PKCS_12: 0x16,
 } as const;
 export type KeyFormatType = (typeof KeyFormatType)[keyof typeof KeyFormatType];
 
@@ -59,7 +59,7 @@ export const WrappingMethod = {
   MACSign: 0x02,
   EncryptThenMACSign: 0x03,
   MACSignThenEncrypt: 0x04,
-  TR31: 0x05,
+  TR_31: 0x05,
 } as const;
 export type WrappingMethod = (typeof WrappingMethod)[keyof typeof WrappingMethod];
 
@@ -79,7 +79,7 @@ export type KeyWrapType = (typeof KeyWrapType)[keyof typeof KeyWrapType];
 
 /** KMIP 1.4 §9.1.3.2.6 */
 export const CertificateType = {
-  X509: 0x01,
+  X_509: 0x01,
   PGP: 0x02,
 } as const;
 export type CertificateType = (typeof CertificateType)[keyof typeof CertificateType];
@@ -87,7 +87,7 @@ export type CertificateType = (typeof CertificateType)[keyof typeof CertificateT
 /** KMIP 1.4 §9.1.3.2.22 */
 export const CertificateRequestType = {
   CRMF: 0x01,
-  PKCS10: 0x02,
+  PKCS_10: 0x02,
   PEM: 0x03,
   PGP: 0x04,
 } as const;
@@ -96,9 +96,9 @@ export type CertificateRequestType = (typeof CertificateRequestType)[keyof typeo
 /** KMIP 1.4 §9.1.3.2.8 */
 export const SplitKeyMethod = {
   XOR: 0x01,
-  PolynomialSharingGF216: 0x02,
+  PolynomialSharingGF2_16: 0x02,
   PolynomialSharingPrimeField: 0x03,
-  PolynomialSharingGF28: 0x04,
+  PolynomialSharingGF2_8: 0x04,
 } as const;
 export type SplitKeyMethod = (typeof SplitKeyMethod)[keyof typeof SplitKeyMethod];
 
@@ -130,7 +130,7 @@ export const AlternativeNameType = {
   ObjectSerialNumber: 0x03,
   EmailAddress: 0x04,
   DNSName: 0x05,
-  X500DistinguishedName: 0x06,
+  X_500DistinguishedName: 0x06,
   IPAddress: 0x07,
 } as const;
 export type AlternativeNameType = (typeof AlternativeNameType)[keyof typeof AlternativeNameType];
@@ -155,8 +155,8 @@ export const LinkType = {
   ChildLink: 0x109,
   PreviousLink: 0x10a,
   NextLink: 0x10b,
-  PKCS12CertificateLink: 0x10c,
-  PKCS12PasswordLink: 0x10d,
+  PKCS_12CertificateLink: 0x10c,
+  PKCS_12PasswordLink: 0x10d,
 } as const;
 export type LinkType = (typeof LinkType)[keyof typeof LinkType];
 

@@ -1,6 +1,6 @@
 /**
  * Enumerations by which a server describes itself in Query (KMIP 1.4 §9.1.3.2).
- * Names are the specification's without spaces and punctuation.
+ * Names are as the XML and JSON encodings of KMIP write them.
  */
 
 /** KMIP 1.4 §9.1.3.2.40 */

@@ -1,6 +1,6 @@
 /**
  * Every tag of KMIP 1.0 to 1.4 (KMIP 1.4 §9.1.3.1), in the order of their numbers, and the space that is left to
- * vendors. Names are the specification's without spaces and punctuation.
+ * vendors. Names are as the XML and JSON encodings of KMIP write them.
  */
 
 export const Tag = {
@@ -186,9 +186,9 @@ export const Tag = {
   IssuerDistinguishedName: 0x4200b2,
   SubjectAlternativeName: 0x4200b3,
   SubjectDistinguishedName: 0x4200b4,
-  X509CertificateIdentifier: 0x4200b5,
-  X509CertificateIssuer: 0x4200b6,
-  X509CertificateSubject: 0x4200b7,
+  X_509CertificateIdentifier: 0x4200b5,
+  X_509CertificateIssuer: 0x4200b6,
+  X_509CertificateSubject: 0x4200b7,
   // KMIP 1.2
   KeyValueLocation: 0x4200b8,
   KeyValueLocationValue: 0x4200b9,
@@ -259,7 +259,7 @@ export const Tag = {
   KeyWrapType: 0x4200f8,
   BatchUndoCapability: 0x4200f9,
   BatchContinueCapability: 0x4200fa,
-  PKCS12FriendlyName: 0x4200fb,
+  PKCS_12FriendlyName: 0x4200fb,
   Description: 0x4200fc,
   Comment: 0x4200fd,
   AuthenticatedEncryptionAdditionalData: 0x4200fe,

@@ -19,19 +19,19 @@ export const cryptographicDomainParameters = structure(Tag.CryptographicDomainPa
 });
 
 /** KMIP 1.4 §3.10 */
-export const x509CertificateIdentifier = structure(Tag.X509CertificateIdentifier, {
+export const x509CertificateIdentifier = structure(Tag.X_509CertificateIdentifier, {
   issuerDistinguishedName: required(Tag.IssuerDistinguishedName, byteString),
   certificateSerialNumber: required(Tag.CertificateSerialNumber, byteString),
 });
 
 /** KMIP 1.4 §3.11 */
-export const x509CertificateSubject = structure(Tag.X509CertificateSubject, {
+export const x509CertificateSubject = structure(Tag.X_509CertificateSubject, {
   subjectDistinguishedName: required(Tag.SubjectDistinguishedName, byteString),
   subjectAlternativeName: repeated(Tag.SubjectAlternativeName, byteString),
 });
 
 /** KMIP 1.4 §3.12 */
-export const x509CertificateIssuer = structure(Tag.X509CertificateIssuer, {
+export const x509CertificateIssuer = structure(Tag.X_509CertificateIssuer, {
   issuerDistinguishedName: required(Tag.IssuerDistinguishedName, byteString),
   issuerAlternativeName: repeated(Tag.IssuerAlternativeName, byteString),
 });

@@ -23,7 +23,7 @@ import { requireNoTemplates } from '../templates.ts';
 
 /** Bytes of a new key; Triple DES counts 56 bits for each 8 bytes of key. */
 function keySizeBytes({ cryptographicAlgorithm, cryptographicLength = 0 }: TemplateFields): number {
-  return cryptographicAlgorithm === CryptographicAlgorithm.TripleDES
+  return cryptographicAlgorithm === CryptographicAlgorithm.DES3
     ? (cryptographicLength / 56) * 8
     : cryptographicLength / 8;
 }
