@@ -28,6 +28,7 @@ import {
 import { type Caller, MAX_MESH_MESSAGE_BYTES, MeshOperation } from '../mesh/index.ts';
 import { type ManagedObject, nameAttribute, nowSeconds } from '../objects/index.ts';
 import { MessageBudget } from './kmip/budget.ts';
+import { Later } from './kmip/later.ts';
 import { runBatch } from './kmip/run-batch.ts';
 import { MAX_RANDOM_IVS_PER_KEY } from './limits.ts';
 import { keysIn } from './store/tables.ts';
@@ -195,6 +196,7 @@ describe('bounds', () => {
       .select('services')
       .where('fingerprint', '=', app.fingerprint)
       .executeTakeFirstOrThrow();
+    const logger = createLogger({ name: 'test', level: 'silent' });
     const result = await runBatch(
       {
         db: region.core.db,
@@ -202,7 +204,8 @@ describe('bounds', () => {
         instance: 'core-1',
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
-        logger: createLogger({ name: 'test', level: 'silent' }),
+        later: new Later(logger),
+        logger,
       },
       {
         message: {

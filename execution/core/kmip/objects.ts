@@ -3,7 +3,14 @@ import type { ServiceName } from '../../../contracts/index.ts';
 import { objectContext, type SecretBytes } from '../../envelope/index.ts';
 import { KeychainError, type ServiceKeys } from '../../keychain/index.ts';
 import { childOf, ItemType, KmipError, ObjectType, ResultReason, Tag, type Ttlv } from '../../kmip/index.ts';
-import { isDestroyed, type ManagedObject, settle, usageLimitsOf, usageRefusal } from '../../objects/index.ts';
+import {
+  isDestroyed,
+  type ManagedObject,
+  served,
+  settle,
+  usageLimitsOf,
+  usageRefusal,
+} from '../../objects/index.ts';
 import {
   type FoundObject,
   findObject,

@@ -16,12 +16,12 @@ import {
   Operation,
   operationName,
   operationSince,
-  refuseMessage,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
   ResultReason,
   ResultStatus,
+  refuseMessage,
   responseHeaderFor,
   schemasOf,
   successItem,
@@ -32,9 +32,16 @@ import { nowSeconds } from '../../objects/index.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
-import { type BudgetMark, MessageBudget } from './budget.ts';
-import { type BatchState, Lent, ownerOf, type OperationContext, RefusedError, type Requester } from './context.ts';
 import { isPutOff, putOff } from './asynchronous.ts';
+import { type BudgetMark, MessageBudget } from './budget.ts';
+import {
+  type BatchState,
+  Lent,
+  type OperationContext,
+  ownerOf,
+  RefusedError,
+  type Requester,
+} from './context.ts';
 import type { Later } from './later.ts';
 import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';

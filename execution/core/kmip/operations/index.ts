@@ -1,6 +1,7 @@
 /** What the core serves, by operation. An operation that is not here is answered with Operation Not Supported. */
 import { type KnownOperation, Operation, OperationV2 } from '../../../kmip/index.ts';
 import type { Handler } from '../context.ts';
+import { archiveHandler } from './archive.ts';
 import {
   addAttributeHandler,
   deleteAttributeHandler,
@@ -9,19 +10,18 @@ import {
   modifyAttributeHandler,
   setAttributeHandler,
 } from './attributes.ts';
-import { archiveHandler } from './archive.ts';
 import { cancelHandler } from './cancel.ts';
 import { checkHandler } from './check.ts';
-import { getUsageAllocationHandler } from './get-usage-allocation.ts';
-import { obtainLeaseHandler } from './obtain-lease.ts';
-import { pollHandler } from './poll.ts';
-import { recoverHandler } from './recover.ts';
 import { decryptHandler, encryptHandler } from './cipher.ts';
 import { createHandler } from './create.ts';
 import { getHandler } from './get.ts';
+import { getUsageAllocationHandler } from './get-usage-allocation.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
+import { obtainLeaseHandler } from './obtain-lease.ts';
+import { pollHandler } from './poll.ts';
 import { reKeyHandler } from './re-key.ts';
+import { recoverHandler } from './recover.ts';
 import { registerHandler } from './register.ts';
 import { discoverVersionsHandler, queryHandler } from './server.ts';
 
