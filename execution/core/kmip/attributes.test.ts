@@ -54,7 +54,7 @@ describe('attributes', () => {
     });
     return found ?? [];
   };
-  const valueOf = async (uid: string, name: string): Promise<unknown> =>
+  const theValue = async (uid: string, name: string): Promise<unknown> =>
     (await valuesOf(uid, name))[0]?.attributeValue.value;
   const add = (uid: string, given: Attribute) =>
     gateway.run(app, Operation.AddAttribute, { uniqueIdentifier: uid, attribute: given });
@@ -67,10 +67,10 @@ describe('attributes', () => {
 
   test('a key that is made here has what the specification says it always has', async () => {
     const uid = await createKey(gateway, app);
-    assert.equal(await valueOf(uid, 'Lease Time'), LEASE_TIME_S);
-    assert.equal(await valueOf(uid, 'Fresh'), true);
-    assert.equal(await valueOf(uid, 'Operation Policy Name'), 'default');
-    assert.equal(await valueOf(uid, 'Original Creation Date'), await valueOf(uid, 'Initial Date'));
+    assert.equal(await theValue(uid, 'Lease Time'), LEASE_TIME_S);
+    assert.equal(await theValue(uid, 'Fresh'), true);
+    assert.equal(await theValue(uid, 'Operation Policy Name'), 'default');
+    assert.equal(await theValue(uid, 'Original Creation Date'), await theValue(uid, 'Initial Date'));
     const [generator] = await valuesOf(uid, 'Random Number Generator');
     assert.ok(generator);
     assert.equal(attributeValue(generator, 'Random Number Generator').drbgAlgorithm, 5);
@@ -117,7 +117,7 @@ describe('attributes', () => {
     await add(uid, make.structure('x-pair', [field]));
     await add(uid, make.date('x-when', 5));
     await modify(uid, make.integer('x-when', 6));
-    assert.equal(await valueOf(uid, 'x-when'), 6);
+    assert.equal(await theValue(uid, 'x-when'), 6);
     const deep = { tag: Tag.AttributeValue, type: ItemType.Structure, value: [field] } as const;
     await assert.rejects(
       add(uid, { attributeName: 'x-deep', attributeValue: { ...deep, value: [deep] } }),
@@ -143,12 +143,12 @@ describe('attributes', () => {
       ['Always Sensitive', true],
       ['Never Extractable', true],
     ] as const) {
-      assert.equal(await valueOf(born, name), atBirth);
-      assert.equal(await valueOf(late, name), false);
+      assert.equal(await theValue(born, name), atBirth);
+      assert.equal(await theValue(late, name), false);
     }
     await modify(late, attribute('Sensitive', true));
-    assert.equal(await valueOf(late, 'Sensitive'), true);
-    assert.equal(await valueOf(late, 'Always Sensitive'), false);
+    assert.equal(await theValue(late, 'Sensitive'), true);
+    assert.equal(await theValue(late, 'Always Sensitive'), false);
     await assert.rejects(
       gateway.run(app, Operation.Get, { uniqueIdentifier: late }),
       isKmip(ResultReason.Sensitive),
@@ -161,8 +161,8 @@ describe('attributes', () => {
     await modify(born, attribute('Sensitive', true));
     await modify(born, attribute('Extractable', true));
     await modify(born, attribute('Extractable', false));
-    assert.equal(await valueOf(born, 'Always Sensitive'), false);
-    assert.equal(await valueOf(born, 'Never Extractable'), false);
+    assert.equal(await theValue(born, 'Always Sensitive'), false);
+    assert.equal(await theValue(born, 'Never Extractable'), false);
   });
 
   test('dates move until they have come, and never back', async () => {
@@ -176,11 +176,11 @@ describe('attributes', () => {
     );
     await add(uid, attribute('Deactivation Date', now() + 2000));
     await modify(uid, attribute('Activation Date', now() - 10));
-    assert.equal(await valueOf(uid, 'State'), 2);
+    assert.equal(await theValue(uid, 'State'), 2);
     await assert.rejects(modify(uid, attribute('Activation Date', now())), isKmip(PermissionDenied));
     await assert.rejects(remove(uid, 'Activation Date'), isKmip(PermissionDenied));
     await modify(uid, attribute('Deactivation Date', now() - 1));
-    assert.equal(await valueOf(uid, 'State'), 3);
+    assert.equal(await theValue(uid, 'State'), 3);
     await assert.rejects(modify(uid, attribute('Deactivation Date', now() + 9)), isKmip(PermissionDenied));
   });
 
@@ -239,7 +239,7 @@ describe('attributes', () => {
     const uid = await createKey(gateway, app, attribute('Activation Date', now() - 5));
     const lease = await gateway.run(app, Operation.ObtainLease, { uniqueIdentifier: uid });
     assert.equal(lease.leaseTime, LEASE_TIME_S);
-    assert.equal(lease.lastChangeDate, await valueOf(uid, 'Last Change Date'));
+    assert.equal(lease.lastChangeDate, await theValue(uid, 'Last Change Date'));
     await add(uid, attribute('Deactivation Date', now() + 60));
     const shorter = await gateway.run(app, Operation.ObtainLease, { uniqueIdentifier: uid });
     assert.ok(shorter.leaseTime > 0 && shorter.leaseTime <= 60);
@@ -269,7 +269,7 @@ describe('attributes', () => {
     assert.deepEqual(await locate([name], { storageStatusMask: ArchivalStorage | OnLineStorage }), [uid]);
     await assert.rejects(locate([name], { storageStatusMask: 0 }), isKmip(InvalidField));
     await gateway.run(app, Operation.Recover, { uniqueIdentifier: uid });
-    assert.equal(await valueOf(uid, 'Archive Date'), undefined);
+    assert.equal(await theValue(uid, 'Archive Date'), undefined);
     await gateway.run(app, Operation.Get, { uniqueIdentifier: uid });
   });
 
@@ -288,19 +288,19 @@ describe('attributes', () => {
     const [handed] = taken.effects;
     assert.ok(handed?.push.kind === 'object.put');
     assert.ok(handed.push.object.attributes.some((a) => a.attributeName === 'Fresh'));
-    assert.equal(await valueOf(first, 'Fresh'), false);
+    assert.equal(await theValue(first, 'Fresh'), false);
     assert.deepEqual(await locate([group], fresh), [second]);
     assert.deepEqual(await locate([group, attribute('Fresh', false)]), [first]);
     assert.deepEqual(await locate([group], standard), [first]);
     await add(first, attribute('Comment', 'still served'));
-    assert.equal(await valueOf(first, 'Fresh'), false);
+    assert.equal(await theValue(first, 'Fresh'), false);
 
     const made = await madeByGateway(region, gateway, 'made-and-served');
     await gateway.ask(MeshOperation.Announce, { objects: [made] });
-    assert.equal(await valueOf(made.uid, 'Fresh'), true);
+    assert.equal(await theValue(made.uid, 'Fresh'), true);
     const attributes = [...made.attributes, make.boolean('Fresh', false)];
     await gateway.ask(MeshOperation.Announce, { objects: [{ ...made, attributes }] });
-    assert.equal(await valueOf(made.uid, 'Fresh'), false);
+    assert.equal(await theValue(made.uid, 'Fresh'), false);
   });
 
   test('Locate: ranges, structures by some of their fields, links, and the date that means none', async () => {
