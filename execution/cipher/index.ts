@@ -9,10 +9,18 @@ export {
 } from './aes.ts';
 export {
   aesKeyWrapper,
-  type KeyWrapper,
-  type PlainKey,
+  isKeyWrapMode,
   unwrapKey,
   wrapKey,
-  wrapKeyBlock,
 } from './key-wrap.ts';
 export { type CipherMode, type CipherParameters, type CipherPlan, planOf } from './parameters.ts';
+export {
+  checkWrappingKeys,
+  type KeyAuthenticator,
+  type KeyWrapper,
+  type PlainKey,
+  type Unwrappers,
+  unwrapKeyValue,
+  type Wrappers,
+  wrapKeyBlock,
+} from './wrapped-key-block.ts';

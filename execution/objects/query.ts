@@ -37,6 +37,10 @@ export const servedOperations: readonly number[] = [
   Operation.DiscoverVersions,
   Operation.Encrypt,
   Operation.Decrypt,
+  Operation.CreateSplitKey,
+  Operation.JoinSplitKey,
+  Operation.Import,
+  Operation.Export,
 ];
 
 const servedObjectTypes: readonly number[] = [
@@ -44,8 +48,11 @@ const servedObjectTypes: readonly number[] = [
   ObjectType.SymmetricKey,
   ObjectType.PublicKey,
   ObjectType.PrivateKey,
+  ObjectType.SplitKey,
+  ObjectType.Template,
   ObjectType.SecretData,
   ObjectType.OpaqueObject,
+  ObjectType.PGPKey,
 ];
 
 const VENDOR = 'OpenKCM';

@@ -12,7 +12,11 @@ import {
 import { checkHandler } from './check.ts';
 import { decryptHandler, encryptHandler } from './cipher.ts';
 import { createHandler } from './create.ts';
+import { createSplitKeyHandler } from './create-split-key.ts';
+import { exportHandler } from './export.ts';
 import { getHandler } from './get.ts';
+import { importHandler } from './import.ts';
+import { joinSplitKeyHandler } from './join-split-key.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
 import { reKeyHandler } from './re-key.ts';
@@ -38,6 +42,10 @@ const handlers = {
   [Operation.DiscoverVersions]: discoverVersionsHandler,
   [Operation.Encrypt]: encryptHandler,
   [Operation.Decrypt]: decryptHandler,
+  [Operation.CreateSplitKey]: createSplitKeyHandler,
+  [Operation.JoinSplitKey]: joinSplitKeyHandler,
+  [Operation.Export]: exportHandler,
+  [Operation.Import]: importHandler,
   [OperationV2.SetAttribute]: setAttributeHandler,
 } satisfies { [O in KnownOperation]?: Handler<O> };
 
