@@ -37,6 +37,12 @@ export const servedOperations: readonly number[] = [
   Operation.DiscoverVersions,
   Operation.Encrypt,
   Operation.Decrypt,
+  Operation.CreateKeyPair,
+  Operation.ReKeyKeyPair,
+  Operation.DeriveKey,
+  Operation.Certify,
+  Operation.ReCertify,
+  Operation.Validate,
 ];
 
 const servedObjectTypes: readonly number[] = [

@@ -1,8 +1,14 @@
 /** Register (KMIP 1.4 §4.3): keys, secret data, certificates and opaque objects that a client brings. */
 import { randomUUID } from 'node:crypto';
 import { SecretBytes } from '../../../envelope/index.ts';
-import { KmipError, type Operation } from '../../../kmip/index.ts';
-import { fieldsFromTemplate, materialDigest, materialOf } from '../../../objects/index.ts';
+import { type Attribute, KmipError, ObjectType, type Operation } from '../../../kmip/index.ts';
+import {
+  checkCounts,
+  fieldsFromTemplate,
+  materialDigest,
+  materialOf,
+  withCertificateAttributes,
+} from '../../../objects/index.ts';
 import type { Handler } from '../context.ts';
 import { addObject, sealMaterial, serviceForNew } from '../objects.ts';
 import { requireNoTemplates } from '../templates.ts';
@@ -22,11 +28,13 @@ export const registerHandler: Handler<typeof Operation.Register> = async (reques
     nowS: context.nowS,
     keyBlock,
   });
+  const attributes = withValueAttributes(fields.attributes, objectType, subtype, material);
   const uid = randomUUID();
   const service = serviceForNew(context);
   const wrapped = await sealMaterial(context, service, uid, material);
   const registered = {
     ...fields,
+    attributes,
     uid,
     tenant: context.requester.scope.tenant,
     service,
@@ -39,3 +47,16 @@ export const registerHandler: Handler<typeof Operation.Register> = async (reques
   await addObject(context, registered, 'OBJECT_REGISTERED');
   return { uniqueIdentifier: uid };
 };
+
+/** §3.9–3.16: what a certificate says of itself. */
+function withValueAttributes(
+  attributes: readonly Attribute[],
+  objectType: number,
+  subtype: number | undefined,
+  material: SecretBytes,
+): readonly Attribute[] {
+  if (objectType !== ObjectType.Certificate) return attributes;
+  const all = material.use((value) => withCertificateAttributes(attributes, subtype ?? 0, value));
+  checkCounts(all);
+  return all;
+}
