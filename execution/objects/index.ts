@@ -3,6 +3,7 @@ export * from './attribute-limits.ts';
 export * from './attribute-rules.ts';
 export * from './attribute-values.ts';
 export * from './attribute-view.ts';
+export * from './certificate-attributes.ts';
 export * from './clock.ts';
 export * from './codec.ts';
 export * from './digest.ts';

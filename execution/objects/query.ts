@@ -41,6 +41,12 @@ export const servedOperations: readonly number[] = [
   Operation.JoinSplitKey,
   Operation.Import,
   Operation.Export,
+  Operation.CreateKeyPair,
+  Operation.ReKeyKeyPair,
+  Operation.DeriveKey,
+  Operation.Certify,
+  Operation.ReCertify,
+  Operation.Validate,
 ];
 
 const servedObjectTypes: readonly number[] = [

@@ -10,6 +10,7 @@ import {
   SecretDataType,
 } from '../../kmip/index.ts';
 import {
+  checkCounts,
   type ManagedObject,
   type Material,
   make,
@@ -17,6 +18,7 @@ import {
   materialDigest,
   materialOf,
   ruleOf,
+  withCertificateAttributes,
 } from '../../objects/index.ts';
 import type { OperationContext } from './context.ts';
 import { factsOf, type KeyFacts } from './key-facts.ts';
@@ -126,11 +128,26 @@ const mayLackValue: readonly number[] = [
   ObjectType.SecretData,
 ];
 
-/** The server's own note on an object whose Key Value did not come (§3.41). @throws KmipError Invalid Field */
-export function notedValue(objectType: number, { bytes }: Material): readonly Attribute[] {
-  if (bytes !== null) return [];
-  if (!mayLackValue.includes(objectType)) {
-    throw KmipError.invalidField('an object of this type comes with its Key Value');
+/**
+ * The attributes with what the value adds to them: what a certificate says of itself (§3.9–3.16), and the note that the
+ * Key Value did not come (§3.41).
+ *
+ * @throws KmipError Invalid Field: an object that needs its value, a certificate that is none; Index Out of Bounds.
+ */
+export function withValueAttributes(
+  objectType: number,
+  { bytes, subtype = 0 }: Material,
+  attributes: readonly Attribute[],
+): readonly Attribute[] {
+  if (bytes === null) {
+    if (!mayLackValue.includes(objectType)) {
+      throw KmipError.invalidField('an object of this type comes with its Key Value');
+    }
+    const others = attributes.filter((a) => a.attributeName !== KEY_VALUE_PRESENT);
+    return [...others, make.boolean(KEY_VALUE_PRESENT, false)];
   }
-  return [make.boolean(KEY_VALUE_PRESENT, false)];
+  if (objectType !== ObjectType.Certificate) return attributes;
+  const all = withCertificateAttributes(attributes, subtype, bytes);
+  checkCounts(all);
+  return all;
 }

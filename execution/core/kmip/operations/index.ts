@@ -9,19 +9,25 @@ import {
   modifyAttributeHandler,
   setAttributeHandler,
 } from './attributes.ts';
+import { certifyHandler } from './certify.ts';
 import { checkHandler } from './check.ts';
 import { decryptHandler, encryptHandler } from './cipher.ts';
 import { createHandler } from './create.ts';
 import { createSplitKeyHandler } from './create-split-key.ts';
 import { exportHandler } from './export.ts';
+import { createKeyPairHandler } from './create-key-pair.ts';
+import { deriveKeyHandler } from './derive-key.ts';
 import { getHandler } from './get.ts';
 import { importHandler } from './import.ts';
 import { joinSplitKeyHandler } from './join-split-key.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
+import { reCertifyHandler } from './re-certify.ts';
 import { reKeyHandler } from './re-key.ts';
+import { reKeyKeyPairHandler } from './re-key-key-pair.ts';
 import { registerHandler } from './register.ts';
 import { discoverVersionsHandler, queryHandler } from './server.ts';
+import { validateHandler } from './validate.ts';
 
 const handlers = {
   [Operation.Create]: createHandler,
@@ -46,6 +52,12 @@ const handlers = {
   [Operation.JoinSplitKey]: joinSplitKeyHandler,
   [Operation.Export]: exportHandler,
   [Operation.Import]: importHandler,
+  [Operation.CreateKeyPair]: createKeyPairHandler,
+  [Operation.ReKeyKeyPair]: reKeyKeyPairHandler,
+  [Operation.DeriveKey]: deriveKeyHandler,
+  [Operation.Certify]: certifyHandler,
+  [Operation.ReCertify]: reCertifyHandler,
+  [Operation.Validate]: validateHandler,
   [OperationV2.SetAttribute]: setAttributeHandler,
 } satisfies { [O in KnownOperation]?: Handler<O> };
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { KmipError, type Operation } from '../../../kmip/index.ts';
 import { fieldsFromTemplate } from '../../../objects/index.ts';
 import type { Handler } from '../context.ts';
-import { notedValue, sealGiven, takeGiven, wipeGiven } from '../given-object.ts';
+import { sealGiven, takeGiven, withValueAttributes, wipeGiven } from '../given-object.ts';
 import { addObject, serviceForNew } from '../objects.ts';
 import { attributesMeant } from '../templates.ts';
 
@@ -22,12 +22,13 @@ export const registerHandler: Handler<typeof Operation.Register> = async (reques
       nowS: context.nowS,
       keyBlock: given.facts,
     });
+    const attributes = withValueAttributes(objectType, given.material, fields.attributes);
     const uid = randomUUID();
     const service = serviceForNew(context);
     const held = await sealGiven(context, given, uid, service);
     const registered = {
       ...fields,
-      attributes: [...fields.attributes, ...notedValue(objectType, given.material)],
+      attributes,
       uid,
       tenant: context.requester.scope.tenant,
       service,
