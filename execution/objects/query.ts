@@ -37,6 +37,13 @@ export const servedOperations: readonly number[] = [
   Operation.DiscoverVersions,
   Operation.Encrypt,
   Operation.Decrypt,
+  Operation.Sign,
+  Operation.SignatureVerify,
+  Operation.MAC,
+  Operation.MACVerify,
+  Operation.RNGRetrieve,
+  Operation.RNGSeed,
+  Operation.Hash,
 ];
 
 const servedObjectTypes: readonly number[] = [

@@ -10,13 +10,21 @@ import {
   setAttributeHandler,
 } from './attributes.ts';
 import { checkHandler } from './check.ts';
-import { decryptHandler, encryptHandler } from './cipher.ts';
 import { createHandler } from './create.ts';
+import { decryptHandler } from './decrypt.ts';
+import { encryptHandler } from './encrypt.ts';
 import { getHandler } from './get.ts';
+import { hashHandler } from './hash.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
+import { macHandler } from './mac.ts';
+import { macVerifyHandler } from './mac-verify.ts';
 import { reKeyHandler } from './re-key.ts';
 import { registerHandler } from './register.ts';
+import { rngRetrieveHandler } from './rng-retrieve.ts';
+import { rngSeedHandler } from './rng-seed.ts';
+import { signHandler } from './sign.ts';
+import { signatureVerifyHandler } from './signature-verify.ts';
 import { discoverVersionsHandler, queryHandler } from './server.ts';
 
 const handlers = {
@@ -38,6 +46,13 @@ const handlers = {
   [Operation.DiscoverVersions]: discoverVersionsHandler,
   [Operation.Encrypt]: encryptHandler,
   [Operation.Decrypt]: decryptHandler,
+  [Operation.Sign]: signHandler,
+  [Operation.SignatureVerify]: signatureVerifyHandler,
+  [Operation.MAC]: macHandler,
+  [Operation.MACVerify]: macVerifyHandler,
+  [Operation.RNGRetrieve]: rngRetrieveHandler,
+  [Operation.RNGSeed]: rngSeedHandler,
+  [Operation.Hash]: hashHandler,
   [OperationV2.SetAttribute]: setAttributeHandler,
 } satisfies { [O in KnownOperation]?: Handler<O> };
 
