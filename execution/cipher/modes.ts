@@ -53,7 +53,7 @@ function rawCipher(direction: Direction, key: SecretBytes, plan: CipherPlan, iv:
     }
   });
   cipher.setAutoPadding(false);
-  return cipher;
+  return { update: (data) => cipher.update(data), final: () => cipher.final() };
 }
 
 /** With the client's IV, or the one that was made for it; `iv` is null for a mode without. */
