@@ -47,6 +47,13 @@ export const servedOperations: readonly number[] = [
   Operation.Certify,
   Operation.ReCertify,
   Operation.Validate,
+  Operation.Sign,
+  Operation.SignatureVerify,
+  Operation.MAC,
+  Operation.MACVerify,
+  Operation.RNGRetrieve,
+  Operation.RNGSeed,
+  Operation.Hash,
 ];
 
 const servedObjectTypes: readonly number[] = [

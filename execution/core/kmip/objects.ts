@@ -62,21 +62,23 @@ export async function readForChange(context: OperationContext, uid: string): Pro
 }
 
 /**
- * The object for a use that protects `sizeBytes`: its Usage Limits are spent with the commit. Throws Item Not Found,
- * Permission Denied when the object may not be used with `usageMask` or its limits are reached.
+ * The object for a use that protects `sizeBytes`: its Usage Limits are spent with the commit; `objects` is 0 for a later
+ * part of an operation. Throws Item Not Found, Permission Denied when the object may not be used with `usageMask` or its
+ * limits are reached.
  */
 export async function readToProtect(
   context: OperationContext,
   uid: string,
   usageMask: number,
   sizeBytes: number,
+  objects: 0 | 1 = 1,
 ): Promise<ManagedObject> {
   const seen = await readObject(context, uid);
   // Only a limited object is locked: all others may be used by many at once.
   const object = usageLimitsOf(seen) === undefined ? seen : await readForChange(context, uid);
   const refusal = usageRefusal(object, 'protect', usageMask, context.nowS);
   if (refusal !== null) throw KmipError.permissionDenied(refusal);
-  const spent = spend(object, sizeBytes);
+  const spent = spend(object, sizeBytes, objects);
   if (spent !== object) await updateBody(context.tx, spent);
   return object;
 }
@@ -90,6 +92,7 @@ export async function saveObject(
 ): Promise<void> {
   await updateObject(context.tx, object, nameTaken);
   if (isDestroyed(object.state)) {
+    context.turn.endAllOf(object.uid);
     context.pushes.push({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid });
   } else if (object.wrapped !== null) {
     context.pushes.push({ kind: 'object.put', object });

@@ -11,7 +11,6 @@ import {
 } from './attributes.ts';
 import { certifyHandler } from './certify.ts';
 import { checkHandler } from './check.ts';
-import { decryptHandler, encryptHandler } from './cipher.ts';
 import { createHandler } from './create.ts';
 import { createSplitKeyHandler } from './create-split-key.ts';
 import { exportHandler } from './export.ts';
@@ -23,9 +22,18 @@ import { joinSplitKeyHandler } from './join-split-key.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
 import { reCertifyHandler } from './re-certify.ts';
+import { decryptHandler } from './decrypt.ts';
+import { encryptHandler } from './encrypt.ts';
+import { hashHandler } from './hash.ts';
+import { macHandler } from './mac.ts';
+import { macVerifyHandler } from './mac-verify.ts';
 import { reKeyHandler } from './re-key.ts';
 import { reKeyKeyPairHandler } from './re-key-key-pair.ts';
 import { registerHandler } from './register.ts';
+import { rngRetrieveHandler } from './rng-retrieve.ts';
+import { rngSeedHandler } from './rng-seed.ts';
+import { signHandler } from './sign.ts';
+import { signatureVerifyHandler } from './signature-verify.ts';
 import { discoverVersionsHandler, queryHandler } from './server.ts';
 import { validateHandler } from './validate.ts';
 
@@ -58,6 +66,13 @@ const handlers = {
   [Operation.Certify]: certifyHandler,
   [Operation.ReCertify]: reCertifyHandler,
   [Operation.Validate]: validateHandler,
+  [Operation.Sign]: signHandler,
+  [Operation.SignatureVerify]: signatureVerifyHandler,
+  [Operation.MAC]: macHandler,
+  [Operation.MACVerify]: macVerifyHandler,
+  [Operation.RNGRetrieve]: rngRetrieveHandler,
+  [Operation.RNGSeed]: rngSeedHandler,
+  [Operation.Hash]: hashHandler,
   [OperationV2.SetAttribute]: setAttributeHandler,
 } satisfies { [O in KnownOperation]?: Handler<O> };
 
