@@ -12,29 +12,29 @@ import {
 import { certifyHandler } from './certify.ts';
 import { checkHandler } from './check.ts';
 import { createHandler } from './create.ts';
-import { createSplitKeyHandler } from './create-split-key.ts';
-import { exportHandler } from './export.ts';
 import { createKeyPairHandler } from './create-key-pair.ts';
+import { createSplitKeyHandler } from './create-split-key.ts';
+import { decryptHandler } from './decrypt.ts';
 import { deriveKeyHandler } from './derive-key.ts';
+import { encryptHandler } from './encrypt.ts';
+import { exportHandler } from './export.ts';
 import { getHandler } from './get.ts';
+import { hashHandler } from './hash.ts';
 import { importHandler } from './import.ts';
 import { joinSplitKeyHandler } from './join-split-key.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
-import { reCertifyHandler } from './re-certify.ts';
-import { decryptHandler } from './decrypt.ts';
-import { encryptHandler } from './encrypt.ts';
-import { hashHandler } from './hash.ts';
 import { macHandler } from './mac.ts';
 import { macVerifyHandler } from './mac-verify.ts';
+import { reCertifyHandler } from './re-certify.ts';
 import { reKeyHandler } from './re-key.ts';
 import { reKeyKeyPairHandler } from './re-key-key-pair.ts';
 import { registerHandler } from './register.ts';
 import { rngRetrieveHandler } from './rng-retrieve.ts';
 import { rngSeedHandler } from './rng-seed.ts';
+import { discoverVersionsHandler, queryHandler } from './server.ts';
 import { signHandler } from './sign.ts';
 import { signatureVerifyHandler } from './signature-verify.ts';
-import { discoverVersionsHandler, queryHandler } from './server.ts';
 import { validateHandler } from './validate.ts';
 
 const handlers = {
