@@ -6,6 +6,7 @@ import { parseCorrelationId, parseRegionId, parseServiceName } from '../../contr
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { WrapBlocks } from '../keychain/index.ts';
 import {
   type Attribute,
@@ -205,6 +206,7 @@ describe('bounds', () => {
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
         later: new Later(logger),
+        cryptography: { allowWeak: false, streams: new StreamTable() },
         logger,
       },
       {
