@@ -32,6 +32,8 @@ const MAX_BATCH = 12;
 const MAX_RANDOM_BYTES = 8_192;
 const MINOR_VERSIONS = 5;
 const LENGTH_OFFSET = 4;
+/** A spoiled request may be deeper and longer than what a server takes. */
+const UNBOUNDED = { maxDepth: 256, maxItems: 1_000_000 };
 
 export interface StormRequest {
   readonly kind: Kind;
@@ -113,7 +115,7 @@ export class RequestMaker {
 }
 
 function tree(kind: Kind, message: Ttlv): StormRequest {
-  return { kind, bytes: encodeTtlv(message), message, ends: false };
+  return { kind, bytes: encodeTtlv(message, UNBOUNDED), message, ends: false };
 }
 
 function broken(kind: Kind, bytes: Uint8Array): StormRequest {
