@@ -88,8 +88,20 @@ describe('key pairs', () => {
       [nameAttribute('rsa-public'), mask(CryptographicUsageMask.Verify)],
     );
     for (const [uid, type, usage, counterpart, linkType] of [
-      [pair.privateUid, ObjectType.PrivateKey, CryptographicUsageMask.Sign, pair.publicUid, LinkType.PublicKeyLink],
-      [pair.publicUid, ObjectType.PublicKey, CryptographicUsageMask.Verify, pair.privateUid, LinkType.PrivateKeyLink],
+      [
+        pair.privateUid,
+        ObjectType.PrivateKey,
+        CryptographicUsageMask.Sign,
+        pair.publicUid,
+        LinkType.PublicKeyLink,
+      ],
+      [
+        pair.publicUid,
+        ObjectType.PublicKey,
+        CryptographicUsageMask.Verify,
+        pair.privateUid,
+        LinkType.PrivateKeyLink,
+      ],
     ] as const) {
       assert.deepEqual(await valuesOf(gateway, app, uid, 'Object Type'), [type]);
       assert.deepEqual(await valuesOf(gateway, app, uid, 'Cryptographic Usage Mask'), [usage]);
@@ -117,8 +129,16 @@ describe('key pairs', () => {
       [[algorithm(CryptographicAlgorithm.EC)], 'prime256v1', 256],
       [[algorithm(CryptographicAlgorithm.ECDSA), length(384)], 'secp384r1', 384],
       [[algorithm(CryptographicAlgorithm.ECDH), curve(RecommendedCurve.P_521)], 'secp521r1', 521],
-      [[algorithm(CryptographicAlgorithm.ECMQV), curve(RecommendedCurve.BRAINPOOLP256R1)], 'brainpoolP256r1', 256],
-      [[algorithm(CryptographicAlgorithm.EC), curve(RecommendedCurve.SECP256K1), length(256)], 'secp256k1', 256],
+      [
+        [algorithm(CryptographicAlgorithm.ECMQV), curve(RecommendedCurve.BRAINPOOLP256R1)],
+        'brainpoolP256r1',
+        256,
+      ],
+      [
+        [algorithm(CryptographicAlgorithm.EC), curve(RecommendedCurve.SECP256K1), length(256)],
+        'secp256k1',
+        256,
+      ],
       [[algorithm(CryptographicAlgorithm.EC), curve(RecommendedCurve.B_283)], 'sect283r1', 283],
     ] as const) {
       const pair = await create(attributes);
@@ -127,11 +147,13 @@ describe('key pairs', () => {
       assert.deepEqual(await valuesOf(gateway, app, pair.publicUid, 'Cryptographic Length'), [bits]);
       const domains = await valuesOf(gateway, app, pair.privateUid, 'Cryptographic Domain Parameters');
       assert.equal(domains.length, 1);
-      assert.ok(createPrivateKey({
-        key: await materialOf(gateway, app, pair.privateUid),
-        format: 'der',
-        type: 'pkcs8',
-      }));
+      assert.ok(
+        createPrivateKey({
+          key: await materialOf(gateway, app, pair.privateUid),
+          format: 'der',
+          type: 'pkcs8',
+        }),
+      );
     }
   });
 
@@ -158,8 +180,22 @@ describe('key pairs', () => {
       [[algorithm(CryptographicAlgorithm.EC), length(255)], ResultReason.InvalidField],
       [[algorithm(CryptographicAlgorithm.EC), curve(RecommendedCurve.P_192)], ResultReason.InvalidField],
       [[...p256, curve(RecommendedCurve.P_384)], ResultReason.InvalidField],
-      [[algorithm(CryptographicAlgorithm.DSA), length(2048), attribute('Cryptographic Domain Parameters', { qlength: 160 })], ResultReason.InvalidField],
-      [[algorithm(CryptographicAlgorithm.DH), length(2048), attribute('Cryptographic Domain Parameters', { qlength: 224 })], ResultReason.InvalidField],
+      [
+        [
+          algorithm(CryptographicAlgorithm.DSA),
+          length(2048),
+          attribute('Cryptographic Domain Parameters', { qlength: 160 }),
+        ],
+        ResultReason.InvalidField,
+      ],
+      [
+        [
+          algorithm(CryptographicAlgorithm.DH),
+          length(2048),
+          attribute('Cryptographic Domain Parameters', { qlength: 224 }),
+        ],
+        ResultReason.InvalidField,
+      ],
       [[...p256, attribute('Random Number Generator', { rngAlgorithm: 2 })], ResultReason.InvalidField],
     ] as const) {
       await assert.rejects(create(attributes), isKmip(reason), JSON.stringify(attributes.map(String)));
@@ -180,8 +216,12 @@ describe('key pairs', () => {
     assert.deepEqual(await values(pair.publicUid, 'Object Group'), ['both']);
     assert.deepEqual(await values(pair.privateUid, 'Contact Information'), ['all']);
     assert.deepEqual(await values(pair.publicUid, 'Contact Information'), ['public']);
-    assert.deepEqual(await values(pair.privateUid, 'Cryptographic Usage Mask'), [CryptographicUsageMask.Sign]);
-    assert.deepEqual(await values(pair.publicUid, 'Cryptographic Usage Mask'), [CryptographicUsageMask.Verify]);
+    assert.deepEqual(await values(pair.privateUid, 'Cryptographic Usage Mask'), [
+      CryptographicUsageMask.Sign,
+    ]);
+    assert.deepEqual(await values(pair.publicUid, 'Cryptographic Usage Mask'), [
+      CryptographicUsageMask.Verify,
+    ]);
   });
 
   test('a client that gives no usage masks gets keys that are good for nothing but reading', async () => {
@@ -236,7 +276,9 @@ describe('key pairs', () => {
       assert.equal(await stateOf(gateway, app, old.privateUid), State.Active);
       assert.equal(await stateOf(gateway, app, fresh.privateUid), State.Active);
       for (const half of ['privateUid', 'publicUid'] as const) {
-        assert.deepEqual(await linksOf(gateway, app, old[half], LinkType.ReplacementObjectLink), [fresh[half]]);
+        assert.deepEqual(await linksOf(gateway, app, old[half], LinkType.ReplacementObjectLink), [
+          fresh[half],
+        ]);
         assert.deepEqual(await linksOf(gateway, app, fresh[half], LinkType.ReplacedObjectLink), [old[half]]);
         assert.deepEqual(await valuesOf(gateway, app, old[half], 'Name'), []);
         assert.deepEqual(
@@ -244,14 +286,18 @@ describe('key pairs', () => {
           await valuesOf(gateway, app, old[half], 'Cryptographic Usage Mask'),
         );
       }
-      assert.deepEqual(await linksOf(gateway, app, fresh.privateUid, LinkType.PublicKeyLink), [fresh.publicUid]);
+      assert.deepEqual(await linksOf(gateway, app, fresh.privateUid, LinkType.PublicKeyLink), [
+        fresh.publicUid,
+      ]);
       const [name] = await valuesOf(gateway, app, fresh.publicUid, 'Name');
       assert.equal(name?.nameValue, 'pair-public');
       const [renewed] = await valuesOf(gateway, app, fresh.privateUid, 'Usage Limits');
       assert.equal(renewed?.usageLimitsTotal, 5n);
       assert.equal(renewed?.usageLimitsCount ?? 5n, 5n);
       assert.deepEqual(
-        (await valuesOf(gateway, app, fresh.privateUid, 'Cryptographic Domain Parameters')).map((d) => d.recommendedCurve),
+        (await valuesOf(gateway, app, fresh.privateUid, 'Cryptographic Domain Parameters')).map(
+          (d) => d.recommendedCurve,
+        ),
         [RecommendedCurve.P_256],
       );
     });

@@ -62,7 +62,10 @@ function bytesOf(object: KmipObject): Uint8Array {
 function template(extra: readonly Attribute[]) {
   const named = new Set(extra.map((a) => a.attributeName));
   const usual = [
-    attribute('Cryptographic Usage Mask', Object.values(CryptographicUsageMask).reduce((a, b) => a | b, 0)),
+    attribute(
+      'Cryptographic Usage Mask',
+      Object.values(CryptographicUsageMask).reduce((a, b) => a | b, 0),
+    ),
     attribute('Activation Date', 1_000),
   ];
   return { attribute: [...usual.filter((a) => !named.has(a.attributeName)), ...extra] };

@@ -1,11 +1,5 @@
 /** What Certify and Re-certify share (KMIP 1.4 §4.7, §4.8): from what is decided to a signed certificate and its object. */
 import { randomUUID, X509Certificate } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  X509Certificate as X509,
-} from '@peculiar/x509';
 import { SecretBytes } from '../../../envelope/index.ts';
 import {
   type Attribute,
@@ -33,6 +27,7 @@ import { type CertificateContent, makeCertificate } from './issue.ts';
 import type { Issuer } from './issuer.ts';
 import { signingAlgorithm } from './signing.ts';
 import { find } from './wish.ts';
+import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509 } from './x509.ts';
 
 const DAY_S = 86_400;
 /** The end of the year 9999, after which RFC 5280 has no dates. */
