@@ -6,6 +6,7 @@ import { parseCorrelationId, parseRegionId, parseServiceName } from '../../contr
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { WrapBlocks } from '../keychain/index.ts';
 import {
   type Attribute,
@@ -202,6 +203,7 @@ describe('bounds', () => {
         instance: 'core-1',
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
+        cryptography: { allowWeak: false, streams: new StreamTable() },
         logger: createLogger({ name: 'test', level: 'silent' }),
       },
       {

@@ -5,8 +5,8 @@
 export { CURVE448, CURVE25519, type Curve, curveNamed, curveOf, curves } from './curves.ts';
 export {
   asn1,
-  type DerItem,
   DerError,
+  type DerItem,
   type DerNode,
   DerTag,
   encodeDer,
@@ -19,5 +19,6 @@ export {
 export { describe, isCalled, type KeyDescription, usualFormat } from './describe.ts';
 export { type KeyMaterialSource, keyObjectOf } from './from-material.ts';
 export { ED448, ED25519, ecAlgorithms } from './names.ts';
+export { type Pkcs12Content, pkcs12Container } from './pkcs12.ts';
 export { MAX_MODULUS_BITS } from './rsa.ts';
 export { materialIn } from './to-material.ts';

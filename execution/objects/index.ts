@@ -13,4 +13,5 @@ export * from './material.ts';
 export * from './names.ts';
 export * from './query.ts';
 export * from './state-machine.ts';
+export * from './value.ts';
 export * from './vendor-tags.ts';

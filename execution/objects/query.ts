@@ -37,12 +37,23 @@ export const servedOperations: readonly number[] = [
   Operation.DiscoverVersions,
   Operation.Encrypt,
   Operation.Decrypt,
+  Operation.CreateSplitKey,
+  Operation.JoinSplitKey,
+  Operation.Import,
+  Operation.Export,
   Operation.CreateKeyPair,
   Operation.ReKeyKeyPair,
   Operation.DeriveKey,
   Operation.Certify,
   Operation.ReCertify,
   Operation.Validate,
+  Operation.Sign,
+  Operation.SignatureVerify,
+  Operation.MAC,
+  Operation.MACVerify,
+  Operation.RNGRetrieve,
+  Operation.RNGSeed,
+  Operation.Hash,
 ];
 
 const servedObjectTypes: readonly number[] = [
@@ -50,8 +61,11 @@ const servedObjectTypes: readonly number[] = [
   ObjectType.SymmetricKey,
   ObjectType.PublicKey,
   ObjectType.PrivateKey,
+  ObjectType.SplitKey,
+  ObjectType.Template,
   ObjectType.SecretData,
   ObjectType.OpaqueObject,
+  ObjectType.PGPKey,
 ];
 
 const VENDOR = 'OpenKCM';

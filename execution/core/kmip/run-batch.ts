@@ -7,6 +7,7 @@ import type { RegionId } from '../../../contracts/index.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
+import type { StreamTurn } from '../../cipher/index.ts';
 import type { WrapBlocks } from '../../keychain/index.ts';
 import { type Keychain, KeychainError } from '../../keychain/index.ts';
 import {
@@ -33,7 +34,14 @@ import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
 import type { BudgetMark, MessageBudget } from './budget.ts';
-import { type BatchState, Lent, type OperationContext, RefusedError, type Requester } from './context.ts';
+import {
+  type BatchState,
+  type Cryptography,
+  Lent,
+  type OperationContext,
+  RefusedError,
+  type Requester,
+} from './context.ts';
 import { asKmipError } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
 import { withinMaximumSize } from './response-size.ts';
@@ -46,6 +54,7 @@ export interface BatchDependencies {
   readonly wraps: WrapBlocks;
   /** Default: false. */
   readonly allowWeakKeys?: boolean;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -118,14 +127,19 @@ async function runOneByOne(
   for (const item of items) {
     const result = await timed(deps, item, async () => {
       const before = markOf(batch);
+      const turn = turnOf(deps, request);
       try {
-        return await inTransaction(deps.db, async (tx) => {
+        const settled = await inTransaction(deps.db, async (tx) => {
           goBack(batch, before);
-          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent));
-          const [settled] = await settleItems(deps, tx, [ran]);
-          return settled ?? { item: ran.response, effects: [] };
+          turn.abort();
+          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent, turn));
+          const [one] = await settleItems(deps, tx, [ran]);
+          return one ?? { item: ran.response, effects: [] };
         });
+        turn.settle();
+        return settled;
       } catch (error) {
+        turn.abort();
         // An operation may have emptied the placeholder on purpose (§4.10); what it put there does not exist.
         goBack(batch, batch.idPlaceholder === undefined ? { ...before, idPlaceholder: undefined } : before);
         return { item: await refuse(deps, request, item, error), effects: [] };
@@ -148,14 +162,16 @@ async function runUndo(
   const before = markOf(batch);
   let done: Done[] = [];
   let failure: { readonly item: RequestItem; readonly error: unknown } | undefined;
+  const turn = turnOf(deps, request);
   try {
     await inTransaction(deps.db, async (tx) => {
       done = [];
       failure = undefined;
       goBack(batch, before);
+      turn.abort();
       const ran: Ran[] = [];
       for (const item of items) {
-        const context = contextFor(deps, request, tx, batch, lent);
+        const context = contextFor(deps, request, tx, batch, lent, turn);
         try {
           ran.push(await runWithin(item, context));
         } catch (error) {
@@ -166,12 +182,20 @@ async function runUndo(
       }
       done = await settleItems(deps, tx, ran);
     });
+    turn.settle();
   } catch (error) {
+    turn.abort();
     if (!(error instanceof UndoSignal) || failure === undefined) throw error;
     goBack(batch, before);
     done.push({ item: await refuse(deps, request, failure.item, failure.error), effects: [] });
   }
   return done;
+}
+
+/** A transaction that is tried again starts with none of the streams that the try before had in hand: they have moved on. */
+function turnOf({ cryptography }: BatchDependencies, { requester }: BatchRequest): StreamTurn {
+  const { tenant, fingerprint } = requester.caller;
+  return cryptography.streams.turn({ tenant, fingerprint });
 }
 
 interface BatchMark {
@@ -203,6 +227,7 @@ function contextFor(
   tx: RegionTx,
   batch: BatchState,
   lent: Lent,
+  turn: StreamTurn,
 ): OperationContext {
   return {
     tx,
@@ -215,6 +240,8 @@ function contextFor(
     allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
+    allowWeak: deps.cryptography.allowWeak,
+    turn,
     pushes: [],
     reads: [],
     events: [],

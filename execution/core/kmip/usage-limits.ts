@@ -35,10 +35,11 @@ export function isSpent(object: ManagedObject): boolean {
 }
 
 /**
- * The object after one use that protects `sizeBytes`; the same object when it has no limits. Its revision stays: the
- * count is news for nobody but the core. Throws Permission Denied when less than that is left.
+ * The object after a use that protects `sizeBytes`; the same object when it has no limits. `objects` is 0 for the later
+ * parts of an operation, whose first part was counted. Its revision stays: the count is news for nobody but the core.
+ * Throws Permission Denied when less than that is left.
  */
-export function spend(object: ManagedObject, sizeBytes: number): ManagedObject {
+export function spend(object: ManagedObject, sizeBytes: number, objects: 0 | 1 = 1): ManagedObject {
   const limits = usageLimitsOf(object);
   if (limits === undefined) return object;
   const { total, left, unit } = limits;
@@ -47,7 +48,8 @@ export function spend(object: ManagedObject, sizeBytes: number): ManagedObject {
       'the Usage Limits of the object count in a unit that is not served here',
     );
   }
-  const cost = unit === UsageLimitsUnit.Byte ? BigInt(sizeBytes) : 1n;
+  const cost = BigInt(unit === UsageLimitsUnit.Byte ? sizeBytes : objects);
+  if (cost === 0n && objects === 0) return object;
   // Also when nothing is to be spent: an object at its limit protects nothing, not even no bytes.
   if (left <= 0n || cost > left)
     throw KmipError.permissionDenied('the Usage Limits of the object do not allow this use');

@@ -1,5 +1,6 @@
 /** What a local operation may use while it runs, and what the items of one message share. */
 import type { CorrelationId, RegionId, ServiceName } from '../../../contracts/index.ts';
+import type { StreamOwner, StreamTable } from '../../cipher/index.ts';
 import type { SecretBytes } from '../../envelope/index.ts';
 import {
   CryptographicUsageMask,
@@ -37,6 +38,10 @@ export interface Services {
   /** Is told that there is a new key to announce. */
   readonly announcer: { kick(): void };
   readonly backlogLimit: number;
+  /** Operations in parts that began here. */
+  readonly streams: StreamTable;
+  /** Whether weak algorithms are served (configuration). */
+  readonly allowWeak: boolean;
 }
 
 export interface RequestContext {
@@ -117,6 +122,12 @@ export function findOwn(context: RequestContext, uid: string): ManagedObject | u
 export function openKey(context: RequestContext, object: ManagedObject): HeldKey | Promise<HeldKey> {
   const { ring } = context.services;
   return context.staged?.get(object.uid) ?? ring.ready(object.uid) ?? ring.open(object);
+}
+
+/** Who may go on with a stream that this caller begins. */
+export function streamOwner({ requester }: RequestContext): StreamOwner {
+  const { tenant, fingerprint } = requester.identity;
+  return { tenant, fingerprint };
 }
 
 /** The service that an `l3:` address names. @throws KmipError Item Not Found; GatewayRefusal SERVICE_NOT_PERMITTED */

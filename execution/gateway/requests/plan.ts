@@ -94,15 +94,28 @@ function planUse(
     }
     case Operation.Encrypt: {
       const request = operationSchemas[Operation.Encrypt].request.read(item.payload, version);
+      if (beganElsewhere(request, context)) return CORE;
       if (object === undefined) return { route, run: () => encryptUnderL3(request, uid, context) };
       return { route, run: () => encrypt(request, object, context) };
     }
     case Operation.Decrypt: {
       const request = operationSchemas[Operation.Decrypt].request.read(item.payload, version);
+      if (beganElsewhere(request, context)) return CORE;
       if (object === undefined) return { route, run: () => decryptUnderL3(request, uid, context) };
       return { route, run: () => decrypt(request, object, context) };
     }
   }
+}
+
+/**
+ * An operation in parts ends where it began: one of the core stays there, though its key may have come here meanwhile. One
+ * that neither knows is the core's to refuse.
+ */
+function beganElsewhere(
+  { correlationValue }: { readonly correlationValue?: Uint8Array | undefined },
+  { services }: RequestContext,
+): boolean {
+  return correlationValue !== undefined && !services.streams.has(correlationValue);
 }
 
 function planSelf(

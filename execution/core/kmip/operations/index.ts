@@ -11,17 +11,29 @@ import {
 } from './attributes.ts';
 import { certifyHandler } from './certify.ts';
 import { checkHandler } from './check.ts';
-import { decryptHandler, encryptHandler } from './cipher.ts';
 import { createHandler } from './create.ts';
+import { createSplitKeyHandler } from './create-split-key.ts';
+import { exportHandler } from './export.ts';
 import { createKeyPairHandler } from './create-key-pair.ts';
 import { deriveKeyHandler } from './derive-key.ts';
 import { getHandler } from './get.ts';
+import { importHandler } from './import.ts';
+import { joinSplitKeyHandler } from './join-split-key.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
 import { reCertifyHandler } from './re-certify.ts';
+import { decryptHandler } from './decrypt.ts';
+import { encryptHandler } from './encrypt.ts';
+import { hashHandler } from './hash.ts';
+import { macHandler } from './mac.ts';
+import { macVerifyHandler } from './mac-verify.ts';
 import { reKeyHandler } from './re-key.ts';
 import { reKeyKeyPairHandler } from './re-key-key-pair.ts';
 import { registerHandler } from './register.ts';
+import { rngRetrieveHandler } from './rng-retrieve.ts';
+import { rngSeedHandler } from './rng-seed.ts';
+import { signHandler } from './sign.ts';
+import { signatureVerifyHandler } from './signature-verify.ts';
 import { discoverVersionsHandler, queryHandler } from './server.ts';
 import { validateHandler } from './validate.ts';
 
@@ -44,12 +56,23 @@ const handlers = {
   [Operation.DiscoverVersions]: discoverVersionsHandler,
   [Operation.Encrypt]: encryptHandler,
   [Operation.Decrypt]: decryptHandler,
+  [Operation.CreateSplitKey]: createSplitKeyHandler,
+  [Operation.JoinSplitKey]: joinSplitKeyHandler,
+  [Operation.Export]: exportHandler,
+  [Operation.Import]: importHandler,
   [Operation.CreateKeyPair]: createKeyPairHandler,
   [Operation.ReKeyKeyPair]: reKeyKeyPairHandler,
   [Operation.DeriveKey]: deriveKeyHandler,
   [Operation.Certify]: certifyHandler,
   [Operation.ReCertify]: reCertifyHandler,
   [Operation.Validate]: validateHandler,
+  [Operation.Sign]: signHandler,
+  [Operation.SignatureVerify]: signatureVerifyHandler,
+  [Operation.MAC]: macHandler,
+  [Operation.MACVerify]: macVerifyHandler,
+  [Operation.RNGRetrieve]: rngRetrieveHandler,
+  [Operation.RNGSeed]: rngSeedHandler,
+  [Operation.Hash]: hashHandler,
   [OperationV2.SetAttribute]: setAttributeHandler,
 } satisfies { [O in KnownOperation]?: Handler<O> };
 
