@@ -363,7 +363,7 @@ describe('Derive Key', () => {
     const cases: readonly (readonly [attempt: () => Promise<unknown>, reason: number])[] = [
       [() => derive([base], 99, sha256, 8), ResultReason.InvalidField],
       [() => derive([base], M.HASH, {}, 8), ResultReason.InvalidField],
-      [() => derive([base], M.HASH, sha(HashingAlgorithm.Tiger), 8), ResultReason.InvalidField],
+      [() => derive([base], M.HASH, sha(HashingAlgorithm.Tiger), 8), ResultReason.FeatureNotSupported],
       [() => derive([base], M.HASH, sha256, 33), ResultReason.CryptographicFailure],
       [() => derive([base], M.HASH, { ...sha256, derivationData }, 8), ResultReason.InvalidMessage],
       [() => derive([key, base], M.HMAC, { ...sha256, derivationData }, 8), ResultReason.InvalidMessage],

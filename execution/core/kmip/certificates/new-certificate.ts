@@ -20,9 +20,9 @@ import {
 } from '../../../objects/index.ts';
 import { DEFAULT_CERTIFICATE_DAYS } from '../../limits.ts';
 import type { OperationContext } from '../context.ts';
+import { keyObject } from '../cryptography.ts';
 import { linkTo } from '../links.ts';
 import { readToProtect, sealMaterial } from '../objects.ts';
-import { openKey } from '../open-key.ts';
 import { type CertificateContent, makeCertificate } from './issue.ts';
 import type { Issuer } from './issuer.ts';
 import { signingAlgorithm } from './signing.ts';
@@ -99,7 +99,7 @@ export async function newCertificate(
     CryptographicUsageMask.CertificateSign,
     content.publicKeyInfo.length,
   );
-  const privateKey = await openKey(context, signer);
+  const privateKey = await keyObject(context, signer);
   const algorithm = signingAlgorithm(privateKey, plan.signatureAlgorithm);
   const der = await makeCertificate(
     { ...content, ...validity },

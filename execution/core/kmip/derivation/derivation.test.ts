@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SecretBytes } from '../../../envelope/index.ts';
-import { cmacPrf } from './cmac.ts';
-import { hmacPrf, type Prf } from './hashes.ts';
+import { CryptographicAlgorithm, HashingAlgorithm } from '../../../kmip/index.ts';
+import { type Prf, prfOf, prfPlan } from './prf.ts';
 import { counterMode, doublePipelineMode, feedbackMode } from './sp800-108.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
+const cmacPrf = (key: SecretBytes): Prf => prfOf(key, prfPlan(CryptographicAlgorithm.AES, {}, false));
+const hmacPrf = (key: SecretBytes): Prf =>
+  prfOf(key, prfPlan(undefined, { hashingAlgorithm: HashingAlgorithm.SHA_256 }, false));
 const secret = (text: string) => SecretBytes.take(hex(text));
 
 test('AES-CMAC of RFC 4493', () => {
@@ -45,7 +48,7 @@ test('SP 800-108 in its three modes', () => {
     },
     {
       mode: counterMode,
-      prf: (key) => hmacPrf('sha256', key),
+      prf: hmacPrf,
       key: 'dd1d91b7d90b2bd3138533ce92b272fbf8a369316aefe242e659cc0ae238afe0',
       fixed:
         '01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a145fab25e517b08f8683d0315bb2911d80a0e8aba17f3b413faac',

@@ -83,7 +83,8 @@ async function existingKey(
   if (objectType !== ObjectType.SplitKey && objectType !== key.objectType) {
     throw KmipError.invalidField('Object Type is neither Split Key nor that of the key to be split');
   }
-  if (key.dates.archive !== undefined) throw KmipError.objectArchived('the key is archived; Recover it first');
+  if (key.dates.archive !== undefined)
+    throw KmipError.objectArchived('the key is archived; Recover it first');
   using held = await openMaterial(context, key);
   const keyFormatType = splitFormat(key);
   const form = inForm(key, context.lent.copyOf(held), { keyFormatType }, (bytes) => context.lent.keep(bytes));

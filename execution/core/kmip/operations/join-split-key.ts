@@ -11,12 +11,7 @@ import {
   type RequestOf,
   SecretDataType,
 } from '../../../kmip/index.ts';
-import {
-  fieldsFromTemplate,
-  type ManagedObject,
-  make,
-  materialDigest,
-} from '../../../objects/index.ts';
+import { fieldsFromTemplate, type ManagedObject, make, materialDigest } from '../../../objects/index.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
 import { factsOf } from '../key-facts.ts';
 import { addObject, openMaterial, readObject, sealMaterial } from '../objects.ts';
@@ -26,7 +21,8 @@ import { attributesMeant } from '../templates.ts';
 
 export const joinSplitKeyHandler: Handler<typeof Operation.JoinSplitKey> = async (request, context) => {
   const { objectType, uniqueIdentifier: uids } = request;
-  if (!splittable.includes(objectType)) throw KmipError.invalidField('parts are not joined to such an object');
+  if (!splittable.includes(objectType))
+    throw KmipError.invalidField('parts are not joined to such an object');
   if (new Set(uids).size !== uids.length) throw KmipError.invalidField('a part is named more than once');
   const meant = await attributesMeant(context, request.templateAttribute);
   const parts: ManagedObject[] = [];
@@ -46,7 +42,8 @@ export const joinSplitKeyHandler: Handler<typeof Operation.JoinSplitKey> = async
 async function readPart(context: OperationContext, uniqueIdentifier: string): Promise<ManagedObject> {
   const part = await readObject(context, uidOf({ uniqueIdentifier }, context));
   if (part.objectType !== ObjectType.SplitKey) throw KmipError.invalidField('only Split Keys are joined');
-  if (part.dates.archive !== undefined) throw KmipError.objectArchived('a part is archived; Recover it first');
+  if (part.dates.archive !== undefined)
+    throw KmipError.objectArchived('a part is archived; Recover it first');
   return part;
 }
 

@@ -31,7 +31,7 @@ import {
   replacementDates,
   supersede,
 } from '../replacement.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { attributesMeant } from '../templates.ts';
 import { requireSameKey } from './certify.ts';
 
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
@@ -110,8 +110,7 @@ async function moveLink(
 
 export const reCertifyHandler: Handler<typeof Operation.ReCertify> = async (request, context) => {
   const uid = uidOf(request, context);
-  requireNoTemplates(request.templateAttribute);
-  const given = request.templateAttribute?.attribute ?? [];
+  const given = await attributesMeant(context, request.templateAttribute);
   checkOffset(request.offset, given);
   const asked = await readRequest(request.certificateRequestType, request.certificateRequest);
   const wish = wishOf(given, asked);

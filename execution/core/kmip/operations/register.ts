@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { KmipError, type Operation } from '../../../kmip/index.ts';
 import { fieldsFromTemplate } from '../../../objects/index.ts';
 import type { Handler } from '../context.ts';
-import { sealGiven, takeGiven, withValueAttributes, wipeGiven } from '../given-object.ts';
+import { sealGiven, takeGiven, wipeGiven, withValueAttributes } from '../given-object.ts';
 import { addObject, serviceForNew } from '../objects.ts';
 import { attributesMeant } from '../templates.ts';
 

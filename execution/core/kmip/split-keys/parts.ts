@@ -42,7 +42,11 @@ export function decidedBy(
 }
 
 /** Bytes of the secret, where the parts tell: a part over a prime field is as long as the prime. */
-export function secretBytesOf({ splitKey, cryptographicAlgorithm, cryptographicLength }: ManagedObject): number | undefined {
+export function secretBytesOf({
+  splitKey,
+  cryptographicAlgorithm,
+  cryptographicLength,
+}: ManagedObject): number | undefined {
   if (splitKey?.secretBytes !== undefined) return splitKey.secretBytes;
   if (cryptographicLength === undefined || cryptographicAlgorithm === undefined) return undefined;
   return Math.ceil(cryptographicLength / 8);
@@ -52,7 +56,8 @@ export function secretBytesOf({ splitKey, cryptographicAlgorithm, cryptographicL
 export function splitFormat({ objectType, keyFormatType = KeyFormatType.Raw }: ManagedObject): number {
   if (keyFormatType === KeyFormatType.TransparentSymmetricKey) return KeyFormatType.Raw;
   const isTransparent =
-    keyFormatType > KeyFormatType.TransparentSymmetricKey && keyFormatType <= KeyFormatType.TransparentECPublicKey;
+    keyFormatType > KeyFormatType.TransparentSymmetricKey &&
+    keyFormatType <= KeyFormatType.TransparentECPublicKey;
   if (!isTransparent) return keyFormatType;
   return objectType === ObjectType.PrivateKey ? KeyFormatType.PKCS_8 : KeyFormatType.X_509;
 }

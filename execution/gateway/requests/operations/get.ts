@@ -15,7 +15,13 @@ import {
   structureItem,
   Tag,
 } from '../../../kmip/index.ts';
-import { attributesNamed, isExtractable, isSensitive, type ManagedObject } from '../../../objects/index.ts';
+import {
+  attributesNamed,
+  isExtractable,
+  isFresh,
+  isSensitive,
+  type ManagedObject,
+} from '../../../objects/index.ts';
 import { isL3Address } from '../../../routing/index.ts';
 import type { HeldKey } from '../../keys/key-cache.ts';
 import { GatewayRefusal } from '../../refusals.ts';
@@ -49,6 +55,30 @@ export function get(
   requireReadable(object, specification !== undefined);
   // No key leaves without an entry in the trail.
   if (context.services.audit.isFull) throw new GatewayRefusal('AUDIT_FULL');
+  return isFresh(object) ? firstGet(request, object, context) : give(request, object, context);
+}
+
+/** §3.34: that the object has been served is durable before it is, and the core hears of it before it is asked. */
+async function firstGet(
+  request: GetRequest,
+  object: ManagedObject,
+  context: RequestContext,
+): Promise<LocalResult> {
+  const { services, staged } = context;
+  if (staged?.get(object.uid) === undefined) await services.ring.markServed(object.uid);
+  else staged.markServed(object.uid);
+  services.announcer.kick();
+  const now = findOwn(context, object.uid);
+  if (now === undefined) throw new GatewayRefusal('LEASE_LOST');
+  return give(request, now, context);
+}
+
+function give(
+  request: GetRequest,
+  object: ManagedObject,
+  context: RequestContext,
+): LocalResult | Promise<LocalResult> {
+  const specification = request.keyWrappingSpecification;
   const held = openKey(context, object);
   if (specification !== undefined)
     return Promise.resolve(held).then((key) => wrapped(key, request, specification, context));
