@@ -45,7 +45,7 @@ function bmpPassword(password: Uint8Array): Buffer {
     throw KmipError.invalidField('the password of a PKCS#12 container is ASCII text');
   }
   const text = Buffer.alloc(password.length * 2 + 2);
-  password.forEach((byte, i) => text.writeUInt8(byte, 2 * i + 1));
+  for (const [i, byte] of password.entries()) text.writeUInt8(byte, 2 * i + 1);
   return text;
 }
 
@@ -116,10 +116,7 @@ export function pkcs12Container(content: Pkcs12Content): Buffer {
   const key = macKey(password, salt);
   const mac = createHmac('sha256', key).update(safe).digest();
   key.fill(0);
-  const digest = asn1.sequence(
-    asn1.sequence(asn1.oid(oids.sha256), asn1.null()),
-    asn1.octets(mac),
-  );
+  const digest = asn1.sequence(asn1.sequence(asn1.oid(oids.sha256), asn1.null()), asn1.octets(mac));
   return encodeDer(
     asn1.sequence(
       asn1.small(VERSION),

@@ -147,7 +147,7 @@ test('an object as large as it may be can still be revoked: room is kept for wha
   );
   const attributes = [make.text('x-note', 'a'.repeat(MAX_ATTRIBUTES_BYTES - 50))];
   checkCounts(attributes);
-  const full = object({ attributes, wrapped: Buffer.concat([bytes, Buffer.alloc(512)]) });
+  const full = object({ attributes, wrapped: Buffer.concat([bytes ?? Buffer.alloc(0), Buffer.alloc(512)]) });
   const code = RevocationReasonCode.KeyCompromise;
   const message = 'm'.repeat(MAX_REVOCATION_MESSAGE_BYTES);
   const revoked = revoke(full, { code, message }, NOW);

@@ -25,9 +25,9 @@ import {
   destroy,
   encodeObject,
   fieldsFromTemplate,
-  formatFor,
+  isGatewayKey,
   isSensitive,
-  kmipObjectOf,
+  keyMaterialOf,
   knownTo,
   type LifecycleEvent,
   type ManagedObject,
@@ -43,7 +43,9 @@ import {
   settle,
   transitions,
   usageRefusal,
+  withKeyBlock,
   withoutNames,
+  withValue,
 } from './index.ts';
 
 const NOW = 1_700_000_000;
@@ -344,48 +346,87 @@ test('damaged bytes are refused as such, and nothing else is thrown', () => {
   );
 });
 
-test('material: what is registered comes back in the same format; symmetric keys in two', () => {
+test('material: what is registered comes back, each type in its own structure', () => {
   const key = Uint8Array.from(randomBytes(32));
-  const raw = {
-    objectType: ObjectType.SymmetricKey,
-    keyBlock: { keyFormatType: 1, keyValue: { keyMaterial: key } },
+  const keyBlock = {
+    keyFormatType: 1,
+    keyValue: { keyMaterial: key },
+    cryptographicAlgorithm: 3,
+    cryptographicLength: 256,
   } as const;
-  const { bytes, ...facts } = materialOf(raw);
-  assert.deepEqual(bytes, key);
-  const held = object({ ...facts });
-  assert.deepEqual(kmipObjectOf(held, bytes), {
-    ...raw,
-    keyBlock: { ...raw.keyBlock, cryptographicAlgorithm: 3, cryptographicLength: 256 },
-  });
-  const transparent = kmipObjectOf(held, bytes, 7);
-  assert.ok(transparent.objectType === ObjectType.SymmetricKey);
-  assert.deepEqual(materialOf(transparent).bytes, key);
-  assert.throws(() => formatFor(held, 4), isReason(ResultReason.KeyFormatTypeNotSupported));
-  const certificate = {
-    objectType: ObjectType.Certificate,
-    certificateType: 1,
-    certificateValue: key,
-  } as const;
-  const { bytes: der, subtype } = materialOf(certificate);
-  const asHeld = object({
-    objectType: ObjectType.Certificate,
-    ...(subtype === undefined ? {} : { subtype }),
-  });
-  assert.deepEqual(kmipObjectOf(asHeld, der), certificate);
+  const split = {
+    splitKeyParts: 3,
+    keyPartIdentifier: 2,
+    splitKeyThreshold: 2,
+    splitKeyMethod: 3,
+    primeFieldSize: 2n ** 256n + 297n,
+  };
+  for (const given of [
+    { objectType: ObjectType.SymmetricKey, keyBlock },
+    { objectType: ObjectType.PublicKey, keyBlock },
+    { objectType: ObjectType.PrivateKey, keyBlock },
+    { objectType: ObjectType.SecretData, secretDataType: 1, keyBlock },
+    { objectType: ObjectType.PGPKey, pgpKeyVersion: 4, keyBlock },
+    { objectType: ObjectType.SplitKey, ...split, keyBlock },
+  ] as const) {
+    const { bytes, attributes, ...facts } = materialOf(given);
+    assert.deepEqual(bytes, key);
+    assert.deepEqual(attributes, []);
+    const { objectType } = given;
+    const held = decodeObject(encodeObject(object({ objectType, ...facts })));
+    assert.deepEqual(withKeyBlock(held, keyBlock), given);
+  }
+  for (const given of [
+    { objectType: ObjectType.Certificate, certificateType: 1, certificateValue: key },
+    { objectType: ObjectType.OpaqueObject, opaqueDataType: 0x80000001, opaqueDataValue: key },
+    { objectType: ObjectType.Template, attribute: [nameAttribute('x')] },
+  ] as const) {
+    const { bytes, ...facts } = materialOf(given);
+    const { objectType } = given;
+    assert.deepEqual(withValue(object({ objectType, ...facts }), bytes ?? new Uint8Array()), given);
+  }
 });
 
-test('material: a wrapped or missing key value is refused, with what to do', () => {
-  const block = {
-    keyFormatType: 1,
-    keyValue: new Uint8Array(40),
-    keyWrappingData: { wrappingMethod: 1 },
-  } as const;
-  assert.throws(
-    () => materialOf({ objectType: ObjectType.SymmetricKey, keyBlock: block }),
-    isReason(ResultReason.FeatureNotSupported),
-  );
-  assert.throws(
-    () => materialOf({ objectType: ObjectType.SymmetricKey, keyBlock: { keyFormatType: 1 } }),
-    isReason(ResultReason.FeatureNotSupported),
-  );
+test('material: a transparent symmetric key is the raw one in other words', () => {
+  const key = Uint8Array.from(randomBytes(16));
+  const keyMaterial = keyMaterialOf(7, key);
+  const keyBlock = { keyFormatType: 7, keyValue: { keyMaterial } } as const;
+  const { bytes } = materialOf({ objectType: ObjectType.SymmetricKey, keyBlock });
+  assert.deepEqual(bytes, key);
+});
+
+test('material: a wrapped key value is held as it came, with how it was wrapped', () => {
+  const keyWrappingData = {
+    wrappingMethod: 1,
+    encryptionKeyInformation: {
+      uniqueIdentifier: 'kek',
+      cryptographicParameters: { blockCipherMode: 0x0d },
+    },
+    ivCounterNonce: Uint8Array.of(1, 2, 3),
+    encodingOption: 1,
+  };
+  const keyBlock = { keyFormatType: 1, keyValue: new Uint8Array(40), keyWrappingData };
+  const { bytes, ...facts } = materialOf({ objectType: ObjectType.SymmetricKey, keyBlock });
+  assert.deepEqual(bytes, keyBlock.keyValue);
+  const held = decodeObject(encodeObject(object(facts)));
+  assert.deepEqual(held.keyWrappingData, keyWrappingData);
+  assert.ok(!isGatewayKey(held), 'no gateway may take it for a key');
+});
+
+test('material: what cannot be held is refused', () => {
+  const plain = { keyFormatType: 1, keyValue: { keyMaterial: new Uint8Array(16) } };
+  const part = { splitKeyParts: 3, keyPartIdentifier: 1, splitKeyThreshold: 2, splitKeyMethod: 4 };
+  for (const given of [
+    { objectType: ObjectType.SymmetricKey, keyBlock: { keyFormatType: 1, keyValue: new Uint8Array(40) } },
+    { objectType: ObjectType.SymmetricKey, keyBlock: { ...plain, keyWrappingData: { wrappingMethod: 1 } } },
+    { objectType: ObjectType.SplitKey, ...part, keyPartIdentifier: 4, keyBlock: plain },
+    { objectType: ObjectType.SplitKey, ...part, splitKeyThreshold: 4, keyBlock: plain },
+    { objectType: ObjectType.SplitKey, ...part, splitKeyMethod: 1, keyBlock: plain },
+    { objectType: ObjectType.SplitKey, ...part, splitKeyMethod: 3, keyBlock: plain },
+    { objectType: ObjectType.SplitKey, ...part, splitKeyParts: 65, keyBlock: plain },
+  ] as const) {
+    assert.throws(() => materialOf(given), isReason(ResultReason.InvalidField));
+  }
+  const absent = materialOf({ objectType: ObjectType.SymmetricKey, keyBlock: { keyFormatType: 1 } });
+  assert.equal(absent.bytes, null);
 });

@@ -1,6 +1,6 @@
 /** Reading and changing one object on behalf of a client, and its material in the clear for as long as it is needed. */
 import type { ServiceName } from '../../../contracts/index.ts';
-import { objectContext, type SecretBytes } from '../../envelope/index.ts';
+import { objectContext, SecretBytes } from '../../envelope/index.ts';
 import { KeychainError, type ServiceKeys } from '../../keychain/index.ts';
 import {
   childOf,
