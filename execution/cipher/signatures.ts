@@ -18,6 +18,7 @@ import { KmipError } from '../kmip/index.ts';
 import { Gathered } from './gathered.ts';
 import type { HashFunction } from './hashes.ts';
 import { encodePss, isPssEncoding } from './rsa-encoding.ts';
+import { modulusBytes } from './rsa.ts';
 import type { SignaturePlan } from './signature-plan.ts';
 
 /** Data to sign. `sign` ends it. */
@@ -124,6 +125,8 @@ export function verifyDigest(
   signature: Uint8Array,
 ): boolean {
   const rsa = rsaPlanFor(plan, messageDigest);
+  // RFC 8017 §8.1.2 step 1.
+  if (signature.length !== modulusBytes(key)) return false;
   return isTrue(() => {
     if (rsa.scheme === 'pkcs1') {
       const expected = Buffer.concat([rsa.hash.digestInfo, messageDigest]);
