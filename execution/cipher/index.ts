@@ -1,4 +1,6 @@
 /** Cryptographic operations and key wrapping as KMIP means them; shared by gateway and core. */
+
+export type { CipherMode } from './ciphers.ts';
 export { type HashFunction, hashFunctionOf } from './hashes.ts';
 export {
   aesKeyWrapper,
@@ -10,7 +12,6 @@ export {
 } from './key-wrap.ts';
 export { MAX_GATHERED_BYTES, MAX_RNG_BYTES, MAX_STREAM_BYTES, STREAM_IDLE_MS } from './limits.ts';
 export { isSameMac, type Mac, type MacParameters, type MacPlan, macOf, macPlanOf } from './mac.ts';
-export { type CipherMode } from './ciphers.ts';
 export { type CipherParameters, type CipherPlan, planOf } from './parameters.ts';
 export { type Part, type PartFields, partOf } from './parts.ts';
 export { type AsymmetricOptions, type AsymmetricParameters, decryptWithRsa, encryptWithRsa } from './rsa.ts';

@@ -4,7 +4,13 @@ import { createCipheriv } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { SecretBytes } from '../envelope/index.ts';
-import { BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, KmipError, ResultReason } from '../kmip/index.ts';
+import {
+  BlockCipherMode,
+  CryptographicAlgorithm,
+  HashingAlgorithm,
+  KmipError,
+  ResultReason,
+} from '../kmip/index.ts';
 import { isSameMac, type MacParameters, macOf, macPlanOf } from './index.ts';
 
 const C = CryptographicAlgorithm;
@@ -70,7 +76,10 @@ describe('CMAC', () => {
   ] as const) {
     it(`algorithm ${algorithm}, ${size} bytes (SP 800-38B)`, () => {
       assert.equal(mac(algorithm, key, undefined, BLOCKS.subarray(0, size)), code);
-      assert.equal(mac(algorithm, key, { blockCipherMode: BlockCipherMode.CMAC }, BLOCKS.subarray(0, size)), code);
+      assert.equal(
+        mac(algorithm, key, { blockCipherMode: BlockCipherMode.CMAC }, BLOCKS.subarray(0, size)),
+        code,
+      );
     });
   }
 

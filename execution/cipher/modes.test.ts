@@ -18,7 +18,8 @@ import { cipherDefinitions } from './ciphers.ts';
 import { type CipherParameters, decryptor, decryptWith, encryptor, encryptWith } from './index.ts';
 
 const { AES, DES, DES3, Camellia, ChaCha20, ChaCha20Poly1305 } = CryptographicAlgorithm;
-const { CBC, ECB, PCBC, CFB, OFB, CTR, CCM, GCM, XTS, NISTKeyWrap, AESKeyWrapPadding, AEAD } = BlockCipherMode;
+const { CBC, ECB, PCBC, CFB, OFB, CTR, CCM, GCM, XTS, NISTKeyWrap, AESKeyWrapPadding, AEAD } =
+  BlockCipherMode;
 const { None, PKCS5, Zeros, ANSIX9_23, ISO10126 } = PaddingMethod;
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
@@ -264,7 +265,13 @@ const combinations = Object.entries(cipherDefinitions).flatMap(([value, definiti
     const paddings = blocks ? [undefined, None, PKCS5, Zeros, ANSIX9_23, ISO10126] : [undefined];
     const sizes = blockCipherMode === XTS ? [32, 64] : definition.keySizesBytes;
     return paddings.flatMap((paddingMethod) =>
-      sizes.map((keySize) => ({ algorithm, blockCipherMode, paddingMethod, keySize, title: definition.title })),
+      sizes.map((keySize) => ({
+        algorithm,
+        blockCipherMode,
+        paddingMethod,
+        keySize,
+        title: definition.title,
+      })),
     );
   });
 });
@@ -314,7 +321,10 @@ describe('every served combination', () => {
           };
           const whole = encryptWith(key, { ...setup, data });
           const back = { ...setup, iv: whole.iv, authenticationTag: whole.tag };
-          assert.deepEqual(Uint8Array.from(decryptWith(key, { ...back, data: whole.data })), Uint8Array.from(data));
+          assert.deepEqual(
+            Uint8Array.from(decryptWith(key, { ...back, data: whole.data })),
+            Uint8Array.from(data),
+          );
 
           const parts = encryptor(key, { ...setup, iv: whole.iv });
           const made = [...split(data, cuts)].map((part) => parts.update(part));

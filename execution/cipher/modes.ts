@@ -147,7 +147,10 @@ function unauthenticated(
     }
     case 'wrap':
     case 'wrap-pad':
-      return { kind: 'whole', run: wrapping(direction, rawCipher(direction, key, plan, keyWrapIvs[mode]), mode) };
+      return {
+        kind: 'whole',
+        run: wrapping(direction, rawCipher(direction, key, plan, keyWrapIvs[mode]), mode),
+      };
     case 'xts':
       return { kind: 'whole', run: tweaked(rawCipher(direction, key, plan, iv ?? null)) };
     default:

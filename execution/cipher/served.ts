@@ -1,6 +1,7 @@
 /** What cryptographic operations serve, for Query and the reference: by KMIP's enumeration values. */
-import { cipherDefinitions } from './ciphers.ts';
+
 import { BlockCipherMode, CryptographicAlgorithm, PaddingMethod } from '../kmip/index.ts';
+import { cipherDefinitions } from './ciphers.ts';
 import { hashFunctions } from './hashes.ts';
 import { servedHmacs } from './mac.ts';
 import { servedBlockPaddings } from './parameters.ts';
@@ -49,7 +50,9 @@ export const servedCryptography: ServedCryptography = {
   macModes: [BlockCipherMode.CMAC, BlockCipherMode.CBC_MAC],
   hashes: Object.keys(hashFunctions).map(Number),
   weak: {
-    ciphers: ciphers.filter(({ isWeak }) => isWeak).map(({ cryptographicAlgorithm }) => cryptographicAlgorithm),
+    ciphers: ciphers
+      .filter(({ isWeak }) => isWeak)
+      .map(({ cryptographicAlgorithm }) => cryptographicAlgorithm),
     hmacs: [CryptographicAlgorithm.HMAC_MD5],
     macModes: [BlockCipherMode.CBC_MAC],
     hashes: Object.entries(hashFunctions).flatMap(([value, { isWeak }]) => (isWeak ? [Number(value)] : [])),

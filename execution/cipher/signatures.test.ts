@@ -56,16 +56,29 @@ function signed(key: KeyObject, parameters: AsymmetricParameters, message: Uint8
   return signing.sign(key);
 }
 
-function isValid(key: KeyObject, parameters: AsymmetricParameters, signature: Uint8Array, message = data): boolean {
+function isValid(
+  key: KeyObject,
+  parameters: AsymmetricParameters,
+  signature: Uint8Array,
+  message = data,
+): boolean {
   const verifying = startVerifying(signaturePlanOf(key, parameters, options));
   verifying.update(message);
   return verifying.isValid(key, signature);
 }
 
-const schemes: readonly (readonly [string, { privateKey: KeyObject; publicKey: KeyObject }, AsymmetricParameters])[] = [
+const schemes: readonly (readonly [
+  string,
+  { privateKey: KeyObject; publicKey: KeyObject },
+  AsymmetricParameters,
+])[] = [
   ['RSA PKCS#1 v1.5', rsa, { paddingMethod: PKCS1V1_5, hashingAlgorithm: SHA_256 }],
   ['RSA by default', rsa, { hashingAlgorithm: SHA_1, cryptographicAlgorithm: CryptographicAlgorithm.RSA }],
-  ['RSA by algorithm', rsa, { digitalSignatureAlgorithm: DigitalSignatureAlgorithm.SHA3_256WithRSAEncryption }],
+  [
+    'RSA by algorithm',
+    rsa,
+    { digitalSignatureAlgorithm: DigitalSignatureAlgorithm.SHA3_256WithRSAEncryption },
+  ],
   ['PSS', rsa, { paddingMethod: PSS, hashingAlgorithm: SHA_256 }],
   ['PSS with a long salt', rsa, { paddingMethod: PSS, hashingAlgorithm: SHA_256, saltLength: 222 }],
   ['PSS without a salt', odd, { paddingMethod: PSS, hashingAlgorithm: SHA_384, saltLength: 0 }],
@@ -80,7 +93,11 @@ const schemes: readonly (readonly [string, { privateKey: KeyObject; publicKey: K
   ],
   ['ECDSA', ec, { hashingAlgorithm: SHA_256 }],
   ['ECDSA by algorithm', ec, { digitalSignatureAlgorithm: DigitalSignatureAlgorithm.ECDSAWithSHA384 }],
-  ['ECDSA with SHA-3', ec, { hashingAlgorithm: SHA_3_256, cryptographicAlgorithm: CryptographicAlgorithm.ECDSA }],
+  [
+    'ECDSA with SHA-3',
+    ec,
+    { hashingAlgorithm: SHA_3_256, cryptographicAlgorithm: CryptographicAlgorithm.ECDSA },
+  ],
   ['DSA', dsa, { digitalSignatureAlgorithm: DigitalSignatureAlgorithm.DSAWithSHA256 }],
   ['Ed25519', ed25519, {}],
   ['Ed448', ed448, {}],
@@ -160,7 +177,10 @@ describe('signatures', () => {
     assert.equal(isValid(publicKey, parameters, signature), true);
     const named = { ...parameters, maskGeneratorHashingAlgorithm: SHA_1 };
     assert.equal(isValid(publicKey, named, signature), true);
-    assert.equal(isValid(publicKey, { ...parameters, maskGeneratorHashingAlgorithm: SHA_256 }, signature), false);
+    assert.equal(
+      isValid(publicKey, { ...parameters, maskGeneratorHashingAlgorithm: SHA_256 }, signature),
+      false,
+    );
   });
 
   it('a digest is signed as its data is', () => {
@@ -191,7 +211,10 @@ describe('signatures', () => {
       plan(ec.privateKey, { ...sha256, cryptographicAlgorithm: CryptographicAlgorithm.RSA }),
     );
     refusedWith(ResultReason.InvalidField, plan(rsa.privateKey, { ...sha256, paddingMethod: OAEP }));
-    refusedWith(ResultReason.InvalidField, plan(rsa.privateKey, { ...sha256, paddingMethod: PSS, trailerField: 2 }));
+    refusedWith(
+      ResultReason.InvalidField,
+      plan(rsa.privateKey, { ...sha256, paddingMethod: PSS, trailerField: 2 }),
+    );
     refusedWith(ResultReason.InvalidField, plan(ed25519.privateKey, sha256));
     const { SHA_256WithRSAEncryptionPKCS_1V1_5: digitalSignatureAlgorithm } = DigitalSignatureAlgorithm;
     refusedWith(ResultReason.InvalidField, plan(ec.privateKey, { digitalSignatureAlgorithm }));
@@ -199,7 +222,10 @@ describe('signatures', () => {
       ResultReason.InvalidField,
       plan(rsa.privateKey, { digitalSignatureAlgorithm, hashingAlgorithm: SHA_1 }),
     );
-    refusedWith(ResultReason.InvalidField, plan(rsa.privateKey, { digitalSignatureAlgorithm, paddingMethod: PSS }));
+    refusedWith(
+      ResultReason.InvalidField,
+      plan(rsa.privateKey, { digitalSignatureAlgorithm, paddingMethod: PSS }),
+    );
     refusedWith(ResultReason.FeatureNotSupported, plan(rsa.privateKey, { hashingAlgorithm: MD5 }));
     refusedWith(ResultReason.InvalidField, () =>
       signed(rsa.privateKey, { ...sha256, paddingMethod: PSS, saltLength: 223 }),
@@ -278,14 +304,19 @@ describe('RSA encryption', () => {
   });
 
   it('PKCS#1 v1.5 tells nothing of its padding: what is not one decrypts to something', () => {
-    const sent = publicEncrypt({ key: rsa.publicKey, padding: constants.RSA_NO_PADDING }, Buffer.alloc(256, 1));
+    const sent = publicEncrypt(
+      { key: rsa.publicKey, padding: constants.RSA_NO_PADDING },
+      Buffer.alloc(256, 1),
+    );
     const first = decryptWithRsa(rsa.privateKey, sent, { paddingMethod: PKCS1V1_5 }, options);
     assert.deepEqual(decryptWithRsa(rsa.privateKey, sent, { paddingMethod: PKCS1V1_5 }, options), first);
   });
 
   it('what does not fit is refused', () => {
-    const encrypt = (parameters: AsymmetricParameters, size = 1, key = rsa.publicKey) =>
-      () => encryptWithRsa(key, Buffer.alloc(size), parameters, options);
+    const encrypt =
+      (parameters: AsymmetricParameters, size = 1, key = rsa.publicKey) =>
+      () =>
+        encryptWithRsa(key, Buffer.alloc(size), parameters, options);
     refusedWith(ResultReason.MissingData, encrypt({}));
     refusedWith(ResultReason.InvalidField, encrypt({ paddingMethod: PSS }));
     refusedWith(ResultReason.InvalidField, encrypt({ paddingMethod: OAEP }, 215));

@@ -17,8 +17,8 @@ import {
 import { KmipError } from '../kmip/index.ts';
 import { Gathered } from './gathered.ts';
 import type { HashFunction } from './hashes.ts';
-import { encodePss, isPssEncoding } from './rsa-encoding.ts';
 import { modulusBytes } from './rsa.ts';
+import { encodePss, isPssEncoding } from './rsa-encoding.ts';
 import type { SignaturePlan } from './signature-plan.ts';
 
 /** Data to sign. `sign` ends it. */
@@ -76,7 +76,8 @@ export function startVerifying(plan: SignaturePlan): Verifying {
         return gathered.sizeBytes;
       },
       update: (data) => gathered.add(data),
-      isValid: (key, signature) => gathered.lend((whole) => isTrue(() => verify(null, whole, key, signature))),
+      isValid: (key, signature) =>
+        gathered.lend((whole) => isTrue(() => verify(null, whole, key, signature))),
       discard: () => gathered.wipe(),
     };
   }

@@ -4,7 +4,12 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { KmipError, Operation, ResultReason } from '../kmip/index.ts';
 import { StreamTable, type StreamTurn } from './index.ts';
-import { MAX_HELD_BYTES_PER_TENANT, MAX_STREAM_BYTES, MAX_STREAMS_PER_TENANT, STREAM_IDLE_MS } from './limits.ts';
+import {
+  MAX_HELD_BYTES_PER_TENANT,
+  MAX_STREAM_BYTES,
+  MAX_STREAMS_PER_TENANT,
+  STREAM_IDLE_MS,
+} from './limits.ts';
 
 const owner = { tenant: 'acme', fingerprint: 'a' };
 
@@ -12,7 +17,10 @@ function refusedWith(reason: number, run: () => unknown): void {
   assert.throws(run, (error) => error instanceof KmipError && error.resultReason === reason);
 }
 
-function begin(table: StreamTable, more: { heldBytes?: () => number; discard?: () => void; by?: typeof owner } = {}) {
+function begin(
+  table: StreamTable,
+  more: { heldBytes?: () => number; discard?: () => void; by?: typeof owner } = {},
+) {
   const { by = owner, ...rest } = more;
   const turn = table.turn(by);
   const stream = turn.open({ operation: Operation.Hash, uid: 'k', work: createHash('sha256'), ...rest });

@@ -213,7 +213,8 @@ describe('AES-GCM', () => {
   });
 
   it('counts against the budget only when the server chooses the nonce of an authenticated mode', () => {
-    const asked = (parameters: CipherParameters, iv?: Buffer) => takesRandomNonce({ algorithm: AES, parameters, iv });
+    const asked = (parameters: CipherParameters, iv?: Buffer) =>
+      takesRandomNonce({ algorithm: AES, parameters, iv });
     assert.equal(asked({}), true);
     assert.equal(asked({ blockCipherMode: BlockCipherMode.GCM }), true);
     assert.equal(asked({ blockCipherMode: BlockCipherMode.CCM }), true);
@@ -234,14 +235,18 @@ describe('what is refused, with its reason', () => {
     refusedWith(ResultReason.FeatureNotSupported, () =>
       encrypt({ blockCipherMode: BlockCipherMode.X9_102AESKW }),
     );
-    refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ ...cbc, paddingMethod: PaddingMethod.SSL3 }));
+    refusedWith(ResultReason.FeatureNotSupported, () =>
+      encrypt({ ...cbc, paddingMethod: PaddingMethod.SSL3 }),
+    );
     refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ fixedFieldLength: 32 }));
     refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ counterLength: 32 }));
     refusedWith(ResultReason.FeatureNotSupported, () =>
       encrypt({}, { algorithm: CryptographicAlgorithm.Twofish }),
     );
     // Weak, and not allowed.
-    refusedWith(ResultReason.FeatureNotSupported, () => encrypt(cbc, { algorithm: CryptographicAlgorithm.DES }));
+    refusedWith(ResultReason.FeatureNotSupported, () =>
+      encrypt(cbc, { algorithm: CryptographicAlgorithm.DES }),
+    );
   });
 
   it('Missing Data: a mode where there is no default', () => {

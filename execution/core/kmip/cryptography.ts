@@ -6,8 +6,8 @@ import { keyObjectOf } from '../../keyforms/index.ts';
 import {
   attributeValue,
   type CryptographicParameters,
-  KmipError,
   KeyFormatType,
+  KmipError,
   knows,
   ObjectType,
 } from '../../kmip/index.ts';

@@ -116,10 +116,7 @@ async function withPublicKey(
   if (part.kind !== 'whole') {
     throw KmipError.featureNotSupported('RSA encrypts in one request, not in parts');
   }
-  if (
-    request.ivCounterNonce !== undefined ||
-    request.authenticatedEncryptionAdditionalData !== undefined
-  ) {
+  if (request.ivCounterNonce !== undefined || request.authenticatedEncryptionAdditionalData !== undefined) {
     throw KmipError.invalidField('RSA takes neither IV/Counter/Nonce nor additional data');
   }
   const key = await keyObject(context, object);

@@ -23,9 +23,9 @@ import { reKeyHandler } from './re-key.ts';
 import { registerHandler } from './register.ts';
 import { rngRetrieveHandler } from './rng-retrieve.ts';
 import { rngSeedHandler } from './rng-seed.ts';
+import { discoverVersionsHandler, queryHandler } from './server.ts';
 import { signHandler } from './sign.ts';
 import { signatureVerifyHandler } from './signature-verify.ts';
-import { discoverVersionsHandler, queryHandler } from './server.ts';
 
 const handlers = {
   [Operation.Create]: createHandler,

@@ -2,15 +2,15 @@
  * Encrypt and Decrypt in parts (KMIP 1.4 §2.1.15–2.1.17) with an L4 that this gateway holds. Each part has found the key
  * usable and its lease alive before it comes here; the stream holds the cipher and not the key.
  */
-import {
-  type CipherSetup,
-  decryptor,
-  encryptor,
-  type Part,
-  type StreamTurn,
-} from '../../../cipher/index.ts';
+import { type CipherSetup, decryptor, encryptor, type Part, type StreamTurn } from '../../../cipher/index.ts';
 import type { SecretBytes } from '../../../envelope/index.ts';
-import { KmipError, Operation, operationSchemas, type RequestOf, type ResponseOf } from '../../../kmip/index.ts';
+import {
+  KmipError,
+  Operation,
+  operationSchemas,
+  type RequestOf,
+  type ResponseOf,
+} from '../../../kmip/index.ts';
 import type { ManagedObject } from '../../../objects/index.ts';
 import { type LocalResult, type RequestContext, streamOwner } from '../context.ts';
 
@@ -130,7 +130,10 @@ export function dataOf({ data }: EncryptRequest | DecryptRequest, part: Part): U
   return data ?? new Uint8Array(0);
 }
 
-export function encrypted(response: ResponseOf<typeof Operation.Encrypt>, { version }: RequestContext): LocalResult {
+export function encrypted(
+  response: ResponseOf<typeof Operation.Encrypt>,
+  { version }: RequestContext,
+): LocalResult {
   return { payload: operationSchemas[Operation.Encrypt].response.write(response, version) };
 }
 

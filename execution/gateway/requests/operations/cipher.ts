@@ -1,5 +1,11 @@
 /** Encrypt and Decrypt, KMIP 1.4 §4.29 and §4.30, with an L4 that this gateway holds or under a service's L3. */
-import { type CipherSetup, decryptWith, encryptWith, partOf, takesRandomNonce } from '../../../cipher/index.ts';
+import {
+  type CipherSetup,
+  decryptWith,
+  encryptWith,
+  partOf,
+  takesRandomNonce,
+} from '../../../cipher/index.ts';
 import {
   attributeValue,
   type CryptographicParameters,
