@@ -85,10 +85,7 @@ async function tenantWithClients(name: string): Promise<{ tenant: TenantId; clie
   await world.provision(name, 'orders');
   await world.link(name, 1);
   await world.application(name, name, ['orders']);
-  await until(
-    'the other gateway knows the application',
-    () => other.status().appliedHead >= other.status().head,
-  );
+  await world.caughtUp(other);
   const clients = Array.from({ length: CONNECTIONS }, (_, i) =>
     clientAt(i % 2 === 0 ? world.gateway.port : other.port, name),
   );
