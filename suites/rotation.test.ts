@@ -169,6 +169,7 @@ async function work(
   made: Sealed[],
 ): Promise<number> {
   let requests = 0;
+  const mine: Sealed[] = [];
   while (!signal.aborted) {
     const uid = await create(client);
     const own = await encrypt(client, uid);
@@ -178,7 +179,10 @@ async function work(
     await decrypts(client, wrapped);
     // The other gateway may not have heard of the version yet.
     await decrypts(peer, wrapped);
-    const old = made[Math.floor(Math.random() * made.length)];
+    mine.push(own);
+    // An L4 of the other gateway may not have been announced yet: until then nobody else knows it.
+    const known = [...mine, ...made.filter((one) => one.uid === 'l3:orders')];
+    const old = known[Math.floor(Math.random() * known.length)];
     if (old !== undefined) await decrypts(client, old);
     made.push(own, wrapped);
     requests += 8;
