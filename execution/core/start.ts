@@ -123,6 +123,7 @@ async function start(
     instance,
     keychain,
     wraps,
+    allowWeakKeys: config.allowWeakKeys ?? false,
     lease,
     hub,
     gateways,

@@ -44,6 +44,8 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
+  /** Default: false. */
+  readonly allowWeakKeys?: boolean;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -210,6 +212,7 @@ function contextFor(
     nowS: nowSeconds(),
     keychain: deps.keychain,
     wraps: deps.wraps,
+    allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
     pushes: [],

@@ -14,6 +14,8 @@ export interface MeshDependencies {
   readonly keychain: Keychain;
   /** What pays for this core's own wraps under L3 (D5). */
   readonly wraps: WrapBlocks;
+  /** As the configuration has it. */
+  readonly allowWeakKeys: boolean;
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   readonly hub: PushHub;
   readonly gateways: Gateways;
