@@ -91,3 +91,10 @@ export const DEFAULT_CERTIFICATE_DAYS = 365;
 export const MAX_ISSUER_CANDIDATES = 16;
 /** Certificates of one chain, given, and with what is stored above them. */
 export const MAX_CHAIN_CERTIFICATES = 16;
+/** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
+export const MAX_ASYNCHRONOUS = 64;
+export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
+/** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
+export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
+/** How long an outcome can be polled for. */
+export const ASYNCHRONOUS_KEPT_MS = 3_600_000;

@@ -26,6 +26,7 @@ import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
 import { startUpkeep } from './keys/upkeep.ts';
+import { Later } from './kmip/later.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
 import { LinkRounds } from './link-rounds.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
@@ -34,6 +35,7 @@ import { listenForGateways } from './mesh/listener.ts';
 import { PushHub } from './mesh/push-hub.ts';
 import { createMetrics } from './metrics.ts';
 import { regionSummary, type StatusSources, startReports } from './report.ts';
+import { pruneAsynchronous } from './store/asynchronous.ts';
 import { prunePushes } from './store/pushes.ts';
 import { keysIn, type RegionDb } from './store/tables.ts';
 import { RegionSeal } from './unsealing/region-seal.ts';
@@ -117,6 +119,8 @@ async function start(
   steps.add(() => hub.close());
   const { instance, lease } = config;
   const wraps = new WrapBlocks(keysIn(db));
+  const later = new Later(logger);
+  steps.add(() => later.stop());
   const mesh: MeshDependencies = {
     db,
     region,
@@ -127,6 +131,7 @@ async function start(
     lease,
     hub,
     gateways,
+    later,
     metrics,
     logger,
   };
@@ -233,6 +238,7 @@ function startStatus(
 function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logger: Logger): void {
   const pruning = setInterval(() => {
     prunePushes(db).catch((err: unknown) => logger.warn({ err }, 'old pushes could not be pruned'));
+    pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
   const unsealing = setInterval(() => {

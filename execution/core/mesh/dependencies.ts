@@ -2,6 +2,7 @@
 import type { RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
+import type { Later } from '../kmip/later.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { RegionDb } from '../store/tables.ts';
 import type { Gateways } from './gateways.ts';
@@ -19,6 +20,8 @@ export interface MeshDependencies {
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   readonly hub: PushHub;
   readonly gateways: Gateways;
+  /** Operations that clients poll for. */
+  readonly later: Later;
   readonly metrics: CoreMetrics;
   readonly logger: Logger;
 }
