@@ -27,6 +27,7 @@ import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
 import { startUpkeep } from './keys/upkeep.ts';
+import { Later } from './kmip/later.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
 import { LinkRounds } from './link-rounds.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
@@ -35,6 +36,7 @@ import { listenForGateways } from './mesh/listener.ts';
 import { PushHub } from './mesh/push-hub.ts';
 import { createMetrics } from './metrics.ts';
 import { regionSummary, type StatusSources, startReports } from './report.ts';
+import { pruneAsynchronous } from './store/asynchronous.ts';
 import { prunePushes } from './store/pushes.ts';
 import { keysIn, type RegionDb } from './store/tables.ts';
 import { RegionSeal } from './unsealing/region-seal.ts';
@@ -121,6 +123,8 @@ async function start(
   const streams = new StreamTable();
   steps.add(() => streams.clear());
   const cryptography = { allowWeak: config.cryptography?.allowWeak ?? false, streams };
+  const later = new Later(logger);
+  steps.add(() => later.stop());
   const mesh: MeshDependencies = {
     db,
     region,
@@ -128,9 +132,11 @@ async function start(
     keychain,
     wraps,
     cryptography,
+    allowWeakKeys: config.allowWeakKeys ?? false,
     lease,
     hub,
     gateways,
+    later,
     metrics,
     logger,
   };
@@ -237,6 +243,7 @@ function startStatus(
 function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logger: Logger): void {
   const pruning = setInterval(() => {
     prunePushes(db).catch((err: unknown) => logger.warn({ err }, 'old pushes could not be pruned'));
+    pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
   const unsealing = setInterval(() => {

@@ -71,9 +71,7 @@ function base128(value: number): number[] {
 
 function contentSize({ content, isPrefixed }: DerNode): number {
   const size =
-    content instanceof Uint8Array
-      ? content.length
-      : content.reduce((sum, item) => sum + sizeOf(item), 0);
+    content instanceof Uint8Array ? content.length : content.reduce((sum, item) => sum + sizeOf(item), 0);
   return size + (isPrefixed ? 1 : 0);
 }
 

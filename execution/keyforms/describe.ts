@@ -62,7 +62,8 @@ function primeBits(key: KeyObject): number {
  */
 export function isCalled(algorithm: number, { recommendedCurve, ...own }: KeyDescription): boolean {
   return (
-    algorithm === own.cryptographicAlgorithm || (recommendedCurve !== undefined && ecAlgorithms.includes(algorithm))
+    algorithm === own.cryptographicAlgorithm ||
+    (recommendedCurve !== undefined && ecAlgorithms.includes(algorithm))
   );
 }
 

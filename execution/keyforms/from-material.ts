@@ -1,12 +1,6 @@
 /** From the material of a key in one of KMIP's formats (KMIP 1.4 §2.1.3) to Node's KeyObject. */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import {
-  enumName,
-  KeyFormatType,
-  KmipError,
-  ObjectType,
-  Tag,
-} from '../kmip/index.ts';
+import { enumName, KeyFormatType, KmipError, ObjectType, Tag } from '../kmip/index.ts';
 import { type Curve, curveOf } from './curves.ts';
 import { asn1, type DerNode, DerTag, encodeDer } from './der.ts';
 import { oids, rawKeys } from './names.ts';
@@ -30,12 +24,12 @@ function unreadable(what: string): KmipError {
   return KmipError.invalidField(`the key material is not ${what}, or holds a key that OpenSSL does not know`);
 }
 
-function parse(kind: Kind, material: Uint8Array, type: DerType, what: string): KeyObject {
+function parse(material: Uint8Array, type: DerType, what: string): KeyObject {
   const key = Buffer.from(material.buffer, material.byteOffset, material.length);
   try {
-    return kind === 'private'
-      ? createPrivateKey({ key, format: 'der', type: type === 'spki' ? 'pkcs8' : type })
-      : createPublicKey({ key, format: 'der', type: type === 'pkcs1' ? 'pkcs1' : 'spki' });
+    return type === 'spki'
+      ? createPublicKey({ key, format: 'der', type })
+      : createPrivateKey({ key, format: 'der', type });
   } catch {
     // What OpenSSL says of material does not belong into an answer.
     throw unreadable(what);
@@ -43,10 +37,10 @@ function parse(kind: Kind, material: Uint8Array, type: DerType, what: string): K
 }
 
 /** A key built from its numbers; the DER between is wiped. */
-function built(kind: Kind, type: DerType, tree: DerNode, what: string): KeyObject {
+function built(type: DerType, tree: DerNode, what: string): KeyObject {
   const der = encodeDer(tree);
   try {
-    return parse(kind, der, type, what);
+    return parse(der, type, what);
   } finally {
     der.fill(0);
   }
@@ -97,15 +91,18 @@ export function keyObjectOf(source: KeyMaterialSource): KeyObject {
 }
 
 function read(kind: Kind, format: number, material: Uint8Array): KeyObject {
-  if (format === KeyFormatType.PKCS_1) return parse(kind, material, 'pkcs1', 'an RSA key of PKCS#1');
+  if (format === KeyFormatType.PKCS_1) {
+    const what = 'an RSA key of PKCS#1';
+    return kind === 'private' ? parse(material, 'pkcs1', what) : rsaPublicFrom(material, what);
+  }
   if (kind === 'private' && format === KeyFormatType.PKCS_8) {
-    return parse(kind, material, 'pkcs8', 'a private key of PKCS#8');
+    return parse(material, 'pkcs8', 'a private key of PKCS#8');
   }
   if (kind === 'private' && format === KeyFormatType.ECPrivateKey) {
-    return parse(kind, material, 'sec1', 'an EC private key of RFC 5915');
+    return parse(material, 'sec1', 'an EC private key of RFC 5915');
   }
   if (kind === 'public' && format === KeyFormatType.X_509) {
-    return parse(kind, material, 'spki', 'a SubjectPublicKeyInfo of X.509');
+    return parse(material, 'spki', 'a SubjectPublicKeyInfo of X.509');
   }
   const form = Object.hasOwn(transparent, format) ? transparent[format] : undefined;
   if (form?.kind !== kind) {
@@ -142,20 +139,23 @@ function rsaPrivate(fields: KeyFields): KeyObject {
     qi: fields.get(Tag.CRTCoefficient),
   });
   const tree = asn1.sequence(asn1.small(0), ...numbers.map(asn1.integer));
-  return built('private', 'pkcs1', tree, 'a Transparent RSA Private Key');
+  return built('pkcs1', tree, 'a Transparent RSA Private Key');
+}
+
+/** By way of X.509: a public key that Node reads as PKCS#1 cannot be exported as that again. */
+function rsaPublicFrom(pkcs1: Uint8Array | DerNode, what: string): KeyObject {
+  const identifier = asn1.sequence(asn1.oid(oids.rsa), asn1.null());
+  const content = pkcs1 instanceof Uint8Array ? pkcs1 : [pkcs1];
+  return built('spki', asn1.sequence(identifier, asn1.bits(content)), what);
 }
 
 function rsaPublic(fields: KeyFields): KeyObject {
   const numbers = [fieldOf(fields, Tag.Modulus), fieldOf(fields, Tag.PublicExponent)];
-  return built('public', 'pkcs1', asn1.sequence(...numbers.map(asn1.integer)), 'a Transparent RSA Public Key');
+  return rsaPublicFrom(asn1.sequence(...numbers.map(asn1.integer)), 'a Transparent RSA Public Key');
 }
 
 /** DSA, and Diffie-Hellman in the form of PKCS#3, which has no room for Q and J. */
-function discrete(
-  fields: KeyFields,
-  algorithm: 'dsa' | 'dh',
-  half: typeof Tag.X | typeof Tag.Y,
-): KeyObject {
+function discrete(fields: KeyFields, algorithm: 'dsa' | 'dh', half: typeof Tag.X | typeof Tag.Y): KeyObject {
   const domain = algorithm === 'dsa' ? [Tag.P, Tag.Q, Tag.G] : [Tag.P, Tag.G];
   const numbers = domain.map((tag) => asn1.integer(fieldOf(fields, tag)));
   const identifier = asn1.sequence(asn1.oid(oids[algorithm]), asn1.sequence(...numbers));
@@ -165,8 +165,8 @@ function discrete(
   }
   const what = `a transparent ${algorithm.toUpperCase()} key`;
   return half === Tag.X
-    ? built('private', 'pkcs8', asn1.sequence(asn1.small(0), identifier, asn1.octets([number])), what)
-    : built('public', 'spki', asn1.sequence(identifier, asn1.bits([number])), what);
+    ? built('pkcs8', asn1.sequence(asn1.small(0), identifier, asn1.octets([number])), what)
+    : built('spki', asn1.sequence(identifier, asn1.bits([number])), what);
 }
 
 function curveIn(fields: KeyFields): Curve {
@@ -189,7 +189,7 @@ function ecPrivate(fields: KeyFields): KeyObject {
       asn1.octets(padded),
       asn1.tagged(DerTag.Context0, [asn1.oid(curve.oid)]),
     );
-    return built('private', 'sec1', tree, 'a transparent EC private key');
+    return built('sec1', tree, 'a transparent EC private key');
   } finally {
     padded.fill(0);
   }
@@ -199,7 +199,7 @@ function ecPublic(fields: KeyFields): KeyObject {
   const curve = curveIn(fields);
   const identifier = asn1.sequence(asn1.oid(oids.ec), asn1.oid(curve.oid));
   const tree = asn1.sequence(identifier, asn1.bits(fieldOf(fields, Tag.QString)));
-  return built('public', 'spki', tree, 'a transparent EC public key');
+  return built('spki', tree, 'a transparent EC public key');
 }
 
 /** RFC 8410: the keys of RFC 7748 and 8032 are bytes, and their length tells the curve. */
@@ -215,10 +215,9 @@ function rawKey(kind: Kind, { cryptographicAlgorithm, material }: KeyMaterialSou
   const identifier = asn1.sequence(asn1.oid(known.oid));
   return kind === 'private'
     ? built(
-        kind,
         'pkcs8',
         asn1.sequence(asn1.small(0), identifier, asn1.octets([asn1.octets(material)])),
         'a raw private key',
       )
-    : built(kind, 'spki', asn1.sequence(identifier, asn1.bits(material)), 'a raw public key');
+    : built('spki', asn1.sequence(identifier, asn1.bits(material)), 'a raw public key');
 }

@@ -5,8 +5,8 @@
 export { CURVE448, CURVE25519, type Curve, curveNamed, curveOf, curves } from './curves.ts';
 export {
   asn1,
-  type DerItem,
   DerError,
+  type DerItem,
   type DerNode,
   DerTag,
   encodeDer,

@@ -139,7 +139,12 @@ test('an RSA private key is completed from whatever part of it the specification
   const optional = { publicExponent: true, crtCoefficient: true };
   fc.assert(
     fc.property(
-      fc.constantFrom({ privateExponent }, { p, q }, { primeExponentP, primeExponentQ }, { p, privateExponent }),
+      fc.constantFrom(
+        { privateExponent },
+        { p, q },
+        { primeExponentP, primeExponentQ },
+        { p, privateExponent },
+      ),
       fc.subarray(Object.keys(optional) as (keyof typeof optional)[]),
       (needed, extra) => {
         const given = { modulus, ...needed, ...Object.fromEntries(extra.map((name) => [name, all[name]])) };
@@ -242,12 +247,16 @@ test('material that is no key is refused, whatever its format claims', () => {
     [ObjectType.PublicKey, [...rsa.publicFormats, ...ec.publicFormats]],
   ] as const) {
     fc.assert(
-      fc.property(fc.constantFrom(...formats), fc.uint8Array({ maxLength: 200 }), (keyFormatType, material) => {
-        assert.throws(
-          () => keyObjectOf({ objectType, keyFormatType, material }),
-          isReason(ResultReason.InvalidField),
-        );
-      }),
+      fc.property(
+        fc.constantFrom(...formats),
+        fc.uint8Array({ maxLength: 200 }),
+        (keyFormatType, material) => {
+          assert.throws(
+            () => keyObjectOf({ objectType, keyFormatType, material }),
+            isReason(ResultReason.InvalidField),
+          );
+        },
+      ),
     );
   }
   const { privateKey } = ecPair('prime256v1');

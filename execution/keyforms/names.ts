@@ -7,6 +7,8 @@ export const ED25519 = 0x37;
 export const ED448 = 0x38;
 
 export const oids = {
+  /** PKCS#1 */
+  rsa: '1.2.840.113549.1.1.1',
   dsa: '1.2.840.10040.4.1',
   /** PKCS#3 */
   dh: '1.2.840.113549.1.3.1',

@@ -39,13 +39,13 @@ export function fieldsIn(material: Uint8Array): KeyFields {
     const value = material.subarray(start, start + length);
     const tag = word >>> 8;
     if (fields.has(tag)) throw malformed();
-    fields.set(tag, valueOf(word & 0xff, value));
+    fields.set(tag, fieldValue(word & 0xff, value));
     at = start + padded(length);
   }
   return fields;
 }
 
-function valueOf(type: number, value: Uint8Array): Uint8Array {
+function fieldValue(type: number, value: Uint8Array): Uint8Array {
   if (type === ItemType.ByteString || type === ItemType.Enumeration) return value;
   const isNegative = ((value[0] ?? 0) & 0x80) !== 0;
   if (type !== ItemType.BigInteger || isNegative) throw malformed();

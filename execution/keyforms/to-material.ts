@@ -2,7 +2,17 @@
 import { ECDH, type KeyObject } from 'node:crypto';
 import { enumName, KeyCompressionType, KeyFormatType, KmipError, Tag } from '../kmip/index.ts';
 import { type Curve, curveNamed } from './curves.ts';
-import { asn1, DerTag, encodeDer, integersIn, itemAt, magnitude, readDer, readItems, readSequence } from './der.ts';
+import {
+  asn1,
+  DerTag,
+  encodeDer,
+  integersIn,
+  itemAt,
+  magnitude,
+  readDer,
+  readItems,
+  readSequence,
+} from './der.ts';
 import { rawKeys } from './names.ts';
 import { field, type KeyField, structureOf } from './structure.ts';
 
@@ -41,8 +51,7 @@ export function materialIn(key: KeyObject, keyFormatType: number, keyCompression
 type Maker = (key: KeyObject, compression: number | undefined) => Uint8Array | undefined;
 
 const formats: Readonly<Record<number, Maker>> = {
-  [KeyFormatType.PKCS_1]: (key) =>
-    key.asymmetricKeyType === 'rsa' ? exported(key, 'pkcs1') : undefined,
+  [KeyFormatType.PKCS_1]: (key) => (key.asymmetricKeyType === 'rsa' ? exported(key, 'pkcs1') : undefined),
   [KeyFormatType.PKCS_8]: (key) => (key.type === 'private' ? exported(key, 'pkcs8') : undefined),
   [KeyFormatType.X_509]: (key, compression) =>
     key.type === 'public' ? publicKeyInfo(key, compression) : undefined,
@@ -82,6 +91,12 @@ function fromDer<T>(key: KeyObject, type: 'pkcs1' | 'pkcs8' | 'sec1' | 'spki', r
   }
 }
 
+/** Public keys by way of X.509: Node does not export as PKCS#1 what somebody read from that. */
+function pkcs1(key: KeyObject): Uint8Array {
+  if (key.type === 'private') return exported(key, 'pkcs1');
+  return itemAt(readSequence(exported(key, 'spki')), 1, DerTag.BitString).content.slice(1);
+}
+
 const rsaPublicTags = [Tag.Modulus, Tag.PublicExponent];
 /** Where PKCS#1 has each number of §2.1.7.4, in the order of that table; the version comes first. */
 const rsaPrivateTags = [
@@ -97,11 +112,14 @@ const rsaPrivateTags = [
 
 function rsa(key: KeyObject, type: 'private' | 'public', tags: readonly number[]): Uint8Array | undefined {
   if (key.type !== type || key.asymmetricKeyType !== 'rsa') return undefined;
-  return fromDer(key, 'pkcs1', (der) => {
+  const der = pkcs1(key);
+  try {
     const numbers = integersIn(readSequence(der).slice(type === 'private' ? 1 : 0));
     const fields = tags.map((tag, i) => field.number(tag, numbers[i] ?? new Uint8Array()));
     return structureOf(type === 'private' ? inTableOrder(fields) : fields);
-  });
+  } finally {
+    der.fill(0);
+  }
 }
 
 /** §2.1.7.4 lists the private exponent before the public one. */

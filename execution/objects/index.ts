@@ -1,4 +1,5 @@
 /** Managed objects: what they are, how they live, how clients see them, how they are stored. Shared by gateway and core. */
+export * from './accepted-attribute.ts';
 export * from './attribute-limits.ts';
 export * from './attribute-rules.ts';
 export * from './attribute-values.ts';
@@ -6,10 +7,15 @@ export * from './attribute-view.ts';
 export * from './clock.ts';
 export * from './codec.ts';
 export * from './digest.ts';
+export * from './fresh.ts';
 export * from './from-template.ts';
+export * from './lease-time.ts';
 export * from './managed-object.ts';
 export * from './material.ts';
 export * from './names.ts';
 export * from './query.ts';
+export * from './random-source.ts';
 export * from './state-machine.ts';
+export * from './usage-limits.ts';
 export * from './vendor-tags.ts';
+export * from './versions.ts';

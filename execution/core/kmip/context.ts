@@ -11,12 +11,16 @@ import {
   KmipError,
   type KnownOperation,
   type RequestOf,
+  type ResponseItem,
   type ResponseOf,
+  ResultReason,
+  type TtlvStructure,
   type Version,
 } from '../../kmip/index.ts';
 import type { Caller, Push } from '../../mesh/index.ts';
 import type { ManagedObject } from '../../objects/index.ts';
 import { isL3Address } from '../../routing/index.ts';
+import type { Owner } from '../store/asynchronous.ts';
 import type { NewAuditEvent } from '../store/audit.ts';
 import type { Scope } from '../store/objects.ts';
 import type { RegionTx } from '../store/tables.ts';
@@ -44,6 +48,16 @@ export class RefusedError extends KmipError {
     this.name = 'RefusedError';
     this.auditReason = auditReason;
     this.uid = uid;
+  }
+}
+
+/** Permission Denied with a Response Payload beside it: what in the request the refusal is for (KMIP 1.4 §4.10). */
+export class RefusalWithPayload extends KmipError {
+  readonly payload: TtlvStructure;
+  constructor(message: string, payload: TtlvStructure) {
+    super(ResultReason.PermissionDenied, message);
+    this.name = 'RefusalWithPayload';
+    this.payload = payload;
   }
 }
 
@@ -90,6 +104,8 @@ export interface OperationContext {
   readonly nowS: number;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
+  /** Whether this region makes keys of less than 112 bits of security. */
+  readonly allowWeakKeys: boolean;
   readonly batch: BatchState;
   readonly lent: Lent;
   readonly allowWeak: boolean;
@@ -100,7 +116,14 @@ export interface OperationContext {
   /** Read here, and not held by the gateway that asked: it gets them with the answer (D6). */
   readonly reads: ManagedObject[];
   readonly events: NewAuditEvent[];
+  /** What the item is answered with where it is not the handler's payload alone: Poll tells of another operation. */
+  readonly answer: { instead: ResponseItem | undefined };
   readonly logger: Logger;
+}
+
+/** Whose asynchronous operations the caller may ask for: its own. */
+export function ownerOf({ requester }: Pick<OperationContext, 'requester'>): Owner {
+  return { tenant: requester.scope.tenant, fingerprint: requester.caller.fingerprint };
 }
 
 export type Handler<O extends KnownOperation> = (

@@ -2,23 +2,37 @@
 import type { ServiceName } from '../../../contracts/index.ts';
 import { objectContext, type SecretBytes } from '../../envelope/index.ts';
 import { KeychainError, type ServiceKeys } from '../../keychain/index.ts';
-import { KmipError, ObjectType, ResultReason } from '../../kmip/index.ts';
-import { isDestroyed, type ManagedObject, settle, usageRefusal } from '../../objects/index.ts';
+import { childOf, ItemType, KmipError, ObjectType, ResultReason, Tag, type Ttlv } from '../../kmip/index.ts';
+import { isDestroyed, type ManagedObject, settle, usageLimitsOf, usageRefusal } from '../../objects/index.ts';
 import {
   type FoundObject,
   findObject,
   insertObject,
   lockObject,
+  markServed,
   updateBody,
   updateObject,
 } from '../store/objects.ts';
 import { type OperationContext, RefusedError } from './context.ts';
-import { spend, usageLimitsOf } from './usage-limits.ts';
+import { spend } from './usage-limits.ts';
+
+export interface ReadOptions {
+  /** Archived objects too: for those few operations that §11 does not answer with Object Archived. Default: refused. */
+  readonly archived?: boolean;
+}
 
 /** One message for an absent object and for someone else's: a client learns nothing of what others have (D10). */
-function require(found: FoundObject, uid: string, nowS: number): ManagedObject {
+function require(
+  found: FoundObject,
+  uid: string,
+  nowS: number,
+  { archived = false }: ReadOptions,
+): ManagedObject {
   switch (found.outcome) {
     case 'found':
+      if (!archived && found.object.dates.archive !== undefined) {
+        throw KmipError.objectArchived('the object is archived; Recover it first');
+      }
       return settle(found.object, nowS);
     case 'absent':
       throw KmipError.itemNotFound('no object has this unique identifier');
@@ -32,14 +46,22 @@ function require(found: FoundObject, uid: string, nowS: number): ManagedObject {
   }
 }
 
-/** The object in the state that its dates give it now. Throws Item Not Found. */
-export async function readObject(context: OperationContext, uid: string): Promise<ManagedObject> {
-  return require(await findObject(context.tx, context.requester.scope, uid), uid, context.nowS);
+/** The object in the state that its dates give it now. Throws Item Not Found, Object Archived. */
+export async function readObject(
+  context: OperationContext,
+  uid: string,
+  options: ReadOptions = {},
+): Promise<ManagedObject> {
+  return require(await findObject(context.tx, context.requester.scope, uid), uid, context.nowS, options);
 }
 
 /** As `readObject`; nobody else changes it before the commit. */
-export async function readForChange(context: OperationContext, uid: string): Promise<ManagedObject> {
-  return require(await lockObject(context.tx, context.requester.scope, uid), uid, context.nowS);
+export async function readForChange(
+  context: OperationContext,
+  uid: string,
+  options: ReadOptions = {},
+): Promise<ManagedObject> {
+  return require(await lockObject(context.tx, context.requester.scope, uid), uid, context.nowS, options);
 }
 
 /**
@@ -92,6 +114,16 @@ export async function addObject(
   context.pushes.push({ kind: 'object.put', object });
   context.batch.idPlaceholder = object.uid;
   noteObject(context, object, event);
+}
+
+/** The object that this Response Payload holds has been served: it is not Fresh any more (KMIP 1.4 §3.34). */
+export async function markServedIn(context: OperationContext, payload: Ttlv): Promise<void> {
+  const uid = childOf(payload, Tag.UniqueIdentifier);
+  if (uid?.type !== ItemType.TextString) return;
+  await markServed(context.tx, uid.value);
+  for (const [index, object] of context.reads.entries()) {
+    if (object.uid === uid.value) context.reads[index] = served(object);
+  }
 }
 
 /** An audit event about an object, success. */

@@ -1,5 +1,6 @@
 /**
- * Check, KMIP 1.4 §4.10. Asks whether a use of an object would be allowed, before asking for the object. `leaseTime` is in seconds.
+ * Check, KMIP 1.4 §4.10. Asks whether a use of an object would be allowed, before asking for the object. `leaseTime` is in
+ * seconds. A refusal has a payload too: without a Unique Identifier, and with those fields of the request that it is for.
  */
 import { Operation } from '../names/messages.ts';
 import { Tag } from '../names/tags.ts';
@@ -8,7 +9,6 @@ import {
   interval,
   longInteger,
   optional,
-  required,
   structure,
   textString,
 } from '../schema/index.ts';
@@ -23,7 +23,7 @@ export const check = defineOperation({
     leaseTime: optional(Tag.LeaseTime, interval),
   }),
   response: structure(Tag.ResponsePayload, {
-    uniqueIdentifier: required(Tag.UniqueIdentifier, textString),
+    uniqueIdentifier: optional(Tag.UniqueIdentifier, textString),
     usageLimitsCount: optional(Tag.UsageLimitsCount, longInteger),
     cryptographicUsageMask: optional(Tag.CryptographicUsageMask, integer),
     leaseTime: optional(Tag.LeaseTime, interval),

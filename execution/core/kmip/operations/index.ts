@@ -9,7 +9,13 @@ import {
   modifyAttributeHandler,
   setAttributeHandler,
 } from './attributes.ts';
+import { archiveHandler } from './archive.ts';
+import { cancelHandler } from './cancel.ts';
 import { checkHandler } from './check.ts';
+import { getUsageAllocationHandler } from './get-usage-allocation.ts';
+import { obtainLeaseHandler } from './obtain-lease.ts';
+import { pollHandler } from './poll.ts';
+import { recoverHandler } from './recover.ts';
 import { createHandler } from './create.ts';
 import { decryptHandler } from './decrypt.ts';
 import { encryptHandler } from './encrypt.ts';
@@ -39,10 +45,16 @@ const handlers = {
   [Operation.AddAttribute]: addAttributeHandler,
   [Operation.ModifyAttribute]: modifyAttributeHandler,
   [Operation.DeleteAttribute]: deleteAttributeHandler,
+  [Operation.ObtainLease]: obtainLeaseHandler,
+  [Operation.GetUsageAllocation]: getUsageAllocationHandler,
   [Operation.Activate]: activateHandler,
   [Operation.Revoke]: revokeHandler,
   [Operation.Destroy]: destroyHandler,
+  [Operation.Archive]: archiveHandler,
+  [Operation.Recover]: recoverHandler,
   [Operation.Query]: queryHandler,
+  [Operation.Cancel]: cancelHandler,
+  [Operation.Poll]: pollHandler,
   [Operation.DiscoverVersions]: discoverVersionsHandler,
   [Operation.Encrypt]: encryptHandler,
   [Operation.Decrypt]: decryptHandler,
