@@ -4,11 +4,9 @@ export type { CipherMode } from './ciphers.ts';
 export { type HashFunction, hashFunctionOf } from './hashes.ts';
 export {
   aesKeyWrapper,
-  type KeyWrapper,
-  type PlainKey,
+  isKeyWrapMode,
   unwrapKey,
   wrapKey,
-  wrapKeyBlock,
 } from './key-wrap.ts';
 export { MAX_GATHERED_BYTES, MAX_RNG_BYTES, MAX_STREAM_BYTES, STREAM_IDLE_MS } from './limits.ts';
 export { isSameMac, type Mac, type MacParameters, type MacPlan, macOf, macPlanOf } from './mac.ts';
@@ -47,3 +45,13 @@ export {
   encryptWith,
   takesRandomNonce,
 } from './symmetric.ts';
+export {
+  checkWrappingKeys,
+  type KeyAuthenticator,
+  type KeyWrapper,
+  type PlainKey,
+  type Unwrappers,
+  unwrapKeyValue,
+  type Wrappers,
+  wrapKeyBlock,
+} from './wrapped-key-block.ts';

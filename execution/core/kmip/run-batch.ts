@@ -17,12 +17,12 @@ import {
   Operation,
   operationName,
   operationSince,
-  refuseMessage,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
   ResultReason,
   ResultStatus,
+  refuseMessage,
   responseHeaderFor,
   schemasOf,
   successItem,
@@ -33,6 +33,7 @@ import { nowSeconds } from '../../objects/index.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
+import { isPutOff, putOff } from './asynchronous.ts';
 import { type BudgetMark, MessageBudget } from './budget.ts';
 import {
   type BatchState,
@@ -43,7 +44,6 @@ import {
   RefusedError,
   type Requester,
 } from './context.ts';
-import { isPutOff, putOff } from './asynchronous.ts';
 import type { Later } from './later.ts';
 import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
@@ -55,10 +55,10 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
-  readonly cryptography: Cryptography;
+  readonly later: Later;
   /** Default: false. */
   readonly allowWeakKeys?: boolean;
-  readonly later: Later;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -135,13 +135,13 @@ async function runOneByOne(
   for (const item of items) {
     const result = await timed(deps, item, async () => {
       const before = markOf(batch);
-      const turn = turnOf(deps, request);
       const owner = ownerOf(request);
       if (isPutOff(request.message, item, owner, deps.later)) {
         const { db, later } = deps;
         const run = () => runAlone(deps, request, item, before.idPlaceholder);
         return { item: await putOff({ db, later, message: request.message, item, owner, run }), effects: [] };
       }
+      const turn = turnOf(deps, request);
       try {
         const settled = await inTransaction(deps.db, async (tx) => {
           goBack(batch, before);
@@ -228,8 +228,9 @@ async function runUndo(
 }
 
 /** A transaction that is tried again starts with none of the streams that the try before had in hand: they have moved on. */
-function turnOf({ cryptography }: BatchDependencies, request: BatchRequest): StreamTurn {
-  return cryptography.streams.turn(ownerOf(request));
+function turnOf({ cryptography }: BatchDependencies, { requester }: BatchRequest): StreamTurn {
+  const { tenant, fingerprint } = requester.caller;
+  return cryptography.streams.turn({ tenant, fingerprint });
 }
 
 interface BatchMark {

@@ -13,6 +13,7 @@ import { type ManagedObject, takeUsage, usageLimitsOf } from '../../objects/inde
 export function spend(object: ManagedObject, sizeBytes: number, objects: 0 | 1 = 1): ManagedObject {
   const limits = usageLimitsOf(object);
   if (limits === undefined) return object;
-  const cost = limits.unit === UsageLimitsUnit.Byte ? sizeBytes : objects;
-  return cost === 0 && objects === 0 ? object : takeUsage(object, BigInt(cost));
+  const cost = BigInt(limits.unit === UsageLimitsUnit.Byte ? sizeBytes : objects);
+  if (cost === 0n && objects === 0) return object;
+  return takeUsage(object, cost);
 }

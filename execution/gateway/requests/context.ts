@@ -10,7 +10,7 @@ import {
   type Version,
 } from '../../kmip/index.ts';
 import type { GatewayIdentity } from '../../mesh/index.ts';
-import { type ManagedObject, type Purpose, usageRefusal } from '../../objects/index.ts';
+import { type ManagedObject, type Purpose, served, usageRefusal } from '../../objects/index.ts';
 import { serviceOfL3Address } from '../../routing/index.ts';
 import type { Audit } from '../audit.ts';
 import type { IvBudget } from '../keys/iv-budget.ts';
@@ -92,6 +92,11 @@ export class Staged {
 
   get(uid: string): HeldKey | undefined {
     return this.#keys.get(uid);
+  }
+
+  markServed(uid: string): void {
+    const held = this.#keys.get(uid);
+    if (held !== undefined) this.#keys.set(uid, { ...held, object: served(held.object) });
   }
 
   all(): readonly HeldKey[] {

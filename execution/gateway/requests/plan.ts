@@ -7,9 +7,11 @@ import {
   ItemType,
   isKnownOperation,
   KmipError,
+  knows,
   Operation,
   operationName,
   operationSchemas,
+  operationSince,
   type RequestItem,
   Tag,
 } from '../../kmip/index.ts';
@@ -38,7 +40,7 @@ export function planItem(
   context: RequestContext,
 ): Plan {
   const { operation } = item;
-  requireUnderstood(item);
+  requireKnown(operation, context);
   requirePermitted(operation, context);
   switch (operation) {
     case Operation.Create:
@@ -157,10 +159,11 @@ function requirePermitted(operation: number, { requester }: RequestContext): voi
   if (!operations.includes(operationName(operation))) throw new GatewayRefusal('OPERATION_NOT_PERMITTED');
 }
 
-/** KMIP 1.4 §6.16: a critical extension that we do not understand must not be skipped. */
-function requireUnderstood({ messageExtension }: RequestItem): void {
-  if (messageExtension?.criticalityIndicator !== true) return;
-  throw KmipError.featureNotSupported(
-    'the Message Extension is marked critical, and none is understood here',
+/** §6.1: a client is answered in its own version, which has the operations that it has. */
+function requireKnown(operation: number, { version }: RequestContext): void {
+  const since = operationSince(operation);
+  if (since === undefined || knows(version, since)) return;
+  throw KmipError.operationNotSupported(
+    `${operationName(operation)} came with KMIP 1.${since}; ask for it in that version or a later one`,
   );
 }
