@@ -33,7 +33,8 @@ export interface CipherDefinition {
   readonly isWeak: boolean;
 }
 
-const { CBC, ECB, PCBC, CFB, OFB, CTR, CCM, GCM, XTS, AESKeyWrapPadding, NISTKeyWrap, AEAD } = BlockCipherMode;
+const { CBC, ECB, PCBC, CFB, OFB, CTR, CCM, GCM, XTS, AESKeyWrapPadding, NISTKeyWrap, AEAD } =
+  BlockCipherMode;
 
 const common = { [CBC]: 'cbc', [ECB]: 'ecb', [PCBC]: 'pcbc', [CFB]: 'cfb', [OFB]: 'ofb' } as const;
 const aesModes = {

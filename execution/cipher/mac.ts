@@ -5,7 +5,13 @@
 import { createCipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { withRawKey } from '../../contracts/raw-key.ts';
 import { type SecretBytes, SecretWipedError } from '../envelope/index.ts';
-import { BlockCipherMode, CryptographicAlgorithm, enumName, HashingAlgorithm, KmipError } from '../kmip/index.ts';
+import {
+  BlockCipherMode,
+  CryptographicAlgorithm,
+  enumName,
+  HashingAlgorithm,
+  KmipError,
+} from '../kmip/index.ts';
 import { type CipherDefinition, cipherDefinitions, opensslName, tripleDesKey } from './ciphers.ts';
 import { hashFunctionOf, requireWeakAllowed } from './hashes.ts';
 
@@ -86,7 +92,9 @@ function blockMac(
   }
   const cipher = Object.hasOwn(cipherDefinitions, keyAlgorithm) ? cipherDefinitions[keyAlgorithm] : undefined;
   if (cipher === undefined || cipher.blockSizeBytes === 1) {
-    throw KmipError.missingData(`a key of ${own} makes no MAC by itself; name an HMAC as Cryptographic Algorithm`);
+    throw KmipError.missingData(
+      `a key of ${own} makes no MAC by itself; name an HMAC as Cryptographic Algorithm`,
+    );
   }
   if (cipher.isWeak) requireWeakAllowed(allowWeak, own);
   if (mode === undefined || mode === BlockCipherMode.CMAC) return { kind: 'cmac', cipher };

@@ -35,6 +35,8 @@ export const keyWrapIvs = {
 /** IEEE 1619-2018 §5.1: blocks of one data unit. */
 const MAX_XTS_BYTES = 2 ** 20 * 16;
 
+const NO_IV = new Uint8Array(0);
+
 type Direction = 'encrypt' | 'decrypt';
 
 /** OpenSSL's cipher with its key. Its own padding is off. */
@@ -51,7 +53,7 @@ function rawCipher(direction: Direction, key: SecretBytes, plan: CipherPlan, iv:
     }
   });
   cipher.setAutoPadding(false);
-  return cipher;
+  return { update: (data) => cipher.update(data), final: () => cipher.final() };
 }
 
 /** With the client's IV, or the one that was made for it; `iv` is null for a mode without. */
@@ -140,12 +142,15 @@ function unauthenticated(
         ...pad(rawCipher(direction, key, plan, iv ?? null), padding, cipher.blockSizeBytes),
       };
     case 'pcbc': {
-      const chained = pcbc(direction, rawCipher(direction, key, plan, null), iv ?? new Uint8Array(0));
+      const chained = pcbc(direction, rawCipher(direction, key, plan, null), iv ?? NO_IV);
       return { kind: 'flow', ...pad(chained, padding, cipher.blockSizeBytes) };
     }
     case 'wrap':
     case 'wrap-pad':
-      return { kind: 'whole', run: wrapping(direction, rawCipher(direction, key, plan, keyWrapIvs[mode]), mode) };
+      return {
+        kind: 'whole',
+        run: wrapping(direction, rawCipher(direction, key, plan, keyWrapIvs[mode]), mode),
+      };
     case 'xts':
       return { kind: 'whole', run: tweaked(rawCipher(direction, key, plan, iv ?? null)) };
     default:
@@ -271,25 +276,25 @@ function requireCcmSize(data: Uint8Array, iv: Uint8Array | undefined): void {
 function aeadCipher(key: SecretBytes, plan: CipherPlan, iv: Uint8Array | undefined): CipherGCM {
   const name = opensslName(plan.cipher, plan.mode, key.sizeBytes) as 'aes-256-gcm';
   const options = { authTagLength: plan.tagSizeBytes };
-  return key.use((bytes) => withRawKey(() => createCipheriv(name, bytes, iv ?? null, options)));
+  return key.use((bytes) => withRawKey(() => createCipheriv(name, bytes, iv ?? NO_IV, options)));
 }
 
 function aeadDecipher(key: SecretBytes, plan: CipherPlan, iv: Uint8Array | undefined): DecipherGCM {
   const name = opensslName(plan.cipher, plan.mode, key.sizeBytes) as 'aes-256-gcm';
   const options = { authTagLength: plan.tagSizeBytes };
-  return key.use((bytes) => withRawKey(() => createDecipheriv(name, bytes, iv ?? null, options)));
+  return key.use((bytes) => withRawKey(() => createDecipheriv(name, bytes, iv ?? NO_IV, options)));
 }
 
 function ccmCipher(key: SecretBytes, plan: CipherPlan, iv: Uint8Array | undefined): CipherCCM {
   const name = opensslName(plan.cipher, plan.mode, key.sizeBytes) as 'aes-256-ccm';
   const options = { authTagLength: plan.tagSizeBytes };
-  return key.use((bytes) => withRawKey(() => createCipheriv(name, bytes, iv ?? new Uint8Array(0), options)));
+  return key.use((bytes) => withRawKey(() => createCipheriv(name, bytes, iv ?? NO_IV, options)));
 }
 
 function ccmDecipher(key: SecretBytes, plan: CipherPlan, iv: Uint8Array | undefined): DecipherCCM {
   const name = opensslName(plan.cipher, plan.mode, key.sizeBytes) as 'aes-256-ccm';
   const options = { authTagLength: plan.tagSizeBytes };
-  return key.use((bytes) => withRawKey(() => createDecipheriv(name, bytes, iv ?? new Uint8Array(0), options)));
+  return key.use((bytes) => withRawKey(() => createDecipheriv(name, bytes, iv ?? NO_IV, options)));
 }
 
 function openAead(decipher: DecipherGCM, data: Uint8Array, tag: Uint8Array | undefined): Buffer {

@@ -36,7 +36,11 @@ export function oaepRoom(modulusBytes: number, hash: HashFunction): number {
 }
 
 /** RFC 8017 §7.1.1 step 2; `data` fits `oaepRoom`. The result holds the data: the caller wipes it. */
-export function encodeOaep(data: Uint8Array, modulusBytes: number, { hash, maskHash, label }: OaepHashes): Buffer {
+export function encodeOaep(
+  data: Uint8Array,
+  modulusBytes: number,
+  { hash, maskHash, label }: OaepHashes,
+): Buffer {
   const encoded = Buffer.alloc(modulusBytes);
   const seed = encoded.subarray(1, 1 + hash.sizeBytes);
   const block = encoded.subarray(1 + hash.sizeBytes);
@@ -132,7 +136,8 @@ export function isPssEncoding(
   const blockSize = size - hash.sizeBytes - 1;
   const topBits = 8 * size - bits;
   if (whole.length > size && whole[0] !== 0) return false;
-  if (blockSize < 1 || encoded[size - 1] !== TRAILER || (encoded[0] ?? 0) >>> (8 - topBits) !== 0) return false;
+  if (blockSize < 1 || encoded[size - 1] !== TRAILER || (encoded[0] ?? 0) >>> (8 - topBits) !== 0)
+    return false;
   const block = encoded.subarray(0, blockSize);
   const h = encoded.subarray(blockSize, size - 1);
   mask(block, h, maskHash);

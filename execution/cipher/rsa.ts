@@ -4,7 +4,14 @@
  * (implicit rejection), so that whoever asks learns nothing of the padding.
  */
 import { constants, type KeyObject, privateDecrypt, publicEncrypt } from 'node:crypto';
-import { CryptographicAlgorithm, enumName, HashingAlgorithm, KmipError, MaskGenerator, PaddingMethod } from '../kmip/index.ts';
+import {
+  CryptographicAlgorithm,
+  enumName,
+  HashingAlgorithm,
+  KmipError,
+  MaskGenerator,
+  PaddingMethod,
+} from '../kmip/index.ts';
 import { type HashFunction, hashFunctionOf } from './hashes.ts';
 
 import { decryptFailure } from './paddings.ts';
@@ -133,7 +140,9 @@ function rsaPlanOf(
 ): RsaPlan {
   const p = parameters ?? {};
   if (key.asymmetricKeyType !== 'rsa') {
-    throw KmipError.featureNotSupported(`keys of type ${key.asymmetricKeyType ?? 'unknown'} do not encrypt; RSA does`);
+    throw KmipError.featureNotSupported(
+      `keys of type ${key.asymmetricKeyType ?? 'unknown'} do not encrypt; RSA does`,
+    );
   }
   const { cryptographicAlgorithm: algorithm, paddingMethod } = p;
   if (algorithm !== undefined && algorithm !== CryptographicAlgorithm.RSA) {

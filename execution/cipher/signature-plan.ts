@@ -80,7 +80,8 @@ export function signaturePlanOf(
     return { scheme: 'eddsa' };
   }
   const known = type !== undefined && Object.hasOwn(keyTypes, type) ? keyTypes[type] : undefined;
-  if (known === undefined) throw KmipError.featureNotSupported(`keys of type ${type ?? 'unknown'} do not sign here`);
+  if (known === undefined)
+    throw KmipError.featureNotSupported(`keys of type ${type ?? 'unknown'} do not sign here`);
   const { cryptographicAlgorithm: algorithm } = p;
   if (algorithm !== undefined && !known.algorithms.includes(algorithm)) {
     const name = enumName(CryptographicAlgorithm, algorithm);
@@ -91,12 +92,14 @@ export function signaturePlanOf(
   if (!known.schemes.includes(scheme)) {
     throw KmipError.invalidField(`the Digital Signature Algorithm does not fit a key of type ${type}`);
   }
-  if (named !== undefined && p.paddingMethod !== undefined) requireSamePadding(named, known.schemes, p.paddingMethod);
+  if (named !== undefined && p.paddingMethod !== undefined)
+    requireSamePadding(named, known.schemes, p.paddingMethod);
   if (namedHash !== undefined && (p.hashingAlgorithm ?? namedHash) !== namedHash) {
     throw KmipError.invalidField('the Hashing Algorithm is not that of the Digital Signature Algorithm');
   }
   const hashingAlgorithm = namedHash ?? p.hashingAlgorithm;
-  if (hashingAlgorithm === undefined) throw KmipError.missingData('a Hashing Algorithm is required for signatures');
+  if (hashingAlgorithm === undefined)
+    throw KmipError.missingData('a Hashing Algorithm is required for signatures');
   const hash = hashFunctionOf(hashingAlgorithm, options.allowWeak);
   return scheme === 'pss' ? pssPlan(p, hash, options) : { scheme, hash };
 }
@@ -113,10 +116,12 @@ function schemeByPadding(schemes: readonly Scheme[], padding: number | undefined
   const [first = 'pkcs1'] = schemes;
   if (padding === undefined || (first !== 'pkcs1' && padding === PaddingMethod.None)) return first;
   const name = enumName(PaddingMethod, padding);
-  if (first !== 'pkcs1') throw KmipError.invalidField(`Padding Method ${name} is one of RSA, which this key is not`);
+  if (first !== 'pkcs1')
+    throw KmipError.invalidField(`Padding Method ${name} is one of RSA, which this key is not`);
   if (padding === PaddingMethod.PKCS1V1_5) return 'pkcs1';
   if (padding === PaddingMethod.PSS) return 'pss';
-  if (padding === PaddingMethod.X9_31) throw KmipError.featureNotSupported('X9.31 signatures are not served; use PSS');
+  if (padding === PaddingMethod.X9_31)
+    throw KmipError.featureNotSupported('X9.31 signatures are not served; use PSS');
   throw KmipError.invalidField(`Padding Method ${name} is not one of RSA signatures`);
 }
 

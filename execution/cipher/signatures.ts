@@ -75,7 +75,8 @@ export function startVerifying(plan: SignaturePlan): Verifying {
         return gathered.sizeBytes;
       },
       update: (data) => gathered.add(data),
-      isValid: (key, signature) => gathered.lend((whole) => isTrue(() => verify(null, whole, key, signature))),
+      isValid: (key, signature) =>
+        gathered.lend((whole) => isTrue(() => verify(null, whole, key, signature))),
       discard: () => gathered.wipe(),
     };
   }

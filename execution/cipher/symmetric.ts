@@ -69,7 +69,9 @@ export interface Decryptor {
  * Whether this request makes the server choose a random nonce of an authenticated mode: those are counted against a
  * budget per key (D5).
  */
-export function takesRandomNonce(input: Pick<CipherSetup, 'algorithm' | 'parameters' | 'iv' | 'allowWeak'>): boolean {
+export function takesRandomNonce(
+  input: Pick<CipherSetup, 'algorithm' | 'parameters' | 'iv' | 'allowWeak'>,
+): boolean {
   if (input.iv !== undefined) return false;
   return isAuthenticated(planOf(input.algorithm, input.parameters, input.allowWeak).mode);
 }
@@ -110,7 +112,8 @@ export function decryptWith(key: SecretBytes, input: DecryptInput): Buffer {
   }
   const { data, tag } = splitTag(plan, input.data, input.authenticationTag, input.tag);
   return run(() => {
-    if (plan.mode === 'gcm' && iv !== undefined) return decryptGcm(key, plan, { iv, aad: input.aad, data, tag });
+    if (plan.mode === 'gcm' && iv !== undefined)
+      return decryptGcm(key, plan, { iv, aad: input.aad, data, tag });
     const ready = readyToDecrypt(key, plan, iv, input.aad);
     return ready.kind === 'whole' ? ready.run(data, tag) : wholeThrough(ready, data);
   }, decryptFailure);

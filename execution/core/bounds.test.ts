@@ -6,6 +6,7 @@ import { parseCorrelationId, parseRegionId, parseServiceName } from '../../contr
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { WrapBlocks } from '../keychain/index.ts';
 import {
   type Attribute,
@@ -28,6 +29,7 @@ import {
 import { type Caller, MAX_MESH_MESSAGE_BYTES, MeshOperation } from '../mesh/index.ts';
 import { type ManagedObject, nameAttribute, nowSeconds } from '../objects/index.ts';
 import { MessageBudget } from './kmip/budget.ts';
+import { Later } from './kmip/later.ts';
 import { runBatch } from './kmip/run-batch.ts';
 import { MAX_RANDOM_IVS_PER_KEY } from './limits.ts';
 import { keysIn } from './store/tables.ts';
@@ -195,6 +197,7 @@ describe('bounds', () => {
       .select('services')
       .where('fingerprint', '=', app.fingerprint)
       .executeTakeFirstOrThrow();
+    const logger = createLogger({ name: 'test', level: 'silent' });
     const result = await runBatch(
       {
         db: region.core.db,
@@ -202,7 +205,9 @@ describe('bounds', () => {
         instance: 'core-1',
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
-        logger: createLogger({ name: 'test', level: 'silent' }),
+        later: new Later(logger),
+        cryptography: { allowWeak: false, streams: new StreamTable() },
+        logger,
       },
       {
         message: {
@@ -232,8 +237,13 @@ describe('bounds', () => {
       .where('service', '=', 'billing')
       .where('state', '<', 5)
       .execute();
-    const locate = request(Operation.Locate, { attribute: [group] });
+    // No index knows who is Sensitive, so every object is looked at; a group is found by its members alone.
+    const locate = request(Operation.Locate, { attribute: [attribute('Sensitive', false)] });
     const items = await runWithin(new MessageBudget({ scans: held.length + 2 }), [locate, locate]);
+    const [ofGroup] = await runWithin(new MessageBudget({ scans: 3 }), [
+      request(Operation.Locate, { attribute: [group] }),
+    ]);
+    assert.equal(ofGroup?.resultStatus, 0);
     assert.deepEqual(
       items.map((item) => item.resultStatus),
       [0, 1],

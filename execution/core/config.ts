@@ -193,6 +193,11 @@ export const CoreConfig = Type.Object(
      * 224. For tests of interoperability with old clients. Default false.
      */
     allowWeakKeys: Type.Optional(Type.Boolean()),
+    /**
+     * `allowWeak`: also serve what no new application should use (MD5, RIPEMD-160, DES with one key, CBC-MAC); for
+     * data that is there already. The gateways of the region have the same switch.
+     */
+    cryptography: Type.Optional(Type.Object({ allowWeak: Type.Boolean({ default: false }) }, closed)),
     log: Type.Object(
       {
         level: Type.Union(

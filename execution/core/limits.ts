@@ -61,21 +61,26 @@ export const UPKEEP_RETRY_MS = 60_000;
 /** Tenants whose failing keys are remembered to rest; past it the one longest in it is tried again. */
 export const MAX_RESTING = 10_000;
 
+/** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
+export const MAX_ASYNCHRONOUS = 64;
+export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
+/** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
+export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
+/** How long an outcome can be polled for. */
+export const ASYNCHRONOUS_KEPT_MS = 3_600_000;
 /**
  * Slow cryptography (RSA and DSA key generation, PBKDF2) at once: it runs on libuv's four threads, and leaves half of
  * them to everybody else. More wait, one tenant's one after another.
  */
 export const MAX_CONCURRENT_SLOW_CRYPTO = 2;
 export const MAX_QUEUED_SLOW_CRYPTO = 32;
-/** Bits of an RSA, DSA or DH key that the region makes. */
-export const MAX_MODULUS_BITS = 8_192;
 
 /** Objects that one Derive Key starts from. */
 export const MAX_DERIVATION_BASES = 4;
 /** Bytes that one Derive Key makes. */
 export const MAX_DERIVED_BYTES = 8_192;
 /** Bytes of Derivation Data, Salt or Initialization Vector of one Derive Key, and of the secrets that it derives from. */
-export const MAX_DERIVATION_INPUT_BYTES = 65_536;
+export const MAX_DERIVATION_INPUT_BYTES = 16_384;
 /** PBKDF2: Iteration Count times blocks of output, some seconds of work. */
 export const MAX_PBKDF2_ROUNDS = 4_000_000;
 /** Derived Key Links that one object holds: the newest. Every derived key keeps its link back. */
@@ -91,10 +96,5 @@ export const DEFAULT_CERTIFICATE_DAYS = 365;
 export const MAX_ISSUER_CANDIDATES = 16;
 /** Certificates of one chain, given, and with what is stored above them. */
 export const MAX_CHAIN_CERTIFICATES = 16;
-/** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
-export const MAX_ASYNCHRONOUS = 64;
-export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
-/** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
-export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
-/** How long an outcome can be polled for. */
-export const ASYNCHRONOUS_KEPT_MS = 3_600_000;
+/** Certificates that a tenant holds that one which a client brings is compared with, newest first. */
+export const MAX_CERTIFICATES_COMPARED = 1_000;

@@ -12,6 +12,7 @@ import {
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
 import {
   createKeychain,
@@ -121,6 +122,9 @@ async function start(
   const wraps = new WrapBlocks(keysIn(db));
   const later = new Later(logger);
   steps.add(() => later.stop());
+  const streams = new StreamTable();
+  steps.add(() => streams.clear());
+  const cryptography = { allowWeak: config.cryptography?.allowWeak ?? false, streams };
   const mesh: MeshDependencies = {
     db,
     region,
@@ -128,6 +132,7 @@ async function start(
     keychain,
     wraps,
     allowWeakKeys: config.allowWeakKeys ?? false,
+    cryptography,
     lease,
     hub,
     gateways,
@@ -140,7 +145,7 @@ async function start(
 
   const transport = parts.transport ?? (await connectBroker(config, logger, steps));
   const recheckConnections = () => listener.recheck();
-  const handlers = jobHandlers({ db, instance, keychain, hub, recheckConnections, logger });
+  const handlers = jobHandlers({ db, instance, keychain, streams, hub, recheckConnections, logger });
   const operator = createOperator({
     db,
     transport,

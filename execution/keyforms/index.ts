@@ -19,5 +19,6 @@ export {
 export { describe, isCalled, type KeyDescription, usualFormat } from './describe.ts';
 export { type KeyMaterialSource, keyObjectOf } from './from-material.ts';
 export { ED448, ED25519, ecAlgorithms } from './names.ts';
+export { type Pkcs12Content, pkcs12Container } from './pkcs12.ts';
 export { MAX_MODULUS_BITS } from './rsa.ts';
 export { materialIn } from './to-material.ts';

@@ -6,9 +6,9 @@ import {
   type Attribute,
   attributeValue,
   enumName,
+  ItemType,
   isStandardAttribute,
   isVendorEnum,
-  ItemType,
   KmipError,
   LinkType,
 } from '../kmip/index.ts';
@@ -26,7 +26,9 @@ const checks: Readonly<Record<string, (given: Attribute) => Attribute>> = {
   [USAGE_LIMITS]: newUsageLimits,
   'Operation Policy Name': (given) => {
     if (attributeValue(given, 'Operation Policy Name') !== DEFAULT_POLICY) {
-      throw KmipError.invalidField(`the only operation policy is "${DEFAULT_POLICY}"; leave the attribute out`);
+      throw KmipError.invalidField(
+        `the only operation policy is "${DEFAULT_POLICY}"; leave the attribute out`,
+      );
     }
     return given;
   },

@@ -2,7 +2,13 @@
  * The template of a Create or Register request (KMIP 1.4 §2.1.8, §4.1, §4.3) turned into the fields and remaining
  * attributes of a new object. The gateway runs it for L4 keys, the core for everything else, with the same answers.
  */
-import { type Attribute, CryptographicAlgorithm, KmipError, ObjectType, ResultReason } from '../kmip/index.ts';
+import {
+  type Attribute,
+  CryptographicAlgorithm,
+  KmipError,
+  ObjectType,
+  ResultReason,
+} from '../kmip/index.ts';
 import { acceptedAttribute } from './accepted-attribute.ts';
 import { checkCounts } from './attribute-limits.ts';
 import { ruleOf } from './attribute-rules.ts';
@@ -162,7 +168,9 @@ function setByMaker(attribute: Attribute): boolean {
     return true;
   }
   if (attribute.attributeName !== 'Original Creation Date') return false;
-  throw KmipError.invalidField('the Original Creation Date of a key that is made here is the present; leave it out');
+  throw KmipError.invalidField(
+    'the Original Creation Date of a key that is made here is the present; leave it out',
+  );
 }
 
 /** §4.1 leaves the length to the server when the client is silent: the longest of the algorithm's. */

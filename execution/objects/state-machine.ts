@@ -88,7 +88,12 @@ export function activate(before: ManagedObject, nowS: number): ManagedObject {
   if (!hasState(object.objectType)) {
     throw new KmipError(ResultReason.IllegalOperation, 'an object of this type has no state to activate');
   }
-  return changed(object, nowS, { state: follow(object, 'activate', 'activated', ResultReason.PermissionDenied) }, { activation: nowS });
+  return changed(
+    object,
+    nowS,
+    { state: follow(object, 'activate', 'activated', ResultReason.PermissionDenied) },
+    { activation: nowS },
+  );
 }
 
 export interface Revocation {
@@ -156,7 +161,9 @@ export function revoke(before: ManagedObject, revocation: Revocation, nowS: numb
 export function destroy(before: ManagedObject, nowS: number): ManagedObject {
   const object = settle(before, nowS);
   const free = !hasState(object.objectType) && object.state === State.Active;
-  const state = free ? State.Destroyed : follow(object, 'destroy', 'destroyed', ResultReason.PermissionDenied);
+  const state = free
+    ? State.Destroyed
+    : follow(object, 'destroy', 'destroyed', ResultReason.PermissionDenied);
   return changed(object, nowS, { state, wrapped: null }, { destroy: nowS });
 }
 

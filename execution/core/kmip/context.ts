@@ -4,6 +4,7 @@
  */
 import type { CorrelationId, RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
+import type { StreamTable, StreamTurn } from '../../cipher/index.ts';
 import type { SecretBytes } from '../../envelope/index.ts';
 import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import {
@@ -87,6 +88,13 @@ export interface BatchState {
   readonly budget: MessageBudget;
 }
 
+/** What cryptographic operations of this process share. */
+export interface Cryptography {
+  /** Whether weak algorithms are served (configuration). */
+  readonly allowWeak: boolean;
+  readonly streams: StreamTable;
+}
+
 export interface OperationContext {
   readonly tx: RegionTx;
   readonly region: RegionId;
@@ -100,6 +108,9 @@ export interface OperationContext {
   readonly allowWeakKeys: boolean;
   readonly batch: BatchState;
   readonly lent: Lent;
+  readonly allowWeak: boolean;
+  /** Operations in parts that this item begins or goes on with. */
+  readonly turn: StreamTurn;
   /** Collected here, written with the commit. */
   readonly pushes: Push[];
   /** Read here, and not held by the gateway that asked: it gets them with the answer (D6). */

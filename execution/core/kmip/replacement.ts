@@ -49,11 +49,7 @@ const movedDates: ReadonlySet<string> = new Set([
  *
  * @throws KmipError Illegal Operation: there is no Activation Date to move the other dates by (§11.5).
  */
-export function replacementDates(
-  dates: ObjectDates,
-  offsetS: number | undefined,
-  nowS: number,
-): Attribute[] {
+export function replacementDates(dates: ObjectDates, offsetS: number | undefined, nowS: number): Attribute[] {
   const named = [
     ['Activation Date', dates.activation],
     ['Process Start Date', dates.processStart],
@@ -123,10 +119,7 @@ export async function supersede(
   const kept = withoutLinks(old.attributes, LinkType.ReplacementObjectLink);
   const superseded = withAttributes(
     old,
-    [
-      ...kept.filter((a) => a.attributeName !== NAME),
-      linkTo(LinkType.ReplacementObjectLink, replacementUid),
-    ],
+    [...kept.filter((a) => a.attributeName !== NAME), linkTo(LinkType.ReplacementObjectLink, replacementUid)],
     context.nowS,
   );
   await updateObject(context.tx, superseded);

@@ -6,6 +6,7 @@
 import type { RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
+import type { StreamTurn } from '../../cipher/index.ts';
 import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import {
   BatchErrorContinuationOption,
@@ -16,12 +17,12 @@ import {
   Operation,
   operationName,
   operationSince,
-  refuseMessage,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
   ResultReason,
   ResultStatus,
+  refuseMessage,
   responseHeaderFor,
   schemasOf,
   successItem,
@@ -32,9 +33,17 @@ import { nowSeconds } from '../../objects/index.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
-import { type BudgetMark, MessageBudget } from './budget.ts';
-import { type BatchState, Lent, ownerOf, type OperationContext, RefusedError, type Requester } from './context.ts';
 import { isPutOff, putOff } from './asynchronous.ts';
+import { type BudgetMark, MessageBudget } from './budget.ts';
+import {
+  type BatchState,
+  type Cryptography,
+  Lent,
+  type OperationContext,
+  ownerOf,
+  RefusedError,
+  type Requester,
+} from './context.ts';
 import type { Later } from './later.ts';
 import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
@@ -46,9 +55,10 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
+  readonly later: Later;
   /** Default: false. */
   readonly allowWeakKeys?: boolean;
-  readonly later: Later;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -131,14 +141,19 @@ async function runOneByOne(
         const run = () => runAlone(deps, request, item, before.idPlaceholder);
         return { item: await putOff({ db, later, message: request.message, item, owner, run }), effects: [] };
       }
+      const turn = turnOf(deps, request);
       try {
-        return await inTransaction(deps.db, async (tx) => {
+        const settled = await inTransaction(deps.db, async (tx) => {
           goBack(batch, before);
-          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent));
-          const [settled] = await settleItems(deps, tx, [ran]);
-          return settled ?? { item: ran.response, effects: [] };
+          turn.abort();
+          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent, turn));
+          const [one] = await settleItems(deps, tx, [ran]);
+          return one ?? { item: ran.response, effects: [] };
         });
+        turn.settle();
+        return settled;
       } catch (error) {
+        turn.abort();
         // An operation may have emptied the placeholder on purpose (§4.10); what it put there does not exist.
         goBack(batch, batch.idPlaceholder === undefined ? { ...before, idPlaceholder: undefined } : before);
         return { item: await refuse(deps, request.requester, item, error), effects: [] };
@@ -182,14 +197,16 @@ async function runUndo(
   const before = markOf(batch);
   let done: Done[] = [];
   let failure: { readonly item: RequestItem; readonly error: unknown } | undefined;
+  const turn = turnOf(deps, request);
   try {
     await inTransaction(deps.db, async (tx) => {
       done = [];
       failure = undefined;
       goBack(batch, before);
+      turn.abort();
       const ran: Ran[] = [];
       for (const item of items) {
-        const context = contextFor(deps, request, tx, batch, lent);
+        const context = contextFor(deps, request, tx, batch, lent, turn);
         try {
           ran.push(await runWithin(item, context));
         } catch (error) {
@@ -200,12 +217,20 @@ async function runUndo(
       }
       done = await settleItems(deps, tx, ran);
     });
+    turn.settle();
   } catch (error) {
+    turn.abort();
     if (!(error instanceof UndoSignal) || failure === undefined) throw error;
     goBack(batch, before);
     done.push({ item: await refuse(deps, request.requester, failure.item, failure.error), effects: [] });
   }
   return done;
+}
+
+/** A transaction that is tried again starts with none of the streams that the try before had in hand: they have moved on. */
+function turnOf({ cryptography }: BatchDependencies, { requester }: BatchRequest): StreamTurn {
+  const { tenant, fingerprint } = requester.caller;
+  return cryptography.streams.turn({ tenant, fingerprint });
 }
 
 interface BatchMark {
@@ -237,6 +262,7 @@ function contextFor(
   tx: RegionTx,
   batch: BatchState,
   lent: Lent,
+  turn: StreamTurn,
 ): OperationContext {
   return {
     tx,
@@ -249,6 +275,8 @@ function contextFor(
     allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
+    allowWeak: deps.cryptography.allowWeak,
+    turn,
     pushes: [],
     reads: [],
     events: [],

@@ -1,7 +1,23 @@
 /** What each attribute of a Locate request asks for (KMIP 1.4 §4.9): a condition on columns where there is one, and a test. */
 import { type RawBuilder, sql } from 'kysely';
-import { type Attribute, ItemType, isStandardAttribute, KmipError, Tag, type Ttlv } from '../../kmip/index.ts';
-import { enumerationOf, integerOf, isDestroyed, NAME, ruleOf, State, sameValue, USAGE_LIMITS } from '../../objects/index.ts';
+import {
+  type Attribute,
+  ItemType,
+  isStandardAttribute,
+  KmipError,
+  Tag,
+  type Ttlv,
+} from '../../kmip/index.ts';
+import {
+  enumerationOf,
+  integerOf,
+  isDestroyed,
+  NAME,
+  ruleOf,
+  type State,
+  sameValue,
+  USAGE_LIMITS,
+} from '../../objects/index.ts';
 import type { Scope } from './objects.ts';
 import { termsOfAttribute } from './terms.ts';
 
@@ -100,7 +116,11 @@ function usageLimitsMatch(wanted: Ttlv, actual: Ttlv): boolean {
   });
 }
 
-type Maker = (attribute: Attribute, scope: Scope, nowS: number) => Omit<Criterion, 'matches'> & Partial<Criterion>;
+type Maker = (
+  attribute: Attribute,
+  scope: Scope,
+  nowS: number,
+) => Omit<Criterion, 'matches'> & Partial<Criterion>;
 
 /** Attributes with columns of their own, and those that are not searched for by being equal. */
 const makers: Readonly<Record<string, Maker>> = {

@@ -3,8 +3,8 @@
  * on the decoded objects, page by page and within the message's budget.
  */
 import { type RawBuilder, sql } from 'kysely';
-import { ObjectGroupMember, StorageStatusMask } from '../../kmip/index.ts';
 import type { Attribute } from '../../kmip/index.ts';
+import { ObjectGroupMember, StorageStatusMask } from '../../kmip/index.ts';
 import { attributesOf, type ManagedObject, State } from '../../objects/index.ts';
 import type { MessageBudget } from '../kmip/budget.ts';
 import { LOCATE_PAGE, MAX_LOCATED_ITEMS } from '../limits.ts';
@@ -65,7 +65,11 @@ export async function locateObjects(db: RegionDb, scope: Scope, request: LocateR
   if (groupMember !== ObjectGroupMember.GroupMemberDefault) {
     return search(db, scope, conditions, residual, request);
   }
-  const first = await search(db, scope, conditions, residual, { ...request, maximumItems: 1, offsetItems: 0 });
+  const first = await search(db, scope, conditions, residual, {
+    ...request,
+    maximumItems: 1,
+    offsetItems: 0,
+  });
   const uids = request.offsetItems > 0 || request.maximumItems === 0 ? [] : first.uids;
   return { uids, total: first.uids.length };
 }

@@ -112,7 +112,9 @@ export const coreMigrations: Record<string, Migration> = {
       for (const statement of SEARCH) await sql.raw(statement).execute(db);
       await fillTerms(db as Kysely<CoreTables>);
       await sql.raw('create index objects_by_term on core.objects using gin (terms)').execute(db);
-      await sql.raw('create index objects_unindexed on core.objects (tenant) where terms is null').execute(db);
+      await sql
+        .raw('create index objects_unindexed on core.objects (tenant) where terms is null')
+        .execute(db);
     },
   },
   '0005_asynchronous': {

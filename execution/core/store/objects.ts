@@ -192,3 +192,14 @@ async function claimOrRefuse(tx: RegionTx, object: ManagedObject, taken: number)
   if (name === undefined) return;
   throw new KmipError(taken, `the name ${JSON.stringify(name)} belongs to another object`);
 }
+
+/** The UID of the tenant's living object of this name. */
+export async function uidNamed(tx: RegionTx, tenant: TenantId, name: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('core.names')
+    .select('uid')
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row?.uid;
+}

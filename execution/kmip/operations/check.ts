@@ -4,14 +4,7 @@
  */
 import { Operation } from '../names/messages.ts';
 import { Tag } from '../names/tags.ts';
-import {
-  integer,
-  interval,
-  longInteger,
-  optional,
-  structure,
-  textString,
-} from '../schema/index.ts';
+import { integer, interval, longInteger, optional, structure, textString } from '../schema/index.ts';
 import { defineOperation } from './define.ts';
 
 export const check = defineOperation({

@@ -2,13 +2,22 @@
  * Which key pairs the region makes, and how (KMIP 1.4 §4.2, §3.7). Security below 112 bits (NIST SP 800-131A) is for
  * regions whose configuration allows it.
  */
-import { type KeyObject, generateKeyPair as nodeGenerateKeyPair } from 'node:crypto';
+import { getCurves, type KeyObject, generateKeyPair as nodeGenerateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
-import { CryptographicAlgorithm, enumName, KeyFormatType, KmipError } from '../../../kmip/index.ts';
-import { MAX_MODULUS_BITS } from '../../limits.ts';
-import { type Curve, curveOf, curveOfLength } from './curves.ts';
+import {
+  CURVE448,
+  CURVE25519,
+  type Curve,
+  curveOf,
+  ED448,
+  ED25519,
+  MAX_MODULUS_BITS,
+} from '../../../keyforms/index.ts';
+import { CryptographicAlgorithm, enumName, KmipError, RecommendedCurve } from '../../../kmip/index.ts';
 
 const generate = promisify(nodeGenerateKeyPair);
+/** Node's types leave Diffie-Hellman out. */
+const generateDh = generate as unknown as (type: 'dh', options: { group: string }) => Promise<NewKeys>;
 
 /** What a template says of the pair. Lengths in bits. */
 export interface KeyPairWish {
@@ -29,8 +38,6 @@ export interface KeyPairKind {
   readonly cryptographicLength: number;
   /** The Cryptographic Domain Parameters that the pair has, whether or not they were asked for. */
   readonly domain?: { readonly qlength?: number; readonly recommendedCurve?: number };
-  /** How the private and the public key are held. */
-  readonly formats: { readonly privateKey: number; readonly publicKey: number };
   make(): Promise<NewKeys>;
 }
 
@@ -38,9 +45,6 @@ const STRONG_MODULUS_BITS = 2_048;
 const STRONG_CURVE_BITS = 224;
 /** What OpenSSL still makes. */
 const MIN_MODULUS_BITS = 512;
-
-const pkcs1 = { privateKey: KeyFormatType.PKCS_1, publicKey: KeyFormatType.PKCS_1 } as const;
-const wrapped = { privateKey: KeyFormatType.PKCS_8, publicKey: KeyFormatType.X_509 } as const;
 
 function requireStrong(isStrong: boolean, allowWeak: boolean, least: string): void {
   if (isStrong || allowWeak) return;
@@ -57,7 +61,6 @@ function rsa({ algorithm, length = STRONG_MODULUS_BITS }: KeyPairWish, allowWeak
   return {
     cryptographicAlgorithm: algorithm,
     cryptographicLength: length,
-    formats: pkcs1,
     make: () => generate('rsa', { modulusLength: length, publicExponent: 65_537 }),
   };
 }
@@ -82,7 +85,6 @@ function dsa({ algorithm, length = 2_048, domain }: KeyPairWish, allowWeak: bool
     cryptographicAlgorithm: algorithm,
     cryptographicLength: length,
     domain: { qlength },
-    formats: wrapped,
     make: () => generate('dsa', { modulusLength: length, divisorLength: qlength }),
   };
 }
@@ -107,45 +109,103 @@ function dh({ algorithm, length = 2_048, domain }: KeyPairWish, allowWeak: boole
   }
   // Their primes are safe: Q is (P − 1) / 2.
   if (domain.qlength !== undefined && domain.qlength !== length - 1) {
-    throw KmipError.invalidField(`DH keys are made in the groups of RFC 3526, whose Qlength is ${length - 1}`);
+    throw KmipError.invalidField(
+      `DH keys are made in the groups of RFC 3526, whose Qlength is ${length - 1}`,
+    );
   }
   requireStrong(length >= STRONG_MODULUS_BITS, allowWeak, `${STRONG_MODULUS_BITS} bits`);
   return {
     cryptographicAlgorithm: algorithm,
     cryptographicLength: length,
-    formats: wrapped,
-    make: () => generate('dh', { group }),
+    make: () => generateDh('dh', { group }),
   };
 }
 
+/** The curve for a length alone: NIST's for that length, over a prime field where there is one. */
+const curveOfLength: ReadonlyMap<number, number> = new Map([
+  [163, RecommendedCurve.B_163],
+  [192, RecommendedCurve.P_192],
+  [224, RecommendedCurve.P_224],
+  [233, RecommendedCurve.B_233],
+  [256, RecommendedCurve.P_256],
+  [283, RecommendedCurve.B_283],
+  [320, RecommendedCurve.BRAINPOOLP320R1],
+  [384, RecommendedCurve.P_384],
+  [409, RecommendedCurve.B_409],
+  [512, RecommendedCurve.BRAINPOOLP512R1],
+  [521, RecommendedCurve.P_521],
+  [571, RecommendedCurve.B_571],
+]);
+const DEFAULT_CURVE_BITS = 256;
+
+/** OpenSSL may have been built without some. */
+const served: ReadonlySet<string> = new Set(getCurves());
+
 function wantedCurve({ length, domain }: KeyPairWish): Curve {
-  const { recommendedCurve } = domain;
-  const curve = recommendedCurve === undefined ? curveOfLength(length ?? 256) : curveOf(recommendedCurve);
-  if (curve === undefined) {
+  const value = domain.recommendedCurve ?? curveOfLength.get(length ?? DEFAULT_CURVE_BITS);
+  if (value === undefined) {
     throw KmipError.invalidField(
-      recommendedCurve === undefined
-        ? `there is no curve for Cryptographic Length ${length}; name a Recommended Curve`
-        : `Recommended Curve ${recommendedCurve} is not one that keys are made on here`,
+      `there is no curve for Cryptographic Length ${length}; name a Recommended Curve`,
     );
   }
-  if (length !== undefined && length !== curve.bits) {
-    throw KmipError.invalidField(
-      `Cryptographic Length is ${curve.bits} on this Recommended Curve; got ${length}`,
-    );
+  const curve = curveOf(value);
+  if (curve === undefined || !served.has(curve.openssl)) {
+    throw KmipError.invalidField(`Recommended Curve ${value} is not one that keys are made on here`);
   }
+  requireLength(length, curve.bits);
   return curve;
 }
 
+function requireLength(length: number | undefined, bits: number): void {
+  if (length === undefined || length === bits) return;
+  throw KmipError.invalidField(`Cryptographic Length is ${bits} on this Recommended Curve; got ${length}`);
+}
+
 function ec(wish: KeyPairWish, allowWeak: boolean): KeyPairKind {
-  const { value, name, bits } = wantedCurve(wish);
+  const { algorithm, length, domain } = wish;
+  const raw = rawKinds.find((kind) => kind.algorithm === algorithm && kind.curve === domain.recommendedCurve);
+  if (raw !== undefined) return rawKind(raw, algorithm, length);
+  const { kmip: recommendedCurve, openssl, bits } = wantedCurve(wish);
   requireStrong(bits >= STRONG_CURVE_BITS, allowWeak, `a curve of ${STRONG_CURVE_BITS} bits`);
   return {
-    cryptographicAlgorithm: wish.algorithm,
+    cryptographicAlgorithm: algorithm,
     cryptographicLength: bits,
-    domain: { recommendedCurve: value },
-    formats: wrapped,
-    make: () => generate('ec', { namedCurve: name }),
+    domain: { recommendedCurve },
+    make: () => generate('ec', { namedCurve: openssl }),
   };
+}
+
+type RawKind = (typeof rawKinds)[number];
+
+/** RFC 8410, by the numbers of KMIP 2: 1.4 has no name for these algorithms, but nothing against their values. */
+const rawKinds = [
+  {
+    algorithm: CryptographicAlgorithm.ECDH,
+    curve: CURVE25519,
+    bits: 256,
+    make: () => generate('x25519', {}),
+  },
+  { algorithm: CryptographicAlgorithm.ECDH, curve: CURVE448, bits: 448, make: () => generate('x448', {}) },
+  { algorithm: ED25519, curve: CURVE25519, bits: 256, make: () => generate('ed25519', {}) },
+  { algorithm: ED448, curve: CURVE448, bits: 456, make: () => generate('ed448', {}) },
+] as const;
+
+function rawKind({ curve, bits, make }: RawKind, algorithm: number, length: number | undefined): KeyPairKind {
+  requireLength(length, bits);
+  return {
+    cryptographicAlgorithm: algorithm,
+    cryptographicLength: bits,
+    domain: { recommendedCurve: curve },
+    make,
+  };
+}
+
+function edwards({ algorithm, length, domain }: KeyPairWish): KeyPairKind {
+  const raw = rawKinds.find((kind) => kind.algorithm === algorithm);
+  if (raw === undefined || (domain.recommendedCurve ?? raw.curve) !== raw.curve) {
+    throw KmipError.invalidField('the Recommended Curve is not the one of this algorithm');
+  }
+  return rawKind(raw, algorithm, length);
 }
 
 const kinds: Readonly<Record<number, (wish: KeyPairWish, allowWeak: boolean) => KeyPairKind>> = {
@@ -156,6 +216,8 @@ const kinds: Readonly<Record<number, (wish: KeyPairWish, allowWeak: boolean) => 
   [CryptographicAlgorithm.ECDSA]: ec,
   [CryptographicAlgorithm.ECDH]: ec,
   [CryptographicAlgorithm.ECMQV]: ec,
+  [ED25519]: edwards,
+  [ED448]: edwards,
 };
 
 /** @throws KmipError Invalid Field: an algorithm, length or curve that no pair is made with here. */
@@ -167,17 +229,4 @@ export function kindOf(wish: KeyPairWish, allowWeak: boolean): KeyPairKind {
     );
   }
   return kind(wish, allowWeak);
-}
-
-/** The key as it is held: secret when it is the private one; the caller wipes it. */
-export function materialOfKey(key: KeyObject, keyFormatType: number): Uint8Array {
-  const format = 'der' as const;
-  switch (keyFormatType) {
-    case KeyFormatType.PKCS_1:
-      return key.export({ type: 'pkcs1', format });
-    case KeyFormatType.PKCS_8:
-      return key.export({ type: 'pkcs8', format });
-    default:
-      return key.export({ type: 'spki', format });
-  }
 }

@@ -1,6 +1,7 @@
 /** Two managed objects from a new key pair: sealed, linked to each other, and stored in one transaction. */
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { SecretBytes } from '../../../envelope/index.ts';
+import { materialIn, usualFormat } from '../../../keyforms/index.ts';
 import { type Attribute, attribute, LinkType, ObjectType } from '../../../kmip/index.ts';
 import { fieldsFromTemplate, type ManagedObject, materialDigest } from '../../../objects/index.ts';
 import type { OperationContext } from '../context.ts';
@@ -8,7 +9,7 @@ import { madeHere } from '../generator.ts';
 import { linkTo } from '../links.ts';
 import { addObject, sealMaterial } from '../objects.ts';
 import { runSlowCrypto } from '../slow-crypto.ts';
-import { type KeyPairKind, materialOfKey, type NewKeys } from './kinds.ts';
+import type { KeyPairKind, NewKeys } from './kinds.ts';
 import { type KeyPairAttributes, OF_THE_PAIR } from './templates.ts';
 
 export interface KeyPair {
@@ -25,7 +26,6 @@ interface Part {
   readonly uid: string;
   readonly objectType: number;
   readonly key: KeyObject;
-  readonly keyFormatType: number;
   readonly link: Attribute;
   readonly attributes: readonly Attribute[];
 }
@@ -37,8 +37,9 @@ async function makePart(
   part: Part,
 ): Promise<ManagedObject> {
   const { nowS, requester } = context;
-  const { uid, objectType, keyFormatType } = part;
+  const { uid, objectType } = part;
   const { cryptographicAlgorithm, cryptographicLength, domain } = kind;
+  const keyFormatType = usualFormat(objectType, cryptographicAlgorithm);
   const fields = fieldsFromTemplate({
     // The pair has decided what a template of Create must say of a symmetric key; a mask is asked for by table 168,
     // and left out by clients all the same: such a key may be read, and used for nothing.
@@ -52,7 +53,7 @@ async function makePart(
     nowS,
     keyBlock: { cryptographicAlgorithm, cryptographicLength },
   });
-  using material = SecretBytes.take(materialOfKey(part.key, keyFormatType));
+  using material = SecretBytes.take(materialIn(part.key, keyFormatType));
   return {
     ...fields,
     dates: { ...fields.dates, originalCreation: nowS },
@@ -83,7 +84,6 @@ export async function makeKeyPair(
       uid: privateUid,
       objectType: ObjectType.PrivateKey,
       key: keys.privateKey,
-      keyFormatType: kind.formats.privateKey,
       link: linkTo(LinkType.PublicKeyLink, publicUid),
       attributes: attributes.privateKey,
     }),
@@ -91,7 +91,6 @@ export async function makeKeyPair(
       uid: publicUid,
       objectType: ObjectType.PublicKey,
       key: keys.publicKey,
-      keyFormatType: kind.formats.publicKey,
       link: linkTo(LinkType.PrivateKeyLink, privateUid),
       attributes: attributes.publicKey,
     }),

@@ -1,6 +1,6 @@
 /** Cancel (KMIP 1.4 §4.27): an operation that was put off is not begun. What has begun is not cut off half-way. */
 import { CancellationResult, type Operation } from '../../../kmip/index.ts';
-import { cancelWaiting, findAsynchronous, type AsynchronousState } from '../../store/asynchronous.ts';
+import { type AsynchronousState, cancelWaiting, findAsynchronous } from '../../store/asynchronous.ts';
 import { type Handler, ownerOf } from '../context.ts';
 
 const results: Readonly<Record<AsynchronousState, CancellationResult>> = {

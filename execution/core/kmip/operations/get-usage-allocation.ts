@@ -31,7 +31,9 @@ export const getUsageAllocationHandler: Handler<typeof Operation.GetUsageAllocat
     throw KmipError.illegalOperation('the object has no Usage Limits: it may be used without an allocation');
   }
   if ((object.usageMask & PROTECTING) === 0) {
-    throw KmipError.illegalOperation('the Cryptographic Usage Mask of the object allows nothing that protects');
+    throw KmipError.illegalOperation(
+      'the Cryptographic Usage Mask of the object allows nothing that protects',
+    );
   }
   // §4.18: while protection is enabled, after the Activation Date and before the Protect Stop Date.
   const refusal = usageRefusal(object, 'protect', 0, context.nowS);

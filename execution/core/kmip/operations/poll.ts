@@ -2,7 +2,15 @@
  * Poll (KMIP 1.4 §4.28): the outcome of an operation that was answered with Operation Pending. Its answer is the one that
  * the operation itself would have given; it may be asked for again until it expires.
  */
-import { decodeResponse, KmipError, type Operation, ResultReason, ResultStatus, structureItem, Tag } from '../../../kmip/index.ts';
+import {
+  decodeResponse,
+  KmipError,
+  type Operation,
+  ResultReason,
+  ResultStatus,
+  structureItem,
+  Tag,
+} from '../../../kmip/index.ts';
 import { findAsynchronous } from '../../store/asynchronous.ts';
 import { type Handler, type OperationContext, ownerOf } from '../context.ts';
 

@@ -27,9 +27,7 @@ export const reKeyHandler: Handler<typeof Operation.ReKey> = async (request, con
   const fields = fieldsFromTemplate({
     operation: 'create',
     objectType: old.objectType,
-    attributes: madeHere(
-      inheritedAttributes(old, given, replacementDates(old.dates, request.offset, nowS)),
-    ),
+    attributes: madeHere(inheritedAttributes(old, given, replacementDates(old.dates, request.offset, nowS))),
     nowS,
   });
   const made = await makeSymmetricKey(context, fields, old.service);
