@@ -55,8 +55,10 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
-  readonly cryptography: Cryptography;
   readonly later: Later;
+  /** Default: false. */
+  readonly allowWeakKeys?: boolean;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -270,6 +272,7 @@ function contextFor(
     nowS: nowSeconds(),
     keychain: deps.keychain,
     wraps: deps.wraps,
+    allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
     allowWeak: deps.cryptography.allowWeak,
