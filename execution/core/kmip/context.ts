@@ -25,7 +25,7 @@ import type { NewAuditEvent } from '../store/audit.ts';
 import type { Scope } from '../store/objects.ts';
 import type { RegionTx } from '../store/tables.ts';
 import type { MessageBudget } from './budget.ts';
-import type { SlowResults } from './slow-crypto.ts';
+import type { SlowResults } from './slow-results.ts';
 
 /** Who asks, as the core itself found them in its registry, and through which gateway. */
 export interface Requester {

@@ -49,7 +49,7 @@ import type { Later } from './later.ts';
 import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
 import { refuse, whoOf } from './refusals.ts';
-import { UnfinishedWork, withSlowWork } from './slow-crypto.ts';
+import { UnfinishedWork, withSlowWork } from './slow-results.ts';
 
 export interface BatchDependencies {
   readonly db: RegionDb;
