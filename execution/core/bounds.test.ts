@@ -163,7 +163,7 @@ describe('bounds', () => {
 
   test('Re-key keeps to the number of attributes that an object may have', async () => {
     const links = Array.from({ length: 64 }, (_, i) =>
-      attribute('Link', { linkType: LinkType.ChildLink, linkedObjectIdentifier: `link-${i}` }),
+      attribute('Link', { linkType: LinkType.NextLink, linkedObjectIdentifier: `link-${i}` }),
     );
     const uid = await active(...links);
     await assert.rejects(

@@ -2,6 +2,7 @@
  * Failures as KMIP tells them: a Result Reason and a message, both always present, since clients read both
  * (KMIP 1.4 §6.10, §6.11, §11).
  */
+import { EncodingError } from './encodings/error.ts';
 import { resultReasonName } from './names/lookup.ts';
 import { ResultReason, ResultStatus } from './names/messages.ts';
 import { SchemaError } from './schema/index.ts';
@@ -162,7 +163,7 @@ export class KmipError extends Error {
    */
   static from(error: unknown): KmipError {
     if (error instanceof KmipError) return error;
-    if (error instanceof TtlvError)
+    if (error instanceof TtlvError || error instanceof EncodingError)
       return new KmipError(ResultReason.InvalidMessage, error.message, { cause: error });
     if (error instanceof SchemaError) {
       return new KmipError(reasonOfSchemaError(error), error.message, { cause: error });

@@ -15,6 +15,16 @@ export {
   isCustomAttribute,
   isStandardAttribute,
 } from './attributes.ts';
+export { EncodingError, type EncodingErrorCode, encodingErrors } from './encodings/error.ts';
+export { decodeJson, encodeJson } from './encodings/json.ts';
+export {
+  formatOfContentType,
+  type MessageEncoding,
+  type MessageFormat,
+  messageFormats,
+} from './encodings/message-format.ts';
+export { decodeXml, encodeXml, ttlvOfXml } from './encodings/xml.ts';
+export { parseXml, type XmlElement } from './encodings/xml-parser.ts';
 export { hintFor, KmipError, type KmipErrorOptions, resultReasonHints } from './errors.ts';
 export {
   decodeRequest,
@@ -25,8 +35,12 @@ export {
   failedItem,
   MAX_BATCH_ITEMS,
   peekVersion,
+  readRequest,
+  readResponse,
   responseHeaderFor,
   successItem,
+  writeRequest,
+  writeResponse,
 } from './messages/messages.ts';
 export { withinMaximumSize } from './messages/response-size.ts';
 export { messageRefusal, refuseMessage } from './messages/rules.ts';
@@ -59,7 +73,7 @@ export * from './names/profiles.ts';
 export * from './names/server.ts';
 export { enumerationKnown, resultReasonFor } from './names/since.ts';
 export { Tag, type TagName, tagSince, VENDOR_TAG_FIRST, VENDOR_TAG_LAST } from './names/tags.ts';
-export { OperationV2, TagV2 } from './names/v2.ts';
+export { AsynchronousIndicatorV2, OperationV2, TagV2, UniqueIdentifierV2 } from './names/v2.ts';
 export {
   type Attribute,
   attestationCredential,
@@ -110,6 +124,13 @@ export {
 } from './transport/client.ts';
 export { clientErrors, KmipClientError, type KmipClientErrorCode } from './transport/client-errors.ts';
 export {
+  DEFAULT_HTTPS_SERVER_LIMITS,
+  type HttpsServerLimits,
+  KMIP_HTTPS_PATH,
+  type ServeHttpsOptions,
+  serveKmipHttps,
+} from './transport/https-server.ts';
+export {
   type CloseReason,
   DEFAULT_SERVER_LIMITS,
   type ServeOptions,
@@ -136,6 +157,7 @@ export {
   type TtlvStructure,
 } from './ttlv/item.ts';
 export { DEFAULT_TTLV_LIMITS, type TtlvLimits } from './ttlv/limits.ts';
+export { answerAnyVersion } from './v2/bridge.ts';
 export {
   compareVersions,
   isSupported,

@@ -6,7 +6,8 @@ import { KmipError, ResultReason } from '../../kmip/index.ts';
 import { MAX_CONCURRENT_SLOW_CRYPTO } from '../limits.ts';
 import { MessageBudget } from './budget.ts';
 import type { OperationContext } from './context.ts';
-import { type SlowResults, type SlowWork, slowly, UnfinishedWork, withSlowWork } from './slow-crypto.ts';
+import { type SlowWork, slowly } from './slow-crypto.ts';
+import { type SlowResults, UnfinishedWork, withSlowWork } from './slow-results.ts';
 
 type Context = Pick<OperationContext, 'slow' | 'batch' | 'requester'>;
 

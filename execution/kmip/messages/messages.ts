@@ -6,7 +6,7 @@ import { Tag } from '../names/tags.ts';
 import type { Structure } from '../schema/index.ts';
 import { decodeTtlv } from '../ttlv/decode.ts';
 import { encodeTtlv } from '../ttlv/encode.ts';
-import { childOf, ItemType, structureItem, type Ttlv } from '../ttlv/item.ts';
+import { childOf, ItemType, structureItem, type Ttlv, type TtlvStructure } from '../ttlv/item.ts';
 import type { TtlvLimits } from '../ttlv/limits.ts';
 import { isSupported, LATEST_VERSION, V1_0, type Version, versionText } from '../version.ts';
 import {
@@ -29,14 +29,26 @@ export const MAX_BATCH_ITEMS = 256;
  * number of items. Invalid Field: an unknown field of header or item. Payloads are not looked into.
  */
 export function decodeRequest(bytes: Uint8Array, limits?: Partial<TtlvLimits>): RequestMessage {
-  const { header, items } = decodeMessage(bytes, Tag.RequestMessage, requestHeader, requestItem, limits);
-  return { header, items };
+  return readRequest(decoded(bytes, limits));
 }
 
 /** @throws KmipError, as `decodeRequest`. */
 export function decodeResponse(bytes: Uint8Array, limits?: Partial<TtlvLimits>): ResponseMessage {
-  const { header, items } = decodeMessage(bytes, Tag.ResponseMessage, responseHeader, responseItem, limits);
-  return { header, items };
+  return readResponse(decoded(bytes, limits));
+}
+
+/**
+ * A request from its tree, whatever encoding that came in.
+ *
+ * @throws KmipError, as `decodeRequest`.
+ */
+export function readRequest(tree: Ttlv): RequestMessage {
+  return readMessage(tree, Tag.RequestMessage, requestHeader, requestItem);
+}
+
+/** @throws KmipError, as `decodeRequest`. */
+export function readResponse(tree: Ttlv): ResponseMessage {
+  return readMessage(tree, Tag.ResponseMessage, responseHeader, responseItem);
 }
 
 /**
@@ -44,27 +56,31 @@ export function decodeResponse(bytes: Uint8Array, limits?: Partial<TtlvLimits>):
  *
  * @throws TtlvError or SchemaError when a value does not fit.
  */
-export function encodeRequest({ header, items }: RequestMessage, limits?: Partial<TtlvLimits>): Uint8Array {
-  const version = header.protocolVersion;
-  return encodeTtlv(
-    structureItem(Tag.RequestMessage, [
-      requestHeader.write(header, version),
-      ...items.map((item) => requestItem.write(item, version)),
-    ]),
-    limits,
-  );
+export function encodeRequest(message: RequestMessage, limits?: Partial<TtlvLimits>): Uint8Array {
+  return encodeTtlv(writeRequest(message), limits);
 }
 
 /** As `encodeRequest`. */
-export function encodeResponse({ header, items }: ResponseMessage, limits?: Partial<TtlvLimits>): Uint8Array {
+export function encodeResponse(message: ResponseMessage, limits?: Partial<TtlvLimits>): Uint8Array {
+  return encodeTtlv(writeResponse(message), limits);
+}
+
+/** The tree of a request, for any encoding. As `encodeRequest`. */
+export function writeRequest({ header, items }: RequestMessage): TtlvStructure {
   const version = header.protocolVersion;
-  return encodeTtlv(
-    structureItem(Tag.ResponseMessage, [
-      responseHeader.write(header, version),
-      ...items.map((item) => responseItem.write(inVersion(item, version), version)),
-    ]),
-    limits,
-  );
+  return structureItem(Tag.RequestMessage, [
+    requestHeader.write(header, version),
+    ...items.map((item) => requestItem.write(item, version)),
+  ]);
+}
+
+/** The tree of a response, for any encoding. As `encodeRequest`. */
+export function writeResponse({ header, items }: ResponseMessage): TtlvStructure {
+  const version = header.protocolVersion;
+  return structureItem(Tag.ResponseMessage, [
+    responseHeader.write(header, version),
+    ...items.map((item) => responseItem.write(inVersion(item, version), version)),
+  ]);
 }
 
 /** A reason that came after `version` is told by the one that came before it. */
@@ -78,15 +94,21 @@ function inVersion(
   return known === resultReason ? item : { ...item, resultReason: known };
 }
 
-function decodeMessage<H extends { readonly batchCount: number }, I>(
-  bytes: Uint8Array,
+function decoded(bytes: Uint8Array, limits: Partial<TtlvLimits> | undefined): Ttlv {
+  try {
+    return decodeTtlv(bytes, limits);
+  } catch (error) {
+    throw KmipError.from(error);
+  }
+}
+
+function readMessage<H extends { readonly batchCount: number }, I>(
+  message: Ttlv,
   tag: number,
   headerSchema: Structure<H>,
   itemSchema: Structure<I>,
-  limits: Partial<TtlvLimits> | undefined,
 ): { header: H; items: readonly I[] } {
   try {
-    const message = decodeTtlv(bytes, limits);
     if (message.tag !== tag || message.type !== ItemType.Structure) {
       throw KmipError.invalidMessage(
         tag === Tag.RequestMessage ? 'this is not a request' : 'this is not a response',

@@ -35,5 +35,8 @@ function tooLarge(item: ResponseItem, max: number): ResponseItem {
     uniqueBatchItemId,
     payload: { tag: 0, type: 1, value: [] },
   } as const;
-  return failedItem(request, KmipError.responseTooLarge(`the answer is larger than ${max} bytes`));
+  return failedItem(
+    request,
+    KmipError.responseTooLarge(`the answer is larger than the ${max} bytes of Maximum Response Size`),
+  );
 }
