@@ -56,8 +56,6 @@ export interface BatchDependencies {
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
   readonly later: Later;
-  /** Default: false. */
-  readonly allowWeakKeys?: boolean;
   readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
@@ -272,7 +270,6 @@ function contextFor(
     nowS: nowSeconds(),
     keychain: deps.keychain,
     wraps: deps.wraps,
-    allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
     allowWeak: deps.cryptography.allowWeak,
