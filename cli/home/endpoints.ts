@@ -26,6 +26,8 @@ export const Endpoints = Type.Object({
     Type.Object({
       name: Type.String(),
       gateway: HostPort,
+      /** The same gateway, for KMIP over HTTPS. */
+      https: HostPort,
       core: HostPort,
       health: Type.Object({ gateway: Type.String(), core: Type.String() }),
     }),

@@ -30,6 +30,7 @@ import {
   cmkDatabase,
   coreOf,
   databaseOf,
+  gatewayHttpsOf,
   gatewayOf,
   healthOf,
   LOOPBACK,
@@ -135,6 +136,7 @@ function gatewayConfig(installation: Installation, ports: Ports, region: RegionN
     region,
     name: GATEWAY_NAME,
     kmip: { host: LOOPBACK, port: portOf(ports, gatewayOf(region)) },
+    https: { host: LOOPBACK, port: portOf(ports, gatewayHttpsOf(region)) },
     health: health(ports, gatewayOf(region)),
     tls: certificateFiles(directory),
     core: {

@@ -10,6 +10,8 @@ export const cmkDatabase = 'cmk/db';
 export const brokerComponent = 'broker';
 export const coreOf = (region: string): string => `${region}/core`;
 export const gatewayOf = (region: string): string => `${region}/gateway`;
+/** The gateway's second port, for KMIP over HTTPS. */
+export const gatewayHttpsOf = (region: string): string => `${region}/gateway:https`;
 export const databaseOf = (region: string): string => `${region}/db`;
 export const healthOf = (component: string): string => `${component}:health`;
 

@@ -12,6 +12,7 @@ import {
   cmkDatabase,
   coreOf,
   databaseOf,
+  gatewayHttpsOf,
   gatewayOf,
   healthOf,
   LOOPBACK,
@@ -32,6 +33,7 @@ const fixedPorts: Ports = {
   ...Object.fromEntries(
     REGIONS.flatMap((region, index) => [
       [gatewayOf(region), 5696 + index],
+      [gatewayHttpsOf(region), 5796 + index],
       [healthOf(gatewayOf(region)), 18696 + index],
       [coreOf(region), 15696 + index],
       [healthOf(coreOf(region)), 18796 + index],

@@ -1,7 +1,7 @@
 /** What is printed once everything is up: where things are, and what to try next. */
 import { relative } from 'node:path';
 import { DEFAULT_HOME } from '../home/paths.ts';
-import { coreOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
+import { coreOf, gatewayHttpsOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
 import { portOf } from '../installation/ports.ts';
 import { colors } from '../output.ts';
 import type { Launch } from './launch.ts';
@@ -22,10 +22,14 @@ export function guide(launch: Launch, home: string): string {
     const short = relative(process.cwd(), path);
     return short.startsWith('..') ? path : short;
   };
-  const regionLines = REGIONS.map((region) => {
-    const gateway = `${LOOPBACK}:${portOf(launch.ports, gatewayOf(region))}`;
-    const core = `${LOOPBACK}:${portOf(launch.ports, coreOf(region))}`;
-    return `  ${region.padEnd(12)} KMIP over mTLS  ${gateway}   ${colors.dim(`(its core: ${core}, gateways only)`)}`;
+  const regionLines = REGIONS.flatMap((region) => {
+    const at = (component: string): string => `${LOOPBACK}:${portOf(launch.ports, component)}`;
+    const core = colors.dim(`(its core: ${at(coreOf(region))}, gateways only)`);
+    const encodings = colors.dim('(TTLV, XML or JSON)');
+    return [
+      `  ${region.padEnd(12)} KMIP over mTLS  ${at(gatewayOf(region))}   ${core}`,
+      `  ${''.padEnd(12)} KMIP over HTTPS https://${at(gatewayHttpsOf(region))}/kmip   ${encodings}`,
+    ];
   });
   const width = Math.max(...suggestions.map(([command]) => `npx okcm ${command}${option}`.length));
   const certificates = near(launch.paths.application(TENANT, APPLICATION));

@@ -20,7 +20,7 @@ import {
 } from '../installation/components.ts';
 import { writeConfigs } from '../installation/configs.ts';
 import { Installation, makeHome } from '../installation/installation.ts';
-import { cmkComponent, coreOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
+import { cmkComponent, coreOf, gatewayHttpsOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
 import { choosePorts, type PortMode, type Ports, portOf } from '../installation/ports.ts';
 import { type ControlCommand, type ControlServer, startControl } from '../supervisor/control.ts';
 import { boundLogs } from '../supervisor/logs.ts';
@@ -187,6 +187,7 @@ export class Launch {
       regions: REGIONS.map((name) => ({
         name,
         gateway: hostPort(gatewayOf(name)),
+        https: hostPort(gatewayHttpsOf(name)),
         core: hostPort(coreOf(name)),
         health: {
           gateway: healthUrl(this.ports, gatewayOf(name)),

@@ -24,6 +24,8 @@ export const GatewayConfig = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 128 }),
     /** Where applications connect; port 0 takes a free one. */
     kmip: Type.Object({ host: Host, port: Port }, closed),
+    /** Where applications speak KMIP over HTTPS, in TTLV, XML or JSON; absent: nowhere. */
+    https: Type.Optional(Type.Object({ host: Host, port: Port }, closed)),
     /** `hosts`: further names by which probes may ask, where the port is not for loopback alone. */
     health: Type.Object(
       { host: Host, port: Port, hosts: Type.Optional(Type.Array(Host, { maxItems: 64 })) },

@@ -33,6 +33,7 @@ import { openSubscription } from './link/subscription.ts';
 import { createMetrics } from './metrics.ts';
 import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
+import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
 import { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
@@ -61,6 +62,8 @@ export interface GatewayStatus {
 
 export interface RunningGateway {
   readonly port: number;
+  /** Where KMIP is spoken over HTTPS, if it is. */
+  readonly httpsPort?: number | undefined;
   readonly healthUrl: string;
   status(): GatewayStatus;
   close(): Promise<void>;
@@ -102,7 +105,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const ivBudget = new IvBudget(store);
   const streams = new StreamTable();
   const metrics = createMetrics(region, () => ({
-    openConnections: listener.openConnections,
+    openConnections: openConnections(),
     backlog: store.objects.backlog,
     auditBacklog: store.audit.size,
     leases: leases.size,
@@ -141,8 +144,12 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
         cache.drop(uid);
         if (streams.size > 0 && store.objects.get(uid) === undefined) streams.dropKey(uid);
       },
-      identityRemoved: (fingerprint) => listener.cutOff(fingerprint),
-      issuersChanged: () => listener.reloadIssuers(),
+      identityRemoved: (fingerprint) => {
+        for (const listener of listeners) listener.cutOff(fingerprint);
+      },
+      issuersChanged: () => {
+        for (const listener of listeners) listener.reloadIssuers();
+      },
     },
   });
   const feed = new PushFeed({
@@ -190,15 +197,13 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     announcer,
   };
   const handler = new RequestHandler({ services, tunnel, metrics, logger });
-  const listener = new Listener({
-    ...config.kmip,
-    tls: parts.server,
-    identities,
-    handler,
-    audit,
-    metrics,
-    logger,
-  });
+  const shared = { tls: parts.server, identities, handler, audit, metrics, logger };
+  const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
+  const httpsListener =
+    config.https === undefined ? undefined : new Listener({ ...config.https, door: httpsDoor(), ...shared });
+  const listeners = httpsListener === undefined ? [kmipListener] : [kmipListener, httpsListener];
+  const openConnections = (): number =>
+    listeners.reduce((sum, listener) => sum + listener.openConnections, 0);
   const heart = new Heart({ link, store, applier, feed, leases, logger });
 
   const status = (): GatewayStatus => ({
@@ -212,7 +217,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases: leases.status(),
     backlog: store.objects.backlog,
     auditBacklog: store.audit.size,
-    connections: listener.openConnections,
+    connections: openConnections(),
     memory: memoryLockStatus(),
   });
 
@@ -244,28 +249,36 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     store.close();
   };
   try {
-    const kmipPort = await listener.listen();
+    const kmipPort = await kmipListener.listen();
+    const httpsPort = await httpsListener?.listen();
     const health = await startHealthServer({
       ...config.health,
       health: publicStatus,
       registry: metrics.registry,
     });
     logger.info(
-      { port: kmipPort, health: health.url, region, core: link.isUp ? 'connected' : 'unreachable' },
+      {
+        port: kmipPort,
+        https: httpsPort,
+        health: health.url,
+        region,
+        core: link.isUp ? 'connected' : 'unreachable',
+      },
       'ready',
     );
     return {
       port: kmipPort,
+      httpsPort,
       healthUrl: health.url,
       status,
       close: async () => {
-        await listener.close();
+        await Promise.all(listeners.map((listener) => listener.close()));
         await health.close();
         await stop();
       },
     };
   } catch (error) {
-    await listener.close();
+    await Promise.all(listeners.map((listener) => listener.close()));
     await stop();
     throw error;
   }

@@ -11,6 +11,8 @@ export const MAX_ISSUERS = 1_000;
 
 /** One message of an application; a larger one ends the connection. */
 export const MAX_REQUEST_BYTES = 1024 * 1024;
+/** The same message as XML or JSON, which are several times larger; more: HTTP status 413. */
+export const MAX_HTTPS_BODY_BYTES = 4 * MAX_REQUEST_BYTES;
 /** Bytes that Encrypt under an L3 takes: it wraps keys, it is no bulk cipher. More: Invalid Field. */
 export const MAX_L3_DATA_BYTES = 64 * 1024;
 

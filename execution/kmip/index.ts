@@ -124,6 +124,13 @@ export {
 } from './transport/client.ts';
 export { clientErrors, KmipClientError, type KmipClientErrorCode } from './transport/client-errors.ts';
 export {
+  DEFAULT_HTTPS_SERVER_LIMITS,
+  type HttpsServerLimits,
+  KMIP_HTTPS_PATH,
+  type ServeHttpsOptions,
+  serveKmipHttps,
+} from './transport/https-server.ts';
+export {
   type CloseReason,
   DEFAULT_SERVER_LIMITS,
   type ServeOptions,
@@ -150,6 +157,7 @@ export {
   type TtlvStructure,
 } from './ttlv/item.ts';
 export { DEFAULT_TTLV_LIMITS, type TtlvLimits } from './ttlv/limits.ts';
+export { answerAnyVersion } from './v2/bridge.ts';
 export {
   compareVersions,
   isSupported,

@@ -23,7 +23,7 @@ import {
   startCore,
 } from '../../execution/core/index.ts';
 import { type GatewayConfig, type RunningGateway, startGateway } from '../../execution/gateway/index.ts';
-import { KmipClient, type Version } from '../../execution/kmip/index.ts';
+import { KmipClient, type MessageEncoding, type Version } from '../../execution/kmip/index.ts';
 import {
   connectTransport,
   createManager,
@@ -81,7 +81,11 @@ export interface RegionWorld {
   certificate(name: string): KeyAndCertificate;
   /** Until this gateway has applied all that the core has committed by now. */
   caughtUp(gateway: RunningGateway): Promise<void>;
-  client(certificate: KeyAndCertificate, options?: { version?: Version; poolSize?: number }): KmipClient;
+  /** `https`: over HTTPS, in this encoding. */
+  client(
+    certificate: KeyAndCertificate,
+    options?: { version?: Version; poolSize?: number; https?: MessageEncoding },
+  ): KmipClient;
   stopCore(): Promise<void>;
   startCore(): Promise<void>;
   restartGateway(change?: Partial<GatewayConfig>): Promise<void>;
@@ -176,6 +180,7 @@ export async function startRegion(
     region: REGION,
     name: 'gateway-1',
     kmip: { host: '127.0.0.1', port: 0 },
+    https: { host: '127.0.0.1', port: 0 },
     health: { host: '127.0.0.1', port: 0 },
     tls: tlsFiles('gateway', gatewayCertificate),
     core: {
@@ -294,7 +299,7 @@ export async function startRegion(
     client: (certificate, options = {}) =>
       new KmipClient({
         host: '127.0.0.1',
-        port: gateway.port,
+        port: (options.https === undefined ? gateway.port : gateway.httpsPort) ?? 0,
         servername: 'localhost',
         cert: certificate.certificatePem,
         key: certificate.privateKeyPem,

@@ -1,21 +1,15 @@
 /**
- * The port for applications: TLS with mandatory client certificates (D10). A connection that is refused is refused
+ * A port for applications: TLS with mandatory client certificates (D10). A connection that is refused is refused
  * for a reason of its own, before a byte of KMIP is parsed; one that is open stays so only while its certificate is
- * valid and its key registered.
+ * valid and its key registered. What is spoken on it is the business of the door that the listener opens.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
-import {
-  createSecureContext,
-  createServer,
-  type SecureContextOptions,
-  type Server,
-  type TLSSocket,
-} from 'node:tls';
+import { createSecureContext, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { checkPeer, checkValidity } from '../../../platform/tls-identity.ts';
-import { KmipError, type ServerConnection, serveKmip } from '../../kmip/index.ts';
+import { answerAnyVersion, KmipError } from '../../kmip/index.ts';
 import type { Audit } from '../audit.ts';
 import type { Identities } from '../identities.ts';
 import {
@@ -26,6 +20,7 @@ import {
 } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
+import type { Door, Served } from './doors.ts';
 
 /** A post-quantum hybrid first, for those who can (FIPS 203 with X25519). */
 const HYBRID_CURVES = 'X25519MLKEM768:X25519:P-256:P-384';
@@ -36,6 +31,8 @@ const CLOSE_WITHIN_MS = 3_000;
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
+  /** What is spoken here. */
+  readonly door: Door;
   /** PEM of the server's own certificate and key, and of the first trusted issuer. */
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string };
   readonly identities: Identities;
@@ -47,7 +44,7 @@ export interface ListenerOptions {
 
 interface Open {
   readonly socket: TLSSocket;
-  readonly connection: ServerConnection;
+  readonly connection: Served;
   readonly fingerprint: string;
   readonly certificate: X509Certificate;
   readonly peer: string;
@@ -63,20 +60,20 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#server = createServer({
+    this.#server = options.door.createServer({
       ...this.#context(),
       requestCert: true,
       // We look at the certificate ourselves, so that each refusal has its reason in the log and the audit trail.
       rejectUnauthorized: false,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      allowHalfOpen: true,
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
-    this.#server.on('secureConnection', (socket) => this.#admit(socket));
+    // Before whatever the door itself does with a connection.
+    this.#server.prependListener('secureConnection', (socket) => this.#admit(socket));
     this.#server.on('tlsClientError', (error, socket) => {
       this.#options.metrics.connections.inc({ outcome: 'refused' });
       const code = errorCode(error) ?? 'TLS';
@@ -171,16 +168,17 @@ export class Listener {
       this.#refuse(socket, peer, 'NOT_REGISTERED', message, check.fingerprint);
       return;
     }
-    const { handler, identities, logger, metrics } = this.#options;
+    const { door, handler, identities, logger, metrics } = this.#options;
     const { fingerprint, certificate } = check;
-    const connection = serveKmip(socket, {
-      maxFrameBytes: MAX_REQUEST_BYTES,
+    const connection = door.serve(socket, {
       handle: (message) => {
         // Looked up anew for each message: what an identity may do can change while it is connected.
         const current = identities.get(fingerprint);
         if (current === undefined)
           throw KmipError.authenticationNotSuccessful('this identity is no longer registered');
-        return handler.handle(message, { identity: current, peer });
+        return answerAnyVersion(message, (asked) => handler.handle(asked, { identity: current, peer }), {
+          maxBytes: MAX_REQUEST_BYTES,
+        });
       },
       onError: (error) => logger.debug({ peer, cause: errorMessage(error) }, 'trouble on a connection'),
     });
@@ -188,7 +186,13 @@ export class Listener {
     this.#open.add(open);
     metrics.connections.inc({ outcome: 'accepted' });
     logger.debug(
-      { peer, application: identity.application, tenant: identity.tenant, tls: socket.getProtocol() },
+      {
+        peer,
+        door: door.name,
+        application: identity.application,
+        tenant: identity.tenant,
+        tls: socket.getProtocol(),
+      },
       'connected',
     );
     void connection.closed.then((reason) => {

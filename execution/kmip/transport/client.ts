@@ -1,5 +1,6 @@
 /** A KMIP client over mutual TLS: a small pool of connections, requests pipelined on each, everything bounded. */
 import { type ConnectionOptions, connect } from 'node:tls';
+import type { MessageEncoding } from '../encodings/message-format.ts';
 import { KmipError } from '../errors.ts';
 import { decodeResponse, encodeRequest, MAX_BATCH_ITEMS } from '../messages/messages.ts';
 import type { RequestHeader, RequestItem, ResponseItem } from '../messages/schemas.ts';
@@ -12,6 +13,7 @@ import { ItemType, type Ttlv } from '../ttlv/item.ts';
 import { LATEST_VERSION, type Version, versionText } from '../version.ts';
 import { ClientConnection } from './client-connection.ts';
 import { KmipClientError } from './client-errors.ts';
+import { HttpsExchange } from './https-exchange.ts';
 
 export type KmipClientOptions = {
   readonly host: string;
@@ -37,6 +39,11 @@ export type KmipClientOptions = {
   readonly poolSize?: number | undefined;
   /** Requests that wait for an answer on one connection. Default 64. */
   readonly maxPending?: number | undefined;
+  /**
+   * Speak HTTPS, with messages in this encoding, instead of TTLV right over TLS (KMIP Profiles 1.4 §5.3). Connecting
+   * then has no time-out of its own.
+   */
+  readonly https?: MessageEncoding | undefined;
 };
 
 export const DEFAULT_TIMEOUT_MS = 30_000;
@@ -106,6 +113,7 @@ export class KmipClient {
   readonly #where: string;
   readonly #version: Version;
   readonly #pool = new Set<ClientConnection>();
+  readonly #https: HttpsExchange | undefined;
   #closed = false;
 
   /** Connects on the first request, not here. */
@@ -113,6 +121,7 @@ export class KmipClient {
     this.#options = options;
     this.#where = `${options.host}:${options.port}`;
     this.#version = options.version ?? LATEST_VERSION;
+    this.#https = options.https === undefined ? undefined : this.#exchange(options.https);
   }
 
   /**
@@ -169,10 +178,9 @@ export class KmipClient {
    * @throws KmipClientError
    */
   async send(request: Uint8Array, options: SendOptions = {}): Promise<Uint8Array> {
-    return this.#connection().send(
-      request,
-      options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    );
+    if (this.#closed) throw new KmipClientError('KMIP_CLOSED', 'the client has been closed');
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    return (this.#https ?? this.#connection()).send(request, timeoutMs);
   }
 
   /** Closes all connections; requests that wait are rejected. */
@@ -181,11 +189,11 @@ export class KmipClient {
     const error = new KmipClientError('KMIP_CLOSED', 'the client has been closed');
     for (const connection of this.#pool) connection.destroy(error);
     this.#pool.clear();
+    this.#https?.close();
   }
 
   /** An idle connection, else a new one as long as the pool has room, else the least loaded. */
   #connection(): ClientConnection {
-    if (this.#closed) throw new KmipClientError('KMIP_CLOSED', 'the client has been closed');
     const usable = [...this.#pool].filter((connection) => connection.usable).sort((a, b) => a.load - b.load);
     const [least] = usable;
     if (
@@ -206,18 +214,34 @@ export class KmipClient {
     return this.#open();
   }
 
-  #open(): ClientConnection {
-    const { host, port, cert, key, ca, servername, connectTimeoutMs, maxResponseBytes } = this.#options;
-    const tls: ConnectionOptions = {
-      host,
-      port,
+  #tls(): ConnectionOptions {
+    const { cert, key, ca, servername } = this.#options;
+    return {
       cert,
       key,
       ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer),
       minVersion: 'TLSv1.2',
       ...(servername === undefined ? {} : { servername }),
     };
-    const connection = new ClientConnection(connect(tls), {
+  }
+
+  #exchange(encoding: MessageEncoding): HttpsExchange {
+    const { host, port, maxResponseBytes, poolSize, maxPending } = this.#options;
+    return new HttpsExchange({
+      host,
+      port,
+      tls: this.#tls(),
+      encoding,
+      where: this.#where,
+      maxResponseBytes: maxResponseBytes ?? DEFAULT_MAX_FRAME_BYTES,
+      poolSize: poolSize ?? DEFAULT_POOL_SIZE,
+      maxPending: maxPending ?? DEFAULT_MAX_PENDING,
+    });
+  }
+
+  #open(): ClientConnection {
+    const { host, port, connectTimeoutMs, maxResponseBytes } = this.#options;
+    const connection = new ClientConnection(connect({ ...this.#tls(), host, port }), {
       where: this.#where,
       maxResponseBytes: maxResponseBytes ?? DEFAULT_MAX_FRAME_BYTES,
       connectTimeoutMs: connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
