@@ -47,5 +47,10 @@ export function pcbc(direction: 'encrypt' | 'decrypt', ecb: Flow, iv: Uint8Array
       rest.fill(0);
       return ecb.final();
     },
+    end() {
+      chain.fill(0);
+      rest.fill(0);
+      ecb.end();
+    },
   };
 }

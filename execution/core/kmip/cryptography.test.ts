@@ -504,4 +504,26 @@ describe('cryptographic operations', () => {
       isKmip(ResultReason.FeatureNotSupported),
     );
   });
+
+  test('weak algorithms, where the configuration allows them', async () => {
+    region.config.cryptography = { allowWeak: true };
+    const { port } = await region.startAnother('core-2');
+    const lenient = region.connect(gatewayIdentity, port);
+    const cryptographicParameters = { hashingAlgorithm: MD5 };
+    const hashed = await lenient.run(app, Operation.Hash, { cryptographicParameters, data });
+    assert.deepEqual(Buffer.from(hashed.data ?? []), createHash('md5').update(data).digest());
+    const des = await register(
+      2,
+      KeyFormatType.Raw,
+      randomBytes(8),
+      CryptographicAlgorithm.DES,
+      Mask.Encrypt,
+    );
+    const sent = await lenient.run(app, Operation.Encrypt, {
+      uniqueIdentifier: des,
+      cryptographicParameters: { blockCipherMode: BlockCipherMode.CFB },
+      data,
+    });
+    assert.equal(sent.data?.length, data.length);
+  });
 });
