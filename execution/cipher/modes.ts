@@ -160,7 +160,7 @@ function unauthenticated(
         ...pad(rawCipher(direction, key, plan, iv ?? null), padding, cipher.blockSizeBytes),
       };
     case 'pcbc': {
-      const chained = pcbc(direction, rawCipher(direction, key, plan, null), iv ?? NO_IV);
+      const chained = pcbc(direction, rawCipher(direction, key, plan, iv ?? null), cipher.blockSizeBytes);
       return { kind: 'flow', ...pad(chained, padding, cipher.blockSizeBytes) };
     }
     case 'wrap':
