@@ -18,7 +18,15 @@ import {
 import { MeshOperation } from '../../../mesh/index.ts';
 import { type ManagedObject, make, State } from '../../../objects/index.ts';
 import { Audit } from '../../audit.ts';
-import { anIdentity, FakeCore, freshStore, granted, REGION, silent, wrappedObject } from '../../fixture.test.ts';
+import {
+  anIdentity,
+  FakeCore,
+  freshStore,
+  granted,
+  REGION,
+  silent,
+  wrappedObject,
+} from '../../fixture.test.ts';
 import { IvBudget } from '../../keys/iv-budget.ts';
 import { KeyCache } from '../../keys/key-cache.ts';
 import { KeyRing } from '../../keys/key-ring.ts';
@@ -165,7 +173,7 @@ describe('Encrypt and Decrypt at the gateway', () => {
     assert.equal(await ask(Operation.Encrypt, closed), undefined, 'nobody knows it any more');
   });
 
-  it('stop when Usage Limits come to the key: their count is the core\'s', async () => {
+  it("stop when Usage Limits come to the key: their count is the core's", async () => {
     const { object, ask, change } = await setUp();
     const begun = await ask(Operation.Encrypt, { uniqueIdentifier: object.uid, data, initIndicator: true });
     change({ attributes: [make.text('Usage Limits', 'any')] });
@@ -173,7 +181,7 @@ describe('Encrypt and Decrypt at the gateway', () => {
     assert.equal(await ask(Operation.Encrypt, next), undefined);
   });
 
-  it('are their owner\'s, and end with an error', async () => {
+  it("are their owner's, and end with an error", async () => {
     const { object, ask, contextOf, streams } = await setUp();
     const { uid: uniqueIdentifier } = object;
     const begun = await ask(Operation.Encrypt, { uniqueIdentifier, data, initIndicator: true });
