@@ -132,7 +132,8 @@ describe('Encrypt and Decrypt at the gateway', () => {
     const correlationValue = first?.correlationValue;
     const second = await ask(Operation.Encrypt, { uniqueIdentifier, data, correlationValue });
     assert.deepEqual(second?.correlationValue, correlationValue);
-    const last = await ask(Operation.Encrypt, { uniqueIdentifier, correlationValue, finalIndicator: true });
+    // The key need not be named again.
+    const last = await ask(Operation.Encrypt, { correlationValue, finalIndicator: true });
     assert.equal(streams.size, 0);
 
     const whole = Buffer.concat([first?.data ?? data, second?.data ?? data]);
