@@ -131,6 +131,7 @@ async function start(
     instance,
     keychain,
     wraps,
+    allowWeakKeys: config.allowWeakKeys ?? false,
     cryptography,
     lease,
     hub,
