@@ -19,6 +19,7 @@ import {
   ItemType,
   KmipError,
   LATEST_VERSION,
+  LinkType,
   ObjectType,
   Operation,
   type ResponseItem,
@@ -162,7 +163,7 @@ describe('bounds', () => {
 
   test('Re-key keeps to the number of attributes that an object may have', async () => {
     const links = Array.from({ length: 64 }, (_, i) =>
-      attribute('Link', { linkType: 0x106, linkedObjectIdentifier: `link-${i}` }),
+      attribute('Link', { linkType: LinkType.NextLink, linkedObjectIdentifier: `link-${i}` }),
     );
     const uid = await active(...links);
     await assert.rejects(
@@ -205,8 +206,8 @@ describe('bounds', () => {
         instance: 'core-1',
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
-        later: new Later(logger),
         cryptography: { allowWeak: false, streams: new StreamTable() },
+        later: new Later(logger),
         logger,
       },
       {

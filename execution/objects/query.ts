@@ -22,6 +22,7 @@ import {
   SUPPORTED_VERSIONS,
   structureItem,
   Tag,
+  UnwrapMode,
   type Version,
 } from '../kmip/index.ts';
 import { rngParameters } from './random-source.ts';
@@ -95,12 +96,15 @@ const servedProfiles: readonly number[] = [
 const VENDOR = 'OpenKCM';
 
 const capabilities = {
-  streamingCapability: false,
+  // Encrypt, Decrypt, Sign, MAC and Hash in parts: see execution/cipher/streams.ts.
+  streamingCapability: true,
   // Slow operations, where the client allows it: see execution/core/kmip/asynchronous.ts.
   asynchronousCapability: true,
   attestationCapability: false,
   batchUndoCapability: true,
   batchContinueCapability: true,
+  // A wrapped key is kept as it came, and unwrapped where it is used; Import unwraps it where it is told to.
+  unwrapMode: UnwrapMode.NotProcessed,
   // The envelope is deleted; what is left cannot be told from what a database keeps of any deleted row.
   destroyAction: DestroyAction.KeyMaterialDeleted,
   shreddingAlgorithm: ShreddingAlgorithm.Unsupported,

@@ -17,10 +17,11 @@ import { claimWaiting, finish, insertWaiting, type Owner } from '../store/asynch
 import type { RegionDb } from '../store/tables.ts';
 import type { Later } from './later.ts';
 
-/** Key pairs, whose primes are searched for; and Recover, which §4.23 names. */
+/** Key pairs, whose primes are searched for; derivation, which may be slow on purpose; Recover, which §4.23 names. */
 const mayTakeLong: ReadonlySet<number> = new Set([
   Operation.CreateKeyPair,
   Operation.ReKeyKeyPair,
+  Operation.DeriveKey,
   Operation.Recover,
 ]);
 

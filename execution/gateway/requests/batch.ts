@@ -13,6 +13,7 @@ import {
   ResultStatus,
   successItem,
 } from '../../kmip/index.ts';
+import { routeOf } from '../../routing/index.ts';
 import type { RequestContext } from './context.ts';
 import { store } from './operations/create.ts';
 import { type LocalPlan, type Plan, planItem, uidIn } from './plan.ts';
@@ -111,7 +112,8 @@ export class Batch {
     let creates = false;
     return this.#items.every((item) => {
       // An item without a UID takes that of the Create before it, which is L4.
-      if (creates && takesUid(item) && uidIn(item) === undefined) return true;
+      if (creates && takesUid(item) && uidIn(item) === undefined)
+        return routeOf(item.operation, 'L4') === 'local';
       let plan: Plan;
       try {
         plan = planItem(item, undefined, this.#context);

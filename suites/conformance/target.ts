@@ -1,0 +1,59 @@
+/** What the cases are played at: a gateway that is running somewhere, or that of an installation started for it. */
+import { readFile } from 'node:fs/promises';
+import { readPrivate } from '../../platform/config-file.ts';
+import { System } from '../../testkit/system.ts';
+import type { Address, Credentials } from './wire.ts';
+
+const REGION = 'eu-west-1';
+
+export interface Target {
+  readonly kmip: Address;
+  readonly https: Address | undefined;
+  readonly credentials: Credentials;
+  /** The application has nothing but what the cases make, and all of it may be destroyed. */
+  readonly isOurs: boolean;
+  close(): Promise<void>;
+}
+
+export interface Files {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+export async function startTarget(): Promise<Target> {
+  const system = await System.start();
+  try {
+    const { gateway, https } = system.region(REGION);
+    return {
+      kmip: gateway,
+      https,
+      credentials: await readCredentials(system.files()),
+      isOurs: true,
+      close: async () => {
+        await system.interrupt();
+      },
+    };
+  } catch (error) {
+    await system.interrupt();
+    throw error;
+  }
+}
+
+export async function foreignTarget(
+  kmip: Address,
+  https: Address | undefined,
+  files: Files,
+): Promise<Target> {
+  const credentials = await readCredentials(files);
+  return { kmip, https, credentials, isOurs: false, close: async () => undefined };
+}
+
+async function readCredentials({ cert, key, ca }: Files): Promise<Credentials> {
+  const [certificate, privateKey, issuer] = await Promise.all([
+    readFile(cert, 'utf8'),
+    readPrivate(key),
+    readFile(ca, 'utf8'),
+  ]);
+  return { cert: certificate, key: privateKey, ca: issuer };
+}
