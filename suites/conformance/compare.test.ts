@@ -206,7 +206,7 @@ describe('variations', () => {
       expected,
       done(
         'Query',
-        operation('Create') + operation('Get') + '<ObjectType type="Enumeration" value="Template"/>',
+        `${operation('Create')}${operation('Get')}<ObjectType type="Enumeration" value="Template"/>`,
       ),
       /ObjectType$/,
     );
