@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { runPyKmip } from '../testkit/pykmip.ts';
 import { System } from '../testkit/system.ts';
 
-const VERSIONS = ['KMIP_1_0', 'KMIP_1_2', 'KMIP_1_4'] as const;
+const VERSIONS = ['KMIP_1_0', 'KMIP_1_2', 'KMIP_1_4', 'KMIP_2_0'] as const;
 
 const SCRIPT = new URL('pykmip/lifecycle.py', import.meta.url);
 

@@ -96,7 +96,7 @@ describe('wrapped key blocks', () => {
     const block = wrapKeyBlock(
       key,
       { ...specification, encodingOption: EncodingOption.NoEncoding },
-      wrapper,
+      { encryption: wrapper },
       V1_4,
     );
     assert.ok(block.keyValue instanceof Uint8Array);
@@ -110,7 +110,7 @@ describe('wrapped key blocks', () => {
     const block = wrapKeyBlock(
       { ...key, attributes },
       { ...specification, attributeName: ['Cryptographic Length'] },
-      wrapper,
+      { encryption: wrapper },
       V1_4,
     );
     assert.ok(block.keyValue instanceof Uint8Array);
@@ -123,7 +123,13 @@ describe('wrapped key blocks', () => {
     const reasons: readonly (readonly [number, () => unknown])[] = [
       [
         ResultReason.FeatureNotSupported,
-        () => wrapKeyBlock(key, { ...specification, wrappingMethod: WrappingMethod.MACSign }, wrapper, V1_4),
+        () =>
+          wrapKeyBlock(
+            key,
+            { ...specification, wrappingMethod: WrappingMethod.TR_31 },
+            { encryption: wrapper },
+            V1_4,
+          ),
       ],
       [
         ResultReason.EncodingOptionError,
@@ -131,7 +137,7 @@ describe('wrapped key blocks', () => {
           wrapKeyBlock(
             key,
             { ...specification, encodingOption: EncodingOption.NoEncoding, attributeName: ['Name'] },
-            wrapper,
+            { encryption: wrapper },
             V1_4,
           ),
       ],

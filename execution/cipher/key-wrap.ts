@@ -1,28 +1,20 @@
 /**
- * A key handed out wrapped by another (KMIP 1.4 §2.1.5, §2.1.6): NIST key wrap (RFC 3394) and its form with padding
- * (RFC 5649). The wrapped bytes are what the Get response carries as Key Value.
+ * The ciphers that are made for wrapping keys: NIST key wrap (RFC 3394) and its form with padding (RFC 5649).
+ * `wrapped-key-block.ts` says what of a key is wrapped.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { withRawKey } from '../../contracts/raw-key.ts';
 import { type SecretBytes, SecretWipedError } from '../envelope/index.ts';
-import {
-  type Attribute,
-  BlockCipherMode,
-  CryptographicAlgorithm,
-  EncodingOption,
-  encodeTtlv,
-  enumName,
-  type KeyBlock,
-  KeyFormatType,
-  type KeyWrappingSpecification,
-  KmipError,
-  plainKeyValue,
-  ResultReason,
-  type Version,
-  WrappingMethod,
-} from '../kmip/index.ts';
+import { BlockCipherMode, CryptographicAlgorithm, enumName, KmipError, ResultReason } from '../kmip/index.ts';
+import type { KeyWrapper } from './wrapped-key-block.ts';
 
 type KeyWrapMode = typeof BlockCipherMode.NISTKeyWrap | typeof BlockCipherMode.AESKeyWrapPadding;
+
+export function isKeyWrapMode(blockCipherMode: number): blockCipherMode is KeyWrapMode {
+  return (
+    blockCipherMode === BlockCipherMode.NISTKeyWrap || blockCipherMode === BlockCipherMode.AESKeyWrapPadding
+  );
+}
 
 /** RFC 3394 §2.2.3.1 and RFC 5649 §3: the initial values that prove integrity when unwrapping. */
 const schemes = {
@@ -60,21 +52,6 @@ export function unwrapKey(
   }, 'the wrapped key does not open under this key');
 }
 
-export interface PlainKey {
-  readonly keyFormatType: number;
-  readonly material: Uint8Array;
-  readonly cryptographicAlgorithm?: number | undefined;
-  readonly cryptographicLength?: number | undefined;
-  /** The attributes that the specification names, to be wrapped with the material (TTLV encoding only). */
-  readonly attributes?: readonly Attribute[];
-}
-
-/** How the wrapping key turns bytes into wrapped bytes, and what to say of it in Key Wrapping Data. */
-export interface KeyWrapper {
-  readonly uniqueIdentifier: string;
-  wrap(plain: Uint8Array): { readonly wrapped: Uint8Array; readonly blockCipherMode?: number };
-}
-
 /**
  * A wrapper that uses an AES key.
  *
@@ -90,7 +67,7 @@ export function aesKeyWrapper(
     throw new KmipError(ResultReason.IllegalOperation, 'the wrapping key is not an AES key');
   }
   const mode = requestedMode ?? BlockCipherMode.NISTKeyWrap;
-  if (mode !== BlockCipherMode.NISTKeyWrap && mode !== BlockCipherMode.AESKeyWrapPadding) {
+  if (!isKeyWrapMode(mode)) {
     const name = enumName(BlockCipherMode, mode);
     throw new KmipError(
       ResultReason.FeatureNotSupported,
@@ -99,81 +76,11 @@ export function aesKeyWrapper(
   }
   return {
     uniqueIdentifier,
-    wrap: (plain) => ({ wrapped: wrapKey(kek, plain, mode), blockCipherMode: mode }),
+    wrap: (plain) => ({
+      wrapped: wrapKey(kek, plain, mode),
+      cryptographicParameters: { blockCipherMode: mode },
+    }),
   };
-}
-
-/**
- * The Key Block with its Key Value wrapped as the specification asks (§2.1.6).
- *
- * @throws KmipError Feature Not Supported (MAC and signature methods), Encoding Option Error, Cryptographic Failure.
- */
-export function wrapKeyBlock(
-  key: PlainKey,
-  specification: KeyWrappingSpecification,
-  wrapper: KeyWrapper,
-  version: Version,
-): KeyBlock {
-  if (
-    specification.wrappingMethod !== WrappingMethod.Encrypt ||
-    specification.macSignatureKeyInformation !== undefined
-  ) {
-    throw new KmipError(
-      ResultReason.FeatureNotSupported,
-      'the only Wrapping Method that is served is Encrypt',
-    );
-  }
-  const encoding = specification.encodingOption ?? EncodingOption.TTLVEncoding;
-  const plain = keyValueBytes(key, encoding, specification.attributeName ?? [], version);
-  try {
-    const { wrapped, blockCipherMode } = wrapper.wrap(plain);
-    return {
-      keyFormatType: key.keyFormatType,
-      keyValue: wrapped,
-      cryptographicAlgorithm: key.cryptographicAlgorithm,
-      cryptographicLength: key.cryptographicLength,
-      keyWrappingData: {
-        wrappingMethod: WrappingMethod.Encrypt,
-        encryptionKeyInformation: {
-          uniqueIdentifier: wrapper.uniqueIdentifier,
-          ...(blockCipherMode === undefined ? {} : { cryptographicParameters: { blockCipherMode } }),
-        },
-        encodingOption: specification.encodingOption,
-      },
-    };
-  } finally {
-    plain.fill(0);
-  }
-}
-
-/** Bytes of its own, for the caller to wipe. */
-function keyValueBytes(
-  key: PlainKey,
-  encoding: number,
-  attributeNames: readonly string[],
-  version: Version,
-): Uint8Array {
-  if (encoding === EncodingOption.TTLVEncoding) {
-    return encodeTtlv(
-      plainKeyValue.write({ keyMaterial: key.material, attribute: key.attributes ?? [] }, version),
-    );
-  }
-  if (encoding !== EncodingOption.NoEncoding) {
-    throw new KmipError(ResultReason.EncodingOptionError, `Encoding Option ${encoding} is not known`);
-  }
-  if (attributeNames.length > 0) {
-    throw new KmipError(
-      ResultReason.EncodingOptionError,
-      'attributes can be wrapped with the key only in TTLV Encoding',
-    );
-  }
-  if (key.keyFormatType !== KeyFormatType.Raw && key.keyFormatType !== KeyFormatType.Opaque) {
-    throw new KmipError(
-      ResultReason.EncodingOptionError,
-      'No Encoding needs key material that is a Byte String',
-    );
-  }
-  return Buffer.from(key.material);
 }
 
 function cipherOf(kek: SecretBytes, mode: KeyWrapMode): string {

@@ -1,6 +1,6 @@
 /**
- * Reads Cryptographic Parameters (KMIP 1.4 §3.6) into what the ciphers of this folder need, and refuses what they
- * cannot do instead of guessing.
+ * Reads Cryptographic Parameters (KMIP 1.4 §3.6) into what the symmetric ciphers of this folder need, and refuses what
+ * they cannot do instead of guessing.
  */
 import {
   BlockCipherMode,
@@ -10,6 +10,9 @@ import {
   PaddingMethod,
   ResultReason,
 } from '../kmip/index.ts';
+import { type CipherDefinition, type CipherMode, cipherDefinitions, modeName } from './ciphers.ts';
+import { requireWeakAllowed } from './hashes.ts';
+import type { BlockPadding } from './paddings.ts';
 
 /** The fields of KMIP's Cryptographic Parameters that a symmetric cipher looks at; the decoded structure fits as it is. */
 export interface CipherParameters {
@@ -23,25 +26,27 @@ export interface CipherParameters {
   readonly tagLength?: number | undefined;
   readonly fixedFieldLength?: number | undefined;
   readonly invocationFieldLength?: number | undefined;
+  /** Bits. */
   readonly counterLength?: number | undefined;
   readonly initialCounterValue?: number | undefined;
 }
 
-export type CipherMode = 'gcm' | 'cbc' | 'ctr' | 'ecb';
-
 export interface CipherPlan {
+  readonly cipher: CipherDefinition;
   readonly mode: CipherMode;
-  /** PKCS#5 padding; else the data must fill whole blocks, where the mode has blocks. */
-  readonly padded: boolean;
+  readonly padding: BlockPadding;
   /** Bytes of the IV that the server makes when the client sends none; 0 for a mode without IV. */
   readonly ivSizeBytes: number;
+  /** What a client's IV may have, in bytes, from and to. */
+  readonly ivSizes: readonly [min: number, max: number];
   /** Bytes; 0 for a mode without authentication. */
   readonly tagSizeBytes: number;
   /** The client said `Random IV = false`: it means to bring its own. */
   readonly ivIsClients: boolean;
+  /** CTR with a counter of its own beside the nonce, and ChaCha20: where it starts. */
+  readonly counter?: { readonly sizeBytes: number; readonly initial: number };
 }
 
-export const BLOCK_SIZE_BYTES = 16;
 /** NIST SP 800-38D §8.2.2: the IV size that a random IV should have. */
 export const GCM_IV_SIZE_BYTES = 12;
 /** OpenSSL's limit for a GCM IV; the specification of GCM allows more, nobody uses it. */
@@ -49,99 +54,190 @@ export const MAX_GCM_IV_SIZE_BYTES = 128;
 /** NIST SP 800-38D §5.2.1.2 lists these; its 4 and 8 are for protocols that bound what a forger can try: not here. */
 export const MIN_TAG_SIZE_BYTES = 12;
 export const MAX_TAG_SIZE_BYTES = 16;
+/** NIST SP 800-38C appendix A.1: from 7, for data up to 2^64 bytes, to 13, for 64 KiB. */
+const CCM_IV_SIZES = [7, 13] as const;
+/** RFC 3686 §4: the counter of CTR where only its start is said. */
+const CTR_COUNTER_BITS = 32;
 
-const modes: Readonly<Record<number, CipherMode>> = {
-  [BlockCipherMode.GCM]: 'gcm',
-  [BlockCipherMode.CBC]: 'cbc',
-  [BlockCipherMode.CTR]: 'ctr',
-  [BlockCipherMode.ECB]: 'ecb',
+const paddings: Readonly<Record<number, BlockPadding>> = {
+  [PaddingMethod.None]: 'none',
+  [PaddingMethod.PKCS5]: 'pkcs5',
+  [PaddingMethod.Zeros]: 'zeros',
+  [PaddingMethod.ANSIX9_23]: 'x9.23',
+  [PaddingMethod.ISO10126]: 'iso10126',
 };
+/** Paddings of block modes, as Query and the reference list them. */
+export const servedBlockPaddings: readonly number[] = Object.keys(paddings).map(Number);
 
 /**
- * The plan for AES under `parameters`; GCM with a random 96-bit IV and a 128-bit tag where they are absent.
+ * The plan for a key of `algorithm` under `parameters`. AES without a mode means GCM, with a random 96-bit IV and a
+ * 128-bit tag.
  *
- * @throws KmipError Feature Not Supported (mode, padding or IV layout that is not served), Invalid Field (contradiction),
- * General Failure (impossible tag length: the reason that the profiles' test cases ask for).
+ * @throws KmipError Feature Not Supported (algorithm, mode, padding or IV layout that is not served), Invalid Field
+ * (contradiction), Missing Data (no mode where there is no default), General Failure (impossible tag length: the
+ * reason that the profiles' test cases ask for).
  */
-export function planOf(parameters: CipherParameters | undefined): CipherPlan {
+export function planOf(
+  algorithm: number,
+  parameters: CipherParameters | undefined,
+  allowWeak = false,
+): CipherPlan {
   const p = parameters ?? {};
-  if (p.cryptographicAlgorithm !== undefined && p.cryptographicAlgorithm !== CryptographicAlgorithm.AES) {
-    const name = enumName(CryptographicAlgorithm, p.cryptographicAlgorithm);
-    throw new KmipError(ResultReason.InvalidField, `Cryptographic Algorithm ${name} does not fit an AES key`);
-  }
-  const mode = p.blockCipherMode === undefined ? 'gcm' : modes[p.blockCipherMode];
-  if (mode === undefined) {
-    const name = enumName(BlockCipherMode, p.blockCipherMode ?? 0);
-    throw new KmipError(
-      ResultReason.FeatureNotSupported,
-      `Block Cipher Mode ${name} is not served; use GCM, CBC, CTR or ECB`,
+  const cipher = cipherOf(algorithm, p, allowWeak);
+  const mode = modeOf(cipher, p);
+  if (p.fixedFieldLength !== undefined || p.invocationFieldLength !== undefined) {
+    // Deterministic IVs need state that outlives restarts; random ones do not (D5).
+    throw KmipError.featureNotSupported(
+      'Fixed and Invocation Field Length are not served; send a whole IV/Counter/Nonce or none',
     );
   }
-  refuseIvLayout(p);
-  const ivSizeBytes = ivSizeOf(mode, p.ivLength);
+  const counter = counterOf(mode, p);
   return {
+    cipher,
     mode,
-    padded: paddingOf(mode, p.paddingMethod),
-    ivSizeBytes,
-    tagSizeBytes: mode === 'gcm' ? tagSizeOf(p.tagLength) : 0,
+    padding: paddingOf(mode, p.paddingMethod),
+    ...ivOf(cipher, mode, p.ivLength, counter?.sizeBytes ?? 0),
+    tagSizeBytes: isAuthenticated(mode) ? tagSizeOf(mode, p.tagLength) : 0,
     ivIsClients: p.randomIV === false,
+    ...(counter === undefined ? {} : { counter }),
   };
 }
 
-/** Deterministic IVs (§3.6: fixed field, invocation field, counter) need state that outlives restarts; random ones do not. */
-function refuseIvLayout(p: CipherParameters): void {
-  for (const [name, value] of [
-    ['Fixed Field Length', p.fixedFieldLength],
-    ['Invocation Field Length', p.invocationFieldLength],
-    ['Counter Length', p.counterLength],
-    ['Initial Counter Value', p.initialCounterValue],
-  ] as const) {
-    if (value !== undefined) {
-      throw new KmipError(
-        ResultReason.FeatureNotSupported,
-        `${name} is not served; send a whole IV/Counter/Nonce or none`,
-      );
-    }
-  }
+export function isAuthenticated(mode: CipherMode): boolean {
+  return mode === 'gcm' || mode === 'ccm' || mode === 'poly1305';
 }
 
-function ivSizeOf(mode: CipherMode, ivLengthBits: number | undefined): number {
-  const usual = mode === 'ecb' ? 0 : mode === 'gcm' ? GCM_IV_SIZE_BYTES : BLOCK_SIZE_BYTES;
-  if (ivLengthBits === undefined || ivLengthBits === usual * 8) return usual;
-  const free = mode === 'gcm' && ivLengthBits % 8 === 0;
-  if (free && ivLengthBits >= GCM_IV_SIZE_BYTES * 8 && ivLengthBits <= MAX_GCM_IV_SIZE_BYTES * 8)
-    return ivLengthBits / 8;
-  throw new KmipError(
-    ResultReason.InvalidField,
-    `IV Length ${ivLengthBits} does not fit ${mode.toUpperCase()}; it takes ${usual * 8} bits`,
+function cipherOf(algorithm: number, p: CipherParameters, allowWeak: boolean): CipherDefinition {
+  const { ChaCha20, ChaCha20Poly1305 } = CryptographicAlgorithm;
+  let wanted = p.cryptographicAlgorithm ?? algorithm;
+  // One key, two uses: the same 256 bits serve the cipher alone and with its authenticator.
+  const isChaCha = algorithm === ChaCha20 || algorithm === ChaCha20Poly1305;
+  if (isChaCha && p.blockCipherMode === BlockCipherMode.AEAD) wanted = ChaCha20Poly1305;
+  const fits = wanted === algorithm || (isChaCha && (wanted === ChaCha20 || wanted === ChaCha20Poly1305));
+  if (!fits) {
+    const [name, own] = [wanted, algorithm].map((value) => enumName(CryptographicAlgorithm, value));
+    throw KmipError.invalidField(`Cryptographic Algorithm ${name} does not fit a key of ${own}`);
+  }
+  const cipher = Object.hasOwn(cipherDefinitions, wanted) ? cipherDefinitions[wanted] : undefined;
+  if (cipher === undefined) {
+    throw KmipError.featureNotSupported(
+      `keys of Cryptographic Algorithm ${enumName(CryptographicAlgorithm, wanted)} do not encrypt here`,
+    );
+  }
+  if (cipher.isWeak) requireWeakAllowed(allowWeak, enumName(CryptographicAlgorithm, wanted));
+  return cipher;
+}
+
+function modeOf(cipher: CipherDefinition, { blockCipherMode }: CipherParameters): CipherMode {
+  if (blockCipherMode === undefined) {
+    if (cipher.defaultMode !== undefined) return cipher.defaultMode;
+    throw KmipError.missingData(`a Block Cipher Mode is required for a key of ${cipher.title}`);
+  }
+  const mode = Object.hasOwn(cipher.modes, blockCipherMode) ? cipher.modes[blockCipherMode] : undefined;
+  if (mode !== undefined) return mode;
+  const name = enumName(BlockCipherMode, blockCipherMode);
+  if (blockCipherMode === BlockCipherMode.CMAC || blockCipherMode === BlockCipherMode.CBC_MAC) {
+    throw KmipError.invalidField(`${name} authenticates and does not encrypt: use MAC`);
+  }
+  const served = Object.keys(cipher.modes).map((value) => enumName(BlockCipherMode, Number(value)));
+  throw KmipError.featureNotSupported(
+    `Block Cipher Mode ${name} is not served with ${cipher.title}; it takes ${served.join(', ')}`,
   );
 }
 
-function tagSizeOf(tagLength: number | undefined): number {
+/** §3.6: a counter that starts where the client says, after a nonce that fills the rest of the block. */
+function counterOf(mode: CipherMode, p: CipherParameters): CipherPlan['counter'] {
+  const { counterLength, initialCounterValue } = p;
+  if (counterLength === undefined && initialCounterValue === undefined) return undefined;
+  if (mode !== 'ctr' && (mode !== 'chacha20' || counterLength !== undefined)) {
+    throw KmipError.featureNotSupported(
+      'Counter Length and Initial Counter Value are served with CTR, and the latter with ChaCha20',
+    );
+  }
+  const initial = initialCounterValue ?? 0;
+  const bits = counterLength ?? CTR_COUNTER_BITS;
+  if (bits % 8 !== 0 || bits < 16 || bits > 64) {
+    throw KmipError.invalidField('Counter Length is 16 to 64 bits, in steps of 8');
+  }
+  if (initial < 0 || initial >= 2 ** bits)
+    throw KmipError.invalidField('Initial Counter Value does not fit the counter');
+  return { sizeBytes: bits / 8, initial };
+}
+
+function ivOf(
+  cipher: CipherDefinition,
+  mode: CipherMode,
+  ivLengthBits: number | undefined,
+  counterSizeBytes: number,
+): Pick<CipherPlan, 'ivSizeBytes' | 'ivSizes'> {
+  const [usual, sizes] = usualIv(cipher, mode, counterSizeBytes);
+  if (ivLengthBits === undefined) return { ivSizeBytes: usual, ivSizes: sizes };
+  const [min, max] = sizes;
+  // A random IV of less than 96 bits would repeat too soon.
+  const least = mode === 'gcm' ? GCM_IV_SIZE_BYTES : min;
+  const size = ivLengthBits / 8;
+  if (!Number.isInteger(size) || size < least || size > max || (min === 0 && size > 0)) {
+    throw KmipError.invalidField(
+      `IV Length ${ivLengthBits} does not fit ${modeName(mode)}; it takes ${usual * 8} bits`,
+    );
+  }
+  return { ivSizeBytes: size, ivSizes: [size, size] };
+}
+
+function usualIv(
+  cipher: CipherDefinition,
+  mode: CipherMode,
+  counterSizeBytes: number,
+): readonly [usual: number, sizes: readonly [number, number]] {
+  const exactly = (size: number) => [size, [size, size]] as const;
+  switch (mode) {
+    case 'ecb':
+    case 'wrap':
+    case 'wrap-pad':
+      return exactly(0);
+    case 'gcm':
+      return [GCM_IV_SIZE_BYTES, [1, MAX_GCM_IV_SIZE_BYTES]];
+    case 'ccm':
+      return [GCM_IV_SIZE_BYTES, CCM_IV_SIZES];
+    case 'poly1305':
+      return exactly(GCM_IV_SIZE_BYTES);
+    case 'chacha20':
+      // Nonces of 96 bits (RFC 8439) and of 64; 128 are a counter and a nonce, as OpenSSL takes them.
+      return [GCM_IV_SIZE_BYTES, [8, counterSizeBytes === 0 ? 16 : GCM_IV_SIZE_BYTES]];
+    case 'ctr':
+      return exactly(cipher.blockSizeBytes - counterSizeBytes);
+    case 'xts':
+    case 'cbc':
+    case 'cfb':
+    case 'ofb':
+    case 'pcbc':
+      return exactly(cipher.blockSizeBytes);
+  }
+}
+
+function tagSizeOf(mode: CipherMode, tagLength: number | undefined): number {
   const size = tagLength ?? MAX_TAG_SIZE_BYTES;
-  if (size < MIN_TAG_SIZE_BYTES || size > MAX_TAG_SIZE_BYTES) {
+  const isOdd = mode === 'ccm' && size % 2 === 1;
+  const least = mode === 'poly1305' ? MAX_TAG_SIZE_BYTES : MIN_TAG_SIZE_BYTES;
+  if (size < least || size > MAX_TAG_SIZE_BYTES || isOdd) {
     throw new KmipError(
       ResultReason.GeneralFailure,
-      `Tag Length is ${MIN_TAG_SIZE_BYTES} to ${MAX_TAG_SIZE_BYTES} bytes; got ${size}`,
+      `Tag Length is ${least} to ${MAX_TAG_SIZE_BYTES} bytes, with CCM an even number; got ${size}`,
     );
   }
   return size;
 }
 
-function paddingOf(mode: CipherMode, paddingMethod: number | undefined): boolean {
-  if (paddingMethod === undefined || paddingMethod === PaddingMethod.None) return false;
-  if (paddingMethod !== PaddingMethod.PKCS5) {
-    const name = enumName(PaddingMethod, paddingMethod);
-    throw new KmipError(
-      ResultReason.FeatureNotSupported,
-      `Padding Method ${name} is not served; use PKCS5 or None`,
-    );
+function paddingOf(mode: CipherMode, paddingMethod: number | undefined): BlockPadding {
+  if (paddingMethod === undefined || paddingMethod === PaddingMethod.None) return 'none';
+  const name = enumName(PaddingMethod, paddingMethod);
+  if (mode !== 'cbc' && mode !== 'ecb' && mode !== 'pcbc') {
+    throw KmipError.invalidField(`${modeName(mode)} takes no padding; leave Padding Method ${name} out`);
   }
-  if (mode === 'gcm' || mode === 'ctr') {
-    throw new KmipError(
-      ResultReason.InvalidField,
-      `${mode.toUpperCase()} encrypts bytes, not blocks: it takes no padding`,
-    );
+  const padding = Object.hasOwn(paddings, paddingMethod) ? paddings[paddingMethod] : undefined;
+  if (padding !== undefined) return padding;
+  if (paddingMethod === PaddingMethod.SSL3 || paddingMethod === PaddingMethod.X9_31) {
+    throw KmipError.featureNotSupported(`Padding Method ${name} is not served; use PKCS5 or None`);
   }
-  return true;
+  throw KmipError.invalidField(`Padding Method ${name} is not one of block ciphers`);
 }

@@ -6,6 +6,7 @@ import { parseCorrelationId, parseRegionId, parseServiceName } from '../../contr
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { WrapBlocks } from '../keychain/index.ts';
 import {
   type Attribute,
@@ -18,6 +19,7 @@ import {
   ItemType,
   KmipError,
   LATEST_VERSION,
+  LinkType,
   ObjectType,
   Operation,
   type ResponseItem,
@@ -28,6 +30,7 @@ import {
 import { type Caller, MAX_MESH_MESSAGE_BYTES, MeshOperation } from '../mesh/index.ts';
 import { type ManagedObject, nameAttribute, nowSeconds } from '../objects/index.ts';
 import { MessageBudget } from './kmip/budget.ts';
+import { Later } from './kmip/later.ts';
 import { runBatch } from './kmip/run-batch.ts';
 import { MAX_RANDOM_IVS_PER_KEY } from './limits.ts';
 import { keysIn } from './store/tables.ts';
@@ -160,7 +163,7 @@ describe('bounds', () => {
 
   test('Re-key keeps to the number of attributes that an object may have', async () => {
     const links = Array.from({ length: 64 }, (_, i) =>
-      attribute('Link', { linkType: 0x106, linkedObjectIdentifier: `link-${i}` }),
+      attribute('Link', { linkType: LinkType.NextLink, linkedObjectIdentifier: `link-${i}` }),
     );
     const uid = await active(...links);
     await assert.rejects(
@@ -195,6 +198,7 @@ describe('bounds', () => {
       .select('services')
       .where('fingerprint', '=', app.fingerprint)
       .executeTakeFirstOrThrow();
+    const logger = createLogger({ name: 'test', level: 'silent' });
     const result = await runBatch(
       {
         db: region.core.db,
@@ -202,7 +206,9 @@ describe('bounds', () => {
         instance: 'core-1',
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
-        logger: createLogger({ name: 'test', level: 'silent' }),
+        later: new Later(logger),
+        cryptography: { allowWeak: false, streams: new StreamTable() },
+        logger,
       },
       {
         message: {
@@ -232,8 +238,13 @@ describe('bounds', () => {
       .where('service', '=', 'billing')
       .where('state', '<', 5)
       .execute();
-    const locate = request(Operation.Locate, { attribute: [group] });
+    // No index knows who is Sensitive, so every object is looked at; a group is found by its members alone.
+    const locate = request(Operation.Locate, { attribute: [attribute('Sensitive', false)] });
     const items = await runWithin(new MessageBudget({ scans: held.length + 2 }), [locate, locate]);
+    const [ofGroup] = await runWithin(new MessageBudget({ scans: 3 }), [
+      request(Operation.Locate, { attribute: [group] }),
+    ]);
+    assert.equal(ofGroup?.resultStatus, 0);
     assert.deepEqual(
       items.map((item) => item.resultStatus),
       [0, 1],

@@ -108,7 +108,9 @@ describe('core', () => {
       const outcome = outcomes[0];
       assert.ok(outcome?.outcome === 'name-conflict');
       assert.deepEqual(
-        outcome.object.attributes.map((a) => [a.attributeName, a.attributeValue.value]),
+        outcome.object.attributes
+          .filter((a) => a.attributeName === 'Name' || a.attributeName.startsWith('y-'))
+          .map((a) => [a.attributeName, a.attributeValue.value]),
         [['y-name-conflict', 'contested']],
       );
     }

@@ -60,3 +60,41 @@ export const UPKEEP_PIECES_PER_TENANT = 64;
 export const UPKEEP_RETRY_MS = 60_000;
 /** Tenants whose failing keys are remembered to rest; past it the one longest in it is tried again. */
 export const MAX_RESTING = 10_000;
+
+/** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
+export const MAX_ASYNCHRONOUS = 64;
+export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
+/** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
+export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
+/** How long an outcome can be polled for. */
+export const ASYNCHRONOUS_KEPT_MS = 3_600_000;
+/**
+ * Slow cryptography (RSA and DSA key generation, PBKDF2) at once: it runs on libuv's four threads, and leaves half of
+ * them to everybody else. More wait, one tenant's one after another.
+ */
+export const MAX_CONCURRENT_SLOW_CRYPTO = 2;
+export const MAX_QUEUED_SLOW_CRYPTO = 32;
+
+/** Objects that one Derive Key starts from. */
+export const MAX_DERIVATION_BASES = 4;
+/** Bytes that one Derive Key makes. */
+export const MAX_DERIVED_BYTES = 8_192;
+/** Bytes of Derivation Data, Salt or Initialization Vector of one Derive Key, and of the secrets that it derives from. */
+export const MAX_DERIVATION_INPUT_BYTES = 16_384;
+/** PBKDF2: Iteration Count times blocks of output, some seconds of work. */
+export const MAX_PBKDF2_ROUNDS = 4_000_000;
+/** Derived Key Links that one object holds: the newest. Every derived key keeps its link back. */
+export const MAX_DERIVED_KEY_LINKS = 32;
+
+/** Bytes of a Certificate Request. */
+export const MAX_CERTIFICATE_REQUEST_BYTES = 65_536;
+/** Alternative names of one certificate that is issued here. */
+export const MAX_ALTERNATIVE_NAMES = 256;
+/** Validity of a certificate whose request names no Deactivation Date. */
+export const DEFAULT_CERTIFICATE_DAYS = 365;
+/** Private keys with Certificate Sign that are looked at for the one that is to sign. */
+export const MAX_ISSUER_CANDIDATES = 16;
+/** Certificates of one chain, given, and with what is stored above them. */
+export const MAX_CHAIN_CERTIFICATES = 16;
+/** Certificates that a tenant holds that one which a client brings is compared with, newest first. */
+export const MAX_CERTIFICATES_COMPARED = 1_000;

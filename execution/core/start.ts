@@ -12,6 +12,7 @@ import {
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
 import {
   createKeychain,
@@ -26,6 +27,7 @@ import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
 import { startUpkeep } from './keys/upkeep.ts';
+import { Later } from './kmip/later.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
 import { LinkRounds } from './link-rounds.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
@@ -34,6 +36,7 @@ import { listenForGateways } from './mesh/listener.ts';
 import { PushHub } from './mesh/push-hub.ts';
 import { createMetrics } from './metrics.ts';
 import { regionSummary, type StatusSources, startReports } from './report.ts';
+import { pruneAsynchronous } from './store/asynchronous.ts';
 import { prunePushes } from './store/pushes.ts';
 import { keysIn, type RegionDb } from './store/tables.ts';
 import { RegionSeal } from './unsealing/region-seal.ts';
@@ -117,15 +120,23 @@ async function start(
   steps.add(() => hub.close());
   const { instance, lease } = config;
   const wraps = new WrapBlocks(keysIn(db));
+  const later = new Later(logger);
+  steps.add(() => later.stop());
+  const streams = new StreamTable();
+  steps.add(() => streams.clear());
+  const cryptography = { allowWeak: config.cryptography?.allowWeak ?? false, streams };
   const mesh: MeshDependencies = {
     db,
     region,
     instance,
     keychain,
     wraps,
+    allowWeakKeys: config.allowWeakKeys ?? false,
+    cryptography,
     lease,
     hub,
     gateways,
+    later,
     metrics,
     logger,
   };
@@ -134,7 +145,7 @@ async function start(
 
   const transport = parts.transport ?? (await connectBroker(config, logger, steps));
   const recheckConnections = () => listener.recheck();
-  const handlers = jobHandlers({ db, instance, keychain, hub, recheckConnections, logger });
+  const handlers = jobHandlers({ db, instance, keychain, streams, hub, recheckConnections, logger });
   const operator = createOperator({
     db,
     transport,
@@ -232,6 +243,7 @@ function startStatus(
 function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logger: Logger): void {
   const pruning = setInterval(() => {
     prunePushes(db).catch((err: unknown) => logger.warn({ err }, 'old pushes could not be pruned'));
+    pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
   const unsealing = setInterval(() => {

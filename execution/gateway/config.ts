@@ -47,6 +47,8 @@ export const GatewayConfig = Type.Object(
       },
       closed,
     ),
+    /** `allowWeak`: also serve weak algorithms, for data that is there already; the cores have the same switch. */
+    cryptography: Type.Optional(Type.Object({ allowWeak: Type.Boolean({ default: false }) }, closed)),
     log: Type.Object({ level: Level }, closed),
   },
   closed,

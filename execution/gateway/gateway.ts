@@ -7,6 +7,7 @@ import { parseRegionId, type RegionId } from '../../contracts/index.ts';
 import { errorMessage, OkcmError } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
+import { StreamTable } from '../cipher/index.ts';
 import { generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
 import { KmipClient } from '../kmip/index.ts';
 import { MAX_MESH_MESSAGE_BYTES } from '../mesh/index.ts';
@@ -102,6 +103,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const audit = new Audit(store, logger);
   const cache = new KeyCache(config.limits.keyMemoryBytes);
   const ivBudget = new IvBudget(store);
+  const streams = new StreamTable();
   const metrics = createMetrics(region, () => ({
     openConnections: openConnections(),
     backlog: store.objects.backlog,
@@ -130,6 +132,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       tenantClosed: (tenant) => {
         leases.drop(tenant, undefined, 'LINK_CLOSED');
         cache.dropTenant(tenant);
+        streams.dropTenant(tenant);
       },
       serviceFlushed: (tenant, service, version) => {
         leases.flushed(tenant, service, version);
@@ -181,6 +184,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     ivBudget,
     audit,
     backlogLimit: config.limits.backlog,
+    streams,
+    allowWeak: config.cryptography?.allowWeak ?? false,
     announcer,
   };
   const handler = new RequestHandler({ services, tunnel, metrics, logger });
@@ -231,6 +236,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     await audit.flush();
     await ivBudget.write().catch(() => undefined);
     leases.close();
+    streams.clear();
     cache.clear();
     store.close();
   };

@@ -42,6 +42,8 @@ export {
   writeRequest,
   writeResponse,
 } from './messages/messages.ts';
+export { withinMaximumSize } from './messages/response-size.ts';
+export { messageRefusal, refuseMessage } from './messages/rules.ts';
 export type {
   RequestHeader,
   RequestItem,
@@ -69,6 +71,7 @@ export * from './names/messages.ts';
 export * from './names/objects.ts';
 export * from './names/profiles.ts';
 export * from './names/server.ts';
+export { enumerationKnown, resultReasonFor } from './names/since.ts';
 export { Tag, type TagName, tagSince, VENDOR_TAG_FIRST, VENDOR_TAG_LAST } from './names/tags.ts';
 export { AsynchronousIndicatorV2, OperationV2, TagV2, UniqueIdentifierV2 } from './names/v2.ts';
 export {

@@ -99,7 +99,7 @@ test('U+0000 is refused in every text that a database may meet', () => {
 
 test('attributes are bounded in bytes, items and depth', () => {
   const note = (sizeBytes: number, n = 0) => make.text(`x-note-${n}`, 'a'.repeat(sizeBytes));
-  template(note(MAX_ATTRIBUTES_BYTES - 100));
+  template(note(MAX_ATTRIBUTES_BYTES - 400));
   assert.throws(() => template(note(MAX_ATTRIBUTES_BYTES)), isInvalid);
   assert.throws(() => checkCounts([note(70_000, 1), note(70_000, 2)]), isInvalid);
   const many: Ttlv = {
@@ -112,8 +112,12 @@ test('attributes are bounded in bytes, items and depth', () => {
     })),
   };
   assert.throws(() => template({ attributeName: 'x-many', attributeValue: many }), isInvalid);
-  template({ attributeName: 'x-deep', attributeValue: nested(3) });
-  assert.throws(() => template({ attributeName: 'x-deep', attributeValue: nested(25) }), isInvalid);
+  template({ attributeName: 'x-flat', attributeValue: nested(1) });
+  for (const depth of [2, 25]) {
+    const attributeValue = nested(depth);
+    assert.throws(() => template({ attributeName: 'x-deep', attributeValue }), isInvalid, 'KMIP 1.4 §3.39');
+  }
+  assert.throws(() => checkCounts([{ attributeName: 'x-deep', attributeValue: nested(25) }]), isInvalid);
 });
 
 test('no object is encoded that could not be decoded again', () => {
@@ -143,7 +147,7 @@ test('an object as large as it may be can still be revoked: room is kept for wha
   );
   const attributes = [make.text('x-note', 'a'.repeat(MAX_ATTRIBUTES_BYTES - 50))];
   checkCounts(attributes);
-  const full = object({ attributes, wrapped: Buffer.concat([bytes, Buffer.alloc(512)]) });
+  const full = object({ attributes, wrapped: Buffer.concat([bytes ?? Buffer.alloc(0), Buffer.alloc(512)]) });
   const code = RevocationReasonCode.KeyCompromise;
   const message = 'm'.repeat(MAX_REVOCATION_MESSAGE_BYTES);
   const revoked = revoke(full, { code, message }, NOW);

@@ -4,22 +4,23 @@
  */
 import {
   type Attribute,
-  attributeDefinition,
   HashingAlgorithm,
   ItemType,
-  isStandardAttribute,
   KeyFormatType,
-  knows,
   ObjectType,
   Tag,
   type Ttlv,
-  type Version,
 } from '../kmip/index.ts';
+import { DEFAULT_POLICY } from './accepted-attribute.ts';
+import { appliesTo } from './attribute-rules.ts';
 import { make } from './attribute-values.ts';
+import { FRESH } from './fresh.ts';
+import { LEASE_TIME_S } from './lease-time.ts';
 import type { ManagedObject } from './managed-object.ts';
-import { hasState, settle } from './state-machine.ts';
+import { settle } from './state-machine.ts';
 
-function* computed(object: ManagedObject): Generator<Attribute> {
+/** Those that follow from the object's fields, and those that have a value without anybody's saying. */
+function* values(object: ManagedObject): Generator<Attribute> {
   const { dates, objectType } = object;
   yield make.text('Unique Identifier', object.uid);
   yield make.enumeration('Object Type', objectType);
@@ -29,14 +30,11 @@ function* computed(object: ManagedObject): Generator<Attribute> {
   if (object.cryptographicLength !== undefined) {
     yield make.integer('Cryptographic Length', object.cryptographicLength);
   }
-  if (objectType === ObjectType.Certificate && object.subtype !== undefined) {
-    yield make.enumeration('Certificate Type', object.subtype);
-  }
+  if (object.subtype !== undefined) yield make.enumeration('Certificate Type', object.subtype);
   if (object.digest !== undefined) yield digestAttribute(object, object.digest);
-  if (objectType !== ObjectType.OpaqueObject && objectType !== ObjectType.Template) {
-    yield make.integer('Cryptographic Usage Mask', object.usageMask);
-  }
-  if (hasState(objectType)) yield make.enumeration('State', object.state);
+  yield make.integer('Cryptographic Usage Mask', object.usageMask);
+  yield make.interval('Lease Time', LEASE_TIME_S);
+  yield make.enumeration('State', object.state);
   yield make.date('Initial Date', dates.initial);
   for (const [name, value] of [
     ['Activation Date', dates.activation],
@@ -53,15 +51,22 @@ function* computed(object: ManagedObject): Generator<Attribute> {
   if (object.revocationReason !== undefined) yield revocationAttribute(object.revocationReason);
   yield make.date('Last Change Date', dates.lastChange);
   if (dates.originalCreation !== undefined) yield make.date('Original Creation Date', dates.originalCreation);
-  // §3.48–3.51: these always have a value; what the client did not say has the specification's default.
-  for (const [name, value] of [
-    ['Sensitive', false],
-    ['Always Sensitive', false],
-    ['Extractable', true],
-    ['Never Extractable', false],
-  ] as const) {
-    if (!object.attributes.some((a) => a.attributeName === name)) yield make.boolean(name, value);
-  }
+  const held = new Set(object.attributes.map((a) => a.attributeName));
+  for (const assumed of assumedValues) if (!held.has(assumed.attributeName)) yield assumed;
+}
+
+/** What an attribute is worth that nobody has set: §3.18.2, §3.34, §3.48–3.51. */
+const assumedValues: readonly Attribute[] = [
+  make.text('Operation Policy Name', DEFAULT_POLICY),
+  make.boolean(FRESH, true),
+  make.boolean('Sensitive', false),
+  make.boolean('Always Sensitive', false),
+  make.boolean('Extractable', true),
+  make.boolean('Never Extractable', false),
+];
+
+function computed(object: ManagedObject): readonly Attribute[] {
+  return [...values(object)].filter(({ attributeName }) => appliesTo(attributeName, object.objectType));
 }
 
 function digestAttribute(object: ManagedObject, digest: Uint8Array): Attribute {
@@ -147,11 +152,4 @@ export function isExtractable(object: ManagedObject): boolean {
 function flag(object: ManagedObject, name: string, otherwise: boolean): boolean {
   const value: Ttlv | undefined = object.attributes.find((a) => a.attributeName === name)?.attributeValue;
   return value?.type === ItemType.Boolean ? value.value : otherwise;
-}
-
-/** What a client that speaks `version` knows: an attribute that came later would break it. */
-export function knownTo(version: Version, attributes: readonly Attribute[]): readonly Attribute[] {
-  return attributes.filter(({ attributeName: name }) => {
-    return !isStandardAttribute(name) || knows(version, attributeDefinition(name).since);
-  });
 }

@@ -6,6 +6,7 @@ import { parseServiceName, parseTenantId } from '../../contracts/index.ts';
 import {
   type Attribute,
   anyItem,
+  bigInteger,
   byteString,
   dateTime,
   decodeTtlv,
@@ -15,6 +16,7 @@ import {
   ItemType,
   integer,
   KmipError,
+  keyWrappingData,
   longInteger,
   optional,
   ResultReason,
@@ -39,7 +41,19 @@ const revocationReason = structure(Tag.RevocationReason, {
   message: optional(Tag.RevocationMessage, textString),
 });
 
-/** Fields in this order on the wire. Usable as a codec inside other structures. */
+const splitKeyPart = structure(VendorTag.SplitKeyPart, {
+  parts: required(Tag.SplitKeyParts, integer),
+  identifier: required(Tag.KeyPartIdentifier, integer),
+  threshold: required(Tag.SplitKeyThreshold, integer),
+  method: required(Tag.SplitKeyMethod, enumeration),
+  primeFieldSize: optional(Tag.PrimeFieldSize, bigInteger),
+  secretBytes: optional(VendorTag.SecretBytes, integer),
+});
+
+/**
+ * Fields in this order on the wire. Usable as a codec inside other structures. What is stored stays readable: fields are
+ * added as optional ones, and none is ever changed or taken away.
+ */
 const schema = structure(VendorTag.ManagedObject, {
   uid: required(Tag.UniqueIdentifier, textString),
   tenant: required(VendorTag.Tenant, textString),
@@ -62,10 +76,13 @@ const schema = structure(VendorTag.ManagedObject, {
   cryptographicAlgorithm: optional(Tag.CryptographicAlgorithm, enumeration),
   cryptographicLength: optional(Tag.CryptographicLength, integer),
   keyFormatType: optional(Tag.KeyFormatType, enumeration),
+  keyCompressionType: optional(Tag.KeyCompressionType, enumeration),
   subtype: optional(VendorTag.Subtype, enumeration),
   revocationReason: optional(Tag.RevocationReason, revocationReason),
   digest: optional(VendorTag.MaterialDigest, byteString),
   wrapped: optional(VendorTag.KeyEnvelope, byteString),
+  splitKey: optional(VendorTag.SplitKeyPart, splitKeyPart),
+  keyWrappingData: optional(Tag.KeyWrappingData, keyWrappingData),
   attributes: repeated(Tag.Attribute, attribute),
 });
 type Wire = Infer<typeof schema>;
@@ -132,8 +149,9 @@ function fromWire(wire: Wire): ManagedObject {
   const dates = Object.fromEntries(
     dateNames.filter((name) => wire[name] !== undefined).map((name) => [name, wire[name]]),
   ) as unknown as ObjectDates;
-  const { cryptographicAlgorithm, cryptographicLength, keyFormatType, subtype } = wire;
+  const { cryptographicAlgorithm, cryptographicLength, keyFormatType, keyCompressionType, subtype } = wire;
   const { code, message } = wire.revocationReason ?? {};
+  const { splitKey, keyWrappingData: wrapping } = wire;
   return {
     uid: wire.uid,
     tenant: parseTenantId(wire.tenant),
@@ -142,15 +160,30 @@ function fromWire(wire: Wire): ManagedObject {
     state: wire.state as State,
     dates,
     usageMask: wire.usageMask,
-    ...present({ cryptographicAlgorithm, cryptographicLength, keyFormatType, subtype }),
+    ...present({ cryptographicAlgorithm, cryptographicLength, keyFormatType, keyCompressionType, subtype }),
     ...(code === undefined ? {} : { revocationReason: { code, ...present({ message }) } }),
     ...(wire.digest === undefined ? {} : { digest: kept(wire.digest) }),
     wrapped: wire.wrapped === undefined ? null : kept(wire.wrapped),
+    ...(splitKey === undefined ? {} : { splitKey: present(splitKey) }),
+    ...(wrapping === undefined ? {} : { keyWrappingData: keptFields(wrapping) }),
     attributes: (wire.attributes ?? []).map(
       (a): Attribute => ({ ...a, attributeValue: keptItem(a.attributeValue) }),
     ),
     revision,
   };
+}
+
+/** Copies of the byte strings that a decoded structure refers to, and of those inside it. */
+export function keptFields<T extends object>(fields: T): T {
+  const copy = (value: unknown): unknown => {
+    if (value instanceof Uint8Array) return kept(value);
+    return typeof value === 'object' && value !== null ? keptFields(value) : value;
+  };
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, copy(value)]),
+  ) as T;
 }
 
 function keptItem(item: Ttlv): Ttlv {

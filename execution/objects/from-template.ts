@@ -4,18 +4,19 @@
  */
 import {
   type Attribute,
-  attributeValue,
   CryptographicAlgorithm,
-  isStandardAttribute,
   KmipError,
   ObjectType,
   ResultReason,
 } from '../kmip/index.ts';
+import { acceptedAttribute } from './accepted-attribute.ts';
 import { checkCounts } from './attribute-limits.ts';
 import { ruleOf } from './attribute-rules.ts';
 import { booleanOf, dateOf, enumerationOf, integerOf, make, sameValue } from './attribute-values.ts';
+import { FRESH } from './fresh.ts';
 import { type ManagedObject, type ObjectDates, State } from './managed-object.ts';
 import { NAME, nameOf } from './names.ts';
+import { ownGenerator, RANDOM_NUMBER_GENERATOR, requireOwnGenerator } from './random-source.ts';
 import { hasState, stateAt } from './state-machine.ts';
 
 export interface Template {
@@ -98,8 +99,9 @@ function agreed(name: string, attribute: number | undefined, block: number | und
 }
 
 /**
- * Throws KmipError: Invalid Field (unknown, misplaced or ill-typed attribute), Permission Denied (read-only),
- * Missing Data (a required one is absent), Index Out of Bounds (too many).
+ * Throws KmipError as §11.2 and §11.4 have it: Invalid Field (an attribute that is unknown, read-only, ill-typed or not
+ * for this type of object), Index Out of Bounds (too many), Application Namespace Not Supported; and Missing Data (a
+ * required one is absent).
  */
 export function fieldsFromTemplate(template: Template): TemplateFields {
   const { operation, objectType, nowS, keyBlock } = template;
@@ -110,17 +112,19 @@ export function fieldsFromTemplate(template: Template): TemplateFields {
   let algorithm: number | undefined;
   let length: number | undefined;
 
-  for (const attribute of template.attributes) {
-    const { attributeName: name } = attribute;
+  for (const given of template.attributes) {
+    const { attributeName: name } = given;
     const rule = ruleOf(name);
-    if (!rule.atCreation) {
-      throw new KmipError(ResultReason.PermissionDenied, `${name} is set by the server only`);
+    if (!rule.atCreation) throw KmipError.invalidField(`${name} is set by the server only; leave it out`);
+    if (!rule.appliesTo.has(objectType)) {
+      throw KmipError.invalidField(`${name} is no attribute of this type of object; leave it out`);
     }
-    if (seen.has(name) && !rule.multiple) {
-      throw new KmipError(ResultReason.InvalidField, `${name} is given more than once`);
-    }
+    if (seen.has(name) && !rule.multiple) throw KmipError.invalidField(`${name} is given more than once`);
     seen.add(name);
-    if (isStandardAttribute(name)) attributeValue(attribute);
+    const attribute = acceptedAttribute(given);
+    if (operation === 'create' && setByMaker(attribute)) continue;
+    // Every new object is fresh until it is served (§3.34).
+    if (name === FRESH && booleanOf(attribute)) continue;
     if (isDateName(name)) dates[dateFields[name]] = dateOf(attribute);
     else if (name === 'Cryptographic Usage Mask') usageMask = integerOf(attribute);
     else if (name === 'Cryptographic Algorithm') algorithm = enumerationOf(attribute);
@@ -140,6 +144,7 @@ export function fieldsFromTemplate(template: Template): TemplateFields {
       throw new KmipError(ResultReason.MissingData, 'Cryptographic Usage Mask is required');
     length = symmetricLength(algorithm, length);
     dates.originalCreation = nowS;
+    list.push(ownGenerator);
   }
   checkDateOrder(dates);
   checkSensitivity(list);
@@ -154,6 +159,18 @@ export function fieldsFromTemplate(template: Template): TemplateFields {
     ...(length === undefined ? {} : { cryptographicLength: length }),
     attributes: list,
   };
+}
+
+/** §3.43, §3.44: what the server that makes a key sets itself; a client may only ask for what it will be anyway. */
+function setByMaker(attribute: Attribute): boolean {
+  if (attribute.attributeName === RANDOM_NUMBER_GENERATOR) {
+    requireOwnGenerator(attribute);
+    return true;
+  }
+  if (attribute.attributeName !== 'Original Creation Date') return false;
+  throw KmipError.invalidField(
+    'the Original Creation Date of a key that is made here is the present; leave it out',
+  );
 }
 
 /** §4.1 leaves the length to the server when the client is silent: the longest of the algorithm's. */
@@ -176,7 +193,7 @@ function symmetricLength(algorithm: number, length: number | undefined): number 
   return length;
 }
 
-/** §3.48–3.51: what has always been so is noted from the first moment. */
+/** §3.48–3.51: what has always been so is noted from the first moment; a note that is absent means "no". */
 function checkSensitivity(list: Attribute[]): void {
   for (const [name, always, notedWhen] of sensitivity) {
     const attribute = list.find((a) => a.attributeName === name);

@@ -59,13 +59,11 @@ export function settle(object: ManagedObject, nowS: number): ManagedObject {
   return state === object.state ? object : { ...object, state };
 }
 
-function follow(object: ManagedObject, event: LifecycleEvent, verb: string): State {
+/** `reason`: §11 names another one for each operation. */
+function follow(object: ManagedObject, event: LifecycleEvent, verb: string, reason: ResultReason): State {
   const next = transitions[object.state][event];
   if (next === undefined) {
-    throw new KmipError(
-      ResultReason.PermissionDenied,
-      `an object in state ${stateName(object.state)} cannot be ${verb}`,
-    );
+    throw new KmipError(reason, `an object in state ${stateName(object.state)} cannot be ${verb}`);
   }
   return next;
 }
@@ -90,7 +88,12 @@ export function activate(before: ManagedObject, nowS: number): ManagedObject {
   if (!hasState(object.objectType)) {
     throw new KmipError(ResultReason.IllegalOperation, 'an object of this type has no state to activate');
   }
-  return changed(object, nowS, { state: follow(object, 'activate', 'activated') }, { activation: nowS });
+  return changed(
+    object,
+    nowS,
+    { state: follow(object, 'activate', 'activated', ResultReason.PermissionDenied) },
+    { activation: nowS },
+  );
 }
 
 export interface Revocation {
@@ -109,8 +112,8 @@ export function isCompromise(code: number): boolean {
 
 /**
  * KMIP 1.4 §4.20. A compromise reason leads to Compromised (or Destroyed Compromised), any other to Deactivated.
- * Throws Invalid Field for an unknown code, too long a message or a misplaced occurrence date, Permission Denied where
- * the table says no.
+ * Throws Invalid Field for an unknown code, too long a message or a misplaced occurrence date, Illegal Operation where the
+ * table says no (§11.21: an object that is not able to be revoked).
  */
 export function revoke(before: ManagedObject, revocation: Revocation, nowS: number): ManagedObject {
   const object = settle(before, nowS);
@@ -127,12 +130,13 @@ export function revoke(before: ManagedObject, revocation: Revocation, nowS: numb
   if (object.objectType === ObjectType.Template) {
     throw new KmipError(ResultReason.IllegalOperation, 'a template cannot be revoked');
   }
+  const { IllegalOperation } = ResultReason;
   const revocationReason = message === undefined ? { code } : { code, message };
   if (isCompromise(code)) {
     return changed(
       object,
       nowS,
-      { state: follow(object, 'compromise', 'marked as compromised'), revocationReason },
+      { state: follow(object, 'compromise', 'marked as compromised', IllegalOperation), revocationReason },
       { compromise: nowS, compromiseOccurrence: compromiseOccurrence ?? object.dates.initial },
     );
   }
@@ -145,7 +149,7 @@ export function revoke(before: ManagedObject, revocation: Revocation, nowS: numb
   return changed(
     object,
     nowS,
-    { state: follow(object, 'deactivate', 'deactivated'), revocationReason },
+    { state: follow(object, 'deactivate', 'deactivated', IllegalOperation), revocationReason },
     { deactivation: nowS },
   );
 }
@@ -157,8 +161,26 @@ export function revoke(before: ManagedObject, revocation: Revocation, nowS: numb
 export function destroy(before: ManagedObject, nowS: number): ManagedObject {
   const object = settle(before, nowS);
   const free = !hasState(object.objectType) && object.state === State.Active;
-  const state = free ? State.Destroyed : follow(object, 'destroy', 'destroyed');
+  const state = free
+    ? State.Destroyed
+    : follow(object, 'destroy', 'destroyed', ResultReason.PermissionDenied);
   return changed(object, nowS, { state, wrapped: null }, { destroy: nowS });
+}
+
+/** KMIP 1.4 §4.22. Throws Illegal Operation for a destroyed object, of which there is nothing left to archive. */
+export function archive(before: ManagedObject, nowS: number): ManagedObject {
+  const object = settle(before, nowS);
+  if (isDestroyed(object.state)) {
+    throw KmipError.illegalOperation('the object has been destroyed; there is nothing left to archive');
+  }
+  return changed(object, nowS, {}, { archive: nowS });
+}
+
+/** KMIP 1.4 §4.23, §3.32: the Archive Date goes. The same object comes back when it was not archived. */
+export function recover(before: ManagedObject, nowS: number): ManagedObject {
+  if (before.dates.archive === undefined) return before;
+  const { archive: _, ...dates } = before.dates;
+  return changed({ ...before, dates }, nowS, {}, {});
 }
 
 /** What an object is about to be used for: to apply protection, or to process what is protected already. */

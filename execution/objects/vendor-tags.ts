@@ -11,6 +11,8 @@ export const VendorTag = {
   Revision: 0x540005,
   MaterialDigest: 0x540006,
   Subtype: 0x540007,
+  SplitKeyPart: 0x540008,
+  SecretBytes: 0x540009,
 
   Caller: 0x540010,
   CallerFingerprint: 0x540011,

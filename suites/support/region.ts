@@ -23,7 +23,7 @@ import {
   startCore,
 } from '../../execution/core/index.ts';
 import { type GatewayConfig, type RunningGateway, startGateway } from '../../execution/gateway/index.ts';
-import { KmipClient, type Version } from '../../execution/kmip/index.ts';
+import { KmipClient, type MessageEncoding, type Version } from '../../execution/kmip/index.ts';
 import {
   connectTransport,
   createManager,
@@ -78,7 +78,11 @@ export interface RegionWorld {
   ): Promise<KeyAndCertificate>;
   /** The certificate of an application that was registered before. */
   certificate(name: string): KeyAndCertificate;
-  client(certificate: KeyAndCertificate, options?: { version?: Version; poolSize?: number }): KmipClient;
+  /** `https`: over HTTPS, in this encoding. */
+  client(
+    certificate: KeyAndCertificate,
+    options?: { version?: Version; poolSize?: number; https?: MessageEncoding },
+  ): KmipClient;
   stopCore(): Promise<void>;
   startCore(): Promise<void>;
   restartGateway(change?: Partial<GatewayConfig>): Promise<void>;
@@ -173,6 +177,7 @@ export async function startRegion(
     region: REGION,
     name: 'gateway-1',
     kmip: { host: '127.0.0.1', port: 0 },
+    https: { host: '127.0.0.1', port: 0 },
     health: { host: '127.0.0.1', port: 0 },
     tls: tlsFiles('gateway', gatewayCertificate),
     core: {
@@ -284,7 +289,7 @@ export async function startRegion(
     client: (certificate, options = {}) =>
       new KmipClient({
         host: '127.0.0.1',
-        port: gateway.port,
+        port: (options.https === undefined ? gateway.port : gateway.httpsPort) ?? 0,
         servername: 'localhost',
         cert: certificate.certificatePem,
         key: certificate.privateKeyPem,

@@ -12,6 +12,7 @@ import {
 import type { TaskHandler } from '../../../orbital/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
+import type { StreamTable } from '../../cipher/index.ts';
 import type { Keychain, KeyEvent, OpenLinkRequest } from '../../keychain/index.ts';
 import type { Push } from '../../mesh/index.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
@@ -29,6 +30,8 @@ export interface JobDependencies {
   readonly db: RegionDb;
   readonly instance: string;
   readonly keychain: Keychain;
+  /** Operations in parts: those of a tenant end with its link. */
+  readonly streams: StreamTable;
   readonly hub: PushHub;
   /** Ends the open connections of gateways that are no longer registered. */
   readonly recheckConnections: () => Promise<void>;
@@ -144,6 +147,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
         return { closedAt: closed.closedAt, number: last };
       });
       keychain.forget(tenant);
+      deps.streams.dropTenant(tenant);
       const gatewaysTold = await hub.acknowledgements(number, UNLINK_ACK_WAIT_MS);
       logger.warn({ tenant, epoch, gatewaysTold, correlationId: context.correlationId }, 'a link was closed');
       return { epoch, closedAt: closedAt.toISOString(), gatewaysTold };

@@ -2,22 +2,26 @@
  * Add, modify and delete one attribute of an object (KMIP 1.4 §4.14–4.16): pure functions from object to object, with
  * the reasons of §11.15–11.17. The rules of each attribute stand in execution/objects/attribute-rules.ts.
  */
-import { type Attribute, attributeValue, isStandardAttribute, KmipError } from '../../kmip/index.ts';
+import { type Attribute, isStandardAttribute, KmipError } from '../../kmip/index.ts';
 import {
   type AttributeRule,
+  acceptedAttribute,
   attributeAt,
+  attributesNamed,
   checkCounts,
   checkDateOrder,
   dateOf,
+  isCustom,
+  isDestroyed,
   type ManagedObject,
   noteSensitivity,
   type ObjectDates,
+  permits,
   ruleOf,
   sameValue,
   settle,
   templateDateField,
 } from '../../objects/index.ts';
-import { isSpent } from './usage-limits.ts';
 
 export interface AttributeChange {
   readonly object: ManagedObject;
@@ -25,17 +29,27 @@ export interface AttributeChange {
   readonly attribute: Attribute;
 }
 
-function mayChange(rule: AttributeRule, object: ManagedObject, nowS: number): boolean {
-  return typeof rule.changeable === 'function' ? rule.changeable(object, nowS) : rule.changeable;
+/** The object as it stands at `nowS`. What is left of a destroyed one stays as it is: it tells what had been. */
+function living(before: ManagedObject, nowS: number): ManagedObject {
+  const object = settle(before, nowS);
+  if (isDestroyed(object.state)) {
+    throw KmipError.permissionDenied('the object has been destroyed; its attributes can only be read');
+  }
+  return object;
 }
 
 function refuseReadOnly(name: string): never {
   throw KmipError.permissionDenied(`${name} cannot be set by a client, or not in the state the object is in`);
 }
 
-/** Refuses a standard attribute whose value has the wrong type or shape. */
-export function checkAttributeValue(attribute: Attribute): void {
-  if (isStandardAttribute(attribute.attributeName)) attributeValue(attribute);
+/** §11.15: neither what is the server's, nor what objects of this type do not have. */
+function ruleFor(name: string, object: ManagedObject): AttributeRule {
+  const rule = ruleOf(name);
+  if (rule.firstSetBy === 'server') refuseReadOnly(name);
+  if (!rule.appliesTo.has(object.objectType)) {
+    throw KmipError.permissionDenied(`${name} is no attribute of an object of this type`);
+  }
+  return rule;
 }
 
 function touched(
@@ -71,66 +85,69 @@ function withInstance(
   });
 }
 
+/** Index 0 is left out of answers (§4.14–4.16), as small clients expect. */
+function indexed(attribute: Attribute, index: number): Attribute {
+  return index === 0 ? attribute : { ...attribute, attributeIndex: index };
+}
+
+function refuseTwin(others: readonly Attribute[], { attributeName, attributeValue }: Attribute): void {
+  if (others.some((a) => sameValue(a.attributeValue, attributeValue))) {
+    throw KmipError.illegalOperation(`${attributeName} has an instance with this value already`);
+  }
+}
+
 /** §4.14. */
 export function addAttribute(before: ManagedObject, given: Attribute, nowS: number): AttributeChange {
-  const object = settle(before, nowS);
-  const { attributeName: name, attributeValue: value } = given;
-  const rule = ruleOf(name);
+  const object = living(before, nowS);
+  const { attributeName: name } = given;
   if (given.attributeIndex !== undefined) {
     throw KmipError.invalidField('Add Attribute takes no Attribute Index; the answer tells it');
   }
-  if (!mayChange(rule, object, nowS)) refuseReadOnly(name);
-  checkAttributeValue(given);
+  const rule = ruleFor(name, object);
+  const attribute = acceptedAttribute(given);
+  const present = attributesNamed(object, [name], nowS);
+  if (present.length > 0 && !rule.multiple) throw KmipError.illegalOperation(`${name} exists; modify it`);
+  // What a client may set once, it may set until then; what depends on the object's state depends on it here too.
+  if (typeof rule.clientModifies === 'function' && !rule.clientModifies(object, nowS)) refuseReadOnly(name);
   const dateField = templateDateField(name);
   if (dateField !== undefined) {
-    if (object.dates[dateField] !== undefined) throw KmipError.illegalOperation(`${name} exists; modify it`);
-    return {
-      object: touched(object, nowS, { dates: { [dateField]: dateOf(given) } }),
-      attribute: { attributeName: name, attributeValue: value },
-    };
+    return { object: touched(object, nowS, { dates: { [dateField]: dateOf(attribute) } }), attribute };
   }
   const instances = instancesOf(object, name);
-  if (instances.length > 0 && !rule.multiple) throw KmipError.illegalOperation(`${name} exists; modify it`);
-  if (instances.some((a) => sameValue(a.attributeValue, value))) {
-    throw KmipError.illegalOperation(`${name} has an instance with this value already`);
-  }
-  const attribute = { attributeName: name, attributeValue: value };
+  refuseTwin(instances, attribute);
   return {
     object: touched(object, nowS, { attributes: [...object.attributes, attribute] }),
-    attribute: instances.length === 0 ? attribute : { ...attribute, attributeIndex: instances.length },
+    attribute: indexed(attribute, instances.length),
   };
 }
 
 /** §4.15. */
 export function modifyAttribute(before: ManagedObject, given: Attribute, nowS: number): AttributeChange {
-  const object = settle(before, nowS);
-  const { attributeName: name, attributeValue: value } = given;
+  const object = living(before, nowS);
+  const { attributeName: name } = given;
   const index = given.attributeIndex ?? 0;
-  const rule = ruleOf(name);
-  if (!mayChange(rule, object, nowS)) refuseReadOnly(name);
-  if (name === 'Usage Limits' && isSpent(object)) refuseReadOnly(name);
-  checkAttributeValue(given);
+  const rule = ruleFor(name, object);
+  if (rule.clientModifies === false) refuseReadOnly(name);
+  const attribute = acceptedAttribute(given);
+  const present = attributesNamed(object, [name], nowS);
+  if (present.length === 0) throw KmipError.invalidField(`the object has no ${name}; add it`);
+  if (present[index] === undefined) throw KmipError.itemNotFound(`${name} has no instance ${index}`);
+  if (!permits(rule.clientModifies, object, nowS)) refuseReadOnly(name);
   const dateField = templateDateField(name);
   if (dateField !== undefined) {
-    if (object.dates[dateField] === undefined)
-      throw KmipError.invalidField(`the object has no ${name}; add it`);
-    if (index !== 0) throw KmipError.itemNotFound(`${name} has one instance only`);
-    return { object: touched(object, nowS, { dates: { [dateField]: dateOf(given) } }), attribute: given };
+    return { object: touched(object, nowS, { dates: { [dateField]: dateOf(attribute) } }), attribute };
   }
   const instances = instancesOf(object, name);
-  if (instances.length === 0 && (rule.deletable || rule.multiple)) {
-    throw KmipError.invalidField(`the object has no ${name}; add it`);
-  }
-  // Sensitive and Extractable always have a value (§3.48, §3.50): what was never said is changed by saying it.
-  if (instances.length === 0) {
-    return { object: touched(object, nowS, { attributes: [...object.attributes, given] }), attribute: given };
-  }
-  if (instances[index] === undefined) throw KmipError.itemNotFound(`${name} has no instance ${index}`);
-  const attributes = withInstance(object.attributes, name, index, {
-    attributeName: name,
-    attributeValue: value,
-  });
-  return { object: touched(object, nowS, { attributes }), attribute: given };
+  refuseTwin(
+    instances.filter((_, i) => i !== index),
+    attribute,
+  );
+  // Sensitive and Extractable have a value that nobody has said (§3.48, §3.50): it is changed by saying it.
+  const attributes =
+    instances[index] === undefined
+      ? [...object.attributes, attribute]
+      : withInstance(object.attributes, name, index, attribute);
+  return { object: touched(object, nowS, { attributes }), attribute: indexed(attribute, index) };
 }
 
 /** §4.16. */
@@ -140,15 +157,17 @@ export function deleteAttribute(
   index: number | undefined,
   nowS: number,
 ): AttributeChange {
-  const object = settle(before, nowS);
-  const rule = ruleOf(name);
-  if (!rule.deletable) {
-    throw KmipError.permissionDenied(`${name} cannot be deleted by a client`);
+  const object = living(before, nowS);
+  const at = index ?? 0;
+  if (!isCustom(name) && !isStandardAttribute(name)) {
+    throw KmipError.itemNotFound(`there is no attribute "${name.slice(0, 80)}"`);
   }
-  const attribute = attributeAt(object, name, index ?? 0, nowS);
-  if (attribute === undefined)
-    throw KmipError.itemNotFound(`the object has no ${name} with index ${index ?? 0}`);
-  const attributes = withInstance(object.attributes, name, index ?? 0);
+  const rule = ruleOf(name);
+  if (rule.deletable === false) throw KmipError.permissionDenied(`${name} cannot be deleted by a client`);
+  const attribute = attributeAt(object, name, at, nowS);
+  if (attribute === undefined) throw KmipError.itemNotFound(`the object has no ${name} with index ${at}`);
+  if (!permits(rule.deletable, object, nowS)) refuseReadOnly(name);
+  const attributes = withInstance(object.attributes, name, at);
   return { object: touched(object, nowS, { attributes }), attribute };
 }
 

@@ -67,6 +67,11 @@ export class MessageBudget {
     );
   }
 
+  /** Milliseconds until nobody waits for the answer any more; negative when that has come. */
+  leftMs(): number {
+    return this.#untilMs - performance.now();
+  }
+
   /** A search is about to look at `objects`. Throws General Failure past the limit. */
   look(objects: number): void {
     this.requireTime();

@@ -4,18 +4,23 @@
  */
 import type { CorrelationId, RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
+import type { StreamTable, StreamTurn } from '../../cipher/index.ts';
 import type { SecretBytes } from '../../envelope/index.ts';
 import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import {
   KmipError,
   type KnownOperation,
   type RequestOf,
+  type ResponseItem,
   type ResponseOf,
+  ResultReason,
+  type TtlvStructure,
   type Version,
 } from '../../kmip/index.ts';
 import type { Caller, Push } from '../../mesh/index.ts';
 import type { ManagedObject } from '../../objects/index.ts';
 import { isL3Address } from '../../routing/index.ts';
+import type { Owner } from '../store/asynchronous.ts';
 import type { NewAuditEvent } from '../store/audit.ts';
 import type { Scope } from '../store/objects.ts';
 import type { RegionTx } from '../store/tables.ts';
@@ -46,6 +51,16 @@ export class RefusedError extends KmipError {
   }
 }
 
+/** Permission Denied with a Response Payload beside it: what in the request the refusal is for (KMIP 1.4 §4.10). */
+export class RefusalWithPayload extends KmipError {
+  readonly payload: TtlvStructure;
+  constructor(message: string, payload: TtlvStructure) {
+    super(ResultReason.PermissionDenied, message);
+    this.name = 'RefusalWithPayload';
+    this.payload = payload;
+  }
+}
+
 /** Bytes and secrets that a response refers to until it is encoded. */
 export class Lent {
   readonly #bytes: Uint8Array[] = [];
@@ -73,6 +88,13 @@ export interface BatchState {
   readonly budget: MessageBudget;
 }
 
+/** What cryptographic operations of this process share. */
+export interface Cryptography {
+  /** Whether weak algorithms are served (configuration). */
+  readonly allowWeak: boolean;
+  readonly streams: StreamTable;
+}
+
 export interface OperationContext {
   readonly tx: RegionTx;
   readonly region: RegionId;
@@ -82,14 +104,26 @@ export interface OperationContext {
   readonly nowS: number;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
+  /** Whether this region makes keys of less than 112 bits of security. */
+  readonly allowWeakKeys: boolean;
   readonly batch: BatchState;
   readonly lent: Lent;
+  readonly allowWeak: boolean;
+  /** Operations in parts that this item begins or goes on with. */
+  readonly turn: StreamTurn;
   /** Collected here, written with the commit. */
   readonly pushes: Push[];
   /** Read here, and not held by the gateway that asked: it gets them with the answer (D6). */
   readonly reads: ManagedObject[];
   readonly events: NewAuditEvent[];
+  /** What the item is answered with where it is not the handler's payload alone: Poll tells of another operation. */
+  readonly answer: { instead: ResponseItem | undefined };
   readonly logger: Logger;
+}
+
+/** Whose asynchronous operations the caller may ask for: its own. */
+export function ownerOf({ requester }: Pick<OperationContext, 'requester'>): Owner {
+  return { tenant: requester.scope.tenant, fingerprint: requester.caller.fingerprint };
 }
 
 export type Handler<O extends KnownOperation> = (

@@ -1,24 +1,63 @@
 /** Reading and changing one object on behalf of a client, and its material in the clear for as long as it is needed. */
 import type { ServiceName } from '../../../contracts/index.ts';
-import { objectContext, type SecretBytes } from '../../envelope/index.ts';
+import { objectContext, SecretBytes } from '../../envelope/index.ts';
 import { KeychainError, type ServiceKeys } from '../../keychain/index.ts';
-import { KmipError, ObjectType, ResultReason } from '../../kmip/index.ts';
-import { isDestroyed, type ManagedObject, settle, usageRefusal } from '../../objects/index.ts';
+import {
+  childOf,
+  ItemType,
+  KeyFormatType,
+  type KeyWrappingData,
+  KmipError,
+  LinkType,
+  ObjectType,
+  type PlainKeyValue,
+  ResultReason,
+  Tag,
+  type Ttlv,
+} from '../../kmip/index.ts';
+import {
+  isDestroyed,
+  isGatewayKey,
+  type ManagedObject,
+  materialBytes,
+  served,
+  settle,
+  usageLimitsOf,
+  usageRefusal,
+} from '../../objects/index.ts';
+import { isL3Address } from '../../routing/index.ts';
 import {
   type FoundObject,
   findObject,
   insertObject,
   lockObject,
+  markServed,
   updateBody,
   updateObject,
 } from '../store/objects.ts';
 import { type OperationContext, RefusedError } from './context.ts';
-import { spend, usageLimitsOf } from './usage-limits.ts';
+import { requireKey } from './key-wrapping.ts';
+import { linkedFrom } from './links.ts';
+import { maskToUnwrap, type UnwrapPurpose, unwrap } from './unwrapping.ts';
+import { spend } from './usage-limits.ts';
+
+export interface ReadOptions {
+  /** Archived objects too: for those few operations that §11 does not answer with Object Archived. Default: refused. */
+  readonly archived?: boolean;
+}
 
 /** One message for an absent object and for someone else's: a client learns nothing of what others have (D10). */
-function require(found: FoundObject, uid: string, nowS: number): ManagedObject {
+function require(
+  found: FoundObject,
+  uid: string,
+  nowS: number,
+  { archived = false }: ReadOptions,
+): ManagedObject {
   switch (found.outcome) {
     case 'found':
+      if (!archived && found.object.dates.archive !== undefined) {
+        throw KmipError.objectArchived('the object is archived; Recover it first');
+      }
       return settle(found.object, nowS);
     case 'absent':
       throw KmipError.itemNotFound('no object has this unique identifier');
@@ -32,32 +71,42 @@ function require(found: FoundObject, uid: string, nowS: number): ManagedObject {
   }
 }
 
-/** The object in the state that its dates give it now. Throws Item Not Found. */
-export async function readObject(context: OperationContext, uid: string): Promise<ManagedObject> {
-  return require(await findObject(context.tx, context.requester.scope, uid), uid, context.nowS);
+/** The object in the state that its dates give it now. Throws Item Not Found, Object Archived. */
+export async function readObject(
+  context: OperationContext,
+  uid: string,
+  options: ReadOptions = {},
+): Promise<ManagedObject> {
+  return require(await findObject(context.tx, context.requester.scope, uid), uid, context.nowS, options);
 }
 
 /** As `readObject`; nobody else changes it before the commit. */
-export async function readForChange(context: OperationContext, uid: string): Promise<ManagedObject> {
-  return require(await lockObject(context.tx, context.requester.scope, uid), uid, context.nowS);
+export async function readForChange(
+  context: OperationContext,
+  uid: string,
+  options: ReadOptions = {},
+): Promise<ManagedObject> {
+  return require(await lockObject(context.tx, context.requester.scope, uid), uid, context.nowS, options);
 }
 
 /**
- * The object for a use that protects `sizeBytes`: its Usage Limits are spent with the commit. Throws Item Not Found,
- * Permission Denied when the object may not be used with `usageMask` or its limits are reached.
+ * The object for a use that protects `sizeBytes`: its Usage Limits are spent with the commit; `objects` is 0 for a later
+ * part of an operation. Throws Item Not Found, Permission Denied when the object may not be used with `usageMask` or its
+ * limits are reached.
  */
 export async function readToProtect(
   context: OperationContext,
   uid: string,
   usageMask: number,
   sizeBytes: number,
+  objects: 0 | 1 = 1,
 ): Promise<ManagedObject> {
   const seen = await readObject(context, uid);
   // Only a limited object is locked: all others may be used by many at once.
   const object = usageLimitsOf(seen) === undefined ? seen : await readForChange(context, uid);
   const refusal = usageRefusal(object, 'protect', usageMask, context.nowS);
   if (refusal !== null) throw KmipError.permissionDenied(refusal);
-  const spent = spend(object, sizeBytes);
+  const spent = spend(object, sizeBytes, objects);
   if (spent !== object) await updateBody(context.tx, spent);
   return object;
 }
@@ -70,11 +119,12 @@ export async function saveObject(
   nameTaken?: number,
 ): Promise<void> {
   await updateObject(context.tx, object, nameTaken);
-  context.pushes.push(
-    isDestroyed(object.state)
-      ? { kind: 'object.destroyed', tenant: object.tenant, uid: object.uid }
-      : { kind: 'object.put', object },
-  );
+  if (isDestroyed(object.state)) {
+    context.turn.endAllOf(object.uid);
+    context.pushes.push({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid });
+  } else if (object.wrapped !== null) {
+    context.pushes.push({ kind: 'object.put', object });
+  }
   noteObject(context, object, event);
 }
 
@@ -86,9 +136,20 @@ export async function addObject(
   nameTaken?: number,
 ): Promise<void> {
   await insertObject(context.tx, object, nameTaken);
-  context.pushes.push({ kind: 'object.put', object });
+  // What has no value here is nothing that a gateway could hold, and must not look destroyed to it.
+  if (object.wrapped !== null) context.pushes.push({ kind: 'object.put', object });
   context.batch.idPlaceholder = object.uid;
   noteObject(context, object, event);
+}
+
+/** The object that this Response Payload holds has been served: it is not Fresh any more (KMIP 1.4 §3.34). */
+export async function markServedIn(context: OperationContext, payload: Ttlv): Promise<void> {
+  const uid = childOf(payload, Tag.UniqueIdentifier);
+  if (uid?.type !== ItemType.TextString) return;
+  await markServed(context.tx, uid.value);
+  for (const [index, object] of context.reads.entries()) {
+    if (object.uid === uid.value) context.reads[index] = served(object);
+  }
 }
 
 /** An audit event about an object, success. */
@@ -102,8 +163,8 @@ export function noteObject(context: OperationContext, object: ManagedObject, eve
  * Called by the operations that a gateway serves itself.
  */
 export function handOver(context: OperationContext, object: ManagedObject): void {
-  // Gateways hold symmetric keys only, and send the use of limited ones here all the same (D9).
-  if (object.objectType !== ObjectType.SymmetricKey || object.wrapped === null) return;
+  // Gateways hold plain symmetric keys only, and send the use of limited ones here all the same (D9).
+  if (!isGatewayKey(object) || object.wrapped === null) return;
   if (usageLimitsOf(object) === undefined) context.reads.push(object);
 }
 
@@ -126,13 +187,91 @@ export async function keysOf(context: OperationContext, service: ServiceName): P
   }
 }
 
-/** The object's material in the clear; the caller wipes it. Throws Illegal Operation when it is destroyed. */
-export async function openMaterial(context: OperationContext, object: ManagedObject): Promise<SecretBytes> {
+/**
+ * The object's material as it is held, which for a key that was registered wrapped is the wrapped Key Value; the caller
+ * wipes it. Throws Illegal Operation when it is destroyed, Key Value Not Present when it never was here.
+ */
+export async function openStored(context: OperationContext, object: ManagedObject): Promise<SecretBytes> {
   const { tenant, service, uid, wrapped } = object;
-  if (wrapped === null)
-    throw KmipError.illegalOperation('the object has been destroyed; only its attributes are left');
+  if (wrapped === null) {
+    throw isDestroyed(object.state)
+      ? KmipError.illegalOperation('the object has been destroyed; only its attributes are left')
+      : KmipError.keyValueNotPresent('the key value is kept elsewhere; see its Key Value Location');
+  }
   const keys = await keysOf(context, service);
   return keys.unwrap(wrapped, objectContext(context.region, tenant, service, uid));
+}
+
+/** Wrapping keys that are wrapped themselves: deeper than anybody nests them, and an end for those that go in circles. */
+const MAX_WRAPPING_DEPTH = 4;
+
+/**
+ * The object's material in the clear, for use; the caller wipes it. A key that was registered wrapped is unwrapped
+ * with its wrapping key. Throws as `openStored`; and Item Not Found or Permission Denied when the wrapping key is not
+ * here or may not unwrap, Cryptographic Failure.
+ */
+export async function openMaterial(
+  context: OperationContext,
+  object: ManagedObject,
+  depth = 0,
+): Promise<SecretBytes> {
+  const stored = await openStored(context, object);
+  const { keyWrappingData, keyFormatType } = object;
+  if (keyWrappingData === undefined) return stored;
+  using wrapped = stored;
+  const bytes = wrapped.use((lent) => Uint8Array.from(lent));
+  const { keyMaterial } = await unwrapValue(context, bytes, keyWrappingData, depth);
+  const material = materialBytes(keyFormatType ?? KeyFormatType.Raw, keyMaterial);
+  if (keyMaterial instanceof Uint8Array) keyMaterial.fill(0);
+  return SecretBytes.take(material);
+}
+
+/** A wrapped Key Value in the clear (§2.1.5), its material the caller's to wipe. Throws as `openMaterial`. */
+export function unwrapValue(
+  context: OperationContext,
+  wrapped: Uint8Array,
+  data: KeyWrappingData,
+  depth = 0,
+): Promise<PlainKeyValue> {
+  if (depth >= MAX_WRAPPING_DEPTH) {
+    throw KmipError.illegalOperation(
+      `wrapping keys are unwrapped through ${MAX_WRAPPING_DEPTH} others at most`,
+    );
+  }
+  return unwrap(wrapped, data, context.version, async (uid, purpose) => {
+    const object = await keyToUnwrap(context, uid, purpose);
+    const refusal = usageRefusal(object, 'process', maskToUnwrap(object, purpose), context.nowS);
+    if (refusal !== null) throw KmipError.permissionDenied(`the wrapping key: ${refusal}`);
+    return { object, secret: await openMaterial(context, object, depth + 1) };
+  });
+}
+
+/** Key Wrapping Data names the public key that encrypted; its private half is the one that decrypts. */
+async function keyToUnwrap(
+  context: OperationContext,
+  uid: string,
+  purpose: UnwrapPurpose,
+): Promise<ManagedObject> {
+  const named = await readWrappingKey(context, uid);
+  if (purpose !== 'decrypt' || named.objectType !== ObjectType.PublicKey) return named;
+  const [privateUid] = linkedFrom(named.attributes, LinkType.PrivateKeyLink);
+  if (privateUid === undefined) {
+    throw KmipError.itemNotFound('the wrapping key is a public key without a Private Key Link');
+  }
+  return readWrappingKey(context, privateUid);
+}
+
+/** A key that another request names for wrapping. @throws KmipError Item Not Found, Illegal Operation (no key). */
+export async function readWrappingKey(context: OperationContext, uid: string): Promise<ManagedObject> {
+  if (isL3Address(uid)) {
+    throw KmipError.featureNotSupported(
+      'only a gateway wraps and unwraps with a service key, and only what it holds',
+    );
+  }
+  if (uid.includes('\0')) throw KmipError.itemNotFound('no object has this unique identifier');
+  const object = await readObject(context, uid);
+  requireKey(object);
+  return object;
 }
 
 /** How often a wrap takes a block and finds a newer version active. */

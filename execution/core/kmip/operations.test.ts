@@ -316,7 +316,7 @@ describe('control path', () => {
     await gateway.run(reader, Operation.Locate, {});
     assert.ok((await auditReasons(region, 'OPERATION_REFUSED')).includes('OPERATION_NOT_PERMITTED'));
     const { items } = await gateway.tunnel(app, [
-      { operation: Operation.Archive, payload: { tag: 0x420079, type: 1, value: [] } },
+      { operation: Operation.Put, payload: { tag: 0x420079, type: 1, value: [] } },
     ]);
     assert.equal(items[0]?.resultReason, ResultReason.OperationNotSupported);
   });

@@ -4,39 +4,50 @@
  * message is one.
  */
 import type { RegionId } from '../../../contracts/index.ts';
-import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
-import type { WrapBlocks } from '../../keychain/index.ts';
-import { type Keychain, KeychainError } from '../../keychain/index.ts';
+import type { StreamTurn } from '../../cipher/index.ts';
+import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import {
   BatchErrorContinuationOption,
-  childOf,
   encodeResponse,
-  failedItem,
-  ItemType,
   KmipError,
+  knows,
+  messageRefusal,
+  Operation,
   operationName,
+  operationSince,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
   ResultReason,
   ResultStatus,
+  refuseMessage,
   responseHeaderFor,
   schemasOf,
   successItem,
-  Tag,
+  withinMaximumSize,
 } from '../../kmip/index.ts';
 import { type NumberedPush, pushCodec, UNNUMBERED } from '../../mesh/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
-import type { BudgetMark, MessageBudget } from './budget.ts';
-import { type BatchState, Lent, type OperationContext, RefusedError, type Requester } from './context.ts';
-import { asKmipError } from './objects.ts';
+import { isPutOff, putOff } from './asynchronous.ts';
+import { type BudgetMark, MessageBudget } from './budget.ts';
+import {
+  type BatchState,
+  type Cryptography,
+  Lent,
+  type OperationContext,
+  ownerOf,
+  RefusedError,
+  type Requester,
+} from './context.ts';
+import type { Later } from './later.ts';
+import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
-import { withinMaximumSize } from './response-size.ts';
+import { refuse, whoOf } from './refusals.ts';
 
 export interface BatchDependencies {
   readonly db: RegionDb;
@@ -44,6 +55,10 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
+  readonly later: Later;
+  /** Default: false. */
+  readonly allowWeakKeys?: boolean;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -71,8 +86,12 @@ class UndoSignal extends Error {}
 
 export async function runBatch(deps: BatchDependencies, request: BatchRequest): Promise<BatchResult> {
   const { header } = request.message;
-  const selected = selectItems(request);
   const { budget, idPlaceholder } = request;
+  const refusal = messageRefusal(request.message);
+  if (refusal !== undefined) {
+    return { message: refuseMessage(request.message, refusal, nowSeconds()), idPlaceholder, effects: [] };
+  }
+  const selected = selectItems(request);
   const batch: BatchState = { idPlaceholder, budget, handedOver: new Set() };
   const lent = new Lent();
   try {
@@ -116,23 +135,55 @@ async function runOneByOne(
   for (const item of items) {
     const result = await timed(deps, item, async () => {
       const before = markOf(batch);
+      const owner = ownerOf(request);
+      if (isPutOff(request.message, item, owner, deps.later)) {
+        const { db, later } = deps;
+        const run = () => runAlone(deps, request, item, before.idPlaceholder);
+        return { item: await putOff({ db, later, message: request.message, item, owner, run }), effects: [] };
+      }
+      const turn = turnOf(deps, request);
       try {
-        return await inTransaction(deps.db, async (tx) => {
+        const settled = await inTransaction(deps.db, async (tx) => {
           goBack(batch, before);
-          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent));
-          const [settled] = await settleItems(deps, tx, [ran]);
-          return settled ?? { item: ran.response, effects: [] };
+          turn.abort();
+          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent, turn));
+          const [one] = await settleItems(deps, tx, [ran]);
+          return one ?? { item: ran.response, effects: [] };
         });
+        turn.settle();
+        return settled;
       } catch (error) {
+        turn.abort();
         // An operation may have emptied the placeholder on purpose (§4.10); what it put there does not exist.
         goBack(batch, batch.idPlaceholder === undefined ? { ...before, idPlaceholder: undefined } : before);
-        return { item: await refuse(deps, request, item, error), effects: [] };
+        return { item: await refuse(deps, request.requester, item, error), effects: [] };
       }
     });
     done.push(result);
-    if (result.item.resultStatus !== ResultStatus.Success && !goesOn) break;
+    if (result.item.resultStatus === ResultStatus.OperationFailed && !goesOn) break;
   }
   return done;
+}
+
+/** An item that was put off, with the ID Placeholder as it was then. Whoever relayed it hears of its effects as pushes. */
+async function runAlone(
+  deps: BatchDependencies,
+  { message, requester }: BatchRequest,
+  item: RequestItem,
+  idPlaceholder: string | undefined,
+): Promise<ResponseItem> {
+  const header = { ...message.header, asynchronousIndicator: false };
+  const budget = new MessageBudget();
+  const batch: BatchState = { idPlaceholder, budget, handedOver: new Set() };
+  const lent = new Lent();
+  try {
+    const request = { message: { header, items: [item] }, requester, budget };
+    const [done] = await runOneByOne(deps, request, [item], batch, lent);
+    if (done === undefined) throw KmipError.generalFailure('the operation was not run');
+    return done.item;
+  } finally {
+    lent.wipe();
+  }
 }
 
 /** KMIP 1.4 §6.13: when one item fails, those before it are undone and those after it are not answered. */
@@ -146,14 +197,16 @@ async function runUndo(
   const before = markOf(batch);
   let done: Done[] = [];
   let failure: { readonly item: RequestItem; readonly error: unknown } | undefined;
+  const turn = turnOf(deps, request);
   try {
     await inTransaction(deps.db, async (tx) => {
       done = [];
       failure = undefined;
       goBack(batch, before);
+      turn.abort();
       const ran: Ran[] = [];
       for (const item of items) {
-        const context = contextFor(deps, request, tx, batch, lent);
+        const context = contextFor(deps, request, tx, batch, lent, turn);
         try {
           ran.push(await runWithin(item, context));
         } catch (error) {
@@ -164,12 +217,20 @@ async function runUndo(
       }
       done = await settleItems(deps, tx, ran);
     });
+    turn.settle();
   } catch (error) {
+    turn.abort();
     if (!(error instanceof UndoSignal) || failure === undefined) throw error;
     goBack(batch, before);
-    done.push({ item: await refuse(deps, request, failure.item, failure.error), effects: [] });
+    done.push({ item: await refuse(deps, request.requester, failure.item, failure.error), effects: [] });
   }
   return done;
+}
+
+/** A transaction that is tried again starts with none of the streams that the try before had in hand: they have moved on. */
+function turnOf({ cryptography }: BatchDependencies, { requester }: BatchRequest): StreamTurn {
+  const { tenant, fingerprint } = requester.caller;
+  return cryptography.streams.turn({ tenant, fingerprint });
 }
 
 interface BatchMark {
@@ -201,6 +262,7 @@ function contextFor(
   tx: RegionTx,
   batch: BatchState,
   lent: Lent,
+  turn: StreamTurn,
 ): OperationContext {
   return {
     tx,
@@ -210,11 +272,15 @@ function contextFor(
     nowS: nowSeconds(),
     keychain: deps.keychain,
     wraps: deps.wraps,
+    allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
+    allowWeak: deps.cryptography.allowWeak,
+    turn,
     pushes: [],
     reads: [],
     events: [],
+    answer: { instead: undefined },
     logger: deps.logger,
   };
 }
@@ -224,21 +290,27 @@ async function runWithin(item: RequestItem, context: OperationContext): Promise<
   const { budget } = context.batch;
   budget.requireTime();
   const payload = await runItem(item, context);
+  if (serves(item.operation)) await markServedIn(context, payload);
   budget.answer(
     payload,
     context.pushes.map((push) => pushCodec.write({ number: UNNUMBERED, push })),
   );
-  return { item, context, response: successItem(item, payload) };
+  const { instead } = context.answer;
+  if (instead === undefined) return { item, context, response: successItem(item, payload) };
+  return { item, context, response: { ...instead, uniqueBatchItemId: item.uniqueBatchItemId } };
+}
+
+/** Operations that give out an object's value, which ends its being Fresh (KMIP 1.4 §3.34). */
+function serves(operation: number): boolean {
+  return operation === Operation.Get || operation === Operation.Export;
 }
 
 async function runItem(item: RequestItem, context: OperationContext) {
   const { operation } = item;
-  if (item.messageExtension?.criticalityIndicator === true) {
-    throw KmipError.featureNotSupported('a critical Message Extension that this server does not know');
-  }
-  if (!isServed(operation)) {
+  const since = operationSince(operation);
+  if (!isServed(operation) || (since !== undefined && !knows(context.version, since))) {
     throw KmipError.operationNotSupported(
-      `${operationName(operation)} is not served here; ask Query for the operations that are`,
+      `${operationName(operation)} is not served in this version of KMIP; ask Query for the operations that are`,
     );
   }
   const { operations } = context.requester;
@@ -298,58 +370,6 @@ function handedOver({ reads, batch }: OperationContext): NumberedPush[] {
     batch.handedOver.add(object.uid);
     return [effect];
   });
-}
-
-function whoOf({ caller, correlationId, gateway }: Requester) {
-  const { tenant, application, fingerprint } = caller;
-  return { tenant, application, fingerprint, correlationId, peer: gateway };
-}
-
-/** The failed item; what the client may not know goes to the log, and a refusal to the trail. */
-async function refuse(
-  deps: BatchDependencies,
-  { requester }: BatchRequest,
-  item: RequestItem,
-  thrown: unknown,
-): Promise<ResponseItem> {
-  const error = asKmipError(thrown);
-  const who = whoOf(requester);
-  const operation = operationName(item.operation);
-  const reason = refusalOf(error);
-  if (reason !== undefined) {
-    const uid = (error instanceof RefusedError ? error.uid : undefined) ?? uidIn(item);
-    const cause = errorMessage(error);
-    deps.logger.warn({ ...who, operation, reason, uid, cause }, 'an operation was refused');
-    const event = { event: 'OPERATION_REFUSED', outcome: 'refused' as const, reason, ...who, operation };
-    await inTransaction(deps.db, (tx) =>
-      appendAudit(tx, { source: deps.instance }, [uid === undefined ? event : { ...event, uid }]),
-    );
-  } else if (error instanceof KmipError && error.cause === undefined) {
-    deps.logger.info({ ...who, operation, code: error.code, message: error.message }, 'an operation failed');
-  } else {
-    deps.logger.error({ ...who, operation, err: error }, 'an operation failed');
-  }
-  return failedItem(item, error);
-}
-
-/** These are decisions about a caller, and so the trail's business; anything else is a mistake or trouble. */
-const refusing: ReadonlySet<number> = new Set([
-  ResultReason.PermissionDenied,
-  ResultReason.Sensitive,
-  ResultReason.NotExtractable,
-]);
-
-/** The trail's code for a refusal; undefined for any other failure. */
-function refusalOf(error: unknown): string | undefined {
-  if (error instanceof RefusedError) return error.auditReason;
-  if (!(error instanceof KmipError) || !refusing.has(error.resultReason)) return undefined;
-  return error.cause instanceof KeychainError ? error.cause.code : error.code;
-}
-
-/** The Unique Identifier that a payload starts with, in every operation that has one. */
-function uidIn({ payload }: RequestItem): string | undefined {
-  const uid = childOf(payload, Tag.UniqueIdentifier);
-  return uid?.type === ItemType.TextString ? uid.value : undefined;
 }
 
 async function timed(deps: BatchDependencies, item: RequestItem, fn: () => Promise<Done>): Promise<Done> {

@@ -1,9 +1,86 @@
-/** Template objects (KMIP 1.4 §2.2.6) are deprecated since 1.3 and not held here, so none can be named. */
-import { KmipError, type TemplateAttribute } from '../../kmip/index.ts';
+/**
+ * Templates (KMIP 1.4 §2.2.6, deprecated since 1.3): attributes under a name, for use in the requests that make objects.
+ */
+import {
+  type Attribute,
+  attributeValue,
+  KmipError,
+  ObjectType,
+  type TemplateAttribute,
+} from '../../kmip/index.ts';
+import { isDestroyed, ruleOf, sameValue, templateAttributes } from '../../objects/index.ts';
+import { uidNamed } from '../store/objects.ts';
+import type { OperationContext } from './context.ts';
+import { openStored, readObject } from './objects.ts';
 
-/** Throws Item Not Found, as §11.2 and §11.4 have it for templates that do not exist. */
+/** Templates that one request may name. */
+export const MAX_TEMPLATES = 16;
+
+/**
+ * All attributes that a Template-Attribute structure means: those given, and those of the templates that it names. A
+ * single-instance attribute that is given takes the place of the templates' (§4.1); of several templates the last one's
+ * holds.
+ *
+ * @throws KmipError Item Not Found (no such template), Object Archived, Invalid Field (too many).
+ */
+export async function attributesMeant(
+  context: OperationContext,
+  template: TemplateAttribute | undefined,
+): Promise<readonly Attribute[]> {
+  const given = template?.attribute ?? [];
+  const names = template?.name ?? [];
+  if (names.length > MAX_TEMPLATES) {
+    throw KmipError.invalidField(`a request names at most ${MAX_TEMPLATES} templates`);
+  }
+  let meant: readonly Attribute[] = [];
+  for (const { nameValue } of names)
+    meant = overridden(meant, await attributesOfTemplate(context, nameValue));
+  return overridden(meant, given);
+}
+
+async function attributesOfTemplate(context: OperationContext, name: string): Promise<readonly Attribute[]> {
+  const { tenant } = context.requester.scope;
+  const uid = name.includes('\0') ? undefined : await uidNamed(context.tx, tenant, name);
+  const object = uid === undefined ? undefined : await readObject(context, uid);
+  if (object?.objectType !== ObjectType.Template || isDestroyed(object.state)) {
+    throw KmipError.itemNotFound('the request names a template that does not exist');
+  }
+  if (object.dates.archive !== undefined)
+    throw KmipError.objectArchived('a template that is named is archived');
+  using material = await openStored(context, object);
+  // A copy, since attributes refer to the bytes that they were read from.
+  return templateAttributes(material.use((bytes) => Uint8Array.from(bytes)));
+}
+
+/** `later` on top of `earlier`: single instances are replaced, others added where they are new. */
+export function overridden(earlier: readonly Attribute[], later: readonly Attribute[]): readonly Attribute[] {
+  const kept = earlier.filter(({ attributeName: name, attributeValue: value }) => {
+    const same = later.filter((a) => a.attributeName === name);
+    return ruleOf(name).multiple ? !same.some((a) => sameValue(a.attributeValue, value)) : same.length === 0;
+  });
+  return [...kept, ...later];
+}
+
+/**
+ * §11.4: what a template holds must be known, may be set by a client, and is no Name: the template's own is given beside
+ * it.
+ *
+ * @throws KmipError Invalid Field
+ */
+export function checkTemplate(attributes: readonly Attribute[]): void {
+  for (const attribute of attributes) {
+    const { attributeName: name } = attribute;
+    if (name === 'Name') {
+      throw KmipError.invalidField('a Template holds no Name; its own is an attribute of the request');
+    }
+    if (!ruleOf(name).atCreation) throw KmipError.invalidField(`${name} is set by the server only`);
+    if (!name.startsWith('x-')) attributeValue(attribute);
+  }
+}
+
+/** Throws Item Not Found, as §11.2 has it for templates that do not exist, in requests that take none. */
 export function requireNoTemplates(template: TemplateAttribute | undefined): void {
   if ((template?.name ?? []).length > 0) {
-    throw KmipError.itemNotFound('this server holds no templates; give the attributes themselves');
+    throw KmipError.itemNotFound('no template can be named in this request; give the attributes themselves');
   }
 }

@@ -9,6 +9,7 @@ import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from '../../m
 import {
   checkCounts,
   isDestroyed,
+  isFresh,
   type ManagedObject,
   NAME_CONFLICT,
   namesOf,
@@ -20,7 +21,7 @@ import {
 import { isL3Address } from '../../routing/index.ts';
 import { asKmipError } from '../kmip/objects.ts';
 import { appendAudit, type NewAuditEvent } from '../store/audit.ts';
-import { claimNames, insertRow, lockObject, updateObject } from '../store/objects.ts';
+import { claimNames, insertRow, lockObject, markServed, updateObject } from '../store/objects.ts';
 import type { RegionTx } from '../store/tables.ts';
 import { mayServe } from './authorise.ts';
 import type { MeshDependencies } from './dependencies.ts';
@@ -146,6 +147,8 @@ async function announceOne(
   if (found.outcome !== 'found') return refuse(found.outcome === 'foreign' ? found.reason : 'UID_TAKEN');
   if (isDestroyed(found.object.state)) return { uid, outcome: 'tombstone' };
   if (found.wrappedDigest !== wrappedDigest(wrapped)) return refuse('UID_TAKEN');
+  // Announced anew since it has been served there: the only thing about a key that gateways decide (KMIP 1.4 §3.34).
+  if (!isFresh(object)) await markServed(tx, uid);
   // The answer to the first announcement may have been lost: tell again what it told.
   const isLoser = found.object.attributes.some((a) => a.attributeName === NAME_CONFLICT);
   return isLoser ? { uid, outcome: 'name-conflict', object: found.object } : { uid, outcome: 'known' };

@@ -2,6 +2,8 @@
 import type { RegionId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
+import type { Cryptography } from '../kmip/context.ts';
+import type { Later } from '../kmip/later.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { RegionDb } from '../store/tables.ts';
 import type { Gateways } from './gateways.ts';
@@ -14,9 +16,14 @@ export interface MeshDependencies {
   readonly keychain: Keychain;
   /** What pays for this core's own wraps under L3 (D5). */
   readonly wraps: WrapBlocks;
+  /** As the configuration has it. */
+  readonly allowWeakKeys: boolean;
+  readonly cryptography: Cryptography;
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   readonly hub: PushHub;
   readonly gateways: Gateways;
+  /** Operations that clients poll for. */
+  readonly later: Later;
   readonly metrics: CoreMetrics;
   readonly logger: Logger;
 }

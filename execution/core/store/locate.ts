@@ -1,39 +1,25 @@
 /**
  * The search behind Locate (KMIP 1.4 §4.9). What the columns can tell, the database filters; anything else is decided
- * on the decoded objects, page by page and within the message's budget. Destroyed objects show up only when the request asks for a
- * State or a Destroy Date: a client that looks for its key by name wants the one that lives.
+ * on the decoded objects, page by page and within the message's budget.
  */
 import { type RawBuilder, sql } from 'kysely';
-import {
-  type Attribute,
-  attributeValue,
-  ItemType,
-  isStandardAttribute,
-  KmipError,
-  ObjectType,
-  Tag,
-  type Ttlv,
-} from '../../kmip/index.ts';
-import {
-  attributesOf,
-  decodeObject,
-  enumerationOf,
-  integerOf,
-  isDestroyed,
-  type ManagedObject,
-  ruleOf,
-  State,
-  sameValue,
-} from '../../objects/index.ts';
+import type { Attribute } from '../../kmip/index.ts';
+import { ObjectGroupMember, StorageStatusMask } from '../../kmip/index.ts';
+import { attributesOf, type ManagedObject, State } from '../../objects/index.ts';
 import type { MessageBudget } from '../kmip/budget.ts';
 import { LOCATE_PAGE, MAX_LOCATED_ITEMS } from '../limits.ts';
-import type { Scope } from './objects.ts';
+import { type Criterion, criteriaOf } from './locate-criteria.ts';
+import { objectIn, type Scope } from './objects.ts';
 import type { RegionDb } from './tables.ts';
 
 export interface LocateRequest {
   readonly attributes: readonly Attribute[];
   readonly maximumItems: number | undefined;
   readonly offsetItems: number;
+  /** KMIP 1.4 §9.1.3.3.2; default: on-line objects only. */
+  readonly storageStatusMask?: number | undefined;
+  /** KMIP 1.4 §9.1.3.2.33: members of object groups only. */
+  readonly groupMember?: number | undefined;
   /** Seconds: the moment in which states are judged. */
   readonly nowS: number;
   /** What the message may still look at. */
@@ -48,177 +34,61 @@ export interface Located {
   readonly total: number | undefined;
 }
 
-interface Criterion {
-  /** The condition on columns, where there is one. */
-  readonly column?: RawBuilder<boolean>;
-  /** Whether the column says it all. */
-  readonly isExact: boolean;
-  matches(attributes: readonly Attribute[]): boolean;
-}
-
-/** The state that an object's dates give it at `nowS`, in SQL: the same rules as `stateAt`. */
-function stateColumn(nowS: number): RawBuilder<number> {
-  return sql<number>`case
-    when state = 1 and activation_date <= ${nowS} then case when deactivation_date <= ${nowS} then 3 else 2 end
-    when state = 2 and deactivation_date <= ${nowS} then 3
-    else state end`;
-}
-
-const nothing = sql<boolean>`false`;
-
-/** A requested structure matches with the fields that it has (§4.9); anything else must be equal. */
-function valueMatches(wanted: Ttlv, actual: Ttlv): boolean {
-  if (wanted.type !== ItemType.Structure || actual.type !== ItemType.Structure)
-    return sameValue(wanted, actual);
-  return wanted.value.every((field) =>
-    actual.value.some((candidate) => candidate.tag === field.tag && valueMatches(field, candidate)),
-  );
-}
-
-function anyInstance(name: string, test: (value: Ttlv) => boolean) {
-  return (attributes: readonly Attribute[]): boolean =>
-    attributes.some((a) => a.attributeName === name && test(a.attributeValue));
-}
-
-const dateColumns: Readonly<Record<string, string>> = {
-  'Initial Date': 'initial_date',
-  'Activation Date': 'activation_date',
-  'Deactivation Date': 'deactivation_date',
+/** §4.9, §3.34: a fresh object has not been served; the server's policy makes the oldest member a group's default. */
+const inGroup: Criterion = {
+  isExact: false,
+  matches: (attributes) => attributes.some(({ attributeName }) => attributeName === 'Object Group'),
 };
 
-/** One value means that date, two mean the range between them (§4.9). */
-function dateCriterion(name: string, values: readonly Attribute[]): Criterion {
-  const dates = values.map((a) => {
-    if (a.attributeValue.type !== ItemType.DateTime)
-      throw KmipError.invalidField(`${name} must be a Date-Time`);
-    return a.attributeValue.value;
-  });
-  if (dates.length > 2)
-    throw KmipError.invalidField(`${name} is given more than twice: two values are a range`);
-  const from = Math.min(...dates);
-  const to = Math.max(...dates);
-  const column = dateColumns[name];
-  return {
-    ...(column === undefined ? {} : { column: sql<boolean>`${sql.ref(column)} between ${from} and ${to}` }),
-    isExact: column !== undefined,
-    matches: anyInstance(name, (v) => v.type === ItemType.DateTime && v.value >= from && v.value <= to),
-  };
-}
-
-function nameValueOf(value: Ttlv): string | undefined {
-  const field =
-    value.type === ItemType.Structure ? value.value.find((f) => f.tag === Tag.NameValue) : undefined;
-  return field?.type === ItemType.TextString ? field.value : undefined;
-}
-
-function criterion(attribute: Attribute, scope: Scope, nowS: number): Criterion {
-  const { attributeName: name, attributeValue: value } = attribute;
-  const matches = anyInstance(name, (actual) => valueMatches(value, actual));
-  switch (name) {
-    case 'Unique Identifier': {
-      const uid = value.type === ItemType.TextString ? value.value : '';
-      // PostgreSQL's text holds no U+0000, so nothing stored can match, and it must not be asked.
-      if (uid.includes('\0')) return { column: nothing, isExact: true, matches };
-      return { column: sql<boolean>`uid = ${uid}`, isExact: true, matches };
-    }
-    case 'Object Type':
-      return {
-        column: sql<boolean>`object_type = ${enumerationOf(attribute)}::bigint`,
-        isExact: true,
-        matches,
-      };
-    case 'Cryptographic Algorithm':
-      return {
-        column: sql<boolean>`cryptographic_algorithm = ${enumerationOf(attribute)}::bigint`,
-        isExact: true,
-        matches,
-      };
-    case 'Cryptographic Length':
-      return { column: sql<boolean>`cryptographic_length = ${integerOf(attribute)}`, isExact: true, matches };
-    case 'State':
-      // An opaque object has a state in its row, but none that a client may see (§3.22).
-      return {
-        column: sql<boolean>`(${stateColumn(nowS)} = ${enumerationOf(attribute)}::bigint
-          and object_type not in (${ObjectType.OpaqueObject}, ${ObjectType.Template}))`,
-        isExact: true,
-        matches,
-      };
-    case 'Cryptographic Usage Mask': {
-      const mask = integerOf(attribute);
-      return {
-        column: sql<boolean>`(usage_mask & ${mask}::integer) = ${mask}::integer`,
-        isExact: true,
-        matches: anyInstance(name, (v) => v.type === ItemType.Integer && (v.value & mask) === mask),
-      };
-    }
-    case 'Usage Limits': {
-      const wanted = attributeValue(attribute, 'Usage Limits');
-      return {
-        isExact: false,
-        matches: anyInstance(name, (v) => {
-          const has = attributeValue({ attributeName: name, attributeValue: v }, 'Usage Limits');
-          const left = has.usageLimitsCount ?? has.usageLimitsTotal;
-          return has.usageLimitsTotal >= wanted.usageLimitsTotal && left >= (wanted.usageLimitsCount ?? 0n);
-        }),
-      };
-    }
-    case 'Name': {
-      const wanted = nameValueOf(value);
-      if (wanted?.includes('\0')) return { column: nothing, isExact: true, matches };
-      // Names of destroyed objects have been given up, so the table speaks for the living only.
-      return wanted === undefined
-        ? { isExact: false, matches }
-        : {
-            column: sql<boolean>`uid in (select uid from core.names where tenant = ${scope.tenant} and name = ${wanted})`,
-            isExact: false,
-            matches,
-          };
-    }
-    default:
-      return { isExact: false, matches };
-  }
-}
-
-function criteriaOf(
-  { attributes, nowS }: LocateRequest,
-  scope: Scope,
-): { list: Criterion[]; isOfDestroyed: boolean } {
-  const byName = new Map<string, Attribute[]>();
-  for (const attribute of attributes) {
-    ruleOf(attribute.attributeName);
-    byName.set(attribute.attributeName, [...(byName.get(attribute.attributeName) ?? []), attribute]);
-  }
-  const isOfDestroyed =
-    byName.has('Destroy Date') ||
-    (byName.get('State') ?? []).some((a) => isDestroyed(enumerationOf(a) as State)) ||
-    byName.has('Unique Identifier');
-  const list = [...byName].flatMap(([name, given]) => {
-    const isDate = isStandardAttribute(name) && name.endsWith(' Date');
-    if (isDate) return [dateCriterion(name, given)];
-    return given.map((attribute) => {
-      const found = criterion(attribute, scope, nowS);
-      if (name !== 'Name' || !isOfDestroyed) return found;
-      return { isExact: false, matches: found.matches };
-    });
-  });
-  return { list, isOfDestroyed };
+function storageCondition(mask: number = StorageStatusMask.OnLineStorage): RawBuilder<boolean> | undefined {
+  const wants = (bit: number): boolean => (mask & bit) !== 0;
+  if (wants(StorageStatusMask.OnLineStorage) && wants(StorageStatusMask.ArchivalStorage)) return undefined;
+  return wants(StorageStatusMask.ArchivalStorage)
+    ? sql<boolean>`archive_date is not null`
+    : sql<boolean>`archive_date is null`;
 }
 
 /** Throws Invalid Field for unknown attributes, General Failure past the message's budget. */
 export async function locateObjects(db: RegionDb, scope: Scope, request: LocateRequest): Promise<Located> {
-  const { list, isOfDestroyed } = criteriaOf(request, scope);
+  const criteria = criteriaOf(request.attributes, scope, request.nowS);
   if (scope.services.length === 0) return { uids: [], total: 0 };
-  const max = Math.min(request.maximumItems ?? MAX_LOCATED_ITEMS, MAX_LOCATED_ITEMS);
-  const conditions = list.flatMap((c) => (c.column === undefined ? [] : [c.column]));
-  if (!isOfDestroyed)
+  request.budget.requireTime();
+  const conditions = criteria.list.flatMap((c) => (c.column === undefined ? [] : [c.column]));
+  if (!criteria.isOfDestroyed)
     conditions.push(sql<boolean>`state not in (${State.Destroyed}, ${State.DestroyedCompromised})`);
+  const storage = storageCondition(request.storageStatusMask);
+  if (storage !== undefined) conditions.push(storage);
+  const residual = criteria.list.filter((c) => !c.isExact);
+  const { groupMember } = request;
+  if (groupMember !== undefined) residual.push(inGroup);
+  if (groupMember === ObjectGroupMember.GroupMemberFresh) conditions.push(sql<boolean>`fresh`);
+  if (groupMember !== ObjectGroupMember.GroupMemberDefault) {
+    return search(db, scope, conditions, residual, request);
+  }
+  const first = await search(db, scope, conditions, residual, {
+    ...request,
+    maximumItems: 1,
+    offsetItems: 0,
+  });
+  const uids = request.offsetItems > 0 || request.maximumItems === 0 ? [] : first.uids;
+  return { uids, total: first.uids.length };
+}
+
+async function search(
+  db: RegionDb,
+  scope: Scope,
+  conditions: readonly RawBuilder<boolean>[],
+  residual: readonly Criterion[],
+  request: LocateRequest,
+): Promise<Located> {
+  const max = Math.min(request.maximumItems ?? MAX_LOCATED_ITEMS, MAX_LOCATED_ITEMS);
   let candidates = db
     .selectFrom('core.objects')
     .where('tenant', '=', scope.tenant)
     .where('service', 'in', [...scope.services]);
   for (const condition of conditions) candidates = candidates.where(condition);
 
-  if (list.every((c) => c.isExact)) {
+  if (residual.length === 0) {
     const { count } = await candidates
       .select((eb) => eb.fn.countAll<string>().as('count'))
       .executeTakeFirstOrThrow();
@@ -231,16 +101,15 @@ export async function locateObjects(db: RegionDb, scope: Scope, request: LocateR
     return { uids: rows.map((row) => row.uid), total: Number(count) };
   }
 
-  const residual = list.filter((c) => !c.isExact);
   const matches = (object: ManagedObject): boolean => {
     const attributes = attributesOf(object, request.nowS);
     return residual.every((c) => c.matches(attributes));
   };
-  const readable = (uid: string, body: Uint8Array): ManagedObject | undefined => {
+  const readable = (row: Parameters<typeof objectIn>[0] & { readonly uid: string }) => {
     try {
-      return decodeObject(body);
+      return objectIn(row);
     } catch (error) {
-      request.onDamaged(uid, error);
+      request.onDamaged(row.uid, error);
       return undefined;
     }
   };
@@ -250,15 +119,15 @@ export async function locateObjects(db: RegionDb, scope: Scope, request: LocateR
   let after = '0';
   for (;;) {
     const page = await candidates
-      .select(['uid', 'seq', 'body'])
+      .select(['uid', 'seq', 'body', 'fresh'])
       .where('seq', '>', after)
       .orderBy('seq')
       .limit(LOCATE_PAGE)
       .execute();
     request.budget.look(page.length);
-    for (const { uid, body } of page) {
-      const object = readable(uid, body);
-      if (object !== undefined && matches(object)) found.push(uid);
+    for (const row of page) {
+      const object = readable(row);
+      if (object !== undefined && matches(object)) found.push(row.uid);
       if (found.length >= enough) break;
     }
     const last = page.at(-1);

@@ -2,7 +2,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from '../../../platform/postgres.ts';
 import { parseHeader } from '../../envelope/index.ts';
-import { decodeObject } from '../../objects/index.ts';
+import { decodeObject, type ManagedObject } from '../../objects/index.ts';
+import { termsColumn } from './objects.ts';
 import type { CoreTables } from './tables.ts';
 
 const SCHEMA = [
@@ -106,12 +107,63 @@ export const coreMigrations: Record<string, Migration> = {
       await sql.raw('create index objects_by_l3 on core.objects (tenant, service, l3_version)').execute(db);
     },
   },
+  '0004_search': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of SEARCH) await sql.raw(statement).execute(db);
+      await fillTerms(db as Kysely<CoreTables>);
+      await sql.raw('create index objects_by_term on core.objects using gin (terms)').execute(db);
+      await sql
+        .raw('create index objects_unindexed on core.objects (tenant) where terms is null')
+        .execute(db);
+    },
+  },
+  '0005_asynchronous': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(
+          `create table core.asynchronous (
+             correlation bytea primary key,
+             tenant text not null,
+             fingerprint text not null,
+             state text not null check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),
+             answer bytea,
+             created_at timestamptz not null default now())`,
+        )
+        .execute(db);
+      await sql.raw('create index asynchronous_by_age on core.asynchronous (created_at)').execute(db);
+    },
+  },
 };
+
+const SEARCH = [
+  // No object had been archived, and of none was it known that it had been served.
+  'alter table core.objects add column archive_date bigint',
+  'alter table core.objects add column fresh boolean not null default true',
+  'alter table core.objects add column terms bigint[]',
+];
 
 const OBJECTS_AT_ONCE = 500;
 
 /** The header of an object's envelope lies inside its body, where SQL cannot read it. */
 async function fillL3Versions(db: Kysely<CoreTables>): Promise<void> {
+  for await (const { uid, object } of storedObjects(db)) {
+    if (object.wrapped === null) continue;
+    const l3_version = parseHeader(object.wrapped).parentVersion;
+    await db.updateTable('core.objects').set({ l3_version }).where('uid', '=', uid).execute();
+  }
+}
+
+/** So do the attributes that objects are searched by. */
+async function fillTerms(db: Kysely<CoreTables>): Promise<void> {
+  for await (const { uid, object } of storedObjects(db)) {
+    const terms = termsColumn(object);
+    await db.updateTable('core.objects').set({ terms }).where('uid', '=', uid).execute();
+  }
+}
+
+async function* storedObjects(
+  db: Kysely<CoreTables>,
+): AsyncGenerator<{ readonly uid: string; readonly object: ManagedObject }> {
   for (let after = '0'; ; ) {
     const rows = await db
       .selectFrom('core.objects')
@@ -120,12 +172,7 @@ async function fillL3Versions(db: Kysely<CoreTables>): Promise<void> {
       .orderBy('seq')
       .limit(OBJECTS_AT_ONCE)
       .execute();
-    for (const { uid, body } of rows) {
-      const { wrapped } = decodeObject(body);
-      if (wrapped === null) continue;
-      const l3_version = parseHeader(wrapped).parentVersion;
-      await db.updateTable('core.objects').set({ l3_version }).where('uid', '=', uid).execute();
-    }
+    for (const { uid, body } of rows) yield { uid, object: decodeObject(body) };
     const last = rows.at(-1);
     if (last === undefined) return;
     after = last.seq;

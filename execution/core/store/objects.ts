@@ -2,7 +2,7 @@
  * Managed objects in the regional database, with the columns that Locate filters by, and the names that they claim.
  * Everything is asked for with the tenant and the services of whoever asks: what belongs to others is not there.
  */
-import type { Selectable } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { ServiceName, TenantId } from '../../../contracts/index.ts';
 import { parseHeader } from '../../envelope/index.ts';
 import { KmipError, ResultReason } from '../../kmip/index.ts';
@@ -10,11 +10,14 @@ import {
   decodeObject,
   encodeObject,
   isDestroyed,
+  isFresh,
   type ManagedObject,
   namesOf,
+  served,
   wrappedDigest,
 } from '../../objects/index.ts';
 import type { CoreTables, RegionDb, RegionTx } from './tables.ts';
+import { termsOf } from './terms.ts';
 
 /** Whose objects may be seen. */
 export interface Scope {
@@ -33,10 +36,17 @@ function columnsOf(object: ManagedObject) {
     initial_date: dates.initial,
     activation_date: dates.activation ?? null,
     deactivation_date: dates.deactivation ?? null,
+    archive_date: dates.archive ?? null,
+    fresh: isFresh(object),
+    terms: termsColumn(object),
     revision: object.revision,
     l3_version: object.wrapped === null ? null : parseHeader(object.wrapped).parentVersion,
     body: Buffer.from(encodeObject(object)),
   };
+}
+
+export function termsColumn(object: Pick<ManagedObject, 'attributes'>): RawBuilder<string[] | null> {
+  return sql<string[] | null>`${termsOf(object)}::bigint[]`;
 }
 
 /** The envelope's digest stays what it was when the object arrived: an announcement may be repeated after its end. */
@@ -50,13 +60,19 @@ export type FoundObject =
   /** It exists, but not for this scope: a client is told `Item Not Found`, the log and the trail the truth. */
   | { readonly outcome: 'foreign'; readonly reason: 'OTHER_TENANT' | 'OTHER_SERVICE' };
 
+/** The object of a row. Throws ObjectCodecError. */
+export function objectIn({ body, fresh }: Pick<Selectable<CoreTables['core.objects']>, 'body' | 'fresh'>) {
+  const object = decodeObject(body);
+  return fresh ? object : served(object);
+}
+
 function judge(row: Selectable<CoreTables['core.objects']> | undefined, scope: Scope): FoundObject {
   if (row === undefined) return { outcome: 'absent' };
   if (row.tenant !== scope.tenant) return { outcome: 'foreign', reason: 'OTHER_TENANT' };
   if (!scope.services.some((service) => service === row.service)) {
     return { outcome: 'foreign', reason: 'OTHER_SERVICE' };
   }
-  return { outcome: 'found', object: decodeObject(row.body), wrappedDigest: row.wrapped_digest };
+  return { outcome: 'found', object: objectIn(row), wrappedDigest: row.wrapped_digest };
 }
 
 export async function findObject(db: RegionDb, scope: Scope, uid: string): Promise<FoundObject> {
@@ -134,6 +150,16 @@ export async function insertObject(
   await claimOrRefuse(tx, object, taken);
 }
 
+/** The object has been given out (KMIP 1.4 §3.34). The column alone tells: its body is not written anew for that. */
+export async function markServed(tx: RegionTx, uid: string): Promise<void> {
+  await tx
+    .updateTable('core.objects')
+    .set({ fresh: false })
+    .where('uid', '=', uid)
+    .where('fresh', '=', true)
+    .execute();
+}
+
 /** The object as the core alone keeps count of it; which the caller has locked. No column and no name has changed. */
 export async function updateBody(tx: RegionTx, object: ManagedObject): Promise<void> {
   const body = Buffer.from(encodeObject(object));
@@ -165,4 +191,15 @@ async function claimOrRefuse(tx: RegionTx, object: ManagedObject, taken: number)
   const [name] = lost;
   if (name === undefined) return;
   throw new KmipError(taken, `the name ${JSON.stringify(name)} belongs to another object`);
+}
+
+/** The UID of the tenant's living object of this name. */
+export async function uidNamed(tx: RegionTx, tenant: TenantId, name: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('core.names')
+    .select('uid')
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row?.uid;
 }

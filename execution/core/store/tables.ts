@@ -17,6 +17,11 @@ export interface CoreTables {
     initial_date: string | number;
     activation_date: string | number | null;
     deactivation_date: string | number | null;
+    archive_date: string | number | null;
+    /** KMIP 1.4 §3.34. The body may say true still. */
+    fresh: boolean;
+    /** See `terms.ts`; null: any. */
+    terms: string[] | null;
     /** Hex SHA-256 of the envelope as announced: tells a repeated announcement from another key (D6). */
     wrapped_digest: string;
     revision: string | number;
@@ -26,6 +31,15 @@ export interface CoreTables {
     body: Buffer;
   };
   'core.names': { tenant: string; name: string; uid: string };
+  'core.asynchronous': {
+    correlation: Buffer;
+    tenant: string;
+    fingerprint: string;
+    state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+    /** A response message with one item; null until it is there. */
+    answer: Buffer | null;
+    created_at: Generated<Date>;
+  };
   'core.random_ivs': { uid: string; used: string | number };
   'core.push_counter': { id: 1; head: string | number };
   'core.pushes': {

@@ -59,6 +59,12 @@ export class KeyCache {
     return entry;
   }
 
+  /** What is known of the object has changed; its key has not. */
+  update(uid: string, change: (object: ManagedObject) => ManagedObject): void {
+    const entry = this.#entries.get(uid);
+    if (entry !== undefined) this.#entries.set(uid, { ...entry, object: change(entry.object) });
+  }
+
   drop(uid: string): void {
     const entry = this.#entries.get(uid);
     if (entry === undefined) return;

@@ -11,7 +11,7 @@ import {
   type SecretBytes,
   type WrapSession,
 } from '../../envelope/index.ts';
-import type { ManagedObject } from '../../objects/index.ts';
+import { type ManagedObject, served } from '../../objects/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Store } from '../store/store.ts';
 import type { Lease } from './held-lease.ts';
@@ -79,6 +79,13 @@ export class KeyRing {
     const { cache, leases } = this.#options;
     if (leases.current(object.tenant, object.service) === undefined) key.wipe();
     else cache.put(object, key);
+  }
+
+  /** The object is about to be given out for the first time: it is not Fresh any more, durably when this resolves. */
+  async markServed(uid: string): Promise<void> {
+    const { store, cache } = this.#options;
+    await store.commit(() => store.objects.markServed(uid));
+    cache.update(uid, served);
   }
 
   /** The object as it is by now, with its key. */

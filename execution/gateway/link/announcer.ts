@@ -152,7 +152,7 @@ export class Announcer {
     switch (outcome.outcome) {
       case 'accepted':
       case 'known':
-        objects.markAnnounced(object.tenant, object.uid);
+        objects.markAnnounced(object.tenant, object.uid, object);
         return;
       case 'tombstone':
         objects.destroy(object.tenant, object.uid);
@@ -160,7 +160,7 @@ export class Announcer {
       case 'name-conflict':
         objects.apply(outcome.object);
         // Also when a push has brought the same revision before.
-        objects.markAnnounced(object.tenant, object.uid);
+        objects.markAnnounced(object.tenant, object.uid, object);
         return;
       case 'refused':
         objects.markRefused(object.tenant, object.uid);

@@ -4,8 +4,8 @@
  */
 import type { KeyFingerprint, ServiceName, TenantId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { ObjectType } from '../../kmip/index.ts';
 import type { NumberedPush, Push } from '../../mesh/index.ts';
+import { isGatewayKey } from '../../objects/index.ts';
 import type { Identities } from '../identities.ts';
 import type { Store } from '../store/store.ts';
 import type { Tenants } from '../tenants.ts';
@@ -168,8 +168,8 @@ export class PushApplier {
           this.#applyOne({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid }, after);
           return;
         }
-        // Only keys are served here (D9); other objects stay with the core.
-        if (object.objectType !== ObjectType.SymmetricKey) return;
+        // Only plain symmetric keys are served here (D9); other objects stay with the core.
+        if (!isGatewayKey(object)) return;
         if (objects.apply(object)) after.push(() => this.#effects.objectChanged(object.uid));
         return;
       }

@@ -178,10 +178,11 @@ export class Batch {
     }
     for (const [offset, answer] of answers.slice(0, items.length).entries()) {
       const item = items[offset];
-      // An answer to the message as a whole names no operation (KMIP 1.4 §11.1); among others it must.
+      // An answer to the message as a whole names no operation (KMIP 1.4 §11.1); among others it must. One to Poll names
+      // the operation that was polled for.
       this.#answers.push({
         ...answer,
-        operation: item?.operation,
+        operation: answer.operation ?? item?.operation,
         uniqueBatchItemId: item?.uniqueBatchItemId,
       });
     }

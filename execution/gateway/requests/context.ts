@@ -1,5 +1,6 @@
 /** What a local operation may use while it runs, and what the items of one message share. */
 import type { CorrelationId, RegionId, ServiceName } from '../../../contracts/index.ts';
+import type { StreamOwner, StreamTable } from '../../cipher/index.ts';
 import type { SecretBytes } from '../../envelope/index.ts';
 import {
   CryptographicUsageMask,
@@ -9,7 +10,7 @@ import {
   type Version,
 } from '../../kmip/index.ts';
 import type { GatewayIdentity } from '../../mesh/index.ts';
-import { type ManagedObject, type Purpose, usageRefusal } from '../../objects/index.ts';
+import { type ManagedObject, type Purpose, served, usageRefusal } from '../../objects/index.ts';
 import { serviceOfL3Address } from '../../routing/index.ts';
 import type { Audit } from '../audit.ts';
 import type { IvBudget } from '../keys/iv-budget.ts';
@@ -37,6 +38,10 @@ export interface Services {
   /** Is told that there is a new key to announce. */
   readonly announcer: { kick(): void };
   readonly backlogLimit: number;
+  /** Operations in parts that began here. */
+  readonly streams: StreamTable;
+  /** Whether weak algorithms are served (configuration). */
+  readonly allowWeak: boolean;
 }
 
 export interface RequestContext {
@@ -89,6 +94,11 @@ export class Staged {
     return this.#keys.get(uid);
   }
 
+  markServed(uid: string): void {
+    const held = this.#keys.get(uid);
+    if (held !== undefined) this.#keys.set(uid, { ...held, object: served(held.object) });
+  }
+
   all(): readonly HeldKey[] {
     return [...this.#keys.values()];
   }
@@ -117,6 +127,12 @@ export function findOwn(context: RequestContext, uid: string): ManagedObject | u
 export function openKey(context: RequestContext, object: ManagedObject): HeldKey | Promise<HeldKey> {
   const { ring } = context.services;
   return context.staged?.get(object.uid) ?? ring.ready(object.uid) ?? ring.open(object);
+}
+
+/** Who may go on with a stream that this caller begins. */
+export function streamOwner({ requester }: RequestContext): StreamOwner {
+  const { tenant, fingerprint } = requester.identity;
+  return { tenant, fingerprint };
 }
 
 /** The service that an `l3:` address names. @throws KmipError Item Not Found; GatewayRefusal SERVICE_NOT_PERMITTED */

@@ -14,16 +14,18 @@ import {
   errorResponse,
   failedItem,
   KmipError,
+  messageRefusal,
   operationName,
   peekVersion,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
   ResultReason,
-  ResultStatus,
+  refuseMessage,
   responseHeaderFor,
   successItem,
   TtlvError,
+  withinMaximumSize,
 } from '../../kmip/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
 import { MAX_REQUEST_BYTES } from '../limits.ts';
@@ -66,6 +68,8 @@ export class RequestHandler {
     } catch (error) {
       return this.#unreadable(message, error, requester);
     }
+    const refusal = messageRefusal(request);
+    if (refusal !== undefined) return this.#refused(request, refusal, requester);
     const context = this.#contextFor(request, requester);
     const [only] = request.items;
     if (only === undefined || request.items.length > 1) return this.#runBatch(message, request, context);
@@ -120,15 +124,14 @@ export class RequestHandler {
   #encode(request: RequestMessage, items: readonly ResponseItem[], context: RequestContext): Uint8Array {
     try {
       const header = responseHeaderFor(request.header, context.nowS, items.length);
-      const response = encodeResponse({ header, items });
+      const response = withinMaximumSize(request.header, items, (kept) =>
+        encodeResponse({ header, items: kept }),
+      );
       for (const { operation } of items) {
         if (operation !== undefined)
           this.#options.metrics.requests.inc({ operation: operationName(operation), route: 'local' });
       }
-      const limit = request.header.maximumResponseSize;
-      return limit === undefined || response.length <= limit
-        ? response
-        : tooLarge(request, response.length, context.nowS);
+      return response;
     } finally {
       context.lent.wipe();
     }
@@ -168,6 +171,14 @@ export class RequestHandler {
     return failure;
   }
 
+  #refused(request: RequestMessage, refusal: KmipError, requester: Requester): Uint8Array {
+    this.#options.metrics.refusals.inc({ reason: refusal.code });
+    const { application } = requester.identity;
+    const line = { reason: refusal.code, cause: refusal.message, peer: requester.peer, application };
+    this.#options.logger.info(line, 'a message was refused as a whole');
+    return refuseMessage(request, refusal, nowSeconds());
+  }
+
   #unreadable(message: Uint8Array, error: unknown, requester: Requester): Uint8Array {
     const failure = KmipError.from(error);
     this.#options.metrics.refusals.inc({ reason: failure.code });
@@ -200,21 +211,4 @@ export class RequestHandler {
   #nextCorrelationId(): CorrelationId {
     return parseCorrelationId(`${this.#prefix}-${(this.#count++).toString(36)}`);
   }
-}
-
-/** KMIP 1.4 §6.3: what the client cannot take is not sent. */
-function tooLarge(request: RequestMessage, sizeBytes: number, timeStampS: number): Uint8Array {
-  const failure = KmipError.responseTooLarge(
-    `the response has ${sizeBytes} bytes; Maximum Response Size allows fewer`,
-  );
-  const [only] = request.items;
-  const item: ResponseItem =
-    only !== undefined && request.items.length === 1
-      ? failedItem(only, failure)
-      : {
-          resultStatus: ResultStatus.OperationFailed,
-          resultReason: failure.resultReason,
-          resultMessage: failure.message,
-        };
-  return encodeResponse({ header: responseHeaderFor(request.header, timeStampS, 1), items: [item] });
 }

@@ -7,9 +7,11 @@ import {
   ItemType,
   isKnownOperation,
   KmipError,
+  knows,
   Operation,
   operationName,
   operationSchemas,
+  operationSince,
   type RequestItem,
   Tag,
 } from '../../kmip/index.ts';
@@ -38,7 +40,7 @@ export function planItem(
   context: RequestContext,
 ): Plan {
   const { operation } = item;
-  requireUnderstood(item);
+  requireKnown(operation, context);
   requirePermitted(operation, context);
   switch (operation) {
     case Operation.Create:
@@ -94,15 +96,28 @@ function planUse(
     }
     case Operation.Encrypt: {
       const request = operationSchemas[Operation.Encrypt].request.read(item.payload, version);
+      if (beganElsewhere(request, context)) return CORE;
       if (object === undefined) return { route, run: () => encryptUnderL3(request, uid, context) };
       return { route, run: () => encrypt(request, object, context) };
     }
     case Operation.Decrypt: {
       const request = operationSchemas[Operation.Decrypt].request.read(item.payload, version);
+      if (beganElsewhere(request, context)) return CORE;
       if (object === undefined) return { route, run: () => decryptUnderL3(request, uid, context) };
       return { route, run: () => decrypt(request, object, context) };
     }
   }
+}
+
+/**
+ * An operation in parts ends where it began: one of the core stays there, though its key may have come here meanwhile. One
+ * that neither knows is the core's to refuse.
+ */
+function beganElsewhere(
+  { correlationValue }: { readonly correlationValue?: Uint8Array | undefined },
+  { services }: RequestContext,
+): boolean {
+  return correlationValue !== undefined && !services.streams.has(correlationValue);
 }
 
 function planSelf(
@@ -144,10 +159,11 @@ function requirePermitted(operation: number, { requester }: RequestContext): voi
   if (!operations.includes(operationName(operation))) throw new GatewayRefusal('OPERATION_NOT_PERMITTED');
 }
 
-/** KMIP 1.4 §6.16: a critical extension that we do not understand must not be skipped. */
-function requireUnderstood({ messageExtension }: RequestItem): void {
-  if (messageExtension?.criticalityIndicator !== true) return;
-  throw KmipError.featureNotSupported(
-    'the Message Extension is marked critical, and none is understood here',
+/** §6.1: a client is answered in its own version, which has the operations that it has. */
+function requireKnown(operation: number, { version }: RequestContext): void {
+  const since = operationSince(operation);
+  if (since === undefined || knows(version, since)) return;
+  throw KmipError.operationNotSupported(
+    `${operationName(operation)} came with KMIP 1.${since}; ask for it in that version or a later one`,
   );
 }

@@ -7,9 +7,11 @@ import type { TenantId } from '../../../contracts/index.ts';
 import {
   decodeObject,
   encodeObject,
+  isFresh,
   type ManagedObject,
   namesOf,
   ObjectCodecError,
+  served,
 } from '../../objects/index.ts';
 
 /** What the statements below select; the tables are STRICT, so the types are the columns'. */
@@ -124,17 +126,31 @@ export class ObjectTable {
     const row = this.#row(object.uid);
     const waited = row?.announced === 0;
     if (row !== undefined && row.revision >= object.revision) {
-      if (waited) this.markAnnounced(object.tenant, object.uid); // what the core tells us of, it knows
+      if (waited) this.markAnnounced(object.tenant, object.uid, object); // what the core tells us of, it knows
       return false;
     }
-    const body = encodeObject(object);
+    // That a key has been served here, the core may not know yet.
+    const isNews = isFresh(object) && isServed(row);
+    const body = encodeObject(isNews ? served(object) : object);
+    const announced = isNews ? 0 : 1;
     if (row === undefined)
-      this.#insert.run(object.uid, object.tenant, object.service, object.revision, 1, body);
-    else this.#update.run(object.revision, 1, object.service, body, object.uid);
+      this.#insert.run(object.uid, object.tenant, object.service, object.revision, announced, body);
+    else this.#update.run(object.revision, announced, object.service, body, object.uid);
     this.#dropNames.run(object.uid);
     for (const name of namesOf(object)) this.#claimName.run(object.tenant, name, object.uid);
-    if (waited) this.#count(object.tenant, -1);
+    this.#count(object.tenant, (isNews ? 1 : 0) - (waited ? 1 : 0));
     return true;
+  }
+
+  /** The key is given out for the first time (KMIP 1.4 §3.34), which the core is to hear of: it is announced anew. */
+  markServed(uid: string): void {
+    const row = this.#row(uid);
+    if (row === undefined) return;
+    const object = decodeObject(row.body);
+    if (!isFresh(object)) return;
+    const announced = row.announced === 1 ? 0 : row.announced;
+    this.#update.run(row.revision, announced, object.service, encodeObject(served(object)), uid);
+    if (row.announced === 1) this.#count(object.tenant, 1);
   }
 
   /** Forgets the object and its wrapped key for ever; a later put of the same UID is refused. */
@@ -162,7 +178,9 @@ export class ObjectTable {
     return { objects, damaged };
   }
 
-  markAnnounced(tenant: TenantId, uid: string): void {
+  /** `known`: the object as the core knows it now. What has been noted here since goes on waiting. */
+  markAnnounced(tenant: TenantId, uid: string, known: ManagedObject): void {
+    if (isFresh(known) && isServed(this.#row(uid))) return;
     if (Number(this.#announced.run(uid).changes) > 0) this.#count(tenant, -1);
   }
 
@@ -188,5 +206,16 @@ export class ObjectTable {
     const left = (this.#backlog.get(tenant) ?? 0) + by;
     if (left > 0) this.#backlog.set(tenant, left);
     else this.#backlog.delete(tenant);
+  }
+}
+
+/** A record that cannot be read tells nothing. */
+function isServed(row: ObjectRow | undefined): boolean {
+  if (row === undefined) return false;
+  try {
+    return !isFresh(decodeObject(row.body));
+  } catch (error) {
+    if (error instanceof ObjectCodecError) return false;
+    throw error;
   }
 }

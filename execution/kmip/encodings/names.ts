@@ -73,7 +73,7 @@ const enumerations: Readonly<Partial<Record<keyof typeof Tag, NameTable>>> = {
   CertificateType: new NameTable(objects.CertificateType),
   ClientRegistrationMethod: new NameTable(server.ClientRegistrationMethod),
   CredentialType: new NameTable(messages.CredentialType),
-  CryptographicAlgorithm: new NameTable(cryptography.CryptographicAlgorithm),
+  CryptographicAlgorithm: new NameTable(cryptography.CryptographicAlgorithm, { '3DES': 0x02 }),
   DerivationMethod: new NameTable(cryptography.DerivationMethod),
   DestroyAction: new NameTable(server.DestroyAction),
   DigitalSignatureAlgorithm: new NameTable(cryptography.DigitalSignatureAlgorithm, signatureAliases),

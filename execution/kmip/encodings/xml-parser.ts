@@ -156,12 +156,18 @@ class Parser {
   }
 
   #resolved(value: string, start: number): string {
-    return value.replace(/&([^;&]{0,10}(;?))/g, (_, reference: string, end: string) => {
-      const name = end === ';' ? reference.slice(0, -1) : '';
+    const parts: string[] = [];
+    let from = 0;
+    for (let at = value.indexOf('&'); at !== -1; at = value.indexOf('&', from)) {
+      const end = value.indexOf(';', at);
+      const name = end === -1 || end - at > MAX_REFERENCE_LENGTH ? '' : value.slice(at + 1, end);
       const character = ENTITIES[name] ?? characterOf(name);
       if (character === undefined) this.#fail('an entity that XML itself does not have', start);
-      return character;
-    });
+      parts.push(value.slice(from, at), character);
+      from = end + 1;
+    }
+    parts.push(value.slice(from));
+    return parts.join('');
   }
 
   #name(): string {
@@ -187,6 +193,9 @@ class Parser {
     return match;
   }
 }
+
+/** `&#x10FFFF;`, with room for leading zeros. */
+const MAX_REFERENCE_LENGTH = 12;
 
 const ENTITIES: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
   amp: '&',

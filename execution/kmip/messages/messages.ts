@@ -1,6 +1,7 @@
 /** Whole messages, bytes to objects and back (KMIP 1.4 §7). */
 import { KmipError } from '../errors.ts';
 import { ResultReason, ResultStatus } from '../names/messages.ts';
+import { resultReasonFor } from '../names/since.ts';
 import { Tag } from '../names/tags.ts';
 import type { Structure } from '../schema/index.ts';
 import { decodeTtlv } from '../ttlv/decode.ts';
@@ -78,8 +79,19 @@ export function writeResponse({ header, items }: ResponseMessage): TtlvStructure
   const version = header.protocolVersion;
   return structureItem(Tag.ResponseMessage, [
     responseHeader.write(header, version),
-    ...items.map((item) => responseItem.write(item, version)),
+    ...items.map((item) => responseItem.write(inVersion(item, version), version)),
   ]);
+}
+
+/** A reason that came after `version` is told by the one that came before it. */
+function inVersion(
+  item: ResponseMessage['items'][number],
+  version: Version,
+): ResponseMessage['items'][number] {
+  const { resultReason } = item;
+  if (resultReason === undefined) return item;
+  const known = resultReasonFor(resultReason, version);
+  return known === resultReason ? item : { ...item, resultReason: known };
 }
 
 function decoded(bytes: Uint8Array, limits: Partial<TtlvLimits> | undefined): Ttlv {

@@ -39,7 +39,10 @@ export type KmipClientOptions = {
   readonly poolSize?: number | undefined;
   /** Requests that wait for an answer on one connection. Default 64. */
   readonly maxPending?: number | undefined;
-  /** Speak HTTPS, with messages in this encoding, instead of TTLV right over TLS (KMIP Profiles 1.4 §5.3). */
+  /**
+   * Speak HTTPS, with messages in this encoding, instead of TTLV right over TLS (KMIP Profiles 1.4 §5.3). Connecting
+   * then has no time-out of its own.
+   */
   readonly https?: MessageEncoding | undefined;
 };
 

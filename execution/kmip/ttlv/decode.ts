@@ -10,6 +10,8 @@ import { TtlvError, type TtlvErrorCode } from './error.ts';
 import { HEADER_BYTES, ItemType, itemTypeName, padded, type Ttlv } from './item.ts';
 import { limitsFrom, type TtlvLimits } from './limits.ts';
 
+const LARGEST_DATE = 2n ** 63n - 1n;
+
 /** The value length of each type, or 0 where it varies. */
 const FIXED_LENGTH_BYTES: Readonly<Record<number, number>> = {
   [ItemType.Integer]: 4,
@@ -115,7 +117,9 @@ class Decoder {
       case ItemType.ByteString:
         return { tag, type, value: bytes.subarray(start, start + length) };
       case ItemType.DateTime: {
-        const value = Number(bytes.readBigInt64BE(start));
+        const seconds = bytes.readBigInt64BE(start);
+        // KMIP 1.4 §4.9 gives the largest value a meaning of its own, "no date": it becomes the largest that we tell apart.
+        const value = seconds === LARGEST_DATE ? Number.MAX_SAFE_INTEGER : Number(seconds);
         if (!Number.isSafeInteger(value)) {
           this.#fail('TTLV_VALUE', 'Date-Time is out of the range that can be told apart', at);
         }

@@ -171,6 +171,11 @@ describe('TTLV', () => {
     }
   });
 
+  it('reads the largest Date-Time of all, which stands for none, as the largest that it tells apart', () => {
+    const { value } = decodeTtlv(hex('42002009000000087FFFFFFFFFFFFFFF'));
+    assert.equal(value, Number.MAX_SAFE_INTEGER);
+  });
+
   it('does not copy Byte Strings', () => {
     const bytes = hex('42002008000000030102030000000000');
     const decoded = decodeTtlv(bytes);
@@ -208,7 +213,7 @@ describe('TTLV that is refused', () => {
     refuses('TTLV_VALUE', '4200200700000003 EDA0800000000000');
   });
   it('a Date-Time that cannot be told from its neighbour', () =>
-    void refuses('TTLV_VALUE', '42002009000000087FFFFFFFFFFFFFFF'));
+    void refuses('TTLV_VALUE', '42002009000000087FFFFFFFFFFFFFFE'));
   it('an item that reaches beyond its structure', () => {
     const error = refuses(
       'TTLV_TRUNCATED',

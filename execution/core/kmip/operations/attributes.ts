@@ -8,7 +8,7 @@ import {
   Tag,
 } from '../../../kmip/index.ts';
 import type { ManagedObject } from '../../../objects/index.ts';
-import { attributeNamesOf, attributesNamed, attributesOf, knownTo } from '../../../objects/index.ts';
+import { attributesNamed, attributesOf, knownTo, toldTo } from '../../../objects/index.ts';
 import {
   type AttributeChange,
   addAttribute,
@@ -27,9 +27,12 @@ export const getAttributesHandler: Handler<typeof Operation.GetAttributes> = asy
     throw KmipError.invalidMessage('an attribute name stands more than once in the request');
   }
   const object = await readObject(context, uid);
-  const found =
-    names.length === 0 ? attributesOf(object, context.nowS) : attributesNamed(object, names, context.nowS);
-  return { uniqueIdentifier: uid, attribute: knownTo(context.version, found) };
+  const { version, nowS } = context;
+  const attribute =
+    names.length === 0
+      ? toldTo(version, attributesOf(object, nowS))
+      : knownTo(version, attributesNamed(object, names, nowS));
+  return { uniqueIdentifier: uid, attribute };
 };
 
 /** KMIP 1.4 §4.13 */
@@ -39,13 +42,8 @@ export const getAttributeListHandler: Handler<typeof Operation.GetAttributeList>
 ) => {
   const uid = uidOf(request, context);
   const object = await readObject(context, uid);
-  const known = new Set(
-    knownTo(context.version, attributesOf(object, context.nowS)).map((a) => a.attributeName),
-  );
-  return {
-    uniqueIdentifier: uid,
-    attributeName: attributeNamesOf(object, context.nowS).filter((name) => known.has(name)),
-  };
+  const told = toldTo(context.version, attributesOf(object, context.nowS));
+  return { uniqueIdentifier: uid, attributeName: [...new Set(told.map((a) => a.attributeName))] };
 };
 
 async function change(

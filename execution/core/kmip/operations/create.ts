@@ -19,10 +19,10 @@ import {
 } from '../../../objects/index.ts';
 import type { Handler, OperationContext } from '../context.ts';
 import { addObject, sealMaterial, serviceForNew } from '../objects.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { attributesMeant } from '../templates.ts';
 
 /** Bytes of a new key; Triple DES counts 56 bits for each 8 bytes of key. */
-function keySizeBytes({ cryptographicAlgorithm, cryptographicLength = 0 }: TemplateFields): number {
+export function keySizeBytes({ cryptographicAlgorithm, cryptographicLength = 0 }: TemplateFields): number {
   return cryptographicAlgorithm === CryptographicAlgorithm.DES3
     ? (cryptographicLength / 56) * 8
     : cryptographicLength / 8;
@@ -54,11 +54,10 @@ export const createHandler: Handler<typeof Operation.Create> = async (request, c
   if (objectType !== ObjectType.SymmetricKey) {
     throw KmipError.invalidField('Create makes symmetric keys only; everything else is registered');
   }
-  requireNoTemplates(templateAttribute);
   const fields = fieldsFromTemplate({
     operation: 'create',
     objectType,
-    attributes: templateAttribute.attribute ?? [],
+    attributes: await attributesMeant(context, templateAttribute),
     nowS: context.nowS,
   });
   const object = await makeSymmetricKey(context, fields, serviceForNew(context));

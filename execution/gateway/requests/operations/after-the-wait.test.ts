@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseCorrelationId } from '../../../../contracts/index.ts';
+import { StreamTable } from '../../../cipher/index.ts';
 import { generateKeyPair, SecretBytes } from '../../../envelope/index.ts';
 import {
   CryptographicUsageMask,
@@ -77,6 +78,8 @@ async function setUp(change: (object: ManagedObject) => ManagedObject) {
       audit,
       announcer: { kick: () => undefined },
       backlogLimit: 10,
+      streams: new StreamTable(),
+      allowWeak: false,
     },
     requester: { identity: anIdentity('a'), peer: '127.0.0.1:1' },
     version: V1_4,

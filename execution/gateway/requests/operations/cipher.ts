@@ -1,13 +1,16 @@
 /** Encrypt and Decrypt, KMIP 1.4 §4.29 and §4.30, with an L4 that this gateway holds or under a service's L3. */
-import { decryptWith, encryptWith, takesRandomGcmIv } from '../../../cipher/index.ts';
+import {
+  type CipherSetup,
+  decryptWith,
+  encryptWith,
+  partOf,
+  takesRandomNonce,
+} from '../../../cipher/index.ts';
 import {
   attributeValue,
   type CryptographicParameters,
   KmipError,
   knows,
-  Operation,
-  operationSchemas,
-  type RequestOf,
   type Version,
 } from '../../../kmip/index.ts';
 import type { ManagedObject } from '../../../objects/index.ts';
@@ -15,9 +18,17 @@ import type { HeldKey } from '../../keys/key-cache.ts';
 import { MAX_L3_DATA_BYTES } from '../../limits.ts';
 import { type LocalResult, openKey, ownService, type RequestContext, requireUse } from '../context.ts';
 import { unwrapData, wrapData } from '../l3-data.ts';
-
-export type EncryptRequest = RequestOf<typeof Operation.Encrypt>;
-export type DecryptRequest = RequestOf<typeof Operation.Decrypt>;
+import {
+  beginDecrypt,
+  beginEncrypt,
+  type DecryptRequest,
+  dataOf,
+  decrypted,
+  decryptOn,
+  type EncryptRequest,
+  encrypted,
+  encryptOn,
+} from './cipher-parts.ts';
 
 export function encrypt(
   request: EncryptRequest,
@@ -46,37 +57,47 @@ export function decrypt(
 /** Asks again whether the object may be used: waiting for its key may have brought a revocation (D7). */
 function runEncrypt(request: EncryptRequest, { object, key }: HeldKey, context: RequestContext): LocalResult {
   requireUse(object, 'encrypt', context.nowS);
+  const part = partOf(request);
+  if (part.kind === 'next') return encryptOn(request, part, object, context);
+  const setup = setupOf(request, object, context);
   const { services } = context;
-  const input = {
-    algorithm: object.cryptographicAlgorithm ?? 0,
-    parameters: parametersFor(request.cryptographicParameters, object, context.version),
-    data: wholeData(request),
-    iv: request.ivCounterNonce,
-    aad: request.authenticatedEncryptionAdditionalData,
-    tag: tagPlace(context.version),
-  };
-  if (takesRandomGcmIv(input)) services.ivBudget.spend(object.uid);
-  else if (input.iv !== undefined) services.audit.clientIv(object, context);
-  const { data, iv, tag } = encryptWith(key, input);
-  const payload = operationSchemas[Operation.Encrypt].response.write(
+  if (takesRandomNonce(setup)) services.ivBudget.spend(object.uid);
+  else if (setup.iv !== undefined) services.audit.clientIv(object, context);
+  if (part.kind === 'first') return beginEncrypt(key, setup, request, object, context);
+  const { data, iv, tag } = encryptWith(key, { ...setup, data: dataOf(request, part) });
+  return encrypted(
     { uniqueIdentifier: object.uid, data, ivCounterNonce: iv, authenticatedEncryptionTag: tag },
-    context.version,
+    context,
   );
-  return { payload };
 }
 
 function runDecrypt(request: DecryptRequest, { object, key }: HeldKey, context: RequestContext): LocalResult {
   requireUse(object, 'decrypt', context.nowS);
+  const part = partOf(request);
+  if (part.kind === 'next') return decryptOn(request, part, object, context);
+  const setup = setupOf(request, object, context);
+  if (part.kind === 'first') return beginDecrypt(key, setup, request, object, context);
   const data = decryptWith(key, {
-    algorithm: object.cryptographicAlgorithm ?? 0,
-    parameters: parametersFor(request.cryptographicParameters, object, context.version),
-    data: wholeData(request),
-    iv: request.ivCounterNonce,
-    aad: request.authenticatedEncryptionAdditionalData,
-    tag: tagPlace(context.version),
+    ...setup,
+    data: dataOf(request, part),
     authenticationTag: request.authenticatedEncryptionTag,
   });
-  return decrypted(object.uid, data, context);
+  return decrypted({ uniqueIdentifier: object.uid, data }, context);
+}
+
+function setupOf(
+  request: EncryptRequest | DecryptRequest,
+  object: ManagedObject,
+  { version, services }: RequestContext,
+): CipherSetup {
+  return {
+    algorithm: object.cryptographicAlgorithm ?? 0,
+    parameters: parametersFor(request.cryptographicParameters, object, version),
+    iv: request.ivCounterNonce,
+    aad: request.authenticatedEncryptionAdditionalData,
+    tag: tagPlace(version),
+    allowWeak: services.allowWeak,
+  };
 }
 
 /** The data key of the caller, wrapped under its service's L3: Data is the whole envelope, IV and tag included. */
@@ -102,11 +123,7 @@ export async function encryptUnderL3(
     service,
     aad: request.authenticatedEncryptionAdditionalData,
   };
-  const payload = operationSchemas[Operation.Encrypt].response.write(
-    { uniqueIdentifier: address, data: wrapData(lease, place, data) },
-    context.version,
-  );
-  return { payload };
+  return encrypted({ uniqueIdentifier: address, data: wrapData(lease, place, data) }, context);
 }
 
 export async function decryptUnderL3(
@@ -124,16 +141,8 @@ export async function decryptUnderL3(
     service,
     aad: request.authenticatedEncryptionAdditionalData,
   };
-  return decrypted(address, await unwrapData(services.leases, place, wholeData(request)), context);
-}
-
-function decrypted(
-  uniqueIdentifier: string,
-  data: Uint8Array,
-  { lent, version }: RequestContext,
-): LocalResult {
-  lent.keep(data);
-  return { payload: operationSchemas[Operation.Decrypt].response.write({ uniqueIdentifier, data }, version) };
+  const data = await unwrapData(services.leases, place, wholeData(request));
+  return decrypted({ uniqueIdentifier: address, data }, context);
 }
 
 /** §4.29: the request's own parameters, else the object's with the lowest index, else our default. */
@@ -147,16 +156,11 @@ function parametersFor(
   return own === undefined ? undefined : attributeValue(own, 'Cryptographic Parameters', version);
 }
 
-/** @throws KmipError Feature Not Supported for streams, Missing Data. */
+/** @throws KmipError Feature Not Supported for parts, Missing Data. */
 function wholeData(request: EncryptRequest | DecryptRequest): Uint8Array {
-  const { data, correlationValue, initIndicator, finalIndicator } = request;
-  if (correlationValue !== undefined || initIndicator !== undefined || finalIndicator !== undefined) {
-    throw KmipError.featureNotSupported(
-      'data is encrypted in one request; streams (Correlation Value, Init and Final Indicator) are not served',
-    );
-  }
-  if (data === undefined) throw KmipError.missingData('Data is required');
-  return data;
+  const part = partOf(request);
+  if (part.kind === 'whole') return dataOf(request, part);
+  throw KmipError.featureNotSupported('a service key wraps in one request, not in parts');
 }
 
 function refuseL3Options({ cryptographicParameters, ivCounterNonce }: EncryptRequest | DecryptRequest): void {

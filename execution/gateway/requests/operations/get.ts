@@ -1,6 +1,7 @@
 /** Get, KMIP 1.4 §4.11, of an L4 that this gateway holds: in the clear, or wrapped by another key that it holds. */
-import { aesKeyWrapper, type KeyWrapper, wrapKeyBlock } from '../../../cipher/index.ts';
+import { aesKeyWrapper, isKeyWrapMode, type KeyWrapper, wrapKeyBlock } from '../../../cipher/index.ts';
 import {
+  CryptographicAlgorithm,
   ItemType,
   type KeyBlock,
   KeyFormatType,
@@ -14,8 +15,15 @@ import {
   ResultReason,
   structureItem,
   Tag,
+  WrappingMethod,
 } from '../../../kmip/index.ts';
-import { attributesNamed, isExtractable, isSensitive, type ManagedObject } from '../../../objects/index.ts';
+import {
+  attributesNamed,
+  isExtractable,
+  isFresh,
+  isSensitive,
+  type ManagedObject,
+} from '../../../objects/index.ts';
 import { isL3Address } from '../../../routing/index.ts';
 import type { HeldKey } from '../../keys/key-cache.ts';
 import { GatewayRefusal } from '../../refusals.ts';
@@ -32,11 +40,40 @@ import { wrapData } from '../l3-data.ts';
 
 export type GetRequest = RequestOf<typeof Operation.Get>;
 
-/** Whether all that the request names is here: the object does, and so must the wrapping key. */
+/**
+ * Whether all that the request names is here, and in a form that is made here: the object, the wrapping key, NIST key wrap.
+ * Everything else is left to the core. Under a service key nobody but a gateway wraps, so that such a request stays.
+ */
 export function canGetLocally(request: GetRequest, object: ManagedObject, context: RequestContext): boolean {
-  if ((object.keyFormatType ?? KeyFormatType.Raw) !== KeyFormatType.Raw) return false;
-  const wrapper = request.keyWrappingSpecification?.encryptionKeyInformation?.uniqueIdentifier;
-  return wrapper === undefined || isL3Address(wrapper) || findOwn(context, wrapper) !== undefined;
+  const { keyWrappingSpecification: specification } = request;
+  const wrapper = specification?.encryptionKeyInformation;
+  if (wrapper !== undefined && isL3Address(wrapper.uniqueIdentifier)) return true;
+  if ((object.keyFormatType ?? KeyFormatType.Raw) !== KeyFormatType.Raw || !isPlainForm(request))
+    return false;
+  if (specification === undefined) return true;
+  if (wrapper === undefined || specification.wrappingMethod !== WrappingMethod.Encrypt) return false;
+  if (specification.macSignatureKeyInformation !== undefined || request.keyFormatType !== undefined)
+    return false;
+  const { blockCipherMode, ...others } = wrapper.cryptographicParameters ?? {};
+  if (blockCipherMode !== undefined && !isKeyWrapMode(blockCipherMode)) return false;
+  if (Object.values(others).some((value) => value !== undefined)) return false;
+  const key = findOwn(context, wrapper.uniqueIdentifier);
+  // A key with parameters of its own wraps as they say (§2.1.6).
+  return (
+    key?.cryptographicAlgorithm === CryptographicAlgorithm.AES &&
+    !key.attributes.some(({ attributeName }) => attributeName === 'Cryptographic Parameters')
+  );
+}
+
+/** Not wrapped as registered: nothing that a gateway holds was registered that way. */
+function isPlainForm({ keyFormatType, keyCompressionType, keyWrapType }: GetRequest): boolean {
+  return (
+    keyCompressionType === undefined &&
+    (keyWrapType === undefined || keyWrapType === KeyWrapType.NotWrapped) &&
+    (keyFormatType === undefined ||
+      keyFormatType === KeyFormatType.Raw ||
+      keyFormatType === KeyFormatType.TransparentSymmetricKey)
+  );
 }
 
 export function get(
@@ -49,6 +86,30 @@ export function get(
   requireReadable(object, specification !== undefined);
   // No key leaves without an entry in the trail.
   if (context.services.audit.isFull) throw new GatewayRefusal('AUDIT_FULL');
+  return isFresh(object) ? firstGet(request, object, context) : give(request, object, context);
+}
+
+/** §3.34: that the object has been served is durable before it is, and the core hears of it before it is asked. */
+async function firstGet(
+  request: GetRequest,
+  object: ManagedObject,
+  context: RequestContext,
+): Promise<LocalResult> {
+  const { services, staged } = context;
+  if (staged?.get(object.uid) === undefined) await services.ring.markServed(object.uid);
+  else staged.markServed(object.uid);
+  services.announcer.kick();
+  const now = findOwn(context, object.uid);
+  if (now === undefined) throw new GatewayRefusal('LEASE_LOST');
+  return give(request, now, context);
+}
+
+function give(
+  request: GetRequest,
+  object: ManagedObject,
+  context: RequestContext,
+): LocalResult | Promise<LocalResult> {
+  const specification = request.keyWrappingSpecification;
   const held = openKey(context, object);
   if (specification !== undefined)
     return Promise.resolve(held).then((key) => wrapped(key, request, specification, context));
@@ -108,7 +169,7 @@ async function wrapped(
       attributes: attributesNamed(object, specification.attributeName ?? [], context.nowS),
     },
     specification,
-    wrapper,
+    { encryption: wrapper },
     context.version,
   );
   return answer(object, keyBlock, context);

@@ -10,7 +10,7 @@ import {
   PaddingMethod,
   ResultReason,
 } from '../kmip/index.ts';
-import { type CipherParameters, decryptWith, encryptWith, takesRandomGcmIv } from './index.ts';
+import { type CipherParameters, decryptWith, encryptWith, takesRandomNonce } from './index.ts';
 
 const AES = CryptographicAlgorithm.AES;
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
@@ -212,11 +212,14 @@ describe('AES-GCM', () => {
     );
   });
 
-  it('counts against the budget only when the server chooses the IV', () => {
-    assert.equal(takesRandomGcmIv({}), true);
-    assert.equal(takesRandomGcmIv({ parameters: { blockCipherMode: BlockCipherMode.GCM } }), true);
-    assert.equal(takesRandomGcmIv({ iv: Buffer.alloc(12) }), false);
-    assert.equal(takesRandomGcmIv({ parameters: { blockCipherMode: BlockCipherMode.CBC } }), false);
+  it('counts against the budget only when the server chooses the nonce of an authenticated mode', () => {
+    const asked = (parameters: CipherParameters, iv?: Buffer) =>
+      takesRandomNonce({ algorithm: AES, parameters, iv });
+    assert.equal(asked({}), true);
+    assert.equal(asked({ blockCipherMode: BlockCipherMode.GCM }), true);
+    assert.equal(asked({ blockCipherMode: BlockCipherMode.CCM }), true);
+    assert.equal(asked({}, Buffer.alloc(12)), false);
+    assert.equal(asked({ blockCipherMode: BlockCipherMode.CBC }), false);
   });
 });
 
@@ -229,14 +232,25 @@ describe('what is refused, with its reason', () => {
   const cbc = { blockCipherMode: BlockCipherMode.CBC };
 
   it('Feature Not Supported', () => {
-    refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ blockCipherMode: BlockCipherMode.XTS }));
     refusedWith(ResultReason.FeatureNotSupported, () =>
-      encrypt({ ...cbc, paddingMethod: PaddingMethod.ANSIX9_23 }),
+      encrypt({ blockCipherMode: BlockCipherMode.X9_102AESKW }),
+    );
+    refusedWith(ResultReason.FeatureNotSupported, () =>
+      encrypt({ ...cbc, paddingMethod: PaddingMethod.SSL3 }),
     );
     refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ fixedFieldLength: 32 }));
+    refusedWith(ResultReason.FeatureNotSupported, () => encrypt({ counterLength: 32 }));
     refusedWith(ResultReason.FeatureNotSupported, () =>
-      encrypt({}, { algorithm: CryptographicAlgorithm.DES3 }),
+      encrypt({}, { algorithm: CryptographicAlgorithm.Twofish }),
     );
+    // Weak, and not allowed.
+    refusedWith(ResultReason.FeatureNotSupported, () =>
+      encrypt(cbc, { algorithm: CryptographicAlgorithm.DES }),
+    );
+  });
+
+  it('Missing Data: a mode where there is no default', () => {
+    refusedWith(ResultReason.MissingData, () => encrypt({}, { algorithm: CryptographicAlgorithm.DES3 }));
   });
 
   it('Invalid Field', () => {
@@ -249,6 +263,9 @@ describe('what is refused, with its reason', () => {
     refusedWith(ResultReason.InvalidField, () => encrypt({}, { iv: Buffer.alloc(129) }));
     refusedWith(ResultReason.InvalidField, () => encrypt(cbc, { aad: Buffer.alloc(1) }));
     refusedWith(ResultReason.InvalidField, () => encrypt({ paddingMethod: PaddingMethod.PKCS5 }));
+    refusedWith(ResultReason.InvalidField, () => encrypt({ ...cbc, paddingMethod: PaddingMethod.OAEP }));
+    refusedWith(ResultReason.InvalidField, () => encrypt({ blockCipherMode: BlockCipherMode.CMAC }));
+    refusedWith(ResultReason.InvalidField, () => encrypt({ ivLength: 90 }));
     refusedWith(ResultReason.InvalidField, () =>
       encrypt({ cryptographicAlgorithm: CryptographicAlgorithm.DES }),
     );

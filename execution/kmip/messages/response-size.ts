@@ -1,11 +1,8 @@
 /** Maximum Response Size (KMIP 1.4 §6.3), which small clients really set: 8192, 2048, 256. */
-import {
-  failedItem,
-  KmipError,
-  type RequestHeader,
-  type ResponseItem,
-  ResultStatus,
-} from '../../kmip/index.ts';
+import { KmipError } from '../errors.ts';
+import { ResultStatus } from '../names/messages.ts';
+import { failedItem } from './messages.ts';
+import type { RequestHeader, ResponseItem } from './schemas.ts';
 
 /**
  * The encoded message, no larger than the client takes: from the last item on, answers that do not fit are replaced
@@ -38,5 +35,8 @@ function tooLarge(item: ResponseItem, max: number): ResponseItem {
     uniqueBatchItemId,
     payload: { tag: 0, type: 1, value: [] },
   } as const;
-  return failedItem(request, KmipError.responseTooLarge(`the answer is larger than ${max} bytes`));
+  return failedItem(
+    request,
+    KmipError.responseTooLarge(`the answer is larger than the ${max} bytes of Maximum Response Size`),
+  );
 }

@@ -1,0 +1,149 @@
+/** What Certify and Re-certify share (KMIP 1.4 §4.7, §4.8): from what is decided to a signed certificate and its object. */
+import { randomUUID, X509Certificate } from 'node:crypto';
+import {
+  BasicConstraintsExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  X509Certificate as X509,
+} from '@peculiar/x509';
+import { SecretBytes } from '../../../envelope/index.ts';
+import {
+  type Attribute,
+  CertificateType,
+  CryptographicUsageMask,
+  KmipError,
+  LinkType,
+  ObjectType,
+} from '../../../kmip/index.ts';
+import {
+  checkCounts,
+  dateOf,
+  fieldsFromTemplate,
+  type ManagedObject,
+  make,
+  materialDigest,
+  withCertificateAttributes,
+} from '../../../objects/index.ts';
+import { DEFAULT_CERTIFICATE_DAYS } from '../../limits.ts';
+import type { OperationContext } from '../context.ts';
+import { linkTo } from '../links.ts';
+import { readToProtect, sealMaterial } from '../objects.ts';
+import { openKey } from '../open-key.ts';
+import { type CertificateContent, makeCertificate } from './issue.ts';
+import type { Issuer } from './issuer.ts';
+import { signingAlgorithm } from './signing.ts';
+import { find } from './wish.ts';
+
+const DAY_S = 86_400;
+/** The end of the year 9999, after which RFC 5280 has no dates. */
+const LAST_S = 253_402_300_799;
+
+export interface CertificatePlan {
+  readonly content: Omit<CertificateContent, 'notBeforeS' | 'notAfterS'>;
+  readonly issuer: Issuer;
+  readonly signatureAlgorithm: number | undefined;
+  /** For the object; Activation and Deactivation Date are the certificate's validity. */
+  readonly attributes: readonly Attribute[];
+  readonly links: readonly Attribute[];
+  readonly service: ManagedObject['service'];
+  /** Of the certified key. */
+  readonly cryptographicAlgorithm: number | undefined;
+  readonly cryptographicLength: number | undefined;
+}
+
+function validityOf(
+  attributes: readonly Attribute[],
+  ca: Issuer['ca'],
+  nowS: number,
+): { readonly notBeforeS: number; readonly notAfterS: number } {
+  const date = (name: string): number | undefined => {
+    const found = attributes.find((a) => a.attributeName === name);
+    return found === undefined ? undefined : dateOf(found);
+  };
+  const notBeforeS = date('Activation Date') ?? nowS;
+  const wantedS = date('Deactivation Date') ?? notBeforeS + DEFAULT_CERTIFICATE_DAYS * DAY_S;
+  // Nobody would trust it longer than the one who issued it.
+  const lastS =
+    ca === undefined ? LAST_S : Math.floor(new X509Certificate(ca.der).validToDate.getTime() / 1000);
+  const notAfterS = Math.min(wantedS, lastS);
+  if (notBeforeS < 0 || notAfterS <= notBeforeS) {
+    throw KmipError.invalidField(
+      'the certificate would end before it begins: check Activation Date, Deactivation Date, and how long its issuer is valid',
+    );
+  }
+  return { notBeforeS, notAfterS };
+}
+
+/** RFC 5280 §4.2.1.3 and §4.2.1.9: what the CA's own certificate allows. */
+function requireMayIssue(ca: Issuer['ca'], isCa: boolean): void {
+  if (ca === undefined) return;
+  const { extensions } = new X509(Uint8Array.from(ca.der));
+  const usages = find(extensions, KeyUsagesExtension)?.usages;
+  if (usages !== undefined && (usages & KeyUsageFlags.keyCertSign) === 0) {
+    throw KmipError.permissionDenied(
+      "the Key Usage of the CA's certificate does not allow signing certificates",
+    );
+  }
+  if (isCa && find(extensions, BasicConstraintsExtension)?.pathLength === 0) {
+    throw KmipError.permissionDenied("the CA's certificate allows no further CA below it");
+  }
+}
+
+/** The certificate's object, sealed and not stored yet. The issuing key is used, and its limits are spent. */
+export async function newCertificate(
+  context: OperationContext,
+  plan: CertificatePlan,
+): Promise<ManagedObject> {
+  const { content, issuer, attributes, links, service, cryptographicAlgorithm, cryptographicLength } = plan;
+  const { nowS, requester } = context;
+  const validity = validityOf(attributes, issuer.ca, nowS);
+  requireMayIssue(issuer.ca, content.isCa);
+  const signer = await readToProtect(
+    context,
+    issuer.privateKey.uid,
+    CryptographicUsageMask.CertificateSign,
+    content.publicKeyInfo.length,
+  );
+  const privateKey = await openKey(context, signer);
+  const algorithm = signingAlgorithm(privateKey, plan.signatureAlgorithm);
+  const der = await makeCertificate(
+    { ...content, ...validity },
+    { privateKey, algorithm, certificate: issuer.ca?.der },
+  );
+  const parent = issuer.ca === undefined ? [] : [linkTo(LinkType.CertificateLink, issuer.ca.object.uid)];
+  const fields = fieldsFromTemplate({
+    operation: 'register',
+    objectType: ObjectType.Certificate,
+    attributes: [
+      ...attributes.filter(({ attributeName: name }) => name !== ACTIVATION && name !== DEACTIVATION),
+      make.date(ACTIVATION, validity.notBeforeS),
+      make.date(DEACTIVATION, validity.notAfterS),
+      ...links,
+      ...parent,
+    ],
+    nowS,
+    keyBlock: {
+      ...(cryptographicAlgorithm === undefined ? {} : { cryptographicAlgorithm }),
+      ...(cryptographicLength === undefined ? {} : { cryptographicLength }),
+    },
+  });
+  const all = withCertificateAttributes(fields.attributes, CertificateType.X_509, der);
+  checkCounts(all);
+  const uid = randomUUID();
+  using material = SecretBytes.take(der);
+  return {
+    ...fields,
+    attributes: all,
+    dates: { ...fields.dates, originalCreation: nowS },
+    uid,
+    tenant: requester.scope.tenant,
+    service,
+    subtype: CertificateType.X_509,
+    digest: material.use(materialDigest),
+    wrapped: await sealMaterial(context, service, uid, material),
+    revision: 1,
+  };
+}
+
+const ACTIVATION = 'Activation Date';
+const DEACTIVATION = 'Deactivation Date';

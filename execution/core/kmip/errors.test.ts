@@ -1,0 +1,418 @@
+// The error tables of KMIP 1.4 §11, walked: each condition that can be brought about is, and is told with its reason.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { temporaryDirectory } from '../../../testkit/directories.ts';
+import { testDatabase } from '../../../testkit/postgres.ts';
+import {
+  type Attribute,
+  attribute,
+  ItemType,
+  KeyFormatType,
+  type KnownOperation,
+  ObjectType,
+  Operation,
+  operationName,
+  type RequestOf,
+  type ResponseItem,
+  ResultReason,
+  ResultStatus,
+  structureItem,
+  Tag,
+  UsageLimitsUnit,
+} from '../../kmip/index.ts';
+import type { Caller } from '../../mesh/index.ts';
+import { make, nameAttribute } from '../../objects/index.ts';
+import { type ClientRequest, type GatewayClient, request } from '../testing/gateway-client.ts';
+import { aesKey, createKey, populate } from '../testing/keys.ts';
+import { TestRegion } from '../testing/region.ts';
+import { isServed } from './operations/index.ts';
+
+const now = () => Math.floor(Date.now() / 1000);
+const NOBODY = 'no-such-object';
+const R = ResultReason;
+
+/** Objects that the rows below ask for, made once. */
+interface Objects {
+  readonly key: string;
+  readonly active: string;
+  readonly archived: string;
+  readonly destroyed: string;
+  readonly opaque: string;
+  readonly limited: string;
+  readonly sensitive: string;
+  readonly unextractable: string;
+}
+
+interface Row {
+  readonly clause: string;
+  readonly condition: string;
+  readonly reason: ResultReason;
+  readonly send: (objects: Objects) => ClientRequest;
+}
+
+function row<O extends KnownOperation>(
+  clause: string,
+  operation: O,
+  condition: string,
+  reason: ResultReason,
+  payload: (objects: Objects) => RequestOf<O>,
+): Row {
+  return { clause, condition, reason, send: (objects) => request(operation, payload(objects)) };
+}
+
+const template = (...extra: Attribute[]) => ({
+  objectType: ObjectType.SymmetricKey,
+  templateAttribute: { attribute: [...aesKey, ...extra] },
+});
+const secret = (...extra: Attribute[]): RequestOf<typeof Operation.Register> => ({
+  objectType: ObjectType.SecretData,
+  templateAttribute: { attribute: extra },
+  object: {
+    objectType: ObjectType.SecretData,
+    secretDataType: 1,
+    keyBlock: { keyFormatType: KeyFormatType.Opaque, keyValue: { keyMaterial: Uint8Array.of(1, 2, 3) } },
+  },
+});
+const many = Array.from({ length: 65 }, (_, i) => attribute('Object Group', `g${i}`));
+const namespaceOnly = make.structure('Application Specific Information', [
+  { tag: Tag.ApplicationNamespace, type: ItemType.TextString, value: 'made-up' },
+]);
+const taken = nameAttribute('taken');
+const templateName = { name: [{ nameValue: 'no-such-template', nameType: 1 }] };
+const superseded = { revocationReason: { revocationReasonCode: 5 } };
+
+/** The row that most operations have: an object that is not there, and one that is archived (§11.11–11.37). */
+function absentAndArchived<O extends KnownOperation>(
+  clause: string,
+  operation: O,
+  payload: (uniqueIdentifier: string, objects: Objects) => RequestOf<O>,
+): Row[] {
+  return [
+    row(clause, operation, 'no such object', R.ItemNotFound, (o) => payload(NOBODY, o)),
+    row(clause, operation, 'object is archived', R.ObjectArchived, (o) => payload(o.archived, o)),
+  ];
+}
+
+const comment = attribute('Comment', 'x');
+const rows: readonly Row[] = [
+  row('11.2', Operation.Create, 'Object Type is not recognised', R.InvalidField, () => ({
+    ...template(),
+    objectType: 99,
+  })),
+  row('11.2', Operation.Create, 'templates that do not exist', R.ItemNotFound, () => ({
+    objectType: ObjectType.SymmetricKey,
+    templateAttribute: { ...templateName, attribute: aesKey },
+  })),
+  row('11.2', Operation.Create, 'incorrect attribute values', R.InvalidField, () =>
+    template(make.text('Contact Information', 'a'), make.integer('Description', 3)),
+  ),
+  row('11.2', Operation.Create, 'an attribute that is the server’s', R.InvalidField, () =>
+    template(attribute('State', 2)),
+  ),
+  row('11.2', Operation.Create, 'too many instances', R.IndexOutOfBounds, () => template(...many)),
+  row('11.2', Operation.Create, 'a Name that is taken', R.InvalidField, () => template(taken)),
+  row('11.2', Operation.Create, 'namespace', R.ApplicationNamespaceNotSupported, () =>
+    template(namespaceOnly),
+  ),
+  row('11.4', Operation.Register, 'Object Type does not match', R.InvalidField, () => ({
+    ...secret(),
+    objectType: ObjectType.OpaqueObject,
+  })),
+  row('11.4', Operation.Register, 'incorrect attribute values', R.InvalidField, () =>
+    secret(attribute('Certificate Type', 1)),
+  ),
+  row('11.4', Operation.Register, 'a Name that is taken', R.InvalidField, () => secret(taken)),
+  row('11.4', Operation.Register, 'too many instances', R.IndexOutOfBounds, () => secret(...many)),
+  row('11.4', Operation.Register, 'namespace', R.ApplicationNamespaceNotSupported, () =>
+    secret(namespaceOnly),
+  ),
+  ...absentAndArchived('11.5', Operation.ReKey, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.5', Operation.ReKey, 'not able to be re-keyed', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.opaque,
+  })),
+  row('11.5', Operation.ReKey, 'Offset beside a date', R.InvalidMessage, (o) => ({
+    uniqueIdentifier: o.active,
+    offset: 1,
+    templateAttribute: { attribute: [attribute('Activation Date', now())] },
+  })),
+  row('11.10', Operation.Locate, 'attributes that do not exist', R.InvalidField, () => ({
+    attribute: [make.text('No Such Attribute', 'x')],
+  })),
+  ...absentAndArchived('11.11', Operation.Check, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.11', Operation.Check, 'may not be used as asked', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.key,
+    cryptographicUsageMask: 1,
+  })),
+  ...absentAndArchived('11.12', Operation.Get, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.12', Operation.Get, 'only attributes are left', R.IllegalOperation, (o) => ({
+    uniqueIdentifier: o.destroyed,
+  })),
+  row('11.12', Operation.Get, 'Key Format Type', R.KeyFormatTypeNotSupported, (o) => ({
+    uniqueIdentifier: o.key,
+    keyFormatType: KeyFormatType.X_509,
+  })),
+  row('11.12', Operation.Get, 'wrapping key does not exist', R.ItemNotFound, (o) => ({
+    uniqueIdentifier: o.key,
+    keyWrappingSpecification: {
+      wrappingMethod: 1,
+      encryptionKeyInformation: { uniqueIdentifier: NOBODY },
+    },
+  })),
+  row('11.12', Operation.Get, 'cannot be used for wrapping', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.key,
+    keyWrappingSpecification: {
+      wrappingMethod: 1,
+      encryptionKeyInformation: { uniqueIdentifier: o.active },
+    },
+  })),
+  row('11.12', Operation.Get, 'object is Sensitive', R.Sensitive, (o) => ({ uniqueIdentifier: o.sensitive })),
+  row('11.12', Operation.Get, 'object is not Extractable', R.NotExtractable, (o) => ({
+    uniqueIdentifier: o.unextractable,
+  })),
+  ...absentAndArchived('11.13', Operation.GetAttributes, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.13', Operation.GetAttributes, 'the same name twice', R.InvalidMessage, (o) => ({
+    uniqueIdentifier: o.key,
+    attributeName: ['State', 'State'],
+  })),
+  ...absentAndArchived('11.14', Operation.GetAttributeList, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  ...absentAndArchived('11.15', Operation.AddAttribute, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    attribute: comment,
+  })),
+  ...(
+    [
+      ['a read-only attribute', attribute('State', 2), R.PermissionDenied],
+      ['not supported for this object', attribute('Key Value Present', true), R.PermissionDenied],
+      ['an attribute that exists', attribute('Cryptographic Usage Mask', 1), R.IllegalOperation],
+      ['an Attribute Index', { ...comment, attributeIndex: 0 }, R.InvalidField],
+      ['a Name that is taken', taken, R.IllegalOperation],
+      ['namespace', namespaceOnly, R.ApplicationNamespaceNotSupported],
+    ] as const
+  ).map(([condition, given, reason]) =>
+    row('11.15', Operation.AddAttribute, condition, reason, (o) => ({
+      uniqueIdentifier: o.key,
+      attribute: given,
+    })),
+  ),
+  row('11.15', Operation.AddAttribute, 'of a destroyed object', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.destroyed,
+    attribute: comment,
+  })),
+  ...absentAndArchived('11.16', Operation.ModifyAttribute, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    attribute: comment,
+  })),
+  ...(
+    [
+      ['an attribute that is not there', attribute('Description', 'x'), R.InvalidField],
+      ['no such instance', { ...attribute('Object Group', 'x'), attributeIndex: 9 }, R.ItemNotFound],
+      ['a read-only attribute', attribute('State', 2), R.PermissionDenied],
+      ['a Name that is taken', taken, R.IllegalOperation],
+    ] as const
+  ).map(([condition, given, reason]) =>
+    row('11.16', Operation.ModifyAttribute, condition, reason, (o) => ({
+      uniqueIdentifier: o.active,
+      attribute: given,
+    })),
+  ),
+  ...absentAndArchived('11.17', Operation.DeleteAttribute, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    attributeName: 'Comment',
+  })),
+  ...(
+    [
+      ['a required attribute', 'State', R.PermissionDenied],
+      ['no such attribute', 'No Such Attribute', R.ItemNotFound],
+      ['an attribute that is not there', 'Description', R.ItemNotFound],
+    ] as const
+  ).map(([condition, attributeName, reason]) =>
+    row('11.17', Operation.DeleteAttribute, condition, reason, (o) => ({
+      uniqueIdentifier: o.active,
+      attributeName,
+    })),
+  ),
+  row('11.17', Operation.DeleteAttribute, 'no such instance', R.ItemNotFound, (o) => ({
+    uniqueIdentifier: o.active,
+    attributeName: 'Object Group',
+    attributeIndex: 7,
+  })),
+  ...absentAndArchived('11.18', Operation.ObtainLease, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.18', Operation.ObtainLease, 'a lease is not permitted', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.destroyed,
+  })),
+  ...absentAndArchived('11.19', Operation.GetUsageAllocation, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    usageLimitsCount: 1n,
+  })),
+  row('11.19', Operation.GetUsageAllocation, 'no Usage Limits', R.IllegalOperation, (o) => ({
+    uniqueIdentifier: o.active,
+    usageLimitsCount: 1n,
+  })),
+  row('11.19', Operation.GetUsageAllocation, 'more than is left', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.limited,
+    usageLimitsCount: 11n,
+  })),
+  ...absentAndArchived('11.20', Operation.Activate, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.20', Operation.Activate, 'not able to be activated', R.IllegalOperation, (o) => ({
+    uniqueIdentifier: o.opaque,
+  })),
+  row('11.20', Operation.Activate, 'not Pre-Active', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.active,
+  })),
+  ...absentAndArchived('11.21', Operation.Revoke, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    ...superseded,
+  })),
+  row('11.21', Operation.Revoke, 'reason is not recognised', R.InvalidField, (o) => ({
+    uniqueIdentifier: o.active,
+    revocationReason: { revocationReasonCode: 99 },
+  })),
+  row('11.21', Operation.Revoke, 'not able to be revoked', R.IllegalOperation, (o) => ({
+    uniqueIdentifier: o.key,
+    ...superseded,
+  })),
+  ...absentAndArchived('11.22', Operation.Destroy, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.22', Operation.Destroy, 'destroyed already', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.destroyed,
+  })),
+  row('11.22', Operation.Destroy, 'Active', R.PermissionDenied, (o) => ({ uniqueIdentifier: o.active })),
+  ...absentAndArchived('11.23', Operation.Archive, (uniqueIdentifier) => ({ uniqueIdentifier })),
+  row('11.24', Operation.Recover, 'no such object', R.ItemNotFound, () => ({ uniqueIdentifier: NOBODY })),
+  row('11.29', Operation.Poll, 'no such operation', R.ItemNotFound, () => ({
+    asynchronousCorrelationValue: Uint8Array.of(1),
+  })),
+  ...absentAndArchived('11.30', Operation.Encrypt, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    data: Uint8Array.of(1),
+  })),
+  row('11.30', Operation.Encrypt, 'cannot be used for encryption', R.PermissionDenied, (o) => ({
+    uniqueIdentifier: o.key,
+    data: Uint8Array.of(1),
+  })),
+  ...absentAndArchived('11.31', Operation.Decrypt, (uniqueIdentifier) => ({
+    uniqueIdentifier,
+    data: Uint8Array.of(1),
+  })),
+  row('11.31', Operation.Decrypt, 'cryptographic error', R.CryptographicFailure, (o) => ({
+    uniqueIdentifier: o.active,
+    data: new Uint8Array(32),
+    ivCounterNonce: new Uint8Array(12),
+    authenticatedEncryptionTag: new Uint8Array(16),
+  })),
+];
+
+const empty = structureItem(Tag.RequestPayload, []);
+
+describe('the error tables', () => {
+  let region: TestRegion;
+  let gateway: GatewayClient;
+  let app: Caller;
+  let objects: Objects;
+
+  before(async () => {
+    region = await TestRegion.create((await testDatabase()).url, temporaryDirectory('core'));
+    await region.start();
+    const populated = await populate(region);
+    app = populated.app;
+    gateway = region.connect(populated.gatewayIdentity);
+    const past = attribute('Activation Date', now() - 5);
+    const limits = attribute('Usage Limits', {
+      usageLimitsTotal: 10n,
+      usageLimitsUnit: UsageLimitsUnit.Object,
+    });
+    const [archived, destroyed] = [
+      await createKey(gateway, app, past, comment),
+      await createKey(gateway, app),
+    ];
+    await gateway.run(app, Operation.Archive, { uniqueIdentifier: archived });
+    await gateway.run(app, Operation.Destroy, { uniqueIdentifier: destroyed });
+    const { uniqueIdentifier: opaque } = await gateway.run(app, Operation.Register, {
+      objectType: ObjectType.OpaqueObject,
+      templateAttribute: {},
+      object: {
+        objectType: ObjectType.OpaqueObject,
+        opaqueDataType: 0x80000001,
+        opaqueDataValue: Uint8Array.of(1),
+      },
+    });
+    await createKey(gateway, app, taken);
+    objects = {
+      archived,
+      destroyed,
+      opaque,
+      key: await createKey(gateway, app),
+      active: await createKey(gateway, app, past, attribute('Object Group', 'g'), nameAttribute('mine')),
+      limited: await createKey(gateway, app, past, limits),
+      sensitive: await createKey(gateway, app, attribute('Sensitive', true)),
+      unextractable: await createKey(gateway, app, attribute('Extractable', false)),
+    };
+  });
+  after(() => region.stop());
+
+  const answerTo = async (sent: ClientRequest): Promise<ResponseItem | undefined> =>
+    (await gateway.tunnel(app, [sent])).items[0];
+
+  function failedWith(item: ResponseItem | undefined, reason: ResultReason, what: string): void {
+    assert.equal(item?.resultStatus, ResultStatus.OperationFailed, what);
+    assert.equal(item?.resultReason, reason, `${what}: ${item?.resultMessage}`);
+    assert.ok((item?.resultMessage ?? '').length > 0, what);
+  }
+
+  for (const { clause, condition, reason, send } of rows) {
+    test(`${clause}: ${condition}`, async () => {
+      const sent = send(objects);
+      failedWith(await answerTo(sent), reason, `${operationName(sent.operation)}, ${condition}`);
+    });
+  }
+
+  test('every operation that is served and has a table is in it, and each has its General Errors', async () => {
+    const walked = new Set(rows.map(({ send }) => send(objects).operation));
+    const without: readonly number[] = [Operation.Query, Operation.DiscoverVersions, Operation.Cancel];
+    for (const operation of Object.values(Operation)) {
+      if (isServed(operation) && !without.includes(operation) && ownTests.has(operation) === false)
+        assert.ok(walked.has(operation), operationName(operation));
+    }
+    for (const operation of walked) {
+      const stray = structureItem(Tag.RequestPayload, [{ tag: 0x540001, type: ItemType.Integer, value: 1 }]);
+      const item = await answerTo({ operation, payload: stray });
+      failedWith(item, R.InvalidField, `${operationName(operation)} with an unknown field (§11.1)`);
+    }
+  });
+
+  test('11.1: a message as a whole', async () => {
+    const query = request(Operation.Query, { queryFunction: [1] });
+    failedWith(await answerTo({ operation: 0x3fff, payload: empty }), R.OperationNotSupported, 'unknown');
+    failedWith(
+      await answerTo({ operation: Operation.Notify, payload: empty }),
+      R.OperationNotSupported,
+      'Notify',
+    );
+    const sized = await gateway.tunnel(app, [query], { header: { maximumResponseSize: 100 } });
+    failedWith(sized.items[0], R.ResponseTooLarge, 'Maximum Response Size');
+    const option = await gateway.tunnel(app, [query, query], { header: { batchErrorContinuationOption: 9 } });
+    assert.equal(option.items.length, 2, 'refused as a whole, and each item told so');
+    for (const item of option.items) failedWith(item, R.InvalidField, 'Batch Error Continuation Option');
+    failedWith(await answerTo(request(Operation.Get, {})), R.ItemNotFound, 'an empty ID Placeholder');
+  });
+});
+
+/** Operations whose own tests walk their tables. */
+const ownTests: ReadonlySet<number> = new Set<number>([
+  Operation.CreateKeyPair,
+  Operation.ReKeyKeyPair,
+  Operation.DeriveKey,
+  Operation.Certify,
+  Operation.ReCertify,
+  Operation.Validate,
+  Operation.Sign,
+  Operation.SignatureVerify,
+  Operation.MAC,
+  Operation.MACVerify,
+  Operation.RNGRetrieve,
+  Operation.RNGSeed,
+  Operation.Hash,
+  Operation.CreateSplitKey,
+  Operation.JoinSplitKey,
+  Operation.Import,
+  Operation.Export,
+]);

@@ -1,0 +1,74 @@
+/**
+ * The three Template-Attributes of Create Key Pair and Re-key Key Pair (KMIP 1.4 §4.2, §4.5): what is said for one key
+ * goes before what is said for both, and instances of multi-instance attributes add up.
+ */
+import { type Attribute, attributeValue, KmipError, type TemplateAttribute } from '../../../kmip/index.ts';
+import { enumerationOf, integerOf, ruleOf, sameValue } from '../../../objects/index.ts';
+import { requireNoTemplates } from '../templates.ts';
+import type { KeyPairWish } from './kinds.ts';
+
+export interface KeyPairTemplates {
+  readonly commonTemplateAttribute?: TemplateAttribute | undefined;
+  readonly privateKeyTemplateAttribute?: TemplateAttribute | undefined;
+  readonly publicKeyTemplateAttribute?: TemplateAttribute | undefined;
+}
+
+export interface KeyPairAttributes {
+  readonly privateKey: readonly Attribute[];
+  readonly publicKey: readonly Attribute[];
+}
+
+function attributesIn(template: TemplateAttribute | undefined): readonly Attribute[] {
+  requireNoTemplates(template);
+  return template?.attribute ?? [];
+}
+
+/** `own` before `common`, by the rule of each attribute; the same instance counts once. */
+export function merged(common: readonly Attribute[], own: readonly Attribute[]): Attribute[] {
+  const names = new Set(own.map((a) => a.attributeName));
+  const kept = common.filter((a) => {
+    if (!ruleOf(a.attributeName).multiple) return !names.has(a.attributeName);
+    return !own.some(
+      (b) => a.attributeName === b.attributeName && sameValue(a.attributeValue, b.attributeValue),
+    );
+  });
+  return [...kept, ...own];
+}
+
+export function attributesOfPair(templates: KeyPairTemplates): KeyPairAttributes {
+  const common = attributesIn(templates.commonTemplateAttribute);
+  return {
+    privateKey: merged(common, attributesIn(templates.privateKeyTemplateAttribute)),
+    publicKey: merged(common, attributesIn(templates.publicKeyTemplateAttribute)),
+  };
+}
+
+/** One attribute that both keys share (table 168); said for one of them, it is meant for both. */
+function shared({ privateKey, publicKey }: KeyPairAttributes, name: string): Attribute | undefined {
+  const find = (attributes: readonly Attribute[]) => attributes.find((a) => a.attributeName === name);
+  const [one, other] = [find(privateKey), find(publicKey)];
+  if (one !== undefined && other !== undefined && !sameValue(one.attributeValue, other.attributeValue)) {
+    throw KmipError.invalidField(`${name} has the same value for both keys of a pair`);
+  }
+  return one ?? other;
+}
+
+/** Attributes that the pair decides, not its parts. */
+export const OF_THE_PAIR: ReadonlySet<string> = new Set([
+  'Cryptographic Algorithm',
+  'Cryptographic Length',
+  'Cryptographic Domain Parameters',
+]);
+
+/** @throws KmipError Invalid Message without an algorithm (§11.3), Invalid Field where the keys would differ. */
+export function wishOf(attributes: KeyPairAttributes): KeyPairWish {
+  const algorithm = shared(attributes, 'Cryptographic Algorithm');
+  if (algorithm === undefined) throw KmipError.invalidMessage('Cryptographic Algorithm is required');
+  const length = shared(attributes, 'Cryptographic Length');
+  const domain = shared(attributes, 'Cryptographic Domain Parameters');
+  return {
+    algorithm: enumerationOf(algorithm),
+    length: length === undefined ? undefined : integerOf(length),
+    domain: domain === undefined ? {} : attributeValue(domain, 'Cryptographic Domain Parameters'),
+  };
+}

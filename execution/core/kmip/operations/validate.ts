@@ -1,0 +1,143 @@
+/**
+ * Validate (KMIP 1.4 §4.24): one chain of certificates, given or held here. What is missing above it is looked for where
+ * the held certificates point to. A chain is trusted when it ends in a root that the caller's tenant holds: whoever may
+ * register certificates decides what the tenant trusts.
+ */
+import { X509Certificate } from 'node:crypto';
+import {
+  CertificateType,
+  KmipError,
+  LinkType,
+  ObjectType,
+  type Operation,
+  type RequestOf,
+  ValidityIndicator,
+} from '../../../kmip/index.ts';
+import { isDestroyed, type ManagedObject, materialDigest, State } from '../../../objects/index.ts';
+import { MAX_CHAIN_CERTIFICATES } from '../../limits.ts';
+import { certificateWithDigest } from '../../store/certificates.ts';
+import {
+  type ChainCertificate,
+  isSelfSigned,
+  issuerAmong,
+  ordered,
+  type Verdict,
+  verdictOn,
+} from '../certificates/chain.ts';
+import { follow, readCertificate } from '../certificates/issuer.ts';
+import { type Handler, type OperationContext, uidOf } from '../context.ts';
+import { linkedFrom } from '../links.ts';
+import { readObject } from '../objects.ts';
+
+const indicators: Readonly<Record<Verdict, number>> = {
+  valid: ValidityIndicator.Valid,
+  invalid: ValidityIndicator.Invalid,
+  unknown: ValidityIndicator.Unknown,
+};
+
+interface Found extends ChainCertificate {
+  readonly object: ManagedObject | undefined;
+}
+
+/** §11.25 */
+function noList(why: string): KmipError {
+  return KmipError.invalidMessage(`the request names no chain of certificates: ${why}`);
+}
+
+/** Revoked by `atS`: Deactivated by a client rather than by its date, or Compromised from some moment on (§4.20). */
+function isRevoked(object: ManagedObject, atS: number): boolean {
+  const { state, dates, revocationReason } = object;
+  if (revocationReason === undefined) return false;
+  if (state === State.Compromised || state === State.DestroyedCompromised) {
+    return atS >= (dates.compromiseOccurrence ?? dates.compromise ?? dates.initial);
+  }
+  return dates.deactivation !== undefined && atS >= dates.deactivation;
+}
+
+function parsed(der: Uint8Array): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    return undefined;
+  }
+}
+
+function found(der: Uint8Array, object: ManagedObject | undefined, atS: number): Found | undefined {
+  const certificate = parsed(der);
+  if (certificate === undefined) return undefined;
+  return {
+    certificate,
+    object,
+    isAnchor: object !== undefined && !isDestroyed(object.state) && isSelfSigned(certificate),
+    isRevoked: object !== undefined && isRevoked(object, atS),
+  };
+}
+
+async function readHeld(context: OperationContext, uid: string, atS: number): Promise<Found | undefined> {
+  const object = await readObject(context, uidOf({ uniqueIdentifier: uid }, context));
+  if (object.objectType !== ObjectType.Certificate || object.subtype !== CertificateType.X_509) {
+    throw noList('one of the objects is no X.509 certificate');
+  }
+  return found(await readCertificate(context, object), object, atS);
+}
+
+/** A certificate that the client brings may be one that is held here: then what is known of it counts. */
+async function readGiven(
+  context: OperationContext,
+  { certificateType, certificateValue }: NonNullable<ValidateRequest['certificate']>[number],
+  atS: number,
+): Promise<Found | undefined> {
+  if (certificateType !== CertificateType.X_509) {
+    throw noList('only X.509 certificates are validated here');
+  }
+  const { tx, requester } = context;
+  const object = await certificateWithDigest(tx, requester.scope, materialDigest(certificateValue));
+  return found(certificateValue, object, atS);
+}
+
+type ValidateRequest = RequestOf<typeof Operation.Validate>;
+
+/** The chain with the held certificates above it, as far as links lead to issuers. */
+async function completed(
+  context: OperationContext,
+  chain: readonly Found[],
+  atS: number,
+): Promise<readonly Found[]> {
+  const all = [...chain];
+  while (all.length < MAX_CHAIN_CERTIFICATES) {
+    const top = all.at(-1);
+    if (top?.object === undefined || isSelfSigned(top.certificate)) break;
+    const parents: Found[] = [];
+    for (const uid of linkedFrom(top.object.attributes, LinkType.CertificateLink)) {
+      const object = await follow(context, uid, ObjectType.Certificate);
+      if (object === undefined || object.wrapped === null) continue;
+      const parent = found(await readCertificate(context, object), object, atS);
+      if (parent !== undefined) parents.push(parent);
+    }
+    const issuer = issuerAmong(top, parents);
+    if (issuer === undefined) break;
+    all.push(issuer);
+  }
+  return all;
+}
+
+export const validateHandler: Handler<typeof Operation.Validate> = async (request, context) => {
+  const { certificate = [], uniqueIdentifier = [], validityDate: atS = context.nowS } = request;
+  const count = certificate.length + uniqueIdentifier.length;
+  if (count === 0) throw noList('it is empty');
+  if (count > MAX_CHAIN_CERTIFICATES) throw noList(`it has more than ${MAX_CHAIN_CERTIFICATES}`);
+  const all: (Found | undefined)[] = [];
+  for (const uid of uniqueIdentifier) all.push(await readHeld(context, uid, atS));
+  for (const given of certificate) all.push(await readGiven(context, given, atS));
+  const readable = all.filter((one) => one !== undefined);
+  // What cannot be read proves nothing.
+  if (readable.length < all.length) return { validityIndicator: ValidityIndicator.Invalid };
+  const distinct = readable.filter(
+    (one, i) => readable.findIndex(({ certificate: other }) => other.raw.equals(one.certificate.raw)) === i,
+  );
+  const chain = ordered(distinct);
+  // Certificates that do not sign each other: some signature of the chain is wrong, or one is missing.
+  if (chain === undefined) return { validityIndicator: ValidityIndicator.Invalid };
+  const verdict = verdictOn(await completed(context, chain, atS), atS);
+  return { validityIndicator: indicators[verdict] };
+};
