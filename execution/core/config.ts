@@ -189,13 +189,9 @@ export const CoreConfig = Type.Object(
     /** Bytes of locked memory for L3 keys that are kept open (D14), least recently used out first. Default 32 MiB. */
     keyMemoryBytes: Type.Optional(Type.Integer({ minimum: 65_536, maximum: MAX_SECRET_MEMORY_BYTES })),
     /**
-     * Whether Create Key Pair makes keys of less than 112 bits of security: RSA, DSA and DH below 2048 bits, curves below
-     * 224. For tests of interoperability with old clients. Default false.
-     */
-    allowWeakKeys: Type.Optional(Type.Boolean()),
-    /**
-     * `allowWeak`: also serve what no new application should use (MD5, RIPEMD-160, DES with one key, CBC-MAC); for
-     * data that is there already. The gateways of the region have the same switch.
+     * `allowWeak`: also serve what no new application should use (MD5, RIPEMD-160, DES with one key, CBC-MAC), and
+     * make key pairs of less than 112 bits of security (RSA, DSA and DH below 2048 bits, curves below 224); for data and
+     * clients that are there already. The gateways of the region have the same switch.
      */
     cryptography: Type.Optional(Type.Object({ allowWeak: Type.Boolean({ default: false }) }, closed)),
     log: Type.Object(

@@ -61,13 +61,6 @@ export const UPKEEP_RETRY_MS = 60_000;
 /** Tenants whose failing keys are remembered to rest; past it the one longest in it is tried again. */
 export const MAX_RESTING = 10_000;
 
-/** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
-export const MAX_ASYNCHRONOUS = 64;
-export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
-/** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
-export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
-/** How long an outcome can be polled for. */
-export const ASYNCHRONOUS_KEPT_MS = 3_600_000;
 /**
  * Slow cryptography (RSA and DSA key generation, PBKDF2) at once: it runs on libuv's four threads, and leaves half of
  * them to everybody else. More wait, one tenant's one after another.
@@ -98,3 +91,10 @@ export const MAX_ISSUER_CANDIDATES = 16;
 export const MAX_CHAIN_CERTIFICATES = 16;
 /** Certificates that a tenant holds that one which a client brings is compared with, newest first. */
 export const MAX_CERTIFICATES_COMPARED = 1_000;
+/** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
+export const MAX_ASYNCHRONOUS = 64;
+export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
+/** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
+export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
+/** How long an outcome can be polled for. */
+export const ASYNCHRONOUS_KEPT_MS = 3_600_000;

@@ -104,8 +104,6 @@ export interface OperationContext {
   readonly nowS: number;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
-  /** Whether this region makes keys of less than 112 bits of security. */
-  readonly allowWeakKeys: boolean;
   readonly batch: BatchState;
   readonly lent: Lent;
   readonly allowWeak: boolean;

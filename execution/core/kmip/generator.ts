@@ -1,49 +1,38 @@
-/**
- * The Random Number Generator attribute (KMIP 1.4 §3.44) of what the server makes: OpenSSL's generator, an AES-256
- * CTR_DRBG of NIST SP 800-90A.
- */
-import {
-  type Attribute,
-  attribute,
-  attributeValue,
-  CryptographicAlgorithm,
-  DRBGAlgorithm,
-  KmipError,
-  RNGAlgorithm,
-} from '../../kmip/index.ts';
-
-const NAME = 'Random Number Generator';
-
-const ours = {
-  rngAlgorithm: RNGAlgorithm.DRBG,
-  cryptographicAlgorithm: CryptographicAlgorithm.AES,
-  cryptographicLength: 256,
-  drbgAlgorithm: DRBGAlgorithm.CTR,
-} as const;
+/** What the server alone says of an object that it makes (KMIP 1.4 §3.43, §3.44). */
+import { type Attribute, attribute, attributeValue, KmipError, RNGAlgorithm } from '../../kmip/index.ts';
+import { ownGenerator, RANDOM_NUMBER_GENERATOR, requireOwnGenerator } from '../../objects/index.ts';
 
 /** Of what is computed, and takes no random bits. */
-const none = { rngAlgorithm: RNGAlgorithm.Unspecified } as const;
+const none = attribute(RANDOM_NUMBER_GENERATOR, { rngAlgorithm: RNGAlgorithm.Unspecified });
+
+function requireUnspecified(wanted: Attribute): void {
+  const { rngAlgorithm } = attributeValue(wanted, RANDOM_NUMBER_GENERATOR);
+  if (rngAlgorithm === RNGAlgorithm.Unspecified) return;
+  throw KmipError.invalidField(
+    `a derived key is made without a ${RANDOM_NUMBER_GENERATOR}; leave the attribute out`,
+  );
+}
 
 /**
  * The attributes of an object made here, with the generator that was used: ours for a key made of random bits, none for
- * a derived one. A generator that the request names must be that, in all that it says.
+ * a derived one.
  *
- * @throws KmipError Invalid Field for another generator.
+ * @throws KmipError Invalid Field: the request asks for another generator, or for another day of creation.
  */
 export function madeHere(
   attributes: readonly Attribute[],
   how: 'random' | 'derived' = 'random',
 ): Attribute[] {
-  const used: Readonly<Record<string, unknown>> = how === 'random' ? ours : none;
-  const wanted = attributes.filter((a) => a.attributeName === NAME).map((a) => attributeValue(a, NAME));
-  const fits = (asked: (typeof wanted)[number]): boolean =>
-    asked.rngAlgorithm === RNGAlgorithm.Unspecified ||
-    Object.entries(asked).every(([field, value]) => used[field] === value);
-  if (wanted.length > 0 && !wanted.some(fits)) {
-    throw KmipError.invalidField(
-      `${NAME}: keys are made with an AES-256 CTR_DRBG, or derived with none; leave the attribute out`,
-    );
+  for (const given of attributes) {
+    if (given.attributeName === 'Original Creation Date') {
+      throw KmipError.invalidField(
+        'the Original Creation Date of what is made here is the present; leave it out',
+      );
+    }
+    if (given.attributeName !== RANDOM_NUMBER_GENERATOR) continue;
+    if (how === 'random') requireOwnGenerator(given);
+    else requireUnspecified(given);
   }
-  const value = how === 'random' ? ours : none;
-  return [...attributes.filter((a) => a.attributeName !== NAME), attribute(NAME, value)];
+  const others = attributes.filter((a) => a.attributeName !== RANDOM_NUMBER_GENERATOR);
+  return [...others, how === 'random' ? ownGenerator : none];
 }

@@ -5,6 +5,7 @@
 import { type Attribute, attribute, attributeValue, KmipError, LinkType } from '../../kmip/index.ts';
 import {
   isCustom,
+  isDestroyed,
   type ManagedObject,
   make,
   NAME,
@@ -12,10 +13,9 @@ import {
   type ObjectDates,
   templateDateField,
 } from '../../objects/index.ts';
-import { updateObject } from '../store/objects.ts';
 import type { OperationContext } from './context.ts';
 import { linkTo, withAttributes, withoutLinks } from './links.ts';
-import { noteObject } from './objects.ts';
+import { saveObject } from './objects.ts';
 
 /** Attributes that a replacement does not inherit (tables 173, 177 and 187), beside those that are computed. */
 const notCopied: ReadonlySet<string> = new Set([
@@ -26,8 +26,22 @@ const notCopied: ReadonlySet<string> = new Set([
   'Fresh',
   'Digest',
   'Lease Time',
+  'Key Value Present',
+  'Key Value Location',
   NAME_CONFLICT,
 ]);
+
+/**
+ * §11.5, §11.6: an object whose key value is kept elsewhere cannot be replaced here, and a destroyed one not at all.
+ *
+ * @throws KmipError Key Value Not Present, Permission Denied
+ */
+export function requireValue(old: ManagedObject): void {
+  if (old.wrapped !== null) return;
+  throw isDestroyed(old.state)
+    ? KmipError.permissionDenied('an object that has been destroyed is not replaced')
+    : KmipError.keyValueNotPresent('the key value is kept elsewhere; see its Key Value Location');
+}
 
 /** §11.5, §11.6, §11.9. @throws KmipError Invalid Message */
 export function checkOffset(offsetS: number | undefined, given: readonly Attribute[]): void {
@@ -122,7 +136,5 @@ export async function supersede(
     [...kept.filter((a) => a.attributeName !== NAME), linkTo(LinkType.ReplacementObjectLink, replacementUid)],
     context.nowS,
   );
-  await updateObject(context.tx, superseded);
-  context.pushes.push({ kind: 'object.put', object: superseded });
-  noteObject(context, superseded, event);
+  await saveObject(context, superseded, event);
 }

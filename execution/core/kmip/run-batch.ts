@@ -56,10 +56,8 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
-  readonly later: Later;
-  /** Default: false. */
-  readonly allowWeakKeys?: boolean;
   readonly cryptography: Cryptography;
+  readonly later: Later;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -273,7 +271,6 @@ function contextFor(
     nowS: nowSeconds(),
     keychain: deps.keychain,
     wraps: deps.wraps,
-    allowWeakKeys: deps.allowWeakKeys ?? false,
     batch,
     lent,
     allowWeak: deps.cryptography.allowWeak,

@@ -14,6 +14,5 @@ export function spend(object: ManagedObject, sizeBytes: number, objects: 0 | 1 =
   const limits = usageLimitsOf(object);
   if (limits === undefined) return object;
   const cost = BigInt(limits.unit === UsageLimitsUnit.Byte ? sizeBytes : objects);
-  if (cost === 0n && objects === 0) return object;
-  return takeUsage(object, cost);
+  return cost === 0n && objects === 0 ? object : takeUsage(object, cost);
 }

@@ -4,14 +4,14 @@
  * revocation are the caller's to tell.
  */
 import type { X509Certificate } from 'node:crypto';
+import { find } from './wish.ts';
 import {
   BasicConstraintsExtension,
   type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  X509Certificate as X509,
-} from '@peculiar/x509';
-import { find } from './wish.ts';
+  X509,
+} from './x509.ts';
 
 export interface ChainCertificate {
   readonly certificate: X509Certificate;

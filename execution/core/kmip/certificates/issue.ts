@@ -2,26 +2,22 @@
  * Makes an X.509 certificate (RFC 5280): names and validity as decided, Key Usage from Cryptographic Usage Masks, and a
  * serial number that nobody can foresee.
  */
-import 'reflect-metadata'; // @peculiar/x509's dependency injector needs it, loaded first
-import { createHash, type KeyObject, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
+import { DerTag, itemAt, readSequence } from '../../../keyforms/index.ts';
+import { CryptographicUsageMask as Mask } from '../../../kmip/index.ts';
+import { type SigningAlgorithm, signingKey } from './signing.ts';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
-  cryptoProvider,
   ExtendedKeyUsageExtension,
   Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
   SubjectKeyIdentifierExtension,
-  X509Certificate as X509,
+  X509,
   X509CertificateGenerator,
-} from '@peculiar/x509';
-import { DerTag, itemAt, readSequence } from '../../../keyforms/index.ts';
-import { CryptographicUsageMask as Mask } from '../../../kmip/index.ts';
-import { type SigningAlgorithm, signingKey } from './signing.ts';
-
-cryptoProvider.set(webcrypto);
+} from './x509.ts';
 
 const SERIAL_SIZE_BYTES = 16;
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';

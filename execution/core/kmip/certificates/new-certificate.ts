@@ -1,11 +1,5 @@
 /** What Certify and Re-certify share (KMIP 1.4 §4.7, §4.8): from what is decided to a signed certificate and its object. */
 import { randomUUID, X509Certificate } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  X509Certificate as X509,
-} from '@peculiar/x509';
 import { SecretBytes } from '../../../envelope/index.ts';
 import {
   type Attribute,
@@ -26,13 +20,14 @@ import {
 } from '../../../objects/index.ts';
 import { DEFAULT_CERTIFICATE_DAYS } from '../../limits.ts';
 import type { OperationContext } from '../context.ts';
+import { keyObject } from '../cryptography.ts';
 import { linkTo } from '../links.ts';
 import { readToProtect, sealMaterial } from '../objects.ts';
-import { openKey } from '../open-key.ts';
 import { type CertificateContent, makeCertificate } from './issue.ts';
 import type { Issuer } from './issuer.ts';
 import { signingAlgorithm } from './signing.ts';
 import { find } from './wish.ts';
+import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509 } from './x509.ts';
 
 const DAY_S = 86_400;
 /** The end of the year 9999, after which RFC 5280 has no dates. */
@@ -104,7 +99,7 @@ export async function newCertificate(
     CryptographicUsageMask.CertificateSign,
     content.publicKeyInfo.length,
   );
-  const privateKey = await openKey(context, signer);
+  const privateKey = await keyObject(context, signer);
   const algorithm = signingAlgorithm(privateKey, plan.signatureAlgorithm);
   const der = await makeCertificate(
     { ...content, ...validity },

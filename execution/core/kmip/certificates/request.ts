@@ -1,11 +1,8 @@
 /** Certificate requests (KMIP 1.4 §4.7, §9.1.3.2.22): PKCS#10 in DER or PEM, signed by the key that they are for. */
-import 'reflect-metadata'; // @peculiar/x509's dependency injector needs it, loaded first
-import { webcrypto } from 'node:crypto';
-import { cryptoProvider, type Extension, Pkcs10CertificateRequest } from '@peculiar/x509';
+
 import { CertificateRequestType, KmipError } from '../../../kmip/index.ts';
 import { MAX_CERTIFICATE_REQUEST_BYTES } from '../../limits.ts';
-
-cryptoProvider.set(webcrypto);
+import { type Extension, Pkcs10CertificateRequest } from './x509.ts';
 
 export interface CertificateRequest {
   /** Distinguished name, in DER. */

@@ -2,7 +2,7 @@
  * What a client wants of a certificate: said in the Template-Attribute, and in a Certificate Request, which goes before
  * it (KMIP 1.4 §4.7).
  */
-import { ExtendedKeyUsageExtension, type Extension, KeyUsageFlags, KeyUsagesExtension } from '@peculiar/x509';
+
 import { asn1, DerError, DerTag, encodeDer, readDer, readItems } from '../../../keyforms/index.ts';
 import { type Attribute, attributeValue, CertificateType, KmipError, LinkType } from '../../../kmip/index.ts';
 import { enumerationOf } from '../../../objects/index.ts';
@@ -10,6 +10,7 @@ import { MAX_ALTERNATIVE_NAMES } from '../../limits.ts';
 import { linkedFrom } from '../links.ts';
 import { nameFromText } from './names.ts';
 import type { CertificateRequest } from './request.ts';
+import { ExtendedKeyUsageExtension, type Extension, KeyUsageFlags, KeyUsagesExtension } from './x509.ts';
 
 /** Absent: nobody said. */
 export interface CertificateWish {

@@ -4,7 +4,7 @@ import type { SecretBytes } from '../../../envelope/index.ts';
 import { KmipError } from '../../../kmip/index.ts';
 import type { ManagedObject } from '../../../objects/index.ts';
 import type { OperationContext } from '../context.ts';
-import { openKey } from '../open-key.ts';
+import { keyObject } from '../cryptography.ts';
 import { runSlowCrypto } from '../slow-crypto.ts';
 import { leading } from './methods.ts';
 
@@ -23,8 +23,8 @@ export async function agreedSecret(
   keys: { readonly privateKey: ManagedObject; readonly publicKey: ManagedObject },
   sizeBytes: number,
 ): Promise<SecretBytes> {
-  const privateKey = await openKey(context, keys.privateKey);
-  const publicKey = await openKey(context, keys.publicKey);
+  const privateKey = await keyObject(context, keys.privateKey);
+  const publicKey = await keyObject(context, keys.publicKey);
   const secret = await runSlowCrypto(
     context,
     async () => {

@@ -1,11 +1,10 @@
 /** The derivation methods (KMIP 1.4 §4.6, §9.1.3.2.21), each from its inputs to the secret that it makes. */
 import { createHash, pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
-import { encryptWith } from '../../../cipher/index.ts';
+import { encryptWith, hashFunctionOf, planOf } from '../../../cipher/index.ts';
 import { SecretBytes } from '../../../envelope/index.ts';
 import {
   BlockCipherMode,
-  CryptographicAlgorithm,
   type CryptographicParameters,
   DerivationMethod,
   enumName,
@@ -15,8 +14,7 @@ import {
 import { MAX_PBKDF2_ROUNDS } from '../../limits.ts';
 import type { OperationContext } from '../context.ts';
 import { runSlowCrypto } from '../slow-crypto.ts';
-import { cmacPrf } from './cmac.ts';
-import { hashingAlgorithmOf, hashNamed, hmacPrf, type Prf } from './hashes.ts';
+import { hashIn, isHmacKey, prfOf, prfPlan } from './prf.ts';
 import { counterMode, doublePipelineMode, feedbackMode } from './sp800-108.ts';
 
 export interface DerivationInput {
@@ -54,21 +52,6 @@ function dataOf({ data }: DerivationInput): Uint8Array {
   return data;
 }
 
-/** The hash that the parameters name, by itself or inside an HMAC; else that of the key, where it is for one HMAC. */
-function hashFor(
-  { parameters, keyAlgorithm }: DerivationInput,
-  first: 'parameters' | 'key',
-): number | undefined {
-  const named = parameters.hashingAlgorithm ?? hashingAlgorithmOf(parameters.cryptographicAlgorithm);
-  const own = hashingAlgorithmOf(keyAlgorithm);
-  return first === 'key' ? (own ?? named) : (named ?? own);
-}
-
-function requireHash(hash: number | undefined): string {
-  if (hash !== undefined) return hashNamed(hash);
-  throw KmipError.invalidField('the Cryptographic Parameters name no Hashing Algorithm');
-}
-
 const derive = promisify(pbkdf2);
 
 /** PKCS#5 (RFC 8018 §5.2); with HMAC-SHA-1, its default, unless the parameters name another hash. */
@@ -77,8 +60,9 @@ const pbkdf2Method: Method = async (input, context) => {
   if (salt === undefined || iterationCount === undefined) {
     throw KmipError.invalidField('PBKDF2 needs a Salt and an Iteration Count');
   }
-  const hash = hashNamed(hashFor(input, 'parameters') ?? HashingAlgorithm.SHA_1);
-  const blocks = Math.ceil(sizeBytes / createHash(hash).digest().length);
+  const hash =
+    hashIn(input.parameters, context.allowWeak) ?? hashFunctionOf(HashingAlgorithm.SHA_1, context.allowWeak);
+  const blocks = Math.ceil(sizeBytes / hash.sizeBytes);
   if (iterationCount < 1 || iterationCount * blocks > MAX_PBKDF2_ROUNDS) {
     throw KmipError.invalidField(
       `Iteration Count is 1 to ${Math.floor(MAX_PBKDF2_ROUNDS / blocks)} for that length`,
@@ -87,24 +71,31 @@ const pbkdf2Method: Method = async (input, context) => {
   const password = context.lent.copyOf(key);
   const output = await runSlowCrypto(
     context,
-    () => derive(password, salt, iterationCount, sizeBytes, hash),
+    () => derive(password, salt, iterationCount, sizeBytes, hash.name),
     (late) => late.fill(0),
   );
   return leading(output, sizeBytes);
 };
 
-const hashMethod: Method = (input) => {
-  const name = requireHash(hashFor(input, 'parameters'));
+const hashMethod: Method = ({ key, parameters, sizeBytes }, { allowWeak }) => {
+  const hash = hashIn(parameters, allowWeak);
+  if (hash === undefined) {
+    throw KmipError.invalidField('the Cryptographic Parameters name no Hashing Algorithm');
+  }
   return leading(
-    input.key.use((bytes) => createHash(name).update(bytes).digest()),
-    input.sizeBytes,
+    key.use((bytes) => createHash(hash.name).update(bytes).digest()),
+    sizeBytes,
   );
 };
 
 /** §4.6: the key says which HMAC it is for; parameters count for a key that does not. */
-const hmacMethod: Method = (input) => {
-  const prf = hmacPrf(requireHash(hashFor(input, 'key')), input.key);
-  return leading(prf(dataOf(input)), input.sizeBytes);
+const hmacMethod: Method = (input, { allowWeak }) => {
+  const { key, keyAlgorithm, parameters, sizeBytes } = input;
+  const { hashingAlgorithm, cryptographicAlgorithm } = parameters;
+  const plan = isHmacKey(keyAlgorithm)
+    ? prfPlan(keyAlgorithm, {}, allowWeak)
+    : prfPlan(undefined, { hashingAlgorithm, cryptographicAlgorithm }, allowWeak);
+  return leading(prfOf(key, plan)(dataOf(input)), sizeBytes);
 };
 
 const authenticated: ReadonlySet<number> = new Set([
@@ -112,44 +103,48 @@ const authenticated: ReadonlySet<number> = new Set([
   BlockCipherMode.CCM,
   BlockCipherMode.AEAD,
 ]);
-const withoutIv: ReadonlySet<number> = new Set([BlockCipherMode.ECB]);
 
 /** "An empty IV is assumed if not provided": all bits zero, so that the same request derives the same key. */
-function ivFor({ iv, parameters, keyAlgorithm }: DerivationInput): Uint8Array | undefined {
+function ivFor(
+  { iv, parameters, keyAlgorithm = 0 }: DerivationInput,
+  allowWeak: boolean,
+): Uint8Array | undefined {
   const { blockCipherMode: mode } = parameters;
   if (mode === undefined)
     throw KmipError.invalidField('the Cryptographic Parameters name no Block Cipher Mode');
-  if (iv !== undefined || withoutIv.has(mode)) return iv;
+  if (iv !== undefined) return iv;
   if (authenticated.has(mode)) {
     throw KmipError.invalidField(
       `${enumName(BlockCipherMode, mode)} derives nothing without an Initialization Vector`,
     );
   }
-  return new Uint8Array(keyAlgorithm === CryptographicAlgorithm.DES3 ? 8 : 16);
+  const { ivSizeBytes } = planOf(keyAlgorithm, parameters, allowWeak);
+  return ivSizeBytes === 0 ? undefined : new Uint8Array(ivSizeBytes);
 }
 
-const encryptMethod: Method = (input) => {
+const encryptMethod: Method = (input, { allowWeak }) => {
   const { key, keyAlgorithm, parameters, sizeBytes } = input;
   if (keyAlgorithm === undefined) throw KmipError.invalidField('only a symmetric key encrypts');
   const data = dataOf(input);
-  const encrypted = encryptWith(key, { algorithm: keyAlgorithm, parameters, data, iv: ivFor(input) });
+  const encrypted = encryptWith(key, {
+    algorithm: keyAlgorithm,
+    parameters,
+    data,
+    iv: ivFor(input, allowWeak),
+    allowWeak,
+  });
   return leading(Buffer.from(encrypted.data), sizeBytes);
 };
 
-/** The PRF of SP 800-108: CMAC for a block cipher's key, HMAC otherwise. */
-function prfFor(input: DerivationInput): Prf {
-  const { parameters, keyAlgorithm, key } = input;
-  const hash = hashFor(input, 'parameters');
-  const isCmac =
-    parameters.blockCipherMode === BlockCipherMode.CMAC ||
-    (hash === undefined && keyAlgorithm === CryptographicAlgorithm.AES);
-  return isCmac ? cmacPrf(key) : hmacPrf(requireHash(hash), key);
-}
-
+/** The PRF is CMAC for a block cipher's key, and an HMAC otherwise. */
 function sp800108(mode: typeof counterMode): Method {
-  return (input) => {
-    const kdf = { prf: prfFor(input), fixedInput: dataOf(input), iv: input.iv ?? new Uint8Array(0) };
-    return SecretBytes.fill(input.sizeBytes, (out) => mode(kdf, out));
+  return (input, { allowWeak }) => {
+    const { key, keyAlgorithm, parameters, sizeBytes } = input;
+    const { hashingAlgorithm, cryptographicAlgorithm, blockCipherMode } = parameters;
+    const named = { hashingAlgorithm, cryptographicAlgorithm, blockCipherMode };
+    const prf = prfOf(key, prfPlan(keyAlgorithm, named, allowWeak));
+    const kdf = { prf, fixedInput: dataOf(input), iv: input.iv ?? new Uint8Array(0) };
+    return SecretBytes.fill(sizeBytes, (out) => mode(kdf, out));
   };
 }
 

@@ -3,7 +3,7 @@
  * Data, as it is: Label, an optional zero byte, Context (KMIP 1.4 §4.6), and the length where the parties want it in.
  * Counters have 32 bits; they stand before the fixed input, and in the other two modes after what is fed back.
  */
-import type { Prf } from './hashes.ts';
+import type { Prf } from './prf.ts';
 
 interface Kdf {
   readonly prf: Prf;

@@ -3,8 +3,9 @@
  * goes before what is said for both, and instances of multi-instance attributes add up.
  */
 import { type Attribute, attributeValue, KmipError, type TemplateAttribute } from '../../../kmip/index.ts';
-import { enumerationOf, integerOf, ruleOf, sameValue } from '../../../objects/index.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { enumerationOf, integerOf, sameValue } from '../../../objects/index.ts';
+import type { OperationContext } from '../context.ts';
+import { attributesMeant, overridden } from '../templates.ts';
 import type { KeyPairWish } from './kinds.ts';
 
 export interface KeyPairTemplates {
@@ -18,28 +19,15 @@ export interface KeyPairAttributes {
   readonly publicKey: readonly Attribute[];
 }
 
-function attributesIn(template: TemplateAttribute | undefined): readonly Attribute[] {
-  requireNoTemplates(template);
-  return template?.attribute ?? [];
-}
-
-/** `own` before `common`, by the rule of each attribute; the same instance counts once. */
-export function merged(common: readonly Attribute[], own: readonly Attribute[]): Attribute[] {
-  const names = new Set(own.map((a) => a.attributeName));
-  const kept = common.filter((a) => {
-    if (!ruleOf(a.attributeName).multiple) return !names.has(a.attributeName);
-    return !own.some(
-      (b) => a.attributeName === b.attributeName && sameValue(a.attributeValue, b.attributeValue),
-    );
-  });
-  return [...kept, ...own];
-}
-
-export function attributesOfPair(templates: KeyPairTemplates): KeyPairAttributes {
-  const common = attributesIn(templates.commonTemplateAttribute);
+/** Templates that each structure names are read here: what is given by itself goes before them. */
+export async function attributesOfPair(
+  context: OperationContext,
+  templates: KeyPairTemplates,
+): Promise<KeyPairAttributes> {
+  const common = await attributesMeant(context, templates.commonTemplateAttribute);
   return {
-    privateKey: merged(common, attributesIn(templates.privateKeyTemplateAttribute)),
-    publicKey: merged(common, attributesIn(templates.publicKeyTemplateAttribute)),
+    privateKey: overridden(common, await attributesMeant(context, templates.privateKeyTemplateAttribute)),
+    publicKey: overridden(common, await attributesMeant(context, templates.publicKeyTemplateAttribute)),
   };
 }
 

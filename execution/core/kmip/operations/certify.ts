@@ -15,10 +15,10 @@ import { newCertificate } from '../certificates/new-certificate.ts';
 import { readRequest } from '../certificates/request.ts';
 import { type CertificateWish, wishOf } from '../certificates/wish.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
+import { keyObject } from '../cryptography.ts';
 import { linkedFrom, linkTo, withAttributes } from '../links.ts';
 import { addObject, readForChange, saveObject } from '../objects.ts';
-import { openKey } from '../open-key.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { attributesMeant } from '../templates.ts';
 
 const MASK = 'Cryptographic Usage Mask';
 
@@ -64,12 +64,11 @@ async function linkToCertificate(
 
 export const certifyHandler: Handler<typeof Operation.Certify> = async (request, context) => {
   const uid = uidOf(request, context);
-  requireNoTemplates(request.templateAttribute);
   const asked = await readRequest(request.certificateRequestType, request.certificateRequest);
-  const wish = wishOf(request.templateAttribute?.attribute ?? [], asked);
+  const wish = wishOf(await attributesMeant(context, request.templateAttribute), asked);
   const publicKey = await readForChange(context, uid);
   requireCertifiable(publicKey);
-  const key = await openKey(context, publicKey);
+  const key = await keyObject(context, publicKey);
   if (asked !== undefined) requireSameKey(asked.publicKeyInfo, key);
 
   const privateUid = linkedFrom(publicKey.attributes, LinkType.PrivateKeyLink).at(-1);

@@ -7,8 +7,8 @@ import { attributesOfPair, wishOf } from '../key-pairs/templates.ts';
 import { serviceForNew } from '../objects.ts';
 
 export const createKeyPairHandler: Handler<typeof Operation.CreateKeyPair> = async (request, context) => {
-  const attributes = attributesOfPair(request);
-  const kind = kindOf(wishOf(attributes), context.allowWeakKeys);
+  const attributes = await attributesOfPair(context, request);
+  const kind = kindOf(wishOf(attributes), context.allowWeak);
   const service = serviceForNew(context);
   const keys = await generateKeys(context, kind);
   const pair = await makeKeyPair(context, { keys, kind, attributes, service });

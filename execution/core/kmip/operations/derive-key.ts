@@ -29,29 +29,34 @@ import { madeHere } from '../generator.ts';
 import { linkedFrom, linkTo, withAttributes, withoutLinks } from '../links.ts';
 import {
   addObject,
+  noteObject,
   openMaterial,
   readForChange,
   saveObject,
   sealMaterial,
   serviceForNew,
 } from '../objects.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { attributesMeant } from '../templates.ts';
 import { spend } from '../usage-limits.ts';
 
 type DeriveRequest = RequestOf<typeof Operation.DeriveKey>;
 
 /** The new object's attributes, with a link to each base. @throws KmipError Invalid Field */
-function newFields(request: DeriveRequest, bases: readonly ManagedObject[], nowS: number): TemplateFields {
-  const { objectType, templateAttribute } = request;
+async function newFields(
+  context: OperationContext,
+  { objectType, templateAttribute }: DeriveRequest,
+  bases: readonly ManagedObject[],
+): Promise<TemplateFields> {
+  const { nowS } = context;
   if (objectType !== ObjectType.SymmetricKey && objectType !== ObjectType.SecretData) {
     throw KmipError.invalidField('only symmetric keys and Secret Data are derived');
   }
-  requireNoTemplates(templateAttribute);
+  const meant = await attributesMeant(context, templateAttribute);
   const links: readonly Attribute[] = bases.map(({ uid }) => linkTo(LinkType.DerivationBaseObjectLink, uid));
   const fields = fieldsFromTemplate({
     operation: 'register',
     objectType,
-    attributes: [...madeHere(templateAttribute.attribute ?? [], 'derived'), ...links],
+    attributes: [...madeHere(meant, 'derived'), ...links],
     nowS,
   });
   return { ...fields, dates: { ...fields.dates, originalCreation: nowS } };
@@ -106,6 +111,10 @@ async function derive(
       );
     }
   }
+  // D5: an IV that the client chose is on its own head, and in the trail.
+  if (derivationMethod === DerivationMethod.ENCRYPT && given.initializationVector !== undefined) {
+    noteObject(context, base, 'CLIENT_IV_USED');
+  }
   return await methodOf(derivationMethod)(
     {
       key,
@@ -144,7 +153,7 @@ async function useBases(
 export const deriveKeyHandler: Handler<typeof Operation.DeriveKey> = async (request, context) => {
   const { derivationMethod, derivationParameters, uniqueIdentifier } = request;
   const objects = await readBases(context, uniqueIdentifier);
-  const fields = newFields(request, objects, context.nowS);
+  const fields = await newFields(context, request, objects);
   const sizeBytes = sizeBytesOf(fields);
   const bases = basesOf(derivationMethod, objects, derivationParameters.derivationData);
   using secret = await derive(context, request, bases, sizeBytes);

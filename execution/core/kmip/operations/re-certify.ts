@@ -1,12 +1,6 @@
 /** Re-certify (KMIP 1.4 §4.8): a new certificate for the key of an old one, linked both ways. */
 import { X509Certificate } from 'node:crypto';
 import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsageExtension,
-  KeyUsagesExtension,
-  X509Certificate as X509,
-} from '@peculiar/x509';
-import {
   type Attribute,
   CertificateType,
   CryptographicUsageMask,
@@ -21,6 +15,12 @@ import { findIssuer, follow, readCertificate } from '../certificates/issuer.ts';
 import { newCertificate } from '../certificates/new-certificate.ts';
 import { readRequest } from '../certificates/request.ts';
 import { type CertificateWish, find, wishOf } from '../certificates/wish.ts';
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
+  KeyUsagesExtension,
+  X509,
+} from '../certificates/x509.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
 import { linkedFrom, linkTo, withAttributes, withoutLinks } from '../links.ts';
 import { addObject, readForChange, saveObject } from '../objects.ts';
@@ -31,7 +31,7 @@ import {
   replacementDates,
   supersede,
 } from '../replacement.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { attributesMeant } from '../templates.ts';
 import { requireSameKey } from './certify.ts';
 
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
@@ -110,8 +110,7 @@ async function moveLink(
 
 export const reCertifyHandler: Handler<typeof Operation.ReCertify> = async (request, context) => {
   const uid = uidOf(request, context);
-  requireNoTemplates(request.templateAttribute);
-  const given = request.templateAttribute?.attribute ?? [];
+  const given = await attributesMeant(context, request.templateAttribute);
   checkOffset(request.offset, given);
   const asked = await readRequest(request.certificateRequestType, request.certificateRequest);
   const wish = wishOf(given, asked);

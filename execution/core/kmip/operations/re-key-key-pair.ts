@@ -12,6 +12,7 @@ import {
   inheritedAttributes,
   replacedLink,
   replacementDates,
+  requireValue,
   supersede,
 } from '../replacement.ts';
 
@@ -20,9 +21,10 @@ type Read = (context: OperationContext, uid: string) => Promise<ManagedObject>;
 /** @throws KmipError Permission Denied: there is no pair here to be re-keyed (§11.6). */
 async function readPair(context: OperationContext, privateUid: string, read: Read) {
   const privateKey = await read(context, privateUid);
-  if (privateKey.objectType !== ObjectType.PrivateKey || privateKey.wrapped === null) {
-    throw KmipError.permissionDenied('only a private key that has not been destroyed can be re-keyed');
+  if (privateKey.objectType !== ObjectType.PrivateKey) {
+    throw KmipError.permissionDenied('a key pair is re-keyed by its private key; the object is none');
   }
+  requireValue(privateKey);
   const publicUid = linkedFrom(privateKey.attributes, LinkType.PublicKeyLink).at(-1);
   if (publicUid === undefined) {
     throw KmipError.permissionDenied('the private key has no Public Key Link; add it to re-key the pair');
@@ -40,7 +42,7 @@ function isSame(a: ManagedObject, b: ManagedObject): boolean {
 
 export const reKeyKeyPairHandler: Handler<typeof Operation.ReKeyKeyPair> = async (request, context) => {
   const uid = uidOf({ uniqueIdentifier: request.privateKeyUniqueIdentifier }, context);
-  const given = attributesOfPair(request);
+  const given = await attributesOfPair(context, request);
   // Looked at without a lock while the keys are made, and locked then.
   const seen = await readPair(context, uid, readObject);
   const inherit = (old: ManagedObject, own: readonly Attribute[]) => {
@@ -51,7 +53,7 @@ export const reKeyKeyPairHandler: Handler<typeof Operation.ReKeyKeyPair> = async
     privateKey: inherit(seen.privateKey, given.privateKey),
     publicKey: inherit(seen.publicKey, given.publicKey),
   };
-  const kind = kindOf(wishOf(attributes), context.allowWeakKeys);
+  const kind = kindOf(wishOf(attributes), context.allowWeak);
   const keys = await generateKeys(context, kind);
   const old = await readPair(context, uid, readForChange);
   if (!isSame(old.privateKey, seen.privateKey) || !isSame(old.publicKey, seen.publicKey)) {

@@ -2,32 +2,34 @@
 import { KmipError, ObjectType, type Operation } from '../../../kmip/index.ts';
 import { checkCounts, fieldsFromTemplate, type ManagedObject } from '../../../objects/index.ts';
 import { type Handler, uidOf } from '../context.ts';
-import { madeHere } from '../generator.ts';
 import { addObject, readForChange } from '../objects.ts';
 import {
   checkOffset,
   inheritedAttributes,
   replacedLink,
   replacementDates,
+  requireValue,
   supersede,
 } from '../replacement.ts';
-import { requireNoTemplates } from '../templates.ts';
+import { attributesMeant } from '../templates.ts';
 import { makeSymmetricKey } from './create.ts';
 
 export const reKeyHandler: Handler<typeof Operation.ReKey> = async (request, context) => {
   const { nowS } = context;
   const uid = uidOf(request, context);
-  requireNoTemplates(request.templateAttribute);
-  const given = request.templateAttribute?.attribute ?? [];
+  const given = await attributesMeant(context, request.templateAttribute);
   const old = await readForChange(context, uid);
-  if (old.objectType !== ObjectType.SymmetricKey || old.wrapped === null) {
-    throw KmipError.permissionDenied('only a symmetric key that has not been destroyed can be re-keyed');
+  if (old.objectType !== ObjectType.SymmetricKey) {
+    throw KmipError.permissionDenied(
+      'only a symmetric key can be re-keyed; for a key pair there is Re-key Key Pair',
+    );
   }
+  requireValue(old);
   checkOffset(request.offset, given);
   const fields = fieldsFromTemplate({
     operation: 'create',
     objectType: old.objectType,
-    attributes: madeHere(inheritedAttributes(old, given, replacementDates(old.dates, request.offset, nowS))),
+    attributes: inheritedAttributes(old, given, replacementDates(old.dates, request.offset, nowS)),
     nowS,
   });
   const made = await makeSymmetricKey(context, fields, old.service);
