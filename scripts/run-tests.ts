@@ -1,5 +1,6 @@
-// Runs the tests: first those beside the code, two files at a time, then the end-to-end suites one by one. Node's own
-// test runner does the work; this file chooses the files, bounds the time and adds up.
+// Runs the tests: those beside the code and most end-to-end suites two files at a time, then, one by one, the suites that
+// hold the system to a deadline. Node's own test runner does the work; this file chooses the files, bounds the time and
+// adds up.
 //
 //   npm test                      everything
 //   npm test -- platform orbital  only files whose path holds one of these words
@@ -7,13 +8,25 @@
 // The exit code is 0 only if tests ran and none failed.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const UNIT_CONCURRENCY = 2;
-const TOTAL_LIMIT_MS = 16 * 60_000;
+const CONCURRENCY = 2;
+const TOTAL_LIMIT_MS = 10 * 60_000;
+/** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
+const ALONE: ReadonlySet<string> = new Set([
+  'hostile',
+  'memory',
+  'plug',
+  'region-cut-off',
+  'region-unlink',
+  'rotation',
+  'soak',
+  'thieves',
+]);
+const SLOWEST_SHOWN = 8;
 /** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */
 const TEST_LIMIT_MS = 2 * 60_000;
 const IGNORED = new Set(['node_modules', '.git', '.build', '.okcm', 'coverage']);
@@ -24,6 +37,7 @@ interface Totals {
   passed: number;
   failed: number;
   skipped: number;
+  files: { readonly path: string; readonly durationMs: number }[];
 }
 
 function testFiles(directory: string, depth = 0): string[] {
@@ -45,14 +59,17 @@ async function runFiles(
   concurrency: number,
   signal: AbortSignal,
 ): Promise<Totals> {
-  const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0 };
+  const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, files: [] };
   if (files.length === 0) return totals;
   console.log(
     `\n== ${title}: ${files.length} files, ${concurrency === 1 ? 'one by one' : `${concurrency} at a time`}`,
   );
   const stream = run({ files, concurrency, timeout: TEST_LIMIT_MS, signal, cwd: ROOT });
   stream.on('test:summary', (summary) => {
-    if (summary.file !== undefined) return; // one comes for each file, and one for all
+    if (summary.file !== undefined) {
+      totals.files.push({ path: relative(ROOT, summary.file), durationMs: summary.duration_ms });
+      return; // one comes for each file, and one for all
+    }
     totals.tests += summary.counts.tests;
     totals.passed += summary.counts.passed;
     totals.failed +=
@@ -84,7 +101,14 @@ const chosen = testFiles(ROOT).filter((path) => {
   return words.length === 0 || words.some((word) => shown.includes(word.replace(/^\.\//, '')));
 });
 if (words.length === 0) installServices();
-const isSuite = (path: string): boolean => relative(ROOT, path).startsWith('suites/');
+/** `unit`: beside the code. `together`: a suite that another may run beside. */
+type Kind = 'unit' | 'together' | 'alone';
+function kindOf(path: string): Kind {
+  const shown = relative(ROOT, path);
+  if (!shown.startsWith('suites/')) return 'unit';
+  return ALONE.has(basename(shown, '.test.ts')) ? 'alone' : 'together';
+}
+const ofKind = (kind: Kind): string[] => chosen.filter((path) => kindOf(path) === kind);
 const limit = new AbortController();
 setTimeout(() => {
   console.error(`\nThe tests took longer than ${TOTAL_LIMIT_MS / 60_000} minutes and were ended.`);
@@ -94,22 +118,27 @@ setTimeout(() => {
 }, TOTAL_LIMIT_MS).unref();
 
 const started = Date.now();
-const unit = await runFiles(
-  'beside the code',
-  chosen.filter((path) => !isSuite(path)),
-  UNIT_CONCURRENCY,
-  limit.signal,
-);
-const suites = await runFiles('suites', chosen.filter(isSuite), 1, limit.signal);
-const all = {
-  tests: unit.tests + suites.tests,
-  passed: unit.passed + suites.passed,
-  failed: unit.failed + suites.failed,
-  skipped: unit.skipped + suites.skipped,
-};
+const runs = [
+  await runFiles('beside the code', ofKind('unit'), CONCURRENCY, limit.signal),
+  await runFiles('suites', ofKind('together'), CONCURRENCY, limit.signal),
+  await runFiles('suites with deadlines', ofKind('alone'), 1, limit.signal),
+];
+const sum = (count: 'tests' | 'passed' | 'failed' | 'skipped'): number =>
+  runs.reduce((total, run) => total + run[count], 0);
+const all = { tests: sum('tests'), passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+const slowest = runs
+  .flatMap(({ files }) => files)
+  .sort((a, b) => b.durationMs - a.durationMs)
+  .slice(0, SLOWEST_SHOWN);
+if (slowest.length > 1) {
+  console.log('\n== slowest files');
+  for (const { path, durationMs } of slowest) {
+    console.log(`${(durationMs / 1000).toFixed(1).padStart(7)} s  ${path}`);
+  }
+}
 if (all.tests === 0) console.error('No test was found.');
 process.exitCode = all.tests > 0 && all.failed === 0 && !limit.signal.aborted ? 0 : 1;
-// The closing lines of Node's own runner, for both runs together.
+// The closing lines of Node's own runner, for all runs together.
 console.log(`\n== all ${chosen.length} files
 ℹ tests ${all.tests}
 ℹ suites 0

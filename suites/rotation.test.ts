@@ -85,10 +85,7 @@ async function tenantWithClients(name: string): Promise<{ tenant: TenantId; clie
   await world.provision(name, 'orders');
   await world.link(name, 1);
   await world.application(name, name, ['orders']);
-  await until(
-    'the other gateway knows the application',
-    () => other.status().appliedHead >= other.status().head,
-  );
+  await world.caughtUp(other);
   const clients = Array.from({ length: CONNECTIONS }, (_, i) =>
     clientAt(i % 2 === 0 ? world.gateway.port : other.port, name),
   );
@@ -172,6 +169,7 @@ async function work(
   made: Sealed[],
 ): Promise<number> {
   let requests = 0;
+  const mine: Sealed[] = [];
   while (!signal.aborted) {
     const uid = await create(client);
     const own = await encrypt(client, uid);
@@ -181,7 +179,10 @@ async function work(
     await decrypts(client, wrapped);
     // The other gateway may not have heard of the version yet.
     await decrypts(peer, wrapped);
-    const old = made[Math.floor(Math.random() * made.length)];
+    mine.push(own);
+    // An L4 of the other gateway may not have been announced yet: until then nobody else knows it.
+    const known = [...mine, ...made.filter((one) => one.uid === 'l3:orders')];
+    const old = known[Math.floor(Math.random() * known.length)];
     if (old !== undefined) await decrypts(client, old);
     made.push(own, wrapped);
     requests += 8;

@@ -16,6 +16,7 @@ import { KmipError } from '../kmip/index.ts';
 import { opensslName, tripleDesKey } from './ciphers.ts';
 import { decryptFailure, type Flow, joined, padded, unpadded } from './paddings.ts';
 import type { CipherPlan } from './parameters.ts';
+import { pcbc } from './pcbc.ts';
 
 /** Takes all data at once; the result is the caller's to wipe. */
 export interface Whole {
@@ -192,55 +193,6 @@ function counted(cipher: Flow, plan: CipherPlan, iv: Uint8Array | undefined): Fl
       return cipher.update(data);
     },
     final: () => cipher.final(),
-  };
-}
-
-/**
- * Propagating CBC, which OpenSSL does not have: each block is mixed with the plain and the encrypted one before it.
- * Exclusive ors over OpenSSL's ECB, so that no table is looked up by anything secret.
- */
-function pcbc(direction: Direction, ecb: Flow, iv: Uint8Array): Flow {
-  const size = iv.length;
-  const chain = Buffer.from(iv);
-  let rest = Buffer.alloc(0);
-  const encryptBlock = (block: Buffer): Buffer => {
-    const mixed = Buffer.alloc(size);
-    for (let i = 0; i < size; i++) mixed[i] = (block[i] ?? 0) ^ (chain[i] ?? 0);
-    const out = ecb.update(mixed);
-    mixed.fill(0);
-    for (let i = 0; i < size; i++) chain[i] = (block[i] ?? 0) ^ (out[i] ?? 0);
-    return out;
-  };
-  const decryptBlock = (block: Buffer): Buffer => {
-    const out = ecb.update(block);
-    for (let i = 0; i < size; i++) {
-      const plain = (out[i] ?? 0) ^ (chain[i] ?? 0);
-      out[i] = plain;
-      chain[i] = plain ^ (block[i] ?? 0);
-    }
-    return out;
-  };
-  const step = direction === 'encrypt' ? encryptBlock : decryptBlock;
-  return {
-    update(data) {
-      const all = Buffer.concat([rest, data]);
-      const whole = all.length - (all.length % size);
-      const out = Buffer.alloc(whole);
-      for (let at = 0; at < whole; at += size) {
-        const block = step(all.subarray(at, at + size));
-        out.set(block, at);
-        block.fill(0);
-      }
-      rest.fill(0);
-      rest = Buffer.from(all.subarray(whole));
-      all.fill(0);
-      return out;
-    },
-    final() {
-      chain.fill(0);
-      rest.fill(0);
-      return ecb.final();
-    },
   };
 }
 

@@ -17,6 +17,7 @@ import {
 import { KmipError } from '../kmip/index.ts';
 import { Gathered } from './gathered.ts';
 import type { HashFunction } from './hashes.ts';
+import { modulusBytes } from './rsa.ts';
 import { encodePss, isPssEncoding } from './rsa-encoding.ts';
 import type { SignaturePlan } from './signature-plan.ts';
 
@@ -125,6 +126,8 @@ export function verifyDigest(
   signature: Uint8Array,
 ): boolean {
   const rsa = rsaPlanFor(plan, messageDigest);
+  // RFC 8017 §8.1.2 step 1.
+  if (signature.length !== modulusBytes(key)) return false;
   return isTrue(() => {
     if (rsa.scheme === 'pkcs1') {
       const expected = Buffer.concat([rsa.hash.digestInfo, messageDigest]);

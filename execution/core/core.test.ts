@@ -227,6 +227,12 @@ describe('core', () => {
     );
     await region.job('LINK', link, jobId);
     const uid = await createKey(gateway, mailer);
+    await gateway.run(mailer, Operation.Activate, { uniqueIdentifier: uid });
+    const part = { uniqueIdentifier: uid, data: new Uint8Array(16) };
+    const { correlationValue } = await gateway.run(mailer, Operation.Encrypt, {
+      ...part,
+      initIndicator: true,
+    });
     const second = region.connect(gatewayIdentity);
     await second.subscribe(await headOf(gateway));
     const unlink = region.job('UNLINK', { tenant: 'initech', epoch: 1, reason: 'customer said so' });
@@ -240,6 +246,11 @@ describe('core', () => {
     await assert.rejects(
       gateway.run(mailer, Operation.Get, { uniqueIdentifier: uid }),
       isKmip(ResultReason.PermissionDenied),
+    );
+    // Nor does an operation in parts go on.
+    await assert.rejects(
+      gateway.run(mailer, Operation.Encrypt, { ...part, correlationValue }),
+      isKmip(ResultReason.ItemNotFound),
     );
     const beat = { appliedHead: 0, backlog: 0, leases: [{ tenant, service: mail }], audit: [] };
     assert.deepEqual((await gateway.ask(MeshOperation.Heartbeat, beat)).renewed, []);

@@ -137,9 +137,13 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       serviceFlushed: (tenant, service, version) => {
         leases.flushed(tenant, service, version);
         cache.dropService(tenant, service);
+        streams.dropTenant(tenant);
       },
       serviceRotated: (tenant, service, version) => leases.rotated(tenant, service, version),
-      objectChanged: (uid) => cache.drop(uid),
+      objectChanged: (uid) => {
+        cache.drop(uid);
+        if (streams.size > 0 && store.objects.get(uid) === undefined) streams.dropKey(uid);
+      },
       identityRemoved: (fingerprint) => {
         for (const listener of listeners) listener.cutOff(fingerprint);
       },
@@ -171,7 +175,11 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       sync: () => feed.sync(),
       observeHead: (head) => feed.observeHead(head),
     },
-    onEnded: (tenant, service) => cache.dropService(tenant, service),
+    onEnded: (tenant, service) => {
+      cache.dropService(tenant, service);
+      // Ciphers of other services of the tenant end too; who was in the middle of something begins it anew.
+      streams.dropTenant(tenant);
+    },
   });
   const ring = new KeyRing({ region, store, cache, leases, logger });
   const announcer = new Announcer({ link, store, audit, logger, onChanged: (uid) => cache.drop(uid) });

@@ -36,6 +36,7 @@ import {
 import { createLogger, type Logger } from '../../platform/log.ts';
 import type { KeyAndCertificate } from '../../platform/pki.ts';
 import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
+import { withClient } from '../../platform/postgres-admin.ts';
 import { keyFingerprint } from '../../platform/tls-identity.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { type TestPki, testPki } from '../../testkit/pki.ts';
@@ -78,6 +79,8 @@ export interface RegionWorld {
   ): Promise<KeyAndCertificate>;
   /** The certificate of an application that was registered before. */
   certificate(name: string): KeyAndCertificate;
+  /** Until this gateway has applied all that the core has committed by now. */
+  caughtUp(gateway: RunningGateway): Promise<void>;
   /** `https`: over HTTPS, in this encoding. */
   client(
     certificate: KeyAndCertificate,
@@ -216,10 +219,20 @@ export async function startRegion(
     });
   }
 
+  /** Asks the database: what a gateway believes the head to be may be older than what was just done. */
+  async function caughtUp(one: RunningGateway): Promise<void> {
+    const head = await withClient({ url: coreDb.url }, async (client) => {
+      const { rows } = await client.query<{ head: string }>('select head from core.push_counter');
+      return Number(rows[0]?.head);
+    });
+    await until('the gateway has applied what the core has pushed', () => one.status().appliedHead >= head);
+  }
+
   return {
     pki,
     proxy,
     log,
+    caughtUp,
     get core() {
       return core;
     },
@@ -275,10 +288,7 @@ export async function startRegion(
         ...(operations === undefined ? {} : { operations }),
       });
       certificates.set(name, certificate);
-      await until(
-        `${name} is known to the gateway`,
-        () => gateway.status().appliedHead >= gateway.status().head,
-      );
+      await caughtUp(gateway);
       return certificate;
     },
     certificate(name) {
