@@ -12,7 +12,7 @@ export interface PyKmipOptions extends PemFiles {
   readonly host: string;
   readonly port: number;
   /** As PyKMIP names it. Default `KMIP_1_2`. */
-  readonly version?: 'KMIP_1_0' | 'KMIP_1_1' | 'KMIP_1_2' | 'KMIP_1_3' | 'KMIP_1_4';
+  readonly version?: 'KMIP_1_0' | 'KMIP_1_1' | 'KMIP_1_2' | 'KMIP_1_3' | 'KMIP_1_4' | 'KMIP_2_0';
   /**
    * Python that uses `client` (an open kmip.pie ProxyKmipClient), `enums`, `objects` and `json`. Call `emit(value)` to
    * hand something back. An exception fails the run.
