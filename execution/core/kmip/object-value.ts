@@ -23,7 +23,7 @@ import {
 } from '../../objects/index.ts';
 import type { OperationContext } from './context.ts';
 import { inForm, requireOwnForm, type WantedForm } from './forms.ts';
-import { openMaterial, openStored } from './objects.ts';
+import { openMaterial, openPlain, openStored } from './objects.ts';
 import { pkcs12Of } from './pkcs12.ts';
 import { wrapped } from './wrapping.ts';
 
@@ -140,11 +140,16 @@ async function plainKey(
   object: ManagedObject,
   wanted: WantedForm,
 ): Promise<PlainKey> {
-  using secret = await openMaterial(context, object);
+  const { keyFormatType: own = KeyFormatType.Raw } = object;
+  const isAsHeld = (wanted.keyFormatType ?? own) === own;
+  // A container that is wanted as it is stays closed.
+  using secret = await (isAsHeld ? openPlain : openMaterial)(context, object);
   const held = context.lent.copyOf(secret);
-  const isContainer =
-    wanted.keyFormatType === KeyFormatType.PKCS_12 && object.keyFormatType !== KeyFormatType.PKCS_12;
-  if (isContainer && object.objectType === ObjectType.PrivateKey) {
+  if (
+    !isAsHeld &&
+    wanted.keyFormatType === KeyFormatType.PKCS_12 &&
+    object.objectType === ObjectType.PrivateKey
+  ) {
     const material = await pkcs12Of(context, object, held);
     return { keyFormatType: KeyFormatType.PKCS_12, material, ...shapeOf(object) };
   }

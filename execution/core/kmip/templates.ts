@@ -77,10 +77,3 @@ export function checkTemplate(attributes: readonly Attribute[]): void {
     if (!name.startsWith('x-')) attributeValue(attribute);
   }
 }
-
-/** Throws Item Not Found, as §11.2 has it for templates that do not exist, in requests that take none. */
-export function requireNoTemplates(template: TemplateAttribute | undefined): void {
-  if ((template?.name ?? []).length > 0) {
-    throw KmipError.itemNotFound('no template can be named in this request; give the attributes themselves');
-  }
-}
