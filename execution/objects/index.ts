@@ -1,5 +1,6 @@
 /** Managed objects: what they are, how they live, how clients see them, how they are stored. Shared by gateway and core. */
 export * from './accepted-attribute.ts';
+export * from './attribute-indexes.ts';
 export * from './attribute-limits.ts';
 export * from './attribute-rules.ts';
 export * from './attribute-values.ts';
