@@ -187,6 +187,7 @@ class Comparer {
     if (parents.at(-1) !== Tag.ResponsePayload) return false;
     switch (item?.operation) {
       case Operation.GetAttributes:
+      case Operation.Export:
         return tag === Tag.Attribute;
       case Operation.GetAttributeList:
         return tag === Tag.AttributeName;

@@ -125,7 +125,9 @@ export const variations = {
       parents.at(-1) === Tag.ResponsePayload &&
       (tag === Tag.AttributeName ||
         (tag === Tag.Attribute && childrenOf(item?.request, Tag.AttributeName).length === 0)) &&
-      (item?.operation === Operation.GetAttributes || item?.operation === Operation.GetAttributeList),
+      (item?.operation === Operation.GetAttributes ||
+        item?.operation === Operation.GetAttributeList ||
+        item?.operation === Operation.Export),
   },
   'located items': {
     about: 'Located Items where none was expected, if it is the number of objects that were found.',
