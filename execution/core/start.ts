@@ -131,7 +131,6 @@ async function start(
     instance,
     keychain,
     wraps,
-    allowWeakKeys: config.allowWeakKeys ?? false,
     cryptography,
     lease,
     hub,

@@ -15,6 +15,7 @@ const HEAP_GROWTH = 0.1;
 const WARM_UP_SHARE = 0.1;
 const MAX_WARM_UP = 50_000;
 const SEEDS = 2 ** 31;
+const IDLE_LOOKS = 30;
 
 const options = {
   requests: { default: 1_000_000, about: 'how many requests' },
@@ -25,7 +26,7 @@ const options = {
 await measure('storm', options, async ({ requests, connections, seed }, stage) => {
   const warmUp = Math.min(Math.ceil(requests * WARM_UP_SHARE), MAX_WARM_UP);
   const report = await stage(`${requests} requests with seed ${seed}`, (tell) =>
-    storm({ seed, requests, connections, warmUp }, tell),
+    storm({ seed, requests, connections, warmUp, idleLooks: IDLE_LOOKS }, tell),
   );
   return { data: dataOf(report), text: textOf(report), failures: failuresOf(report, HEAP_GROWTH) };
 });
