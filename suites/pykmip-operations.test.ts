@@ -238,7 +238,7 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
       ...(minor < 2 ? {} : { 'encrypt before activation': refused('PERMISSION_DENIED') }),
       'activate twice': refused('PERMISSION_DENIED'),
       'destroy while active': refused('PERMISSION_DENIED'),
-      'get what is destroyed': refused('ITEM_NOT_FOUND'),
+      'get what is destroyed': refused('ILLEGAL_OPERATION'),
       'destroy twice': refused('PERMISSION_DENIED'),
     }),
   },

@@ -31,10 +31,28 @@ version = client.kmip_version
 CASES = []
 
 # PyKMIP has the payloads of these operations, and leaves them out where it reads a response.
-for _name in ('archive', 'recover', 'obtain_lease', 'get_usage_allocation', 'poll', 'cancel'):
+for _name in ('archive', 'recover', 'obtain_lease'):
     _class = ''.join(word.capitalize() for word in _name.split('_')) + 'ResponsePayload'
     setattr(ResponsePayloadFactory, '_create_%s_payload' % _name,
             functools.partialmethod(lambda self, cls: cls(), getattr(payloads, _class)))
+
+
+class WrappedKeyValue(core_objects.KeyValue):
+    """A wrapped Key Value is a byte string (KMIP 1.4 §2.1.4); PyKMIP reads and writes a structure in its place."""
+
+    def read(self, stream, kmip_version=version):
+        if not self.is_type_next(enums.Types.BYTE_STRING, stream):
+            return super().read(stream, kmip_version=kmip_version)
+        value = primitives.ByteString(tag=enums.Tags.KEY_VALUE)
+        value.read(stream, kmip_version=kmip_version)
+        self.key_material = core_objects.KeyMaterial(value.value)
+        self.attributes = []
+
+    def write(self, stream, kmip_version=version):
+        primitives.ByteString(self.key_material.value, tag=enums.Tags.KEY_VALUE).write(stream, kmip_version)
+
+
+core_objects.KeyBlock.read.__globals__['KeyValue'] = WrappedKeyValue
 
 
 def case(function):

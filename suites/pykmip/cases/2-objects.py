@@ -171,14 +171,21 @@ def register_a_wrapped_key():
     outer, wrapper = wrapping_key()
     inner = os.urandom(32)
     wrapped = keywrap.aes_key_wrap(outer, inner)
-    given = objects.SymmetricKey(
-        Algorithm.AES, 256, wrapped, masks=[Mask.ENCRYPT, Mask.DECRYPT], name=fresh(), key_wrapping_data={
-            **WRAPPING,
-            'encryption_key_information': core_objects.EncryptionKeyInformation(
+    block = core_objects.KeyBlock(
+        key_format_type=misc.KeyFormatType(Format.RAW),
+        key_value=WrappedKeyValue(core_objects.KeyMaterial(wrapped)),
+        cryptographic_algorithm=attributes.CryptographicAlgorithm(Algorithm.AES),
+        cryptographic_length=attributes.CryptographicLength(256),
+        key_wrapping_data=core_objects.KeyWrappingData(
+            wrapping_method=enums.WrappingMethod.ENCRYPT,
+            encoding_option=enums.EncodingOption.NO_ENCODING,
+            encryption_key_information=core_objects.EncryptionKeyInformation(
                 unique_identifier=wrapper,
-                cryptographic_parameters=attributes.CryptographicParameters(block_cipher_mode=Mode.NIST_KEY_WRAP)),
-        })
-    got = client.get(client.register(given))
+                cryptographic_parameters=attributes.CryptographicParameters(block_cipher_mode=Mode.NIST_KEY_WRAP))))
+    template = core_objects.TemplateAttribute(attributes=[
+        attribute(AttributeType.CRYPTOGRAPHIC_USAGE_MASK, [Mask.ENCRYPT, Mask.DECRYPT])])
+    uid = succeed(proxy.register(enums.ObjectType.SYMMETRIC_KEY, template, secrets.SymmetricKey(block))).uuid
+    got = client.get(uid)
     return {'as it came': got.value == wrapped, 'says so': bool(got.key_wrapping_data)}
 
 

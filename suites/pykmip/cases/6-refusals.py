@@ -122,9 +122,9 @@ def operations_of_later_versions():
     """Refused in a version that does not know them."""
     uid = aes()
     table = {
-        'encrypt': lambda: client.encrypt(b'data', uid=uid),
-        'sign': lambda: client.sign(b'data', uid=uid),
-        'mac': lambda: client.mac(b'data', uid, Algorithm.HMAC_SHA256),
+        'encrypt': lambda: bool(client.encrypt(b'data', uid=uid)),
+        'sign': lambda: bool(client.sign(b'data', uid=uid)),
+        'mac': lambda: bool(client.mac(b'data', uid, Algorithm.HMAC_SHA256)),
     }
     return {name: outcome(run) for name, run in table.items()}
 
