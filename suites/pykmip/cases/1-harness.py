@@ -37,22 +37,25 @@ for _name in ('archive', 'recover', 'obtain_lease'):
             functools.partialmethod(lambda self, cls: cls(), getattr(payloads, _class)))
 
 
+# A wrapped Key Value is a byte string (KMIP 1.4 §2.1.4); PyKMIP reads and writes a structure in its place.
+_read_structure = core_objects.KeyValue.read
+
+
+def _read_key_value(self, stream, kmip_version=version):
+    if not self.is_type_next(enums.Types.BYTE_STRING, stream):
+        return _read_structure(self, stream, kmip_version=kmip_version)
+    value = primitives.ByteString(tag=enums.Tags.KEY_VALUE)
+    value.read(stream, kmip_version=kmip_version)
+    self.key_material = core_objects.KeyMaterial(value.value)
+    self.attributes = []
+
+
+core_objects.KeyValue.read = _read_key_value
+
+
 class WrappedKeyValue(core_objects.KeyValue):
-    """A wrapped Key Value is a byte string (KMIP 1.4 §2.1.4); PyKMIP reads and writes a structure in its place."""
-
-    def read(self, stream, kmip_version=version):
-        if not self.is_type_next(enums.Types.BYTE_STRING, stream):
-            return super().read(stream, kmip_version=kmip_version)
-        value = primitives.ByteString(tag=enums.Tags.KEY_VALUE)
-        value.read(stream, kmip_version=kmip_version)
-        self.key_material = core_objects.KeyMaterial(value.value)
-        self.attributes = []
-
     def write(self, stream, kmip_version=version):
         primitives.ByteString(self.key_material.value, tag=enums.Tags.KEY_VALUE).write(stream, kmip_version)
-
-
-core_objects.KeyBlock.read.__globals__['KeyValue'] = WrappedKeyValue
 
 
 def case(function):
