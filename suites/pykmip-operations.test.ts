@@ -192,6 +192,7 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   },
   {
     name: 'get all attributes',
+    since: 1,
     until: 1,
     sees: ['Activation Date', 'Cryptographic Usage Mask', 'Digest', 'Initial Date', 'Last Change Date', 'State'],
   },
@@ -250,7 +251,7 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
         : {
             'to encrypt without the mask': refused('PERMISSION_DENIED'),
             'to sign with a public key': refused('PERMISSION_DENIED'),
-            'to decrypt what nobody encrypted': refused('CRYPTOGRAPHIC_FAILURE'),
+            'to decrypt part of a block': refused('INVALID_FIELD'),
           }),
       'a name that is taken': refused('INVALID_FIELD'),
       'a length that AES has not': refused('INVALID_FIELD'),

@@ -97,6 +97,8 @@ def sign_and_verify():
     key = public_of(client.get(public).value, None)
     message, seen = b'pay nobody anything', {}
     sha = hashes.SHA256()
+    # KMIP 1.4 §3.6 brought a hash of the mask's own, whose default is SHA-1; before, it is the hash of the message.
+    mask = hashes.SHA1() if version >= enums.KMIPVersion.KMIP_1_4 else sha
     table = {
         'PKCS1 v1.5': ({'padding_method': Padding.PKCS1v15, 'hashing_algorithm': Hash.SHA_256,
                         'cryptographic_algorithm': Algorithm.RSA}, padding.PKCS1v15()),
@@ -105,7 +107,7 @@ def sign_and_verify():
             'padding_method': Padding.PKCS1v15}, padding.PKCS1v15()),
         'PSS': ({'digital_signature_algorithm': enums.DigitalSignatureAlgorithm.RSASSA_PSS,
                  'hashing_algorithm': Hash.SHA_256, 'padding_method': Padding.PSS},
-                padding.PSS(padding.MGF1(sha), padding.PSS.AUTO)),
+                padding.PSS(padding.MGF1(mask), padding.PSS.AUTO)),
     }
     for name, (settings, theirs) in table.items():
         def both():

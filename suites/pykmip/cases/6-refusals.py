@@ -95,8 +95,8 @@ def wrong_requests():
             'to sign with a public key': lambda: client.sign(b'data', uid=public, cryptographic_parameters={
                 'cryptographic_algorithm': Algorithm.RSA, 'padding_method': Padding.PKCS1v15,
                 'hashing_algorithm': Hash.SHA_256}),
-            'to decrypt what nobody encrypted': lambda: client.decrypt(
-                b'not a multiple of a block', uid=key, cryptographic_parameters=cbc, iv_counter_nonce=bytes(16)),
+            'to decrypt part of a block': lambda: client.decrypt(
+                b'half a block', uid=key, cryptographic_parameters=cbc, iv_counter_nonce=bytes(16)),
         })
     return {wrong: outcome(run) for wrong, run in table.items()}
 
