@@ -18,12 +18,12 @@ const SCRIPT = readdirSync(CASES)
   .map((file) => readFileSync(CASES + file, 'utf8'))
   .join('\n');
 
-type Version = 0 | 1 | 2 | 3 | 4;
-const VERSIONS: readonly Version[] = [0, 1, 2, 3, 4];
+const VERSIONS = ['1.0', '1.1', '1.2', '1.3', '1.4', '2.0'] as const;
+type Version = (typeof VERSIONS)[number];
 
 interface Case {
   readonly name: string;
-  /** The minor versions in which it has to work. Left out: every one. */
+  /** The versions in which it has to work. Left out: every one. */
   readonly since?: Version;
   readonly until?: Version;
   /** A function where versions differ. */
@@ -40,58 +40,58 @@ const CIPHER_MASK = MASK.encrypt | MASK.decrypt;
 
 /** What Query tells, as PyKMIP names it, and since which minor version. */
 const OPERATIONS: readonly (readonly [string, Version])[] = [
-  ['ACTIVATE', 0],
-  ['ADD_ATTRIBUTE', 0],
-  ['ARCHIVE', 0],
-  ['CANCEL', 0],
-  ['CERTIFY', 0],
-  ['CHECK', 0],
-  ['CREATE', 0],
-  ['CREATE_KEY_PAIR', 0],
-  ['CREATE_SPLIT_KEY', 2],
-  ['DECRYPT', 2],
-  ['DELETE_ATTRIBUTE', 0],
-  ['DERIVE_KEY', 0],
-  ['DESTROY', 0],
-  ['DISCOVER_VERSIONS', 1],
-  ['ENCRYPT', 2],
-  ['EXPORT', 4],
-  ['GET', 0],
-  ['GET_ATTRIBUTES', 0],
-  ['GET_ATTRIBUTE_LIST', 0],
-  ['GET_USAGE_ALLOCATION', 0],
-  ['HASH', 2],
-  ['IMPORT', 4],
-  ['JOIN_SPLIT_KEY', 2],
-  ['LOCATE', 0],
-  ['MAC', 2],
-  ['MAC_VERIFY', 2],
-  ['MODIFY_ATTRIBUTE', 0],
-  ['OBTAIN_LEASE', 0],
-  ['POLL', 0],
-  ['QUERY', 0],
-  ['RECERTIFY', 0],
-  ['RECOVER', 0],
-  ['REGISTER', 0],
-  ['REKEY', 0],
-  ['REKEY_KEY_PAIR', 1],
-  ['REVOKE', 0],
-  ['RNG_RETRIEVE', 2],
-  ['RNG_SEED', 2],
-  ['SIGN', 2],
-  ['SIGNATURE_VERIFY', 2],
-  ['VALIDATE', 0],
+  ['ACTIVATE', '1.0'],
+  ['ADD_ATTRIBUTE', '1.0'],
+  ['ARCHIVE', '1.0'],
+  ['CANCEL', '1.0'],
+  ['CERTIFY', '1.0'],
+  ['CHECK', '1.0'],
+  ['CREATE', '1.0'],
+  ['CREATE_KEY_PAIR', '1.0'],
+  ['CREATE_SPLIT_KEY', '1.2'],
+  ['DECRYPT', '1.2'],
+  ['DELETE_ATTRIBUTE', '1.0'],
+  ['DERIVE_KEY', '1.0'],
+  ['DESTROY', '1.0'],
+  ['DISCOVER_VERSIONS', '1.1'],
+  ['ENCRYPT', '1.2'],
+  ['EXPORT', '1.4'],
+  ['GET', '1.0'],
+  ['GET_ATTRIBUTES', '1.0'],
+  ['GET_ATTRIBUTE_LIST', '1.0'],
+  ['GET_USAGE_ALLOCATION', '1.0'],
+  ['HASH', '1.2'],
+  ['IMPORT', '1.4'],
+  ['JOIN_SPLIT_KEY', '1.2'],
+  ['LOCATE', '1.0'],
+  ['MAC', '1.2'],
+  ['MAC_VERIFY', '1.2'],
+  ['MODIFY_ATTRIBUTE', '1.0'],
+  ['OBTAIN_LEASE', '1.0'],
+  ['POLL', '1.0'],
+  ['QUERY', '1.0'],
+  ['RECERTIFY', '1.0'],
+  ['RECOVER', '1.0'],
+  ['REGISTER', '1.0'],
+  ['REKEY', '1.0'],
+  ['REKEY_KEY_PAIR', '1.1'],
+  ['REVOKE', '1.0'],
+  ['RNG_RETRIEVE', '1.2'],
+  ['RNG_SEED', '1.2'],
+  ['SIGN', '1.2'],
+  ['SIGNATURE_VERIFY', '1.2'],
+  ['VALIDATE', '1.0'],
 ];
 const OBJECTS: readonly (readonly [string, Version])[] = [
-  ['CERTIFICATE', 0],
-  ['OPAQUE_DATA', 0],
-  ['PGP_KEY', 2],
-  ['PRIVATE_KEY', 0],
-  ['PUBLIC_KEY', 0],
-  ['SECRET_DATA', 0],
-  ['SPLIT_KEY', 0],
-  ['SYMMETRIC_KEY', 0],
-  ['TEMPLATE', 0],
+  ['CERTIFICATE', '1.0'],
+  ['OPAQUE_DATA', '1.0'],
+  ['PGP_KEY', '1.2'],
+  ['PRIVATE_KEY', '1.0'],
+  ['PUBLIC_KEY', '1.0'],
+  ['SECRET_DATA', '1.0'],
+  ['SPLIT_KEY', '1.0'],
+  ['SYMMETRIC_KEY', '1.0'],
+  ['TEMPLATE', '1.0'],
 ];
 
 const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
@@ -124,7 +124,7 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
     },
   },
   { name: 'create a key pair without masks or names', sees: ['RSA', 'RSA'] },
-  { name: 'create an EC key pair', sees: { curve: 'secp256r1', match: true }, since: 4 },
+  { name: 'create an EC key pair', sees: { curve: 'secp256r1', match: true }, since: '1.4' },
   { name: 'register symmetric keys', sees: [true, true, true, true] },
   {
     name: 'register public and private keys',
@@ -135,33 +135,33 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   { name: 'register an opaque object', sees: ['OPAQUE_DATA', 'NONE', true] },
   { name: 'register a split key', sees: [true, 3, 2, 2, 'POLYNOMIAL_SHARING_GF_2_16'] },
   { name: 'register a template and create by it', sees: 192 },
-  { name: 'get a key wrapped', since: 1, sees: { opens: true, method: 'ENCRYPT', by: true } },
-  { name: 'register a wrapped key', since: 1, sees: { 'as it came': true, 'says so': true } },
+  { name: 'get a key wrapped', since: '1.1', sees: { opens: true, method: 'ENCRYPT', by: true } },
+  { name: 'register a wrapped key', since: '1.1', sees: { 'as it came': true, 'says so': true } },
   {
     name: 'derive keys',
     sees: all(true, 'PBKDF2', 'HASH', 'HMAC', 'ENCRYPT', 'NIST800_108_C', 'secret data'),
   },
   {
     name: 'encrypt and decrypt',
-    since: 2,
+    since: '1.2',
     sees: all([true, true], 'CBC', 'ECB', 'CTR', 'CFB', 'OFB'),
     before: all(refused('OPERATION_NOT_SUPPORTED'), 'CBC', 'ECB', 'CTR', 'CFB', 'OFB'),
   },
-  { name: 'encrypt with an IV of the server', since: 2, sees: [16, true, true] },
+  { name: 'encrypt with an IV of the server', since: '1.2', sees: [16, true, true] },
   {
     name: 'encrypt with GCM',
     // The tag and the additional data have fields of their own only there.
-    since: 4,
+    since: '1.4',
     sees: { same: true, opens: true, spoilt: refused('CRYPTOGRAPHIC_FAILURE') },
   },
-  { name: 'encrypt with RSA', since: 2, sees: all([true, true], 'OAEP SHA-1', 'PKCS1 v1.5') },
+  { name: 'encrypt with RSA', since: '1.2', sees: all([true, true], 'OAEP SHA-1', 'PKCS1 v1.5') },
   {
     name: 'sign and verify',
-    since: 2,
+    since: '1.2',
     sees: all(['VALID', 'INVALID'], 'PKCS1 v1.5', 'by signature algorithm', 'PSS'),
   },
-  { name: 'sign with an EC key', since: 4, sees: 'VALID' },
-  { name: 'make a MAC', since: 2, sees: all(true, 'sha1', 'sha256', 'sha512') },
+  { name: 'sign with an EC key', since: '1.4', sees: 'VALID' },
+  { name: 'make a MAC', since: '1.2', sees: all(true, 'sha1', 'sha256', 'sha512') },
   { name: 'locate by name', sees: [true, []] },
   {
     name: 'locate by attributes',
@@ -178,7 +178,7 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
       identifier: true,
     },
   },
-  { name: 'locate a page', since: 3, sees: { first: 2, ...all(true, 'all', 'rest', 'middle') } },
+  { name: 'locate a page', since: '1.3', sees: { first: 2, ...all(true, 'all', 'rest', 'middle') } },
   {
     name: 'get attributes',
     sees: {
@@ -192,8 +192,8 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   },
   {
     name: 'get all attributes',
-    since: 1,
-    until: 1,
+    since: '1.1',
+    until: '1.1',
     sees: ['Activation Date', 'Cryptographic Usage Mask', 'Digest', 'Initial Date', 'Last Change Date', 'State'],
   },
   { name: 'get the attribute list', sees: { unique: true, has: true } },
@@ -208,20 +208,20 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   { name: 'rekey', sees: { another: true, name: true, states: ['ACTIVE', 'ACTIVE'] } },
   { name: 'rekey with dates', sees: [0, 60, 'PRE_ACTIVE'] },
   { name: 'rekey with an offset', sees: [3600, 'PRE_ACTIVE'] },
-  { name: 'rekey a key pair', since: 1, sees: { another: true, match: true } },
+  { name: 'rekey a key pair', since: '1.1', sees: { another: true, match: true } },
   { name: 'archive and recover', sees: [true, refused('OBJECT_ARCHIVED'), true, 32] },
   { name: 'several operations in one message', sees: [true, true, 16] },
   {
     name: 'query',
-    sees: (minor: Version) => ({
-      operations: OPERATIONS.filter(([, since]) => since <= minor).map(([name]) => name),
-      objects: OBJECTS.filter(([, since]) => since <= minor).map(([name]) => name),
+    sees: (version: Version) => ({
+      operations: OPERATIONS.filter(([, since]) => since <= version).map(([name]) => name),
+      objects: OBJECTS.filter(([, since]) => since <= version).map(([name]) => name),
       vendor: 'OpenKCM',
     }),
   },
   {
     name: 'discover versions',
-    since: 1,
+    since: '1.1',
     sees: [
       ['1.4', '1.3', '1.2', '1.1', '1.0'],
       ['1.2', '1.0'],
@@ -229,14 +229,14 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   },
   {
     name: 'operations of later versions',
-    until: 1,
+    until: '1.1',
     sees: all(refused('OPERATION_NOT_SUPPORTED'), 'encrypt', 'sign', 'mac'),
   },
   { name: 'unknown identifiers', sees: {} },
   {
     name: 'wrong states',
-    sees: (minor: Version) => ({
-      ...(minor < 2 ? {} : { 'encrypt before activation': refused('PERMISSION_DENIED') }),
+    sees: (version: Version) => ({
+      ...(version < '1.2' ? {} : { 'encrypt before activation': refused('PERMISSION_DENIED') }),
       'activate twice': refused('PERMISSION_DENIED'),
       'destroy while active': refused('PERMISSION_DENIED'),
       'get what is destroyed': refused('ILLEGAL_OPERATION'),
@@ -245,8 +245,8 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   },
   {
     name: 'wrong requests',
-    sees: (minor: Version) => ({
-      ...(minor < 2
+    sees: (version: Version) => ({
+      ...(version < '1.2'
         ? {}
         : {
             'to encrypt without the mask': refused('PERMISSION_DENIED'),
@@ -301,18 +301,19 @@ describe('PyKMIP', () => {
   });
   after(() => depopulate(populated));
 
-  for (const minor of VERSIONS) {
-    describe(`KMIP 1.${minor}`, () => {
+  for (const version of VERSIONS) {
+    describe(`KMIP ${version}`, () => {
       const saw = new Map<string, unknown>();
       before(async () => {
-        const emitted = await runPyKmip({ ...target, version: `KMIP_1_${minor}`, script: SCRIPT });
+        const kmip = `KMIP_${version.replace('.', '_')}` as PyKmipOptions['version'];
+        const emitted = await runPyKmip({ ...target, version: kmip, script: SCRIPT });
         for (const one of emitted as { case: string; saw: unknown }[]) saw.set(one.case, one.saw);
       });
-      for (const { name, since = 0, until = 4, sees, before: earlier } of CASES_AND_WHAT_THEY_SEE) {
-        const expected = minor < since ? earlier : minor > until ? undefined : sees;
+      for (const { name, since = '1.0', until = '2.0', sees, before: earlier } of CASES_AND_WHAT_THEY_SEE) {
+        const expected = version < since ? earlier : version > until ? undefined : sees;
         if (expected === undefined) continue;
         test(name, () => {
-          assert.deepEqual(saw.get(name), typeof expected === 'function' ? expected(minor) : expected);
+          assert.deepEqual(saw.get(name), typeof expected === 'function' ? expected(version) : expected);
         });
       }
     });
