@@ -33,7 +33,9 @@ export interface Addon {
   readonly again: string;
 }
 
-export type Outcome = { readonly state: 'built' | 'there' } | { readonly state: 'missing'; readonly word: string };
+export type Outcome =
+  | { readonly state: 'built' | 'there' }
+  | { readonly state: 'missing'; readonly word: string };
 
 /** Never throws: an addon that cannot be built must not break an installation that may never use it. */
 export function build(addon: Addon): Outcome {
@@ -107,4 +109,3 @@ function loadError(module: string): string | undefined {
   if (status === 0) return undefined;
   return `the module does not load: ${stderr.trim() || signal}`;
 }
-

@@ -78,11 +78,12 @@ const OPERATIONS: readonly (readonly [string, Version])[] = [
   ['REVOKE', '1.0'],
   ['RNG_RETRIEVE', '1.2'],
   ['RNG_SEED', '1.2'],
+  ['SET_ATTRIBUTE', '2.0'],
   ['SIGN', '1.2'],
   ['SIGNATURE_VERIFY', '1.2'],
   ['VALIDATE', '1.0'],
 ];
-const OBJECTS: readonly (readonly [string, Version])[] = [
+const OBJECTS: readonly (readonly [string, Version, Version?])[] = [
   ['CERTIFICATE', '1.0'],
   ['OPAQUE_DATA', '1.0'],
   ['PGP_KEY', '1.2'],
@@ -91,7 +92,7 @@ const OBJECTS: readonly (readonly [string, Version])[] = [
   ['SECRET_DATA', '1.0'],
   ['SPLIT_KEY', '1.0'],
   ['SYMMETRIC_KEY', '1.0'],
-  ['TEMPLATE', '1.0'],
+  ['TEMPLATE', '1.0', '1.4'],
 ];
 
 const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
@@ -130,11 +131,14 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
     name: 'register public and private keys',
     sees: all(true, 'public PKCS_1', 'public X_509', 'private PKCS_1', 'private PKCS_8'),
   },
-  { name: 'register a certificate', sees: ['CERTIFICATE', 'X_509', true, 'X_509'] },
+  {
+    name: 'register a certificate',
+    sees: (version: Version) => ['CERTIFICATE', 'X_509', true, version < '2.0' ? 'X_509' : 'CERTIFICATE'],
+  },
   { name: 'register secret data', sees: [true, true] },
   { name: 'register an opaque object', sees: ['OPAQUE_DATA', 'NONE', true] },
   { name: 'register a split key', sees: [true, 3, 2, 2, 'POLYNOMIAL_SHARING_GF_2_16'] },
-  { name: 'register a template and create by it', sees: 192 },
+  { name: 'register a template and create by it', until: '1.4', sees: 192 },
   { name: 'get a key wrapped', since: '1.1', sees: { opens: true, method: 'ENCRYPT', by: true } },
   { name: 'register a wrapped key', since: '1.1', sees: { 'as it came': true, 'says so': true } },
   {
@@ -181,26 +185,41 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
   { name: 'locate a page', since: '1.3', sees: { first: 2, ...all(true, 'all', 'rest', 'middle') } },
   {
     name: 'get attributes',
-    sees: {
+    sees: (version: Version) => ({
       'Cryptographic Algorithm': 'AES',
       'Cryptographic Length': 256,
       'Contact Information': 'a person',
       'Application Specific Information': ['ssl', 'www.example.com'],
       Name: ['one', 'two'],
-      'x-purpose': 'a test',
-    },
+      ...(version < '2.0' ? { 'x-purpose': 'a test' } : {}),
+    }),
   },
   {
     name: 'get all attributes',
     since: '1.1',
     until: '1.1',
-    sees: ['Activation Date', 'Cryptographic Usage Mask', 'Digest', 'Initial Date', 'Last Change Date', 'State'],
+    sees: [
+      'Activation Date',
+      'Cryptographic Usage Mask',
+      'Digest',
+      'Initial Date',
+      'Last Change Date',
+      'State',
+    ],
   },
   { name: 'get the attribute list', sees: { unique: true, has: true } },
   {
     name: 'modify and delete attributes',
-    sees: { answers: [true, true, true, 'a person'], names: true, found: true, lost: [], contact: {} },
+    sees: (version: Version) => ({
+      answers: [true, true],
+      values: version < '2.0' ? [true, 'a person'] : null,
+      names: true,
+      found: true,
+      lost: [],
+      contact: {},
+    }),
   },
+  { name: 'set an attribute', since: '2.0', sees: [true, { 'Contact Information': 'a person' }] },
   { name: 'check what a key may do', sees: [true, refused('PERMISSION_DENIED')] },
   { name: 'obtain a lease', sees: [true, true] },
   { name: 'revoke and destroy', sees: ['PRE_ACTIVE', 'ACTIVE', 'DEACTIVATED'] },
@@ -215,7 +234,9 @@ const CASES_AND_WHAT_THEY_SEE: readonly Case[] = [
     name: 'query',
     sees: (version: Version) => ({
       operations: OPERATIONS.filter(([, since]) => since <= version).map(([name]) => name),
-      objects: OBJECTS.filter(([, since]) => since <= version).map(([name]) => name),
+      objects: OBJECTS.filter(([, since, until = version]) => since <= version && version <= until).map(
+        ([name]) => name,
+      ),
       vendor: 'OpenKCM',
     }),
   },

@@ -10,9 +10,14 @@ const FOLDER = fileURLToPath(new URL('../suites/interop/mongodb/', import.meta.u
 const MODULE = 'node_modules/mongodb-client-encryption/build/Release/mongocrypt.node';
 
 /** What the script printed as `EMIT` and JSON, in order. Rejects with the whole output when it fails. */
-export async function runMongodbClient(settings: unknown, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<unknown[]> {
+export async function runMongodbClient(
+  settings: unknown,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+): Promise<unknown[]> {
   if (!existsSync(join(FOLDER, MODULE))) {
-    throw new Error("MongoDB's client is not installed, or its native module not built. Run:\n  npm run setup:test");
+    throw new Error(
+      "MongoDB's client is not installed, or its native module not built. Run:\n  npm run setup:test",
+    );
   }
   const child = await startChild({
     name: "MongoDB's client",

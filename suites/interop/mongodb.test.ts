@@ -92,12 +92,19 @@ describe("MongoDB's client-side field-level encryption", () => {
       certificates: {
         application: files('application', world.certificate('billing')),
         colleague: files('colleague', await world.application('colleague', 'acme', ['orders'])),
-        reader: files('reader', await world.application('reader', 'acme', ['orders'], { operations: ['Get'] })),
+        reader: files(
+          'reader',
+          await world.application('reader', 'acme', ['orders'], { operations: ['Get'] }),
+        ),
         rival: files('rival', world.certificate('rival-app')),
         stranger: files('stranger', await (await testPki('another authority')).client('stranger')),
       },
     });
-    [made, given, rewrapped] = emitted as Partial<Emitted>[] as [Partial<Emitted>, Partial<Emitted>, Partial<Emitted>];
+    [made, given, rewrapped] = emitted as Partial<Emitted>[] as [
+      Partial<Emitted>,
+      Partial<Emitted>,
+      Partial<Emitted>,
+    ];
     told = (emitted[3] as Emitted).told;
   });
   after(() => depopulate(populated));

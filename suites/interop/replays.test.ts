@@ -28,10 +28,19 @@ const integer = (tag: number, value: number): Buffer => item(tag, 2, word(value)
 const enumeration = (tag: number, value: number): Buffer => item(tag, 5, word(value));
 const text = (tag: number, value: string): Buffer => item(tag, 7, Buffer.from(value));
 const bytes = (tag: number, value: Buffer): Buffer => item(tag, 8, value);
-const time = (tag: number, value: number): Buffer => item(tag, 9, Buffer.concat([Buffer.alloc(4), word(value)]));
+const time = (tag: number, value: number): Buffer =>
+  item(tag, 9, Buffer.concat([Buffer.alloc(4), word(value)]));
 
 const UID = 0x420094;
-const OPERATION = { create: 1, register: 3, locate: 8, get: 10, getAttributes: 11, activate: 18, destroy: 20 } as const;
+const OPERATION = {
+  create: 1,
+  register: 3,
+  locate: 8,
+  get: 10,
+  getAttributes: 11,
+  activate: 18,
+  destroy: 20,
+} as const;
 const [AES, SYMMETRIC_KEY, RAW, ENCRYPT_AND_DECRYPT] = [3, 2, 1, 12] as const;
 
 function attribute(name: string, value: (tag: number) => Buffer): Buffer {
@@ -61,7 +70,11 @@ interface Dialect {
 const LIBKMIP: Dialect = { minor: 0, maximumResponseSize: 8192, timeStamp: true };
 const VSPHERE: Dialect = { minor: 1 };
 
-function message({ minor, maximumResponseSize, timeStamp }: Dialect, operation: number, payload: Buffer[]): Buffer {
+function message(
+  { minor, maximumResponseSize, timeStamp }: Dialect,
+  operation: number,
+  payload: Buffer[],
+): Buffer {
   return structure(
     0x420078,
     structure(
@@ -197,7 +210,13 @@ describe('requests as products send them', () => {
     const names = children(read)
       .slice(1)
       .map((one) => at(one, 0x42000a).value);
-    for (const name of ['Cryptographic Algorithm', 'Cryptographic Length', 'State', 'x-Product', 'x-Component']) {
+    for (const name of [
+      'Cryptographic Algorithm',
+      'Cryptographic Length',
+      'State',
+      'x-Product',
+      'x-Component',
+    ]) {
       assert.ok(names.includes(name), name);
     }
     assert.equal(await state(VSPHERE, uid), 1, 'Pre-Active');

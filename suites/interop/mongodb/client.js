@@ -58,7 +58,11 @@ try {
   // A master key that somebody else has registered: Get alone.
   const given = await clientEncryption().createDataKey('kmip', { masterKey: { keyId: registered } });
   const second = await encrypted(given);
-  emit({ given: masterKeyOf(given), opens: await opens(second), sameTenant: await opens(second, 'colleague') });
+  emit({
+    given: masterKeyOf(given),
+    opens: await opens(second),
+    sameTenant: await opens(second, 'colleague'),
+  });
 
   // Every data key is wrapped anew under the next master key.
   const { bulkWriteResult } = await clientEncryption().rewrapManyDataKey({}, { provider: 'kmip' });
@@ -68,7 +72,8 @@ try {
     opens: [await opens(first), await opens(second)],
   });
 
-  const withKey = (keyId, name) => () => clientEncryption(name).createDataKey('kmip', { masterKey: { keyId } });
+  const withKey = (keyId, name) => () =>
+    clientEncryption(name).createDataKey('kmip', { masterKey: { keyId } });
   emit({
     told: {
       unknown: await told(withKey('no-such-key')),

@@ -36,7 +36,9 @@ const COMMANDS = {
   },
   find: (command, vault) => {
     const wanted = wantedIds(command.filter ?? {});
-    const firstBatch = vault.filter(({ _id }) => wanted === undefined || wanted.includes(_id.toString('hex')));
+    const firstBatch = vault.filter(
+      ({ _id }) => wanted === undefined || wanted.includes(_id.toString('hex')),
+    );
     return { cursor: { id: Long.ZERO, ns: `${command.$db}.${command.find}`, firstBatch } };
   },
   update: (command, vault) => {
@@ -67,7 +69,9 @@ function reply(message, vault) {
   const opCode = message.readInt32LE(12);
   if (opCode === OP_QUERY) {
     const nameEnd = message.indexOf(0, HEADER_BYTES + FLAG_BYTES);
-    const command = BSON.deserialize(message.subarray(nameEnd + 1 + 8), { allowObjectSmallerThanBufferSize: true });
+    const command = BSON.deserialize(message.subarray(nameEnd + 1 + 8), {
+      allowObjectSmallerThanBufferSize: true,
+    });
     const fixed = Buffer.alloc(20);
     fixed.writeInt32LE(1, 16);
     return frame(OP_REPLY, requestId, [fixed, BSON.serialize(answer(command, vault))]);
