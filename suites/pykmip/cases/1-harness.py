@@ -145,24 +145,20 @@ def create_with(*given, object_type=enums.ObjectType.SYMMETRIC_KEY):
     return succeed(proxy.create(object_type, template)).uuid
 
 
-def modify(uid, kind, old, new, index=None):
-    """KMIP 1 says by its index which instance is meant, KMIP 2 by its value."""
+def modify(uid, kind, value, index=None):
+    """The instance of that index in KMIP 1; the only one in KMIP 2."""
     if version < enums.KMIPVersion.KMIP_2_0:
-        return client.modify_attribute(uid, attribute=attribute(kind, new, index))
-    return client.modify_attribute(
-        uid, current_attribute=core_objects.CurrentAttribute(tagged(kind, old)),
-        new_attribute=core_objects.NewAttribute(tagged(kind, new)))
+        return client.modify_attribute(uid, attribute=attribute(kind, value, index))
+    tag = enums.convert_attribute_name_to_tag(kind.value)
+    tagged = client.attribute_value_factory.create_attribute_value_by_enum(tag, value)
+    return client.modify_attribute(uid, new_attribute=core_objects.NewAttribute(tagged))
 
 
-def delete(uid, kind, value):
+def delete(uid, kind):
     if version < enums.KMIPVersion.KMIP_2_0:
         return client.delete_attribute(uid, attribute_name=kind.value)
-    return client.delete_attribute(uid, current_attribute=core_objects.CurrentAttribute(tagged(kind, value)))
-
-
-def tagged(kind, value):
-    return client.attribute_value_factory.create_attribute_value_by_enum(
-        enums.convert_attribute_name_to_tag(kind.value), value)
+    # PyKMIP must name a vendor, whoever the attribute belongs to.
+    return client.delete_attribute(uid, attribute_reference=core_objects.AttributeReference('KMIP', kind.value))
 
 
 def plain(value):

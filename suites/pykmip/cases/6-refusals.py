@@ -10,7 +10,7 @@ def unknown_identifiers():
     table = {
         'activate': lambda: client.activate(UNKNOWN),
         'check': lambda: exchange(enums.Operation.CHECK, payloads.CheckRequestPayload(unique_identifier=UNKNOWN)),
-        'delete attribute': lambda: delete(UNKNOWN, AttributeType.CONTACT_INFORMATION, 'nobody'),
+        'delete attribute': lambda: delete(UNKNOWN, AttributeType.CONTACT_INFORMATION),
         'derive key': lambda: client.derive_key(
             enums.ObjectType.SYMMETRIC_KEY, [UNKNOWN], enums.DerivationMethod.HMAC, derivation,
             cryptographic_length=128, cryptographic_algorithm=Algorithm.AES),
@@ -18,7 +18,7 @@ def unknown_identifiers():
         'get': lambda: client.get(UNKNOWN),
         'get attribute list': lambda: client.get_attribute_list(UNKNOWN),
         'get attributes': lambda: client.get_attributes(UNKNOWN),
-        'modify attribute': lambda: modify(UNKNOWN, AttributeType.CONTACT_INFORMATION, 'nobody', 'somebody'),
+        'modify attribute': lambda: modify(UNKNOWN, AttributeType.CONTACT_INFORMATION, 'somebody'),
         'rekey': lambda: client.rekey(uid=UNKNOWN),
         'revoke': lambda: client.revoke(Reason.CESSATION_OF_OPERATION, UNKNOWN),
         'archive': lambda: exchange(enums.Operation.ARCHIVE, payloads.ArchiveRequestPayload(unique_identifier=UNKNOWN)),
@@ -78,10 +78,9 @@ def wrong_requests():
         'to derive from a key without the mask': lambda: client.derive_key(
             enums.ObjectType.SYMMETRIC_KEY, [no_derivation], enums.DerivationMethod.HMAC, hmac_data,
             cryptographic_length=128, cryptographic_algorithm=Algorithm.AES),
-        'to delete the state': lambda: delete(key, AttributeType.STATE, enums.State.ACTIVE),
-        'to modify the length': lambda: modify(key, AttributeType.CRYPTOGRAPHIC_LENGTH, 256, 128),
-        'to delete an attribute that is not there': lambda: delete(
-            key, AttributeType.CONTACT_INFORMATION, 'nobody'),
+        'to delete the state': lambda: delete(key, AttributeType.STATE),
+        'to modify the length': lambda: modify(key, AttributeType.CRYPTOGRAPHIC_LENGTH, 128),
+        'to delete an attribute that is not there': lambda: delete(key, AttributeType.CONTACT_INFORMATION),
     }
     if version >= enums.KMIPVersion.KMIP_1_2:
         cbc = {'cryptographic_algorithm': Algorithm.AES, 'block_cipher_mode': Mode.CBC, 'padding_method': Padding.PKCS5}
