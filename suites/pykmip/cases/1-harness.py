@@ -154,13 +154,6 @@ def modify(uid, kind, value, index=None):
     return client.modify_attribute(uid, new_attribute=core_objects.NewAttribute(tagged))
 
 
-def delete(uid, kind):
-    if version < enums.KMIPVersion.KMIP_2_0:
-        return client.delete_attribute(uid, attribute_name=kind.value)
-    # PyKMIP must name a vendor, whoever the attribute belongs to.
-    return client.delete_attribute(uid, attribute_reference=core_objects.AttributeReference('KMIP', kind.value))
-
-
 def plain(value):
     """An attribute's value as JSON can say it."""
     if isinstance(value, primitives.Enumeration):

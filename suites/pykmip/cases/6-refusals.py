@@ -10,7 +10,6 @@ def unknown_identifiers():
     table = {
         'activate': lambda: client.activate(UNKNOWN),
         'check': lambda: exchange(enums.Operation.CHECK, payloads.CheckRequestPayload(unique_identifier=UNKNOWN)),
-        'delete attribute': lambda: delete(UNKNOWN, AttributeType.CONTACT_INFORMATION),
         'derive key': lambda: client.derive_key(
             enums.ObjectType.SYMMETRIC_KEY, [UNKNOWN], enums.DerivationMethod.HMAC, derivation,
             cryptographic_length=128, cryptographic_algorithm=Algorithm.AES),
@@ -36,7 +35,9 @@ def unknown_identifiers():
             'sign': lambda: client.sign(b'data', uid=UNKNOWN),
             'signature verify': lambda: client.signature_verify(b'data', bytes(256), uid=UNKNOWN),
         })
-    # Those that KMIP 1.0 does not know are another case.
+    if version < enums.KMIPVersion.KMIP_2_0:
+        table['delete attribute'] = lambda: client.delete_attribute(UNKNOWN, attribute_name='Contact Information')
+    # KMIP 1.0 does not know its encoding option.
     if version < enums.KMIPVersion.KMIP_1_1:
         del table['wrapping key']
     answers = {name: outcome(run) for name, run in table.items()}
@@ -78,10 +79,14 @@ def wrong_requests():
         'to derive from a key without the mask': lambda: client.derive_key(
             enums.ObjectType.SYMMETRIC_KEY, [no_derivation], enums.DerivationMethod.HMAC, hmac_data,
             cryptographic_length=128, cryptographic_algorithm=Algorithm.AES),
-        'to delete the state': lambda: delete(key, AttributeType.STATE),
         'to modify the length': lambda: modify(key, AttributeType.CRYPTOGRAPHIC_LENGTH, 128),
-        'to delete an attribute that is not there': lambda: delete(key, AttributeType.CONTACT_INFORMATION),
     }
+    if version < enums.KMIPVersion.KMIP_2_0:
+        table.update({
+            'to delete the state': lambda: client.delete_attribute(key, attribute_name='State'),
+            'to delete an attribute that is not there': lambda: client.delete_attribute(
+                key, attribute_name='Contact Information'),
+        })
     if version >= enums.KMIPVersion.KMIP_1_2:
         cbc = {'cryptographic_algorithm': Algorithm.AES, 'block_cipher_mode': Mode.CBC, 'padding_method': Padding.PKCS5}
         public, private = rsa_pair('signature')
