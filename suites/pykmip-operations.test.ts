@@ -330,7 +330,7 @@ describe('PyKMIP', () => {
     describe(`KMIP ${version}`, () => {
       const saw = new Map<string, unknown>();
       before(async () => {
-        const kmip = `KMIP_${version.replace('.', '_')}` as PyKmipOptions['version'];
+        const kmip = `KMIP_${version.replace('.', '_')}` as NonNullable<PyKmipOptions['version']>;
         const emitted = await runPyKmip({ ...target, version: kmip, script: SCRIPT });
         for (const one of emitted as { case: string; saw: unknown }[]) saw.set(one.case, one.saw);
       });

@@ -53,23 +53,27 @@ try {
   // libmongocrypt registers a master key of its own, activates it and gets it.
   const made = await clientEncryption().createDataKey('kmip');
   const first = await encrypted(made);
-  emit({ made: masterKeyOf(made), opens: await opens(first) });
+  emit({ made: { masterKey: masterKeyOf(made), opens: await opens(first) } });
 
   // A master key that somebody else has registered: Get alone.
   const given = await clientEncryption().createDataKey('kmip', { masterKey: { keyId: registered } });
   const second = await encrypted(given);
   emit({
-    given: masterKeyOf(given),
-    opens: await opens(second),
-    sameTenant: await opens(second, 'colleague'),
+    given: {
+      masterKey: masterKeyOf(given),
+      opens: await opens(second),
+      opensForColleague: await opens(second, 'colleague'),
+    },
   });
 
   // Every data key is wrapped anew under the next master key.
   const { bulkWriteResult } = await clientEncryption().rewrapManyDataKey({}, { provider: 'kmip' });
   emit({
-    rewrapped: bulkWriteResult.modifiedCount,
-    masterKeys: [masterKeyOf(made), masterKeyOf(given)],
-    opens: [await opens(first), await opens(second)],
+    rewrapped: {
+      count: bulkWriteResult.modifiedCount,
+      masterKeys: [masterKeyOf(made), masterKeyOf(given)],
+      opens: [await opens(first), await opens(second)],
+    },
   });
 
   const withKey = (keyId, name) => () =>
