@@ -16,7 +16,6 @@ const ADDONS: readonly Addon[] = [
     flags: ['-std=c++17', '-DNODE_GYP_MODULE_NAME=pkcs11'],
     loss: 'no region can be sealed by a PKCS#11 token, and the tests of that seal fail',
     restore: 'npm install --no-save --ignore-scripts graphene-pk11',
-    again: 'npm run build:native',
   },
 ];
 

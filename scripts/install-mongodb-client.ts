@@ -1,6 +1,6 @@
 // Installs MongoDB's driver and its client-side field-level encryption for the interoperability suite, apart from what
 // the product depends on: from npm's registry, with nobody's install script run, and its native module compiled here
-// against Debian's libmongocrypt. Run by `npm run setup:test` and by `npm test`; quick when all is there.
+// against Debian's libmongocrypt. Run by `npm run setup:clients` and by `npm test`; quick when all is there.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { type Addon, build } from './native-addon.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const INSTALL_LIMIT_MS = 3 * 60_000;
-const AGAIN = 'npm run setup:test';
+const AGAIN = 'npm run setup:clients';
 /** A package of its own, with a lock file of its own. */
 const FOLDER = 'suites/interop/mongodb';
 

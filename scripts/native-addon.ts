@@ -29,8 +29,8 @@ export interface Addon {
   readonly loss: string;
   /** Puts the sources back, should npm have left them out. */
   readonly restore: string;
-  /** The command that builds it again. */
-  readonly again: string;
+  /** The command that builds it again. Default `npm run build:native`. */
+  readonly again?: string;
 }
 
 export type Outcome =
@@ -89,7 +89,7 @@ function missing(addon: Addon, reason: string, remedy: string): Outcome {
     state: 'missing',
     word:
       `${addon.name} was not built: ${reason}\n` +
-      `Without it, ${addon.loss}; all else works. To mend it:\n  ${remedy} && ${addon.again}`,
+      `Without it, ${addon.loss}; all else works. To mend it:\n  ${remedy} && ${addon.again ?? 'npm run build:native'}`,
   };
 }
 

@@ -16,7 +16,7 @@ export async function runMongodbClient(
 ): Promise<unknown[]> {
   if (!existsSync(join(FOLDER, MODULE))) {
     throw new Error(
-      "MongoDB's client is not installed, or its native module not built. Run:\n  npm run setup:test",
+      "MongoDB's client is not installed, or its native module not built. Run:\n  npm run setup:test && npm run setup:clients",
     );
   }
   const child = await startChild({
