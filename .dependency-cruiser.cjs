@@ -83,7 +83,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(\\.build|\\.okcm)/' },
+    // Clients of others are installed apart, and only where their suite runs.
+    exclude: { path: '^(\\.build|\\.okcm|suites/interop/mongodb)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
     enhancedResolveOptions: {

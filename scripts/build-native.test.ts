@@ -17,7 +17,9 @@ beforeEach(() => {
   root = temporaryDirectory('native');
   for (const folder of ['scripts', 'node_modules/pkcs11js/src'])
     mkdirSync(inRoot(folder), { recursive: true });
-  cpSync(join(import.meta.dirname, 'build-native.ts'), inRoot('scripts/build-native.ts'));
+  for (const file of ['build-native.ts', 'native-addon.ts']) {
+    cpSync(join(import.meta.dirname, file), inRoot(`scripts/${file}`));
+  }
   const headers = resolve(import.meta.dirname, '../node_modules/node-api-headers');
   symlinkSync(headers, inRoot('node_modules/node-api-headers'));
   for (const file of ['dl', 'common']) writeFileSync(inRoot(`node_modules/pkcs11js/src/${file}.cpp`), '');

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use: the brokers, an independent KMIP client, a PKCS#11 token in
-# software, age, and a compiler for the addon that talks to the token. Run by `npm run setup:test`, by the continuous
-# integration, and by `npm test` when something is missing.
+# software, age, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
+# encryption. Run by `npm run setup:test`, by the continuous integration, and by `npm test` when something is missing.
 # Nothing is installed when all is there. No service is started: tests start their own, on ports of their own.
 set -eu
 
@@ -18,9 +18,10 @@ need /usr/lib/softhsm/libsofthsm2.so softhsm2
 need /usr/bin/softhsm2-util softhsm2
 need /usr/bin/age age
 need /usr/bin/c++ g++
+need /usr/include/mongocrypt/mongocrypt.h libmongocrypt-dev
 
 if [ -z "$PACKAGES" ]; then
-  echo 'test services: all there (nats-server, rabbitmq-server, python3-pykmip, softhsm2, age, g++)'
+  echo 'test services: all there (nats-server, rabbitmq-server, python3-pykmip, softhsm2, age, g++, libmongocrypt-dev)'
   exit 0
 fi
 COMMAND="apt-get install -y --no-install-recommends$PACKAGES"

@@ -92,7 +92,9 @@ function installServices(): void {
   const { status } = spawnSync('/bin/sh', [script], { stdio: 'inherit', cwd: ROOT });
   if (status !== 0) process.exit(1);
   // The compiler may have come only now. Should it fail all the same, the tests that need the addon say so.
-  spawnSync(process.execPath, [join(ROOT, 'scripts', 'build-native.ts')], { stdio: 'inherit', cwd: ROOT });
+  for (const step of ['build-native.ts', 'install-mongodb-client.ts']) {
+    spawnSync(process.execPath, [join(ROOT, 'scripts', step)], { stdio: 'inherit', cwd: ROOT });
+  }
 }
 
 const words = process.argv.slice(2);

@@ -40,7 +40,7 @@ export interface Child {
   stop(signal?: NodeJS.Signals, timeoutMs?: number): Promise<Exit>;
   /** SIGKILL to the whole process group, as a crash would. */
   kill(): Promise<void>;
-  /** Waits for the end and rejects, with the output, unless the exit code was 0. */
+  /** Waits for the end and rejects, with the output, unless the exit code was 0; SIGKILL after `timeoutMs`. */
   expectCleanExit(timeoutMs?: number): Promise<void>;
 }
 
@@ -136,7 +136,10 @@ function control(name: string, spawned: ChildProcess, pid: number, callOff: () =
       await whenExited(DEFAULT_WAIT_MS);
     },
     expectCleanExit: async (timeoutMs = DEFAULT_WAIT_MS) => {
-      const exit = await whenExited(timeoutMs);
+      const exit = await whenExited(timeoutMs).catch((error: unknown) => {
+        signalGroup('SIGKILL');
+        throw new Error(`${name} did not end by itself\n${output}`, { cause: error });
+      });
       if (exit.code !== 0) throw new Error(`${name} ended with ${describe(exit)}\n${output}`);
     },
   };

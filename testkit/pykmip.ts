@@ -15,9 +15,12 @@ export interface PyKmipOptions extends PemFiles {
   readonly version?: 'KMIP_1_0' | 'KMIP_1_1' | 'KMIP_1_2' | 'KMIP_1_3' | 'KMIP_1_4' | 'KMIP_2_0';
   /**
    * Python that uses `client` (an open kmip.pie ProxyKmipClient), `enums`, `objects` and `json`. Call `emit(value)` to
-   * hand something back. An exception fails the run.
+   * hand something back. An exception fails the run. `connect(certFile, keyFile)` makes another client, of another
+   * identity, which the script opens and closes.
    */
   readonly script: string;
+  /** What the script finds as `parameters`. */
+  readonly parameters?: unknown;
   readonly timeoutMs?: number;
 }
 
@@ -32,10 +35,15 @@ _settings = json.loads(sys.argv[1])
 def emit(value):
     print('EMIT ' + json.dumps(value), flush=True)
 
-client = ProxyKmipClient(
-    hostname=_settings['host'], port=_settings['port'], cert=_settings['certFile'], key=_settings['keyFile'],
-    ca=_settings['caFile'], ssl_version='PROTOCOL_TLSv1_2', config_file=os.devnull,
-    kmip_version=enums.KMIPVersion[_settings['version']])
+parameters = _settings.get('parameters')
+
+def connect(cert, key):
+    return ProxyKmipClient(
+        hostname=_settings['host'], port=_settings['port'], cert=cert, key=key, ca=_settings['caFile'],
+        ssl_version='PROTOCOL_TLSv1_2', config_file=os.devnull,
+        kmip_version=enums.KMIPVersion[_settings['version']])
+
+client = connect(_settings['certFile'], _settings['keyFile'])
 client.open()
 try:
     exec(compile(open(_settings['script']).read(), 'script', 'exec'))
@@ -52,8 +60,8 @@ export async function runPyKmip(options: PyKmipOptions): Promise<unknown[]> {
   const main = join(directory, 'main.py');
   await writeFile(script, options.script);
   await writeFile(main, PRELUDE);
-  const { host, port, certFile, keyFile, caFile, version = 'KMIP_1_2' } = options;
-  const settings = JSON.stringify({ host, port, certFile, keyFile, caFile, version, script });
+  const { host, port, certFile, keyFile, caFile, parameters, version = 'KMIP_1_2' } = options;
+  const settings = JSON.stringify({ host, port, certFile, keyFile, caFile, version, script, parameters });
   const child = await startChild({
     name: 'PyKMIP',
     command: python,
