@@ -27,8 +27,6 @@ import { importHandler } from './import.ts';
 import { joinSplitKeyHandler } from './join-split-key.ts';
 import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
-import { obtainLeaseHandler } from './obtain-lease.ts';
-import { pollHandler } from './poll.ts';
 import { macHandler } from './mac.ts';
 import { macVerifyHandler } from './mac-verify.ts';
 import { obtainLeaseHandler } from './obtain-lease.ts';
