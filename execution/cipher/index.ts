@@ -16,3 +16,4 @@ export {
   wrapKeyBlock,
 } from './key-wrap.ts';
 export { type CipherMode, type CipherParameters, type CipherPlan, planOf } from './parameters.ts';
+export { randomIv } from './random-iv.ts';
