@@ -211,19 +211,18 @@ function payloadOf({ operation, data, sealed, iv, aad, parameters }: Request, ui
   return operationSchemas[Query].request.write({ queryFunction: [1] }, V1_4);
 }
 
-/** What Decrypt wants, made by the general path where it can be. */
+/** What Decrypt wants. */
 function sealedWith(uid: string, data: Uint8Array, aad: Uint8Array | undefined) {
   const payload = operationSchemas[Encrypt].request.write(
     { uniqueIdentifier: uid, data, authenticatedEncryptionAdditionalData: aad },
     V1_4,
   );
-  const answer = handler.handleGenerally(
-    encodeRequest({
-      header: { protocolVersion: V1_4, batchCount: 1 },
-      items: [{ operation: Encrypt, payload }],
-    }),
-    requester,
-  );
+  const message = encodeRequest({
+    header: { protocolVersion: V1_4, batchCount: 1 },
+    items: [{ operation: Encrypt, payload }],
+  });
+  // Under an L3 the general path has a promise; what the hot path makes there the general one is to open.
+  const answer = hot.answer(message, requester) ?? handler.handleGenerally(message, requester);
   if (answer instanceof Promise) return {};
   const [item] = decodeResponse(answer).items;
   if (item?.resultStatus !== ResultStatus.Success || item.payload === undefined) return {};
@@ -255,17 +254,18 @@ function withoutRandom(answer: Uint8Array) {
     header: { ...header, timeStamp: 0 },
     item: { ...item, payload: undefined },
     uid: read.uniqueIdentifier,
+    // Under an L3 the envelope holds all three.
     sizes: [read.data?.length, read.ivCounterNonce?.length, read.authenticatedEncryptionTag?.length],
     length: answer.length,
   };
 }
 
 describe('the hot path', () => {
-  it('gives the answers of the general path, or none', () => {
+  it('gives the answers of the general path, or none', async () => {
     let answered = 0;
     let asked = 0;
-    fc.assert(
-      fc.property(request, (wanted) => {
+    await fc.assert(
+      fc.asyncProperty(request, async (wanted) => {
         const message = encoded(wanted);
         const uid = objects.get(wanted.kind)?.uid ?? '';
         const before = spent(uid);
@@ -276,8 +276,7 @@ describe('the hot path', () => {
           return;
         }
         answered += 1;
-        const general = handler.handleGenerally(message, requester);
-        assert.ok(general instanceof Uint8Array, 'the general path did not have to wait either');
+        const general = await handler.handleGenerally(message, requester);
         if (isEncrypt(quick)) assert.deepEqual(withoutRandom(quick), withoutRandom(general));
         else assert.deepEqual(withoutTime(quick), withoutTime(general));
       }),

@@ -1,6 +1,6 @@
 /**
  * The plainest and commonest requests, answered from the bytes in one pass: Encrypt and Decrypt with AES-GCM under an L4
- * whose key is open in memory (split record §1). No tree, no promise, nothing that waits.
+ * whose key is open in memory, and both under a leased L3 (split record §1). No tree, no promise, nothing that waits.
  *
  * It only ever says yes. Whatever is not plainly allowed and plainly possible — a refusal, an error, an option, a key that
  * must be opened first — is left to the general path, which then finds out by itself and gives the answer; so that there
@@ -17,9 +17,14 @@ import {
   Tag,
 } from '../../../kmip/index.ts';
 import { type ManagedObject, nowSeconds, usageRefusal } from '../../../objects/index.ts';
+import { isL3Address, serviceOfL3Address } from '../../../routing/index.ts';
+import type { Lease } from '../../keys/held-lease.ts';
 import type { HeldKey } from '../../keys/key-cache.ts';
+import { MAX_L3_DATA_BYTES } from '../../limits.ts';
 import type { GatewayMetrics } from '../../metrics.ts';
+import { GatewayRefusal } from '../../refusals.ts';
 import type { Requester, Services } from '../context.ts';
+import { type L3Place, unwrapDataNow, wrapData } from '../l3-data.ts';
 import { AnswerWriter, fieldBytes } from './answer.ts';
 import { newScan, type Scan, scanRequest } from './scan.ts';
 
@@ -32,7 +37,7 @@ const FIRST_WITH_TAG_FIELD = 4;
 const NOTHING = new Uint8Array(0);
 
 export interface HotPathOptions {
-  readonly services: Pick<Services, 'ring' | 'ivBudget'>;
+  readonly services: Pick<Services, 'region' | 'ring' | 'leases' | 'ivBudget'>;
   readonly metrics: GatewayMetrics;
 }
 
@@ -57,25 +62,25 @@ export class HotPath {
     const encrypts = scan.operation === Operation.Encrypt;
     if (!encrypts && scan.operation !== Operation.Decrypt) return undefined;
     if (scan.dataLength > MAX_HOT_DATA_BYTES + (encrypts ? 0 : GCM_TAG_BYTES)) return undefined;
-    const held = this.#usable(bytes, scan, requester);
+    const { operations } = requester.identity;
+    if (operations !== null && !operations.includes(operationName(scan.operation))) return undefined;
+    // A UID of ours is ASCII; other bytes give a text that no object has, and the general path says so.
+    const uid = bytes.toString('latin1', scan.uidAt, scan.uidAt + scan.uidLength);
+    if (isL3Address(uid)) return this.#underL3(bytes, scan, uid, requester);
+    const held = this.#usable(uid, scan, requester);
     if (held === undefined) return undefined;
     return encrypts ? this.#encrypt(bytes, scan, held) : this.#decrypt(bytes, scan, held);
   }
 
   /** The opened key, when this caller may use it for this operation now. */
-  #usable(
-    bytes: Buffer,
-    { operation, uidAt, uidLength }: Scan,
-    { identity }: Requester,
-  ): HeldKey | undefined {
-    const { operations, tenant, services } = identity;
-    if (operations !== null && !operations.includes(operationName(operation))) return undefined;
-    // A UID of ours is ASCII; other bytes give a text that no object has, and the general path says so.
-    const held = this.#options.services.ring.ready(bytes.toString('latin1', uidAt, uidAt + uidLength));
+  #usable(uid: string, { operation }: Scan, { identity }: Requester): HeldKey | undefined {
+    const { tenant, services } = identity;
+    const held = this.#options.services.ring.ready(uid);
     if (held === undefined) return undefined;
     const { object } = held;
-    if (object.tenant !== tenant || !services.includes(object.service) || !this.#plain(object))
+    if (object.tenant !== tenant || !services.includes(object.service) || !this.#plain(object)) {
       return undefined;
+    }
     const encrypts = operation === Operation.Encrypt;
     const refusal = encrypts
       ? usageRefusal(object, 'protect', CryptographicUsageMask.Encrypt, nowSeconds())
@@ -143,6 +148,39 @@ export class HotPath {
       ),
     );
     return isAuthentic ? this.#done(scan, answer) : undefined;
+  }
+
+  /** A data key of the caller, wrapped and unwrapped by its service's L3 (D9). */
+  #underL3(bytes: Buffer, scan: Scan, address: string, { identity }: Requester): Buffer | undefined {
+    if (scan.ivLength >= 0 || scan.tagLength >= 0) return undefined;
+    const named = serviceOfL3Address(address);
+    const service = identity.services.find((own) => own === named);
+    if (service === undefined) return undefined;
+    const { leases, region } = this.#options.services;
+    const { tenant } = identity;
+    const place = { region, tenant, service, aad: scan.aadLength < 0 ? undefined : aadOf(bytes, scan) };
+    const given = bytes.subarray(scan.dataAt, scan.dataAt + scan.dataLength);
+    const made =
+      scan.operation === Operation.Encrypt
+        ? this.#wrap(leases.current(tenant, service), place, given)
+        : unwrapDataNow(leases, place, given);
+    if (made === undefined) return undefined;
+    const answer = this.#begin(bytes, scan, fieldBytes(made.length));
+    answer.bytes.set(made, answer.hole(Tag.Data, made.length));
+    // Plain data of the client, or an envelope, which has nothing to hide.
+    made.fill(0);
+    return this.#done(scan, answer);
+  }
+
+  #wrap(lease: Lease | undefined, place: L3Place, data: Uint8Array): Uint8Array | undefined {
+    if (lease === undefined || data.length > MAX_L3_DATA_BYTES) return undefined;
+    try {
+      return wrapData(lease, place, data);
+    } catch (error) {
+      // Nothing was spent where nothing is left; the general path says so to the client.
+      if (error instanceof GatewayRefusal) return undefined;
+      throw error;
+    }
   }
 
   /** `fieldsBytes` are those after the Unique Identifier. */
