@@ -34,6 +34,7 @@ interface HealthBody {
   readonly appliedHead?: unknown;
   readonly leases?: unknown;
   readonly backlog?: unknown;
+  readonly cipher?: unknown;
 }
 
 interface ComponentStatus {
@@ -124,6 +125,9 @@ function describe(
         ];
       }),
     ),
+    ...endpoints.regions
+      .filter(({ name }) => bodyOf(`${name}/gateway`).cipher === 'node')
+      .map(({ name }) => `  ${name}: the gateway encrypts without its addon, slowly; npm run build:native`),
     '',
     colors.bold('Governance'),
     ...('error' in overview ? [`  ${overview.error}`] : governance(overview)),

@@ -1,7 +1,6 @@
-/** AES-256-GCM from slot to slot: contracts/aes-gcm.ts with keys and plaintexts as `SecretBytes`. */
-import { createDecipheriv } from 'node:crypto';
-import { GCM_TAG_BYTES, type GcmMessage, gcmOpen, gcmSeal } from '../../contracts/aes-gcm.ts';
-import { withRawKey } from '../../contracts/raw-key.ts';
+/** AES-GCM with keys, and where they are keys themselves plaintexts, as `SecretBytes`. */
+import { type GcmMessage, gcmOpen, GCM_TAG_BYTES as TAG_BYTES } from '../../contracts/aes-gcm.ts';
+import { gcm } from './gcm-engine.ts';
 import { SecretBytes } from './secret.ts';
 
 export {
@@ -17,33 +16,31 @@ export function encryptGcm(
   aad: Uint8Array,
   plaintext: Uint8Array,
 ): { text: Buffer; tag: Buffer } {
-  return key.use((bytes) => gcmSeal(bytes, nonce, aad, plaintext));
+  const sealed = Buffer.allocUnsafe(plaintext.length + TAG_BYTES);
+  key.use((bytes) => gcm.seal(bytes, nonce, aad, plaintext, sealed));
+  return { text: sealed.subarray(0, plaintext.length), tag: sealed.subarray(plaintext.length) };
 }
 
 /** The plaintext, or null when the message is not authentic. @throws SecretWipedError, SecretMemoryFullError. */
 export function openGcm(key: SecretBytes, message: GcmMessage): SecretBytes | null {
+  const { nonce, aad, text, tag } = message;
   let isAuthentic = false;
-  const plaintext = SecretBytes.fill(message.text.length, (into) => {
-    isAuthentic = key.use((bytes) => gcmOpen(bytes, message, into));
+  const plaintext = SecretBytes.fill(text.length, (into) => {
+    isAuthentic = key.use((bytes) =>
+      // The runtime's decipher leaves parts of the plaintext behind, which the detour of `gcmOpen` does not.
+      gcm.name === 'native'
+        ? tag.length === TAG_BYTES && gcm.open(bytes, nonce, aad, text, tag, into)
+        : gcmOpen(bytes, message, into),
+    );
   });
   if (isAuthentic) return plaintext;
   plaintext.wipe();
   return null;
 }
 
-/** As `openGcm`, with the runtime's decipher, which leaves parts of the plaintext behind: for data, not for keys. */
+/** As `openGcm`, for data that is no key: the caller may wipe the buffer. */
 export function openGcmData(key: SecretBytes, { nonce, aad, text, tag }: GcmMessage): Buffer | null {
-  const decipher = key.use((bytes) =>
-    withRawKey(() => createDecipheriv('aes-256-gcm', bytes, nonce, { authTagLength: GCM_TAG_BYTES })),
-  );
-  decipher.setAAD(aad);
-  decipher.setAuthTag(tag);
-  const data = decipher.update(text);
-  try {
-    decipher.final();
-    return data;
-  } catch {
-    data.fill(0);
-    return null;
-  }
+  if (tag.length !== TAG_BYTES) return null;
+  const data = Buffer.alloc(text.length);
+  return key.use((bytes) => gcm.open(bytes, nonce, aad, text, tag, data)) ? data : null;
 }

@@ -8,7 +8,7 @@ import { errorMessage, OkcmError } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { StreamTable } from '../cipher/index.ts';
-import { generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
+import { gcm, generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
 import { KmipClient } from '../kmip/index.ts';
 import { MAX_MESH_MESSAGE_BYTES } from '../mesh/index.ts';
 import { Audit } from './audit.ts';
@@ -55,6 +55,8 @@ export interface GatewayStatus {
   readonly backlog: number;
   readonly auditBacklog: number;
   readonly connections: number;
+  /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
+  readonly cipher: 'native' | 'node';
   /** Whether key material is locked in memory (D3). */
   readonly memory: MemoryLockStatus;
   readonly [detail: string]: unknown;
@@ -218,6 +220,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     backlog: store.objects.backlog,
     auditBacklog: store.audit.size,
     connections: openConnections(),
+    cipher: gcm.name,
     memory: memoryLockStatus(),
   });
 
@@ -256,6 +259,11 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       health: publicStatus,
       registry: metrics.registry,
     });
+    if (gcm.name === 'node') {
+      logger.warn(
+        'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
+      );
+    }
     logger.info(
       {
         port: kmipPort,

@@ -23,9 +23,20 @@ export class IvBudget {
 
   /** @throws GatewayRefusal IV_BUDGET_SPENT */
   spend(uid: string): void {
+    if (!this.trySpend(uid)) throw new GatewayRefusal('IV_BUDGET_SPENT');
+  }
+
+  /** Whether there was one left. */
+  trySpend(uid: string): boolean {
     const count = this.#counts.get(uid) ?? this.#load(uid);
-    if (count.used >= this.#limit) throw new GatewayRefusal('IV_BUDGET_SPENT');
+    if (count.used >= this.#limit) return false;
     count.used += 1;
+    return true;
+  }
+
+  /** How many have been spent under the key. */
+  spentOf(uid: string): number {
+    return (this.#counts.get(uid) ?? this.#load(uid)).used;
   }
 
   /** Resolves when all counts are durable. */

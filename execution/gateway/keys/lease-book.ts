@@ -110,6 +110,12 @@ export class LeaseBook {
     throw new GatewayRefusal(currency.isCurrent ? 'LEASE_LOST' : 'NOT_SYNCED');
   }
 
+  /** The version if it is in memory and its lease may be used this instant: use it before the next `await`. */
+  ready({ tenant, service }: LeaseName, version: number): WrapSession | undefined {
+    const entry = this.#entries.get(keyOf(tenant, service));
+    return entry === undefined ? undefined : this.#current(entry)?.version(version);
+  }
+
   /**
    * Lends a version to `use`, which must not wait; fetched first where it lives and is not in memory.
    *

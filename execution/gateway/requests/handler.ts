@@ -40,6 +40,7 @@ import {
   type Services,
   Staged,
 } from './context.ts';
+import { HotPath } from './hot/hot-path.ts';
 import { planItem, uidIn } from './plan.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -52,16 +53,23 @@ export interface RequestHandlerOptions {
 
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
+  readonly #hot: HotPath;
   /** A correlation id is this process's random prefix and a number: unique, and cheap enough for every request. */
   readonly #prefix = `gw-${randomBytes(6).toString('hex')}`;
   #count = 0;
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
+    this.#hot = new HotPath(options);
   }
 
   /** Answers one whole message; failures are answers too. */
   handle(message: Uint8Array, requester: Requester): Uint8Array | Promise<Uint8Array> {
+    return this.#hot.answer(message, requester) ?? this.handleGenerally(message, requester);
+  }
+
+  /** By the general codec, which reads whatever KMIP has. The hot path gives no other answer. */
+  handleGenerally(message: Uint8Array, requester: Requester): Uint8Array | Promise<Uint8Array> {
     let request: RequestMessage;
     try {
       request = decodeRequest(message, { maxBytes: MAX_REQUEST_BYTES });

@@ -27,6 +27,18 @@ export function wrapData(lease: Lease, place: L3Place, plain: Uint8Array): Uint8
   return lease.wrap(plain, contextOf(place));
 }
 
+/** As `unwrapData`, when the version is in memory and the data is in order; undefined otherwise. */
+export function unwrapDataNow(leases: LeaseBook, place: L3Place, data: Uint8Array): Buffer | undefined {
+  try {
+    const header = parseHeader(data);
+    if (header.parentKind !== ParentKind.L3) return undefined;
+    return leases.ready(place, header.parentVersion)?.unwrapData(data, contextOf(place));
+  } catch (error) {
+    if (error instanceof EnvelopeError) return undefined;
+    throw error;
+  }
+}
+
 /** The plain data, for the caller to wipe. @throws KmipError Cryptographic Failure; GatewayRefusal of the lease. */
 export async function unwrapData(leases: LeaseBook, place: L3Place, data: Uint8Array): Promise<Buffer> {
   try {

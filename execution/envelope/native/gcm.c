@@ -1,0 +1,231 @@
+/*
+ * AES-GCM for one message per call (NIST SP 800-38D), by the OpenSSL that the running Node.js brings along. Node's own
+ * createCipheriv makes objects, a context and copies of the key for each message, which costs more than thirty times
+ * what the encryption of a data key does.
+ *
+ * Keys are not kept here. They lie in the caller's locked memory (arena.ts); a context holds the schedule of one for the
+ * length of one call and is then overwritten with that of a key of zeros (D3).
+ *
+ * Nothing in here allocates, blocks or calls back. Whatever JavaScript passes is checked before OpenSSL sees it.
+ */
+#include <limits.h>
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Of OpenSSL's headers, which no package brings: only what is called below. These symbols are part of OpenSSL's stable
+ * interface since 1.1.0, and Node.js exports them for addons.
+ */
+typedef struct evp_cipher_st EVP_CIPHER;
+typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
+extern const EVP_CIPHER *EVP_aes_128_gcm(void);
+extern const EVP_CIPHER *EVP_aes_192_gcm(void);
+extern const EVP_CIPHER *EVP_aes_256_gcm(void);
+extern EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void);
+extern void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *);
+extern int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *, int, int, void *);
+extern int EVP_CipherInit_ex(EVP_CIPHER_CTX *, const EVP_CIPHER *, void *, const unsigned char *,
+                             const unsigned char *, int);
+extern int EVP_CipherUpdate(EVP_CIPHER_CTX *, unsigned char *, int *, const unsigned char *, int);
+extern int EVP_CipherFinal_ex(EVP_CIPHER_CTX *, unsigned char *, int *);
+extern void OPENSSL_cleanse(void *, size_t);
+#define CTRL_SET_IV_BYTES 0x9
+#define CTRL_GET_TAG 0x10
+#define CTRL_SET_TAG 0x11
+
+/* SP 800-38D §5.2.1.2, without the short tags that bound what a forger may try. */
+#define MIN_TAG_BYTES 12
+#define MAX_TAG_BYTES 16
+#define MAX_IV_BYTES 128
+/* EVP counts in int. */
+#define MAX_TEXT_BYTES ((size_t)INT_MAX - MAX_TAG_BYTES)
+
+#define KEY_SIZES 3
+static const size_t key_bytes[KEY_SIZES] = {16, 24, 32};
+static const unsigned char zeros[MAX_IV_BYTES];
+
+/* One for each thread that loads the module, one context for each size of key. */
+typedef struct {
+  EVP_CIPHER_CTX *contexts[KEY_SIZES];
+} Seam;
+
+typedef struct {
+  const unsigned char *bytes;
+  size_t length;
+} View;
+
+static void free_seam(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  Seam *seam = data;
+  for (int i = 0; i < KEY_SIZES; i++) EVP_CIPHER_CTX_free(seam->contexts[i]);
+  free(seam);
+}
+
+static napi_value refuse(napi_env env, const char *message) {
+  napi_throw_range_error(env, "OKCM_GCM_ARGUMENT", message);
+  return NULL;
+}
+
+static napi_value fail(napi_env env) {
+  napi_throw_error(env, "OKCM_GCM_FAILED", "OpenSSL could not do AES-GCM");
+  return NULL;
+}
+
+/* A Uint8Array, a Buffer among them. One whose memory has been given away has no bytes. */
+static bool read_view(napi_env env, napi_value value, View *view) {
+  bool is_typed_array = false;
+  if (napi_is_typedarray(env, value, &is_typed_array) != napi_ok || !is_typed_array) return false;
+  napi_typedarray_type type;
+  void *data = NULL;
+  size_t length = 0;
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) != napi_ok) return false;
+  if (type != napi_uint8_array || (length > 0 && data == NULL)) return false;
+  view->bytes = length == 0 ? zeros : data;
+  view->length = length;
+  return true;
+}
+
+static int size_index(size_t length) {
+  for (int i = 0; i < KEY_SIZES; i++) {
+    if (key_bytes[i] == length) return i;
+  }
+  return -1;
+}
+
+/* Sets key and IV. The IV's length comes first: it is part of what the IV means. */
+static bool begin(EVP_CIPHER_CTX *context, View key, View iv, View aad, int encrypt) {
+  int ignored = 0;
+  return EVP_CIPHER_CTX_ctrl(context, CTRL_SET_IV_BYTES, (int)iv.length, NULL) == 1 &&
+         EVP_CipherInit_ex(context, NULL, NULL, key.bytes, iv.bytes, encrypt) == 1 &&
+         (aad.length == 0 || EVP_CipherUpdate(context, NULL, &ignored, aad.bytes, (int)aad.length) == 1);
+}
+
+static bool update(EVP_CIPHER_CTX *context, unsigned char *out, View text) {
+  int written = 0;
+  return text.length == 0 || (EVP_CipherUpdate(context, out, &written, text.bytes, (int)text.length) == 1 &&
+                              (size_t)written == text.length);
+}
+
+/* Overwrites the schedule of the key that the context was used with. */
+static bool forget(EVP_CIPHER_CTX *context) {
+  return EVP_CIPHER_CTX_ctrl(context, CTRL_SET_IV_BYTES, MIN_TAG_BYTES, NULL) == 1 &&
+         EVP_CipherInit_ex(context, NULL, NULL, zeros, zeros, 1) == 1;
+}
+
+typedef struct {
+  EVP_CIPHER_CTX *context;
+  View key, iv, aad, text, tag;
+  unsigned char *out;
+  size_t out_length;
+} Call;
+
+/* seal(key, iv, aad, text, out) and open(key, iv, aad, text, tag, out): what they have in common. */
+static bool read_call(napi_env env, napi_callback_info info, bool with_tag, Call *call) {
+  napi_value arguments[6];
+  size_t wanted = with_tag ? 6 : 5;
+  size_t count = 6;
+  void *data = NULL;
+  View out;
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok ||
+      napi_get_instance_data(env, &data) != napi_ok || data == NULL) {
+    fail(env);
+    return false;
+  }
+  View *const views[] = {&call->key, &call->iv, &call->aad, &call->text, with_tag ? &call->tag : &out, &out};
+  for (size_t i = 0; i < wanted; i++) {
+    if (count != wanted || !read_view(env, arguments[i], views[i])) {
+      refuse(env, "each argument is a Uint8Array");
+      return false;
+    }
+  }
+  int size = size_index(call->key.length);
+  if (size < 0) {
+    refuse(env, "a key has 16, 24 or 32 bytes");
+    return false;
+  }
+  if (call->iv.length < 1 || call->iv.length > MAX_IV_BYTES) {
+    refuse(env, "an initialization vector has 1 to 128 bytes");
+    return false;
+  }
+  if (call->text.length > MAX_TEXT_BYTES || call->aad.length > MAX_TEXT_BYTES) {
+    refuse(env, "the text or the additional data are too long");
+    return false;
+  }
+  Seam *seam = data;
+  call->context = seam->contexts[size];
+  call->out = (unsigned char *)out.bytes;
+  call->out_length = out.length;
+  return true;
+}
+
+/* Writes the encrypted text and then the tag; how long `out` is tells how long the tag is. */
+static napi_value seal(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!read_call(env, info, false, &call)) return NULL;
+  if (call.out_length < call.text.length + MIN_TAG_BYTES || call.out_length > call.text.length + MAX_TAG_BYTES) {
+    return refuse(env, "the output is 12 to 16 bytes longer than the text");
+  }
+  int ignored = 0;
+  unsigned char *tag = call.out + call.text.length;
+  bool done = begin(call.context, call.key, call.iv, call.aad, 1) && update(call.context, call.out, call.text) &&
+              EVP_CipherFinal_ex(call.context, tag, &ignored) == 1 &&
+              EVP_CIPHER_CTX_ctrl(call.context, CTRL_GET_TAG, (int)(call.out_length - call.text.length), tag) == 1;
+  done = forget(call.context) && done;
+  if (done) return NULL;
+  OPENSSL_cleanse(call.out, call.out_length);
+  return fail(env);
+}
+
+/* True when the message is authentic; `out` then holds its text, and zeros otherwise. */
+static napi_value open_message(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!read_call(env, info, true, &call)) return NULL;
+  if (call.tag.length < MIN_TAG_BYTES || call.tag.length > MAX_TAG_BYTES) {
+    return refuse(env, "a tag has 12 to 16 bytes");
+  }
+  if (call.out_length != call.text.length) return refuse(env, "the output is as long as the text");
+  int ignored = 0;
+  unsigned char tag[MAX_TAG_BYTES];
+  unsigned char last[MAX_TAG_BYTES];
+  memcpy(tag, call.tag.bytes, call.tag.length);
+  bool begun = begin(call.context, call.key, call.iv, call.aad, 0) && update(call.context, call.out, call.text) &&
+               EVP_CIPHER_CTX_ctrl(call.context, CTRL_SET_TAG, (int)call.tag.length, tag) == 1;
+  /* OpenSSL compares in constant time. */
+  bool authentic = begun && EVP_CipherFinal_ex(call.context, last, &ignored) == 1;
+  bool done = forget(call.context) && begun;
+  if (!authentic || !done) OPENSSL_cleanse(call.out, call.out_length);
+  if (!done) return fail(env);
+  napi_value result = NULL;
+  napi_get_boolean(env, authentic, &result);
+  return result;
+}
+
+static bool add(napi_env env, napi_value exports, const char *name, napi_callback function) {
+  napi_value value;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok &&
+         napi_set_named_property(env, exports, name, value) == napi_ok;
+}
+
+static napi_value initialise(napi_env env, napi_value exports) {
+  const EVP_CIPHER *const ciphers[KEY_SIZES] = {EVP_aes_128_gcm(), EVP_aes_192_gcm(), EVP_aes_256_gcm()};
+  Seam *seam = calloc(1, sizeof *seam);
+  if (seam == NULL || napi_set_instance_data(env, seam, free_seam, NULL) != napi_ok) {
+    free(seam);
+    return fail(env);
+  }
+  for (int i = 0; i < KEY_SIZES; i++) {
+    seam->contexts[i] = EVP_CIPHER_CTX_new();
+    if (seam->contexts[i] == NULL || EVP_CipherInit_ex(seam->contexts[i], ciphers[i], NULL, zeros, zeros, 1) != 1) {
+      return fail(env);
+    }
+  }
+  if (!add(env, exports, "seal", seal) || !add(env, exports, "open", open_message)) return fail(env);
+  return exports;
+}
+
+NAPI_MODULE_INIT() { return initialise(env, exports); }

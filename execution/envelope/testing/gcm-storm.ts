@@ -1,0 +1,70 @@
+/**
+ * Calls the addon at argv[2] argv[3] times with whatever a careless or hostile caller could pass, for a build that watches
+ * its own memory. What is valid must also come back. Prints how many calls were valid.
+ */
+import { randomBytes, randomInt } from 'node:crypto';
+import { nativeGcm } from '../gcm-engine.ts';
+
+const [, , path, count] = process.argv;
+const engine = path === undefined ? undefined : nativeGcm(path);
+if (engine === undefined) throw new Error('the addon does not load');
+// The declared types end here: any value may arrive.
+const seal = engine.seal as (...args: readonly unknown[]) => void;
+const open = engine.open as (...args: readonly unknown[]) => unknown;
+
+const pick = <T>(choices: readonly T[]): T => choices[randomInt(choices.length)] as T;
+const size = (): number => pick([0, 1, 11, 12, 15, 16, 17, 31, 32, 33, 255, 4096, randomInt(20_000)]);
+const detached = (): Uint8Array => {
+  const bytes = new Uint8Array(32);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+};
+const strange = (): unknown =>
+  pick([
+    () => undefined,
+    () => null,
+    () => 7,
+    () => 'text',
+    () => ({ length: 32 }),
+    () => new Float64Array(8),
+    () => new Uint16Array(16),
+    () => new DataView(new ArrayBuffer(32)),
+    () => new ArrayBuffer(32),
+    () => new Uint8Array(new SharedArrayBuffer(32)),
+    () => new Uint8Array(new ArrayBuffer(8, { maxByteLength: 64 })),
+    detached,
+  ])();
+/** A view that starts and ends somewhere inside a larger buffer. */
+const view = (length: number): Uint8Array => {
+  const offset = randomInt(9);
+  return randomBytes(offset + length + randomInt(9)).subarray(offset, offset + length);
+};
+const argument = (valid: Uint8Array): unknown => {
+  const dice = randomInt(40);
+  if (dice === 0) return strange();
+  return dice === 1 ? view(size()) : valid;
+};
+
+let done = 0;
+for (let i = 0; i < Number(count); i++) {
+  const key = view(pick([16, 24, 32]));
+  const iv = view(pick([1, 12, 12, 12, 16, 128]));
+  const aad = view(pick([0, 0, size()]));
+  const text = view(size());
+  const tagBytes = 12 + randomInt(5);
+  const out = Buffer.alloc(text.length + tagBytes);
+  const plain = Buffer.alloc(text.length, 1);
+  try {
+    seal(...[key, iv, aad, text, out].map(argument).slice(0, pick([5, 5, 5, 5, 4, 0])));
+    engine.seal(key, iv, aad, text, out);
+    const [sealed, tag] = [out.subarray(0, text.length), out.subarray(text.length)];
+    if (!engine.open(key, iv, aad, sealed, tag, plain) || !plain.equals(text)) {
+      throw new Error('a message did not come back');
+    }
+    open(...[key, iv, aad, sealed, tag, plain].map(argument).slice(0, pick([6, 6, 6, 6, 5, 1])));
+    done += 1;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+}
+console.log(done);
