@@ -128,15 +128,19 @@ describe('a message of KMIP 2', () => {
     }
   });
 
-  it('learns of SetAttribute from Query', async () => {
+  it('learns of SetAttribute from Query, and of no Template', async () => {
     const answers = {
-      [Operation.Query]: { operation: [Operation.Query], objectType: [ObjectType.SymmetricKey] },
+      [Operation.Query]: {
+        operation: [Operation.Query],
+        objectType: [ObjectType.SymmetricKey, ObjectType.Template],
+      },
     };
     const text = await ask('Query', '<QueryFunction type="Enumeration" value="QueryOperations"/>', answers);
     assert.match(
       text,
       /<Operation type="Enumeration" value="Query"\/><Operation type="Enumeration" value="SetAttribute"\/><ObjectType/,
     );
+    assert.doesNotMatch(text, /Template/);
   });
 });
 

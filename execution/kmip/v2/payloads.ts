@@ -6,6 +6,7 @@ import { attributeNameOfTag, attributes } from '../attributes.ts';
 import { KmipError } from '../errors.ts';
 import { operationName, tagName } from '../names/lookup.ts';
 import { Operation } from '../names/messages.ts';
+import { ObjectType } from '../names/objects.ts';
 import { Tag } from '../names/tags.ts';
 import { OperationV2, TagV2, UniqueIdentifierV2 } from '../names/v2.ts';
 import { ItemType, structureItem, type Ttlv } from '../ttlv/item.ts';
@@ -176,10 +177,15 @@ function itemsToV2(operation: number | undefined, items: readonly Ttlv[]): reado
           : item,
       );
     case Operation.Query:
-      return withSetAttribute(items);
+      return withSetAttribute(items.filter((item) => !isTemplate(item)));
     default:
       return items.map(keyValuesToV2);
   }
+}
+
+/** KMIP 2 has no Templates. */
+function isTemplate({ tag, value }: Ttlv): boolean {
+  return tag === Tag.ObjectType && value === ObjectType.Template;
 }
 
 /** Served beside the operations of KMIP 1, to clients of KMIP 2 openly. */
