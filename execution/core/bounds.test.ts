@@ -206,8 +206,8 @@ describe('bounds', () => {
         instance: 'core-1',
         keychain: region.core.keychain,
         wraps: new WrapBlocks(keysIn(region.core.db)),
-        cryptography: { allowWeak: false, streams: new StreamTable() },
         later: new Later(logger),
+        cryptography: { allowWeak: false, streams: new StreamTable() },
         logger,
       },
       {

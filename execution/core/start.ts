@@ -120,11 +120,11 @@ async function start(
   steps.add(() => hub.close());
   const { instance, lease } = config;
   const wraps = new WrapBlocks(keysIn(db));
+  const later = new Later(logger);
+  steps.add(() => later.stop());
   const streams = new StreamTable();
   steps.add(() => streams.clear());
   const cryptography = { allowWeak: config.cryptography?.allowWeak ?? false, streams };
-  const later = new Later(logger);
-  steps.add(() => later.stop());
   const mesh: MeshDependencies = {
     db,
     region,

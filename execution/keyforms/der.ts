@@ -2,6 +2,7 @@
  * As much of DER (ITU-T X.690) as key formats need. Writing fills one buffer, so that there is one to wipe; reading
  * gives views into what it reads.
  */
+import { oidBytes } from './oid.ts';
 
 export const DerTag = {
   Boolean: 0x01,
@@ -57,17 +58,6 @@ export const asn1 = {
   oid: (dotted: string) => node(DerTag.ObjectIdentifier, oidBytes(dotted)),
   tagged: (tag: number, content: Uint8Array | readonly DerNode[]) => node(tag, content),
 } as const;
-
-function oidBytes(dotted: string): Uint8Array {
-  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
-  return Uint8Array.from([first * 40 + second, ...rest].flatMap(base128));
-}
-
-function base128(value: number): number[] {
-  const digits = [value & 0x7f];
-  for (let left = value >>> 7; left > 0; left >>>= 7) digits.unshift((left & 0x7f) | 0x80);
-  return digits;
-}
 
 function contentSize({ content, isPrefixed }: DerNode): number {
   const size =

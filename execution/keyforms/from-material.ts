@@ -13,7 +13,10 @@ export interface KeyMaterialSource {
   readonly keyFormatType: number;
   /** Needed for Raw, which says nothing of itself. */
   readonly cryptographicAlgorithm?: number | undefined;
-  /** Bytes of the format; a transparent key as the TTLV of its Key Material structure. Borrowed. */
+  /**
+   * Bytes of the format; a transparent key as the TTLV of its Key Material structure; for PKCS#12 the PKCS#8 of the key
+   * inside. Borrowed.
+   */
   readonly material: Uint8Array;
 }
 
@@ -95,7 +98,8 @@ function read(kind: Kind, format: number, material: Uint8Array): KeyObject {
     const what = 'an RSA key of PKCS#1';
     return kind === 'private' ? parse(material, 'pkcs1', what) : rsaPublicFrom(material, what);
   }
-  if (kind === 'private' && format === KeyFormatType.PKCS_8) {
+  // A container opens with its password only: whoever has it gives the key inside, which is PKCS#8 (`openPkcs12`).
+  if (kind === 'private' && (format === KeyFormatType.PKCS_8 || format === KeyFormatType.PKCS_12)) {
     return parse(material, 'pkcs8', 'a private key of PKCS#8');
   }
   if (kind === 'private' && format === KeyFormatType.ECPrivateKey) {

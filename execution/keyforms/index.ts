@@ -19,6 +19,8 @@ export {
 export { describe, isCalled, type KeyDescription, usualFormat } from './describe.ts';
 export { type KeyMaterialSource, keyObjectOf } from './from-material.ts';
 export { ED448, ED25519, ecAlgorithms } from './names.ts';
+export { isOid } from './oid.ts';
 export { type Pkcs12Content, pkcs12Container } from './pkcs12.ts';
+export { type OpenedPkcs12, openPkcs12 } from './pkcs12-read.ts';
 export { MAX_MODULUS_BITS } from './rsa.ts';
 export { materialIn } from './to-material.ts';

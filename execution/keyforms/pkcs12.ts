@@ -15,11 +15,12 @@ export interface Pkcs12Content {
   readonly friendlyName: string;
 }
 
-const oids = {
+export const pkcs12Oids = {
   data: '1.2.840.113549.1.7.1',
   friendlyName: '1.2.840.113549.1.9.20',
   localKeyId: '1.2.840.113549.1.9.21',
   x509Certificate: '1.2.840.113549.1.9.22.1',
+  keyBag: '1.2.840.113549.1.12.10.1.1',
   shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
   certificateBag: '1.2.840.113549.1.12.10.1.3',
   sha256: '2.16.840.1.101.3.4.2.1',
@@ -73,7 +74,7 @@ function attribute(oid: string, value: DerNode): DerNode {
 }
 
 function contentInfo(content: DerNode): DerNode {
-  return asn1.sequence(asn1.oid(oids.data), tagged(asn1.octets([content])));
+  return asn1.sequence(asn1.oid(pkcs12Oids.data), tagged(asn1.octets([content])));
 }
 
 function keyBag({ key, password }: Pkcs12Content, attributes: readonly DerNode[]): DerNode {
@@ -84,23 +85,23 @@ function keyBag({ key, password }: Pkcs12Content, attributes: readonly DerNode[]
     passphrase: Buffer.from(password.buffer, password.byteOffset, password.length),
   });
   const value = asn1.tagged(DerTag.Context0, encrypted);
-  return asn1.sequence(asn1.oid(oids.shroudedKeyBag), value, asn1.set(...attributes));
+  return asn1.sequence(asn1.oid(pkcs12Oids.shroudedKeyBag), value, asn1.set(...attributes));
 }
 
 function certificateBag(certificate: Uint8Array, attributes: readonly DerNode[]): DerNode {
-  const bag = asn1.sequence(asn1.oid(oids.x509Certificate), tagged(asn1.octets(certificate)));
+  const bag = asn1.sequence(asn1.oid(pkcs12Oids.x509Certificate), tagged(asn1.octets(certificate)));
   const kept = attributes.length === 0 ? [] : [asn1.set(...attributes)];
-  return asn1.sequence(asn1.oid(oids.certificateBag), tagged(bag), ...kept);
+  return asn1.sequence(asn1.oid(pkcs12Oids.certificateBag), tagged(bag), ...kept);
 }
 
 /** @throws KmipError Invalid Field: the password is not ASCII. */
 export function pkcs12Container(content: Pkcs12Content): Buffer {
   const { certificates, password, friendlyName } = content;
-  const name = attribute(oids.friendlyName, asn1.tagged(DerTag.BmpString, bmp(friendlyName)));
+  const name = attribute(pkcs12Oids.friendlyName, asn1.tagged(DerTag.BmpString, bmp(friendlyName)));
   const [first] = certificates;
   const identifier =
     first === undefined ? randomBytes(SALT_BYTES) : createHash('sha1').update(first).digest();
-  const own = [name, attribute(oids.localKeyId, asn1.octets(identifier))];
+  const own = [name, attribute(pkcs12Oids.localKeyId, asn1.octets(identifier))];
   const bags = [
     contentInfo(asn1.sequence(keyBag(content, own))),
     ...(certificates.length === 0
@@ -116,11 +117,11 @@ export function pkcs12Container(content: Pkcs12Content): Buffer {
   const key = macKey(password, salt);
   const mac = createHmac('sha256', key).update(safe).digest();
   key.fill(0);
-  const digest = asn1.sequence(asn1.sequence(asn1.oid(oids.sha256), asn1.null()), asn1.octets(mac));
+  const digest = asn1.sequence(asn1.sequence(asn1.oid(pkcs12Oids.sha256), asn1.null()), asn1.octets(mac));
   return encodeDer(
     asn1.sequence(
       asn1.small(VERSION),
-      asn1.sequence(asn1.oid(oids.data), tagged(asn1.octets(safe))),
+      asn1.sequence(asn1.oid(pkcs12Oids.data), tagged(asn1.octets(safe))),
       asn1.sequence(digest, asn1.octets(salt), asn1.small(MAC_ITERATIONS)),
     ),
   );

@@ -12,6 +12,7 @@ import {
   type Ttlv,
 } from '../kmip/index.ts';
 import { DEFAULT_POLICY } from './accepted-attribute.ts';
+import { withIndexes } from './attribute-indexes.ts';
 import { appliesTo } from './attribute-rules.ts';
 import { make } from './attribute-values.ts';
 import { FRESH } from './fresh.ts';
@@ -97,21 +98,18 @@ function revocationAttribute(reason: NonNullable<ManagedObject['revocationReason
 }
 
 /**
- * Every attribute at `nowS` (seconds), instances of one name numbered from 0 in the order they were set; index 0 is
- * left out, as §4.14 allows and small clients expect.
+ * Every attribute at `nowS` (seconds), instances of one name with their indexes; index 0 is left out, as §4.14 allows and
+ * small clients expect.
  */
 export function attributesOf(object: ManagedObject, nowS: number): readonly Attribute[] {
   const settled = settle(object, nowS);
-  const counts = new Map<string, number>();
-  const numbered = settled.attributes.map((attribute): Attribute => {
-    const index = counts.get(attribute.attributeName) ?? 0;
-    counts.set(attribute.attributeName, index + 1);
-    const { attributeName, attributeValue } = attribute;
-    return index === 0
-      ? { attributeName, attributeValue }
-      : { attributeName, attributeIndex: index, attributeValue };
-  });
-  return [...computed(settled), ...numbered];
+  return [...computed(settled), ...withIndexes(settled.attributes).map(withoutZero)];
+}
+
+function withoutZero(attribute: Attribute): Attribute {
+  if (attribute.attributeIndex !== 0) return attribute;
+  const { attributeName, attributeValue } = attribute;
+  return { attributeName, attributeValue };
 }
 
 /** The instances of the attributes named, in the order asked; none for a name that has no value (§4.12). */
@@ -136,7 +134,7 @@ export function attributeAt(
   index: number,
   nowS: number,
 ): Attribute | undefined {
-  return attributesNamed(object, [name], nowS)[index];
+  return attributesNamed(object, [name], nowS).find((a) => (a.attributeIndex ?? 0) === index);
 }
 
 /** Whether the object is `Sensitive`: its value leaves only wrapped (§3.48). */

@@ -28,11 +28,13 @@ import {
   type TtlvStructure,
   textString,
 } from '../kmip/index.ts';
+import { withIndexes } from './attribute-indexes.ts';
 import { type ManagedObject, type ObjectDates, State } from './managed-object.ts';
 import { VendorTag } from './vendor-tags.ts';
 
 const attribute = structure(Tag.Attribute, {
   attributeName: required(Tag.AttributeName, textString),
+  attributeIndex: optional(Tag.AttributeIndex, integer),
   attributeValue: required(Tag.AttributeValue, anyItem),
 });
 
@@ -132,7 +134,7 @@ function toWire(object: ManagedObject): Wire {
     revision: BigInt(revision),
     wrapped: wrapped ?? undefined,
     // An instance's index is its place in the list, so it is not stored.
-    attributes: attributes.map(({ attributeName, attributeValue }) => ({ attributeName, attributeValue })),
+    attributes: withIndexes(attributes),
   };
 }
 

@@ -1,10 +1,12 @@
 /** Managed objects: what they are, how they live, how clients see them, how they are stored. Shared by gateway and core. */
 export * from './accepted-attribute.ts';
+export * from './attribute-indexes.ts';
 export * from './attribute-limits.ts';
 export * from './attribute-rules.ts';
 export * from './attribute-values.ts';
 export * from './attribute-view.ts';
 export * from './certificate-attributes.ts';
+export { nameText } from './certificate-names.ts';
 export * from './clock.ts';
 export * from './codec.ts';
 export * from './digest.ts';

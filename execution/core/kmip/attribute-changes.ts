@@ -21,6 +21,7 @@ import {
   sameValue,
   settle,
   templateDateField,
+  withIndexes,
 } from '../../objects/index.ts';
 
 export interface AttributeChange {
@@ -65,23 +66,25 @@ function touched(
   return settle({ ...object, attributes, dates, revision: object.revision + 1 }, nowS);
 }
 
+/** The instances of one attribute, each with its index (§2.1.1). */
 function instancesOf(object: ManagedObject, name: string): readonly Attribute[] {
-  return object.attributes.filter((a) => a.attributeName === name);
+  return withIndexes(object.attributes).filter((a) => a.attributeName === name);
 }
 
-/** The list with the `index`th instance of `name` replaced, or removed when `value` is undefined. */
+function indexOf({ attributeIndex }: Attribute): number {
+  return attributeIndex ?? 0;
+}
+
+/** The list with one instance of `name` replaced, or removed when `value` is undefined; the others keep their indexes. */
 function withInstance(
   list: readonly Attribute[],
   name: string,
   index: number,
   value?: Attribute,
-): Attribute[] {
-  let seen = -1;
-  return list.flatMap((attribute) => {
-    if (attribute.attributeName !== name) return [attribute];
-    seen += 1;
-    if (seen !== index) return [attribute];
-    return value === undefined ? [] : [value];
+): readonly Attribute[] {
+  return withIndexes(list).flatMap((attribute) => {
+    if (attribute.attributeName !== name || indexOf(attribute) !== index) return [attribute];
+    return value === undefined ? [] : [{ ...attribute, attributeValue: value.attributeValue }];
   });
 }
 
@@ -115,9 +118,10 @@ export function addAttribute(before: ManagedObject, given: Attribute, nowS: numb
   }
   const instances = instancesOf(object, name);
   refuseTwin(instances, attribute);
+  const added = touched(object, nowS, { attributes: [...object.attributes, attribute] });
   return {
-    object: touched(object, nowS, { attributes: [...object.attributes, attribute] }),
-    attribute: indexed(attribute, instances.length),
+    object: added,
+    attribute: indexed(attribute, indexOf(instancesOf(added, name).at(-1) ?? attribute)),
   };
 }
 
@@ -131,7 +135,9 @@ export function modifyAttribute(before: ManagedObject, given: Attribute, nowS: n
   const attribute = acceptedAttribute(given);
   const present = attributesNamed(object, [name], nowS);
   if (present.length === 0) throw KmipError.invalidField(`the object has no ${name}; add it`);
-  if (present[index] === undefined) throw KmipError.itemNotFound(`${name} has no instance ${index}`);
+  if (!present.some((a) => indexOf(a) === index)) {
+    throw KmipError.itemNotFound(`${name} has no instance ${index}`);
+  }
   if (!permits(rule.clientModifies, object, nowS)) refuseReadOnly(name);
   const dateField = templateDateField(name);
   if (dateField !== undefined) {
@@ -139,12 +145,12 @@ export function modifyAttribute(before: ManagedObject, given: Attribute, nowS: n
   }
   const instances = instancesOf(object, name);
   refuseTwin(
-    instances.filter((_, i) => i !== index),
+    instances.filter((a) => indexOf(a) !== index),
     attribute,
   );
   // Sensitive and Extractable have a value that nobody has said (§3.48, §3.50): it is changed by saying it.
   const attributes =
-    instances[index] === undefined
+    instances.length === 0
       ? [...object.attributes, attribute]
       : withInstance(object.attributes, name, index, attribute);
   return { object: touched(object, nowS, { attributes }), attribute: indexed(attribute, index) };

@@ -108,7 +108,11 @@ describe('attributes', () => {
     );
     const deleted = await remove(uid, 'Object Group', 0);
     assert.equal(deleted.attribute.attributeValue.value, 'a');
-    assert.equal((await valuesOf(uid, 'Object Group')).length, 1);
+    const [left, ...others] = await valuesOf(uid, 'Object Group');
+    assert.equal(left?.attributeIndex, 1, '§2.1.1: an index does not change when others are deleted');
+    assert.equal(others.length, 0);
+    await assert.rejects(modify(uid, attribute('Object Group', 'x')), isKmip(ItemNotFound));
+    assert.equal((await add(uid, attribute('Object Group', 'e'))).attribute.attributeIndex, 2);
   });
 
   test('custom attributes: any type, one level; those of the server are read-only', async () => {

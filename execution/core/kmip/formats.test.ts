@@ -5,6 +5,7 @@ import {
   createPublicKey,
   generateKeyPairSync,
   randomBytes,
+  verify,
   X509Certificate,
 } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
@@ -317,6 +318,29 @@ describe('objects and their forms', () => {
         [128, 'from template', 'b'],
       );
       assert.equal(materialIn(await get(uniqueIdentifier)).length, 16);
+    });
+
+    test('are objects with attributes, which change what is made with them from then on', async () => {
+      const uid = await register(
+        { objectType: ObjectType.Template, attribute: [...aesKey] },
+        nameAttribute('changing'),
+      );
+      const group = attribute('Object Group', 'later');
+      await gateway.run(app, Operation.AddAttribute, { uniqueIdentifier: uid, attribute: group });
+      const template = await get(uid);
+      assert.ok(template.objectType === ObjectType.Template);
+      assert.deepEqual(JSON.stringify(template.attribute), JSON.stringify([...aesKey, group]));
+      const templateAttribute = { name: [{ nameValue: 'changing', nameType: 1 }] };
+      const made = await gateway.run(app, Operation.Create, {
+        objectType: ObjectType.SymmetricKey,
+        templateAttribute,
+      });
+      assert.deepEqual(await attributesOf(made.uniqueIdentifier, 'Object Group', 'Name'), ['later']);
+      await gateway.run(app, Operation.Destroy, { uniqueIdentifier: uid });
+      await assert.rejects(
+        gateway.run(app, Operation.Create, { objectType: ObjectType.SymmetricKey, templateAttribute }),
+        isKmip(R.ItemNotFound),
+      );
     });
 
     test('are of their tenant, are templates, and hold no Name', async () => {
@@ -641,8 +665,21 @@ describe('objects and their forms', () => {
     const said = { cryptographicAlgorithm: CryptographicAlgorithm.EC, cryptographicLength: 256 };
     const asContainer = { objectType: ObjectType.PrivateKey, keyBlock: { ...container, ...said } } as const;
     await assert.rejects(register(asContainer, mask(U.Sign)), isKmip(R.InvalidField));
-    const back = await get(await register(asContainer, mask(U.Sign), link));
-    assert.deepEqual(materialIn(back), pfx);
+    const whole = await register(asContainer, mask(U.Sign), link, past);
+    assert.deepEqual(materialIn(await get(whole)), pfx);
+    assert.deepEqual(await attributesOf(whole, 'PKCS#12 Friendly Name'), ['alias']);
+    const inside = materialIn(await get(whole, { keyFormatType: F.PKCS_8 }));
+    assert.deepEqual(inside, privateKey.export({ format: 'der', type: 'pkcs8' }));
+    const data = randomBytes(10);
+    const { signatureData } = await gateway.run(app, Operation.Sign, {
+      uniqueIdentifier: whole,
+      cryptographicParameters: {
+        cryptographicAlgorithm: CryptographicAlgorithm.ECDSA,
+        hashingAlgorithm: HashingAlgorithm.SHA_256,
+      },
+      data,
+    });
+    assert.ok(verify('sha256', data, createPublicKey(privateKey), signatureData ?? new Uint8Array()));
   });
 
   describe('Export and Import', () => {
@@ -651,6 +688,8 @@ describe('objects and their forms', () => {
     test('move an object with all that it is', async () => {
       const uid = await createKey(gateway, app, nameAttribute('moving'), attribute('Object Group', 'g'));
       await gateway.run(app, Operation.Activate, { uniqueIdentifier: uid });
+      // Served once, so that Fresh stays what it is.
+      await get(uid);
       const exported = await gateway.run(app, Operation.Export, { uniqueIdentifier: uid });
       assert.equal(exported.uniqueIdentifier, uid);
       const importIt = (more: Partial<RequestOf<typeof Operation.Import>> = {}) =>

@@ -2,12 +2,11 @@
 import { SecretBytes } from '../../envelope/index.ts';
 import {
   type Attribute,
+  attribute,
   KeyFormatType,
   KmipError,
   type KmipObject,
-  LinkType,
   ObjectType,
-  SecretDataType,
 } from '../../kmip/index.ts';
 import {
   checkCounts,
@@ -20,10 +19,10 @@ import {
   ruleOf,
   withCertificateAttributes,
 } from '../../objects/index.ts';
+import { FRIENDLY_NAME, friendlyNameIn, openContainer } from './containers.ts';
 import type { OperationContext } from './context.ts';
 import { factsOf, type KeyFacts } from './key-facts.ts';
-import { linkedFrom } from './links.ts';
-import { readObject, sealMaterial, unwrapValue } from './objects.ts';
+import { sealMaterial, shelfOf, unwrapValue } from './objects.ts';
 import { checkTemplate, overridden } from './templates.ts';
 
 export interface GivenObject {
@@ -51,7 +50,10 @@ export async function takeGiven(
   const material = isUnwrapped ? await withoutWrapping(context, taken) : taken;
   try {
     const all = overridden(insideAttributes(material), attributes);
-    if (material.keyFormatType === KeyFormatType.PKCS_12) await checkPkcs12Password(context, all);
+    const { bytes, keyFormatType, keyWrappingData } = material;
+    if (keyFormatType === KeyFormatType.PKCS_12 && bytes !== null && keyWrappingData === undefined) {
+      return await fromContainer(context, objectType, material, bytes, all);
+    }
     return { material, attributes: all, facts: factsOf(objectType, material, all) };
   } catch (error) {
     material.bytes?.fill(0);
@@ -77,18 +79,28 @@ function insideAttributes({ attributes = [] }: Material): readonly Attribute[] {
   return attributes.filter(({ attributeName }) => ruleOf(attributeName).atCreation);
 }
 
-/** §11.4: a PKCS#12 container comes with one link to the password that opens it. */
-async function checkPkcs12Password(
+/**
+ * §3.45: a key in PKCS#12 comes with a link to its password, and is known under the name that it has in its container.
+ *
+ * @throws KmipError Invalid Field: the container does not open so (§11.4).
+ */
+async function fromContainer(
   context: OperationContext,
+  objectType: number,
+  material: Material,
+  container: Uint8Array,
   attributes: readonly Attribute[],
-): Promise<void> {
-  const [uid, ...more] = linkedFrom(attributes, LinkType.PKCS_12PasswordLink);
-  if (uid === undefined || more.length > 0) {
-    throw KmipError.invalidField('a key in PKCS#12 needs exactly one PKCS#12 Password Link');
-  }
-  const password = await readObject(context, uid).catch(() => undefined);
-  if (password?.objectType !== ObjectType.SecretData || password.subtype !== SecretDataType.Password) {
-    throw KmipError.invalidField('the PKCS#12 Password Link does not lead to Secret Data of type Password');
+): Promise<GivenObject> {
+  const { pkcs8, friendlyName } = await openContainer(container, attributes, shelfOf(context));
+  try {
+    const isNamed = friendlyName === undefined || friendlyNameIn(attributes) !== undefined;
+    return {
+      material,
+      attributes: isNamed ? attributes : [...attributes, attribute(FRIENDLY_NAME, friendlyName)],
+      facts: factsOf(objectType, { ...material, bytes: pkcs8 }, attributes),
+    };
+  } finally {
+    pkcs8.fill(0);
   }
 }
 
@@ -139,6 +151,7 @@ export function withValueAttributes(
   { bytes, subtype = 0 }: Material,
   attributes: readonly Attribute[],
 ): readonly Attribute[] {
+  if (objectType === ObjectType.Template) return attributes;
   if (bytes === null) {
     if (!mayLackValue.includes(objectType)) {
       throw KmipError.invalidField('an object of this type comes with its Key Value');

@@ -8,8 +8,6 @@ import {
   KeyFormatType,
   type KeyWrappingData,
   KmipError,
-  LinkType,
-  ObjectType,
   type PlainKeyValue,
   ResultReason,
   Tag,
@@ -25,7 +23,6 @@ import {
   usageLimitsOf,
   usageRefusal,
 } from '../../objects/index.ts';
-import { isL3Address } from '../../routing/index.ts';
 import {
   type FoundObject,
   findObject,
@@ -35,10 +32,9 @@ import {
   updateBody,
   updateObject,
 } from '../store/objects.ts';
+import { openContainer } from './containers.ts';
 import { type OperationContext, RefusedError } from './context.ts';
-import { requireKey } from './key-wrapping.ts';
-import { linkedFrom } from './links.ts';
-import { maskToUnwrap, type UnwrapPurpose, unwrap } from './unwrapping.ts';
+import { type Shelf, unwrap } from './unwrapping.ts';
 import { spend } from './usage-limits.ts';
 
 export interface ReadOptions {
@@ -206,24 +202,58 @@ export async function openStored(context: OperationContext, object: ManagedObjec
 const MAX_WRAPPING_DEPTH = 4;
 
 /**
- * The object's material in the clear, for use; the caller wipes it. A key that was registered wrapped is unwrapped
- * with its wrapping key. Throws as `openStored`; and Item Not Found or Permission Denied when the wrapping key is not
- * here or may not unwrap, Cryptographic Failure.
+ * The object's material in the clear, in its Key Format Type; the caller wipes it. A key that was registered wrapped is
+ * unwrapped with its wrapping key. Throws as `openStored`; Item Not Found or Permission Denied when the wrapping key is
+ * not here or may not unwrap, Cryptographic Failure.
+ */
+export async function openPlain(
+  context: OperationContext,
+  object: ManagedObject,
+  depth = 0,
+): Promise<SecretBytes> {
+  const { keyWrappingData, keyFormatType = KeyFormatType.Raw } = object;
+  const stored = await openStored(context, object);
+  if (keyWrappingData === undefined) return stored;
+  using held = stored;
+  const bytes = held.use((lent) => Uint8Array.from(lent));
+  return SecretBytes.take(await unwrappedMaterial(context, bytes, keyWrappingData, keyFormatType, depth));
+}
+
+/**
+ * The object's material in the clear, for use; the caller wipes it. As `openPlain`, but for a key in PKCS#12, which is
+ * taken out of its container as PKCS#8. Throws as both do.
  */
 export async function openMaterial(
   context: OperationContext,
   object: ManagedObject,
   depth = 0,
 ): Promise<SecretBytes> {
-  const stored = await openStored(context, object);
-  const { keyWrappingData, keyFormatType } = object;
-  if (keyWrappingData === undefined) return stored;
-  using wrapped = stored;
-  const bytes = wrapped.use((lent) => Uint8Array.from(lent));
-  const { keyMaterial } = await unwrapValue(context, bytes, keyWrappingData, depth);
-  const material = materialBytes(keyFormatType ?? KeyFormatType.Raw, keyMaterial);
-  if (keyMaterial instanceof Uint8Array) keyMaterial.fill(0);
-  return SecretBytes.take(material);
+  const plain = await openPlain(context, object, depth);
+  if (object.keyFormatType !== KeyFormatType.PKCS_12) return plain;
+  using container = plain;
+  const bytes = container.use((lent) => Uint8Array.from(lent));
+  try {
+    const { pkcs8 } = await openContainer(bytes, object.attributes, shelfOf(context, depth));
+    return SecretBytes.take(pkcs8);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** A wrapped Key Value's material in the clear, for the caller to wipe. Throws as `openMaterial`. */
+async function unwrappedMaterial(
+  context: OperationContext,
+  wrapped: Uint8Array,
+  data: KeyWrappingData,
+  keyFormatType: number,
+  depth: number,
+): Promise<Uint8Array> {
+  const { keyMaterial } = await unwrapValue(context, wrapped, data, depth);
+  try {
+    return materialBytes(keyFormatType, keyMaterial);
+  } finally {
+    if (keyMaterial instanceof Uint8Array) keyMaterial.fill(0);
+  }
 }
 
 /** A wrapped Key Value in the clear (§2.1.5), its material the caller's to wipe. Throws as `openMaterial`. */
@@ -233,45 +263,18 @@ export function unwrapValue(
   data: KeyWrappingData,
   depth = 0,
 ): Promise<PlainKeyValue> {
+  return unwrap(wrapped, data, context, shelfOf(context, depth));
+}
+
+/** Objects that others name, as the requester may see them. */
+export function shelfOf(context: OperationContext, depth = 0): Shelf {
   if (depth >= MAX_WRAPPING_DEPTH) {
-    throw KmipError.illegalOperation(
-      `wrapping keys are unwrapped through ${MAX_WRAPPING_DEPTH} others at most`,
-    );
+    throw KmipError.illegalOperation(`keys are opened through ${MAX_WRAPPING_DEPTH} others at most`);
   }
-  return unwrap(wrapped, data, context.version, async (uid, purpose) => {
-    const object = await keyToUnwrap(context, uid, purpose);
-    const refusal = usageRefusal(object, 'process', maskToUnwrap(object, purpose), context.nowS);
-    if (refusal !== null) throw KmipError.permissionDenied(`the wrapping key: ${refusal}`);
-    return { object, secret: await openMaterial(context, object, depth + 1) };
-  });
-}
-
-/** Key Wrapping Data names the public key that encrypted; its private half is the one that decrypts. */
-async function keyToUnwrap(
-  context: OperationContext,
-  uid: string,
-  purpose: UnwrapPurpose,
-): Promise<ManagedObject> {
-  const named = await readWrappingKey(context, uid);
-  if (purpose !== 'decrypt' || named.objectType !== ObjectType.PublicKey) return named;
-  const [privateUid] = linkedFrom(named.attributes, LinkType.PrivateKeyLink);
-  if (privateUid === undefined) {
-    throw KmipError.itemNotFound('the wrapping key is a public key without a Private Key Link');
-  }
-  return readWrappingKey(context, privateUid);
-}
-
-/** A key that another request names for wrapping. @throws KmipError Item Not Found, Illegal Operation (no key). */
-export async function readWrappingKey(context: OperationContext, uid: string): Promise<ManagedObject> {
-  if (isL3Address(uid)) {
-    throw KmipError.featureNotSupported(
-      'only a gateway wraps and unwraps with a service key, and only what it holds',
-    );
-  }
-  if (uid.includes('\0')) throw KmipError.itemNotFound('no object has this unique identifier');
-  const object = await readObject(context, uid);
-  requireKey(object);
-  return object;
+  return {
+    read: (uid) => readObject(context, uid),
+    open: (object) => openMaterial(context, object, depth + 1),
+  };
 }
 
 /** How often a wrap takes a block and finds a newer version active. */

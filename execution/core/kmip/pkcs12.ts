@@ -3,16 +3,9 @@
  * password that the PKCS#12 Password Link names.
  */
 import { keyObjectOf, pkcs12Container } from '../../keyforms/index.ts';
-import {
-  attributeValue,
-  CertificateType,
-  KeyFormatType,
-  KmipError,
-  LinkType,
-  ObjectType,
-  SecretDataType,
-} from '../../kmip/index.ts';
+import { CertificateType, KeyFormatType, KmipError, LinkType, ObjectType } from '../../kmip/index.ts';
 import { isDestroyed, type ManagedObject } from '../../objects/index.ts';
+import { friendlyNameIn, linkedPassword } from './containers.ts';
 import type { OperationContext } from './context.ts';
 import { linkedFrom } from './links.ts';
 import { openMaterial, readObject } from './objects.ts';
@@ -37,13 +30,11 @@ async function linked(
 }
 
 async function passwordOf(context: OperationContext, key: ManagedObject): Promise<ManagedObject> {
-  const password = await linked(context, key, LinkType.PKCS_12PasswordLink);
-  if (password?.objectType !== ObjectType.SecretData || password.subtype !== SecretDataType.Password) {
-    throw KmipError.keyFormatTypeNotSupported(
-      'for PKCS#12 the key needs a PKCS#12 Password Link to Secret Data of type Password',
-    );
-  }
-  return password;
+  const password = await linkedPassword(key.attributes, (uid) => readObject(context, uid));
+  if (password !== undefined) return password;
+  throw KmipError.keyFormatTypeNotSupported(
+    'for PKCS#12 the key needs one PKCS#12 Password Link, to Secret Data of type Password',
+  );
 }
 
 async function certificateFor(
@@ -85,7 +76,6 @@ export async function pkcs12Of(
   material: Uint8Array,
 ): Promise<Uint8Array> {
   const { objectType, keyFormatType = KeyFormatType.Raw, cryptographicAlgorithm, attributes } = object;
-  const name = attributes.find((a) => a.attributeName === 'PKCS#12 Friendly Name');
   using password = await openMaterial(context, await passwordOf(context, object));
   const certificates = await chainOf(context, object);
   return password.use((bytes) =>
@@ -93,8 +83,7 @@ export async function pkcs12Of(
       key: keyObjectOf({ objectType, keyFormatType, cryptographicAlgorithm, material }),
       certificates,
       password: bytes,
-      friendlyName:
-        name === undefined ? DEFAULT_FRIENDLY_NAME : attributeValue(name, 'PKCS#12 Friendly Name'),
+      friendlyName: friendlyNameIn(attributes) ?? DEFAULT_FRIENDLY_NAME,
     }),
   );
 }

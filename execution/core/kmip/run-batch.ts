@@ -30,6 +30,7 @@ import {
 } from '../../kmip/index.ts';
 import { type NumberedPush, pushCodec, UNNUMBERED } from '../../mesh/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
+import { ASYNCHRONOUS_WORK_MS } from '../limits.ts';
 import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
@@ -48,6 +49,7 @@ import type { Later } from './later.ts';
 import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
 import { refuse, whoOf } from './refusals.ts';
+import { UnfinishedWork, withSlowWork } from './slow-results.ts';
 
 export interface BatchDependencies {
   readonly db: RegionDb;
@@ -55,8 +57,8 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
-  readonly cryptography: Cryptography;
   readonly later: Later;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
@@ -141,13 +143,16 @@ async function runOneByOne(
       }
       const turn = turnOf(deps, request);
       try {
-        const settled = await inTransaction(deps.db, async (tx) => {
-          goBack(batch, before);
-          turn.abort();
-          const ran = await runWithin(item, contextFor(deps, request, tx, batch, lent, turn));
-          const [one] = await settleItems(deps, tx, [ran]);
-          return one ?? { item: ran.response, effects: [] };
-        });
+        const settled = await withSlowWork((slow) =>
+          inTransaction(deps.db, async (tx) => {
+            goBack(batch, before);
+            turn.abort();
+            slow.restart();
+            const ran = await runWithin(item, contextFor(deps, request, tx, { batch, lent, turn, slow }));
+            const [one] = await settleItems(deps, tx, [ran]);
+            return one ?? { item: ran.response, effects: [] };
+          }),
+        );
         turn.settle();
         return settled;
       } catch (error) {
@@ -171,7 +176,7 @@ async function runAlone(
   idPlaceholder: string | undefined,
 ): Promise<ResponseItem> {
   const header = { ...message.header, asynchronousIndicator: false };
-  const budget = new MessageBudget();
+  const budget = new MessageBudget({ untilMs: performance.now() + ASYNCHRONOUS_WORK_MS });
   const batch: BatchState = { idPlaceholder, budget, handedOver: new Set() };
   const lent = new Lent();
   try {
@@ -197,30 +202,35 @@ async function runUndo(
   let failure: { readonly item: RequestItem; readonly error: unknown } | undefined;
   const turn = turnOf(deps, request);
   try {
-    await inTransaction(deps.db, async (tx) => {
-      done = [];
-      failure = undefined;
-      goBack(batch, before);
-      turn.abort();
-      const ran: Ran[] = [];
-      for (const item of items) {
-        const context = contextFor(deps, request, tx, batch, lent, turn);
-        try {
-          ran.push(await runWithin(item, context));
-        } catch (error) {
-          failure = { item, error };
-          done = ran.map(({ response }) => ({ item: undone(response), effects: [] }));
-          throw new UndoSignal();
+    await withSlowWork((slow) =>
+      inTransaction(deps.db, async (tx) => {
+        done = [];
+        failure = undefined;
+        goBack(batch, before);
+        turn.abort();
+        slow.restart();
+        const ran: Ran[] = [];
+        for (const item of items) {
+          const context = contextFor(deps, request, tx, { batch, lent, turn, slow });
+          try {
+            ran.push(await runWithin(item, context));
+          } catch (error) {
+            failure = { item, error };
+            done = ran.map(({ response }) => ({ item: undone(response), effects: [] }));
+            throw error instanceof UnfinishedWork ? error : new UndoSignal();
+          }
         }
-      }
-      done = await settleItems(deps, tx, ran);
-    });
+        done = await settleItems(deps, tx, ran);
+      }),
+    );
     turn.settle();
   } catch (error) {
     turn.abort();
-    if (!(error instanceof UndoSignal) || failure === undefined) throw error;
+    // Work that an item waited for may have failed, outside of the transaction.
+    const cause = failure?.error instanceof UnfinishedWork ? error : failure?.error;
+    if (failure === undefined || (cause !== error && !(error instanceof UndoSignal))) throw error;
     goBack(batch, before);
-    done.push({ item: await refuse(deps, request.requester, failure.item, failure.error), effects: [] });
+    done.push({ item: await refuse(deps, request.requester, failure.item, cause), effects: [] });
   }
   return done;
 }
@@ -258,9 +268,7 @@ function contextFor(
   deps: BatchDependencies,
   { message, requester }: BatchRequest,
   tx: RegionTx,
-  batch: BatchState,
-  lent: Lent,
-  turn: StreamTurn,
+  { batch, lent, turn, slow }: Pick<OperationContext, 'batch' | 'lent' | 'turn' | 'slow'>,
 ): OperationContext {
   return {
     tx,
@@ -274,6 +282,7 @@ function contextFor(
     lent,
     allowWeak: deps.cryptography.allowWeak,
     turn,
+    slow,
     pushes: [],
     reads: [],
     events: [],

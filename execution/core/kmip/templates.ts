@@ -11,7 +11,7 @@ import {
 import { isDestroyed, ruleOf, sameValue, templateAttributes } from '../../objects/index.ts';
 import { uidNamed } from '../store/objects.ts';
 import type { OperationContext } from './context.ts';
-import { openStored, readObject } from './objects.ts';
+import { readObject } from './objects.ts';
 
 /** Templates that one request may name. */
 export const MAX_TEMPLATES = 16;
@@ -45,11 +45,7 @@ async function attributesOfTemplate(context: OperationContext, name: string): Pr
   if (object?.objectType !== ObjectType.Template || isDestroyed(object.state)) {
     throw KmipError.itemNotFound('the request names a template that does not exist');
   }
-  if (object.dates.archive !== undefined)
-    throw KmipError.objectArchived('a template that is named is archived');
-  using material = await openStored(context, object);
-  // A copy, since attributes refer to the bytes that they were read from.
-  return templateAttributes(material.use((bytes) => Uint8Array.from(bytes)));
+  return templateAttributes(object);
 }
 
 /** `later` on top of `earlier`: single instances are replaced, others added where they are new. */
@@ -75,12 +71,5 @@ export function checkTemplate(attributes: readonly Attribute[]): void {
     }
     if (!ruleOf(name).atCreation) throw KmipError.invalidField(`${name} is set by the server only`);
     if (!name.startsWith('x-')) attributeValue(attribute);
-  }
-}
-
-/** Throws Item Not Found, as §11.2 has it for templates that do not exist, in requests that take none. */
-export function requireNoTemplates(template: TemplateAttribute | undefined): void {
-  if ((template?.name ?? []).length > 0) {
-    throw KmipError.itemNotFound('no template can be named in this request; give the attributes themselves');
   }
 }

@@ -14,5 +14,6 @@ export function spend(object: ManagedObject, sizeBytes: number, objects: 0 | 1 =
   const limits = usageLimitsOf(object);
   if (limits === undefined) return object;
   const cost = BigInt(limits.unit === UsageLimitsUnit.Byte ? sizeBytes : objects);
-  return cost === 0n && objects === 0 ? object : takeUsage(object, cost);
+  if (cost === 0n && objects === 0) return object;
+  return takeUsage(object, cost);
 }

@@ -14,7 +14,8 @@ import type { ManagedObject } from '../../objects/index.ts';
 import { spendRandomIv } from '../store/random-ivs.ts';
 import { type OperationContext, RefusedError } from './context.ts';
 import { authenticatorOf, type OpenedKey, wrapperOf } from './key-wrapping.ts';
-import { openMaterial, readToProtect, readWrappingKey } from './objects.ts';
+import { openMaterial, readObject, readToProtect } from './objects.ts';
+import { readWrappingKey } from './unwrapping.ts';
 
 const PARAMETERS = 'Cryptographic Parameters';
 
@@ -52,7 +53,7 @@ async function open(
   usageMask: (key: ManagedObject) => number,
   sizeBytes: number,
 ): Promise<OpenedKey> {
-  const key = await readWrappingKey(context, uid);
+  const key = await readWrappingKey(uid, (wanted) => readObject(context, wanted));
   const object = await readToProtect(context, uid, usageMask(key), sizeBytes);
   return { object, secret: await openMaterial(context, object) };
 }

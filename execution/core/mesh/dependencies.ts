@@ -16,6 +16,7 @@ export interface MeshDependencies {
   readonly keychain: Keychain;
   /** What pays for this core's own wraps under L3 (D5). */
   readonly wraps: WrapBlocks;
+  /** As the configuration has it. */
   readonly cryptography: Cryptography;
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   readonly hub: PushHub;

@@ -197,7 +197,6 @@ export function criteriaOf(attributes: readonly Attribute[], scope: Scope, nowS:
   }
   const isOfDestroyed =
     byName.has('Destroy Date') ||
-    byName.has('Unique Identifier') ||
     (byName.get('State') ?? []).some((a) => isDestroyed(enumerationOf(a) as State));
   const list = [...byName].flatMap(([name, given]): readonly Criterion[] => {
     if (isStandardAttribute(name) && name.endsWith(' Date')) return [dateCriterion(name, given)];

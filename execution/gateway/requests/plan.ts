@@ -15,6 +15,7 @@ import {
   type RequestItem,
   Tag,
 } from '../../kmip/index.ts';
+import { MeshOperation } from '../../mesh/index.ts';
 import { answerDiscoverVersions, answerQuery, type ManagedObject } from '../../objects/index.ts';
 import { isL3Address, type Level, routeOf } from '../../routing/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
@@ -57,11 +58,16 @@ export function planItem(
   }
 }
 
+const meshOperations: readonly number[] = Object.values(MeshOperation);
+
 function planByTable(operation: number, level: Level): Plan {
   const route = routeOf(operation, level);
   if (route === 'core') return CORE;
-  if (route === 'refuse') throw new GatewayRefusal(level === 'L3' ? 'L3_NOT_READABLE' : 'MESH_OPERATION');
-  throw KmipError.operationNotSupported(`${operationName(operation)} cannot run at a gateway`);
+  if (route === 'refuse' && level === 'L3') throw new GatewayRefusal('L3_NOT_READABLE');
+  if (route === 'refuse' && meshOperations.includes(operation)) throw new GatewayRefusal('MESH_OPERATION');
+  throw KmipError.operationNotSupported(
+    `${operationName(operation)} is not served; ask Query for the operations that are`,
+  );
 }
 
 function planCreate(item: RequestItem, context: RequestContext): Plan {

@@ -55,6 +55,7 @@ export function secretBytesOf({
 /** Keys in transparent formats are structures; what is split is bytes. */
 export function splitFormat({ objectType, keyFormatType = KeyFormatType.Raw }: ManagedObject): number {
   if (keyFormatType === KeyFormatType.TransparentSymmetricKey) return KeyFormatType.Raw;
+  if (keyFormatType === KeyFormatType.PKCS_12) return KeyFormatType.PKCS_8;
   const isTransparent =
     keyFormatType > KeyFormatType.TransparentSymmetricKey &&
     keyFormatType <= KeyFormatType.TransparentECPublicKey;
