@@ -58,8 +58,8 @@ export interface BatchDependencies {
   readonly instance: string;
   readonly keychain: Keychain;
   readonly wraps: WrapBlocks;
-  readonly cryptography: Cryptography;
   readonly later: Later;
+  readonly cryptography: Cryptography;
   readonly logger: Logger;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
