@@ -94,6 +94,8 @@ export const MAX_CERTIFICATES_COMPARED = 1_000;
 /** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
 export const MAX_ASYNCHRONOUS = 64;
 export const MAX_ASYNCHRONOUS_PER_TENANT = 8;
+/** Work for one operation that is done after its answer. A core that stops waits for it. */
+export const ASYNCHRONOUS_WORK_MS = 30_000;
 /** What has not been begun or ended by then is given up by whoever polls for it, and not begun any more. */
 export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
 /** How long an outcome can be polled for. */

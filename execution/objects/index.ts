@@ -6,6 +6,7 @@ export * from './attribute-rules.ts';
 export * from './attribute-values.ts';
 export * from './attribute-view.ts';
 export * from './certificate-attributes.ts';
+export { nameText } from './certificate-names.ts';
 export * from './clock.ts';
 export * from './codec.ts';
 export * from './digest.ts';

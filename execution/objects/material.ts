@@ -1,7 +1,8 @@
 /**
  * A managed object's material: the plain bytes that an envelope holds, taken out of what a client registers (KMIP 1.4
- * §2.2, §4.3). By convention they are the Certificate Value, the Opaque Data Value, a template as TTLV, the wrapped Key
- * Value as it came, or the Key Material: a byte string, or a structure as its TTLV. `value.ts` goes the other way.
+ * §2.2, §4.3). By convention they are the Certificate Value, the Opaque Data Value, the wrapped Key Value as it came, or
+ * the Key Material: a byte string, or a structure as its TTLV. A template has none: what it holds are its attributes.
+ * `value.ts` goes the other way.
  */
 import {
   type Attribute,
@@ -20,7 +21,6 @@ import {
   structureItem,
   Tag,
   type TtlvStructure,
-  templateAttribute,
   WrappingMethod,
 } from '../kmip/index.ts';
 import { keptFields } from './codec.ts';
@@ -34,7 +34,7 @@ export const MAX_SPLIT_KEY_PARTS = 64;
 export const MAX_PRIME_FIELD_BYTES = 264;
 
 export interface Material {
-  /** Secret: the caller wipes it. A copy, never a view into the message. Null: the key value is kept elsewhere. */
+  /** Secret: the caller wipes it. A copy, never a view into the message. Null: a template, or a key kept elsewhere. */
   readonly bytes: Uint8Array | null;
   readonly keyFormatType?: number;
   readonly keyCompressionType?: number;
@@ -45,7 +45,7 @@ export interface Material {
   /** What the key block says of itself. */
   readonly cryptographicAlgorithm?: number;
   readonly cryptographicLength?: number;
-  /** Attributes that came inside the Key Value (§2.1.4). */
+  /** Attributes that came inside the Key Value (§2.1.4), or that a template holds (§2.2.6). */
   readonly attributes?: readonly Attribute[];
 }
 
@@ -139,10 +139,6 @@ export function checkSplitKeyPart(part: SplitKeyPart): SplitKeyPart {
   return part;
 }
 
-function templateBytes(attribute: readonly Attribute[]): Uint8Array {
-  return bounded(encodeTtlv(templateAttribute.write({ attribute })));
-}
-
 /** Throws Invalid Field, saying what cannot be held. */
 export function materialOf(object: KmipObject): Material {
   switch (object.objectType) {
@@ -151,7 +147,7 @@ export function materialOf(object: KmipObject): Material {
     case ObjectType.OpaqueObject:
       return { bytes: bounded(object.opaqueDataValue), subtype: object.opaqueDataType };
     case ObjectType.Template:
-      return { bytes: templateBytes(object.attribute) };
+      return { bytes: null, attributes: object.attribute };
     case ObjectType.SecretData:
       return { ...fromKeyBlock(object.keyBlock), subtype: object.secretDataType };
     case ObjectType.PGPKey:

@@ -404,7 +404,6 @@ test('material: what is registered comes back, each type in its own structure', 
   for (const given of [
     { objectType: ObjectType.Certificate, certificateType: 1, certificateValue: key },
     { objectType: ObjectType.OpaqueObject, opaqueDataType: 0x80000001, opaqueDataValue: key },
-    { objectType: ObjectType.Template, attribute: [nameAttribute('x')] },
   ] as const) {
     const { bytes, ...facts } = materialOf(given);
     const { objectType } = given;

@@ -15,9 +15,10 @@ import {
   ObjectType,
   structureItem,
   Tag,
-  templateAttribute,
 } from '../kmip/index.ts';
+import { make } from './attribute-values.ts';
 import type { ManagedObject } from './managed-object.ts';
+import { NAME } from './names.ts';
 
 /** Whether objects of the type carry a key block; the others are bytes, or attributes. */
 export function hasKeyBlock(objectType: number): boolean {
@@ -90,7 +91,7 @@ function splitKeyFields({ splitKey }: ManagedObject) {
   };
 }
 
-/** A certificate, opaque object or template with this value. @throws KmipError Illegal Operation: it has a key block. */
+/** A certificate or opaque object with this value. @throws KmipError Illegal Operation: it has a key block, or no value. */
 export function withValue(object: ManagedObject, value: Uint8Array): KmipObject {
   const { objectType, subtype = 0 } = object;
   switch (objectType) {
@@ -98,14 +99,34 @@ export function withValue(object: ManagedObject, value: Uint8Array): KmipObject 
       return { objectType, certificateType: subtype, certificateValue: value };
     case ObjectType.OpaqueObject:
       return { objectType, opaqueDataType: subtype, opaqueDataValue: value };
-    case ObjectType.Template:
-      return { objectType, attribute: templateAttributes(value) };
     default:
-      throw KmipError.illegalOperation('an object of this type has a key block');
+      throw KmipError.illegalOperation('an object of this type has no value of bytes');
   }
 }
 
-/** The attributes that a template holds (§2.2.6), out of its material. */
-export function templateAttributes(material: Uint8Array): readonly Attribute[] {
-  return templateAttribute.read(decodeTtlv(material)).attribute ?? [];
+/** Attributes of a template that are its own, and none of what is made with it. */
+const ofTemplate: ReadonlySet<string> = new Set([NAME, 'Always Sensitive', 'Never Extractable', 'Fresh']);
+
+/** The attributes that a template holds for others (§2.2.6): all that a client has given it, but for its names. */
+export function templateAttributes(object: ManagedObject): readonly Attribute[] {
+  const { cryptographicAlgorithm: algorithm, cryptographicLength: length, usageMask, dates } = object;
+  const given = [
+    ['Activation Date', dates.activation],
+    ['Process Start Date', dates.processStart],
+    ['Protect Stop Date', dates.protectStop],
+    ['Deactivation Date', dates.deactivation],
+  ] as const;
+  return [
+    ...(algorithm === undefined ? [] : [make.enumeration('Cryptographic Algorithm', algorithm)]),
+    ...(length === undefined ? [] : [make.integer('Cryptographic Length', length)]),
+    // A mask that allows nothing is one that was never given.
+    ...(usageMask === 0 ? [] : [make.integer('Cryptographic Usage Mask', usageMask)]),
+    ...given.flatMap(([name, value]) => (value === undefined ? [] : [make.date(name, value)])),
+    ...object.attributes.filter(({ attributeName: name }) => !ofTemplate.has(name) && !name.startsWith('y-')),
+  ];
+}
+
+/** A template as Get returns it. */
+export function withTemplate(object: ManagedObject): KmipObject {
+  return { objectType: ObjectType.Template, attribute: templateAttributes(object) };
 }

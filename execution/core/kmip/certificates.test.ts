@@ -321,6 +321,14 @@ describe('certificates', () => {
       ]),
       isKmip(ResultReason.InvalidField),
     );
+    for (const subject of ['02', '3003020101', '30053003020101']) {
+      const subjectDistinguishedName = Uint8Array.from(Buffer.from(subject, 'hex'));
+      await assert.rejects(
+        certify(pair.publicUid, [attribute('X.509 Certificate Subject', { subjectDistinguishedName })]),
+        (error: unknown) => error instanceof KmipError && error.resultReason !== ResultReason.GeneralFailure,
+        subject,
+      );
+    }
     await assert.rejects(
       certify(pair.publicUid, [attribute('Certificate Type', 2)]),
       isKmip(ResultReason.FeatureNotSupported),

@@ -25,6 +25,7 @@ import type { NewAuditEvent } from '../store/audit.ts';
 import type { Scope } from '../store/objects.ts';
 import type { RegionTx } from '../store/tables.ts';
 import type { MessageBudget } from './budget.ts';
+import type { SlowResults } from './slow-results.ts';
 
 /** Who asks, as the core itself found them in its registry, and through which gateway. */
 export interface Requester {
@@ -109,6 +110,8 @@ export interface OperationContext {
   readonly allowWeak: boolean;
   /** Operations in parts that this item begins or goes on with. */
   readonly turn: StreamTurn;
+  /** What has been computed for this operation outside of its transaction. */
+  readonly slow: SlowResults;
   /** Collected here, written with the commit. */
   readonly pushes: Push[];
   /** Read here, and not held by the gateway that asked: it gets them with the answer (D6). */

@@ -320,6 +320,29 @@ describe('objects and their forms', () => {
       assert.equal(materialIn(await get(uniqueIdentifier)).length, 16);
     });
 
+    test('are objects with attributes, which change what is made with them from then on', async () => {
+      const uid = await register(
+        { objectType: ObjectType.Template, attribute: [...aesKey] },
+        nameAttribute('changing'),
+      );
+      const group = attribute('Object Group', 'later');
+      await gateway.run(app, Operation.AddAttribute, { uniqueIdentifier: uid, attribute: group });
+      const template = await get(uid);
+      assert.ok(template.objectType === ObjectType.Template);
+      assert.deepEqual(JSON.stringify(template.attribute), JSON.stringify([...aesKey, group]));
+      const templateAttribute = { name: [{ nameValue: 'changing', nameType: 1 }] };
+      const made = await gateway.run(app, Operation.Create, {
+        objectType: ObjectType.SymmetricKey,
+        templateAttribute,
+      });
+      assert.deepEqual(await attributesOf(made.uniqueIdentifier, 'Object Group', 'Name'), ['later']);
+      await gateway.run(app, Operation.Destroy, { uniqueIdentifier: uid });
+      await assert.rejects(
+        gateway.run(app, Operation.Create, { objectType: ObjectType.SymmetricKey, templateAttribute }),
+        isKmip(R.ItemNotFound),
+      );
+    });
+
     test('are of their tenant, are templates, and hold no Name', async () => {
       const named = (caller: Caller, nameValue: string) =>
         gateway.run(caller, Operation.Create, {

@@ -151,6 +151,7 @@ export function withValueAttributes(
   { bytes, subtype = 0 }: Material,
   attributes: readonly Attribute[],
 ): readonly Attribute[] {
+  if (objectType === ObjectType.Template) return attributes;
   if (bytes === null) {
     if (!mayLackValue.includes(objectType)) {
       throw KmipError.invalidField('an object of this type comes with its Key Value');

@@ -19,6 +19,7 @@ import {
   type ManagedObject,
   shapeOf,
   withKeyBlock,
+  withTemplate,
   withValue,
 } from '../../objects/index.ts';
 import type { OperationContext } from './context.ts';
@@ -40,7 +41,7 @@ function requireReadable(object: ManagedObject, leavesWrapped: boolean): void {
   if (object.dates.archive !== undefined) {
     throw KmipError.objectArchived('the object is archived; Recover it first');
   }
-  if (object.wrapped === null) {
+  if (object.wrapped === null && object.objectType !== ObjectType.Template) {
     throw KmipError.illegalOperation(
       'the key value is kept elsewhere; see the Key Value Location of the object',
     );
@@ -92,6 +93,7 @@ export async function objectValue(
       throw KmipError.illegalOperation('an object without a key block cannot be wrapped');
     }
     requireOwnForm(object, wanted);
+    if (object.objectType === ObjectType.Template) return withTemplate(object);
     using value = await openStored(context, object);
     return withValue(object, context.lent.copyOf(value));
   }
@@ -169,9 +171,7 @@ function plainValue(object: ManagedObject, key: PlainKey): KmipObject {
 
 /** The object around nothing, as Export returns one that has been destroyed, or whose value never was here (§4.40). */
 export function emptyValue(object: ManagedObject): KmipObject {
-  if (object.objectType === ObjectType.Template) {
-    throw KmipError.illegalOperation('a template that has been destroyed has no attributes to export');
-  }
+  if (object.objectType === ObjectType.Template) return withTemplate(object);
   if (!hasKeyBlock(object.objectType)) return withValue(object, new Uint8Array());
   const { keyFormatType = KeyFormatType.Raw, keyCompressionType } = object;
   return withKeyBlock(object, { keyFormatType, keyCompressionType, ...shapeOf(object) });

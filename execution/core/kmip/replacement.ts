@@ -2,7 +2,7 @@
  * What Re-key, Re-key Key Pair and Re-certify have in common (KMIP 1.4 §4.4, §4.5, §4.8): a new object with the
  * attributes of an old one, linked both ways. The old object keeps its state, and its names go to the new one.
  */
-import { type Attribute, attribute, attributeValue, KmipError, LinkType } from '../../kmip/index.ts';
+import { type Attribute, KmipError, LinkType } from '../../kmip/index.ts';
 import {
   isCustom,
   isDestroyed,
@@ -86,14 +86,10 @@ export function replacementDates(dates: ObjectDates, offsetS: number | undefined
   });
 }
 
-/** Tables 173 and 177: the total is copied, and nothing of it has been used. */
-function unspent(given: Attribute): Attribute {
-  if (given.attributeName !== 'Usage Limits') return given;
-  const limits = attributeValue(given, 'Usage Limits');
-  return attribute('Usage Limits', { ...limits, usageLimitsCount: limits.usageLimitsTotal });
-}
-
-/** What a replacement starts from: the old one's attributes, with those that the request gives in their place. */
+/**
+ * What a replacement starts from: the old one's attributes, with those that the request gives in their place. Of Usage
+ * Limits the total counts: whatever makes an object sets the count to it (§3.21, tables 173 and 177).
+ */
 export function inheritedAttributes(
   old: ManagedObject,
   given: readonly Attribute[],
@@ -109,8 +105,7 @@ export function inheritedAttributes(
     // `y-` attributes are the server's own notes on the old object (§3.39).
     ...old.attributes
       .filter((a) => !notCopied.has(a.attributeName) && !a.attributeName.startsWith('y-'))
-      .filter((a) => templateDateField(a.attributeName) === undefined)
-      .map(unspent),
+      .filter((a) => templateDateField(a.attributeName) === undefined),
   ];
   return [...copied.filter((a) => !replaced.has(a.attributeName) || isCustom(a.attributeName)), ...given];
 }

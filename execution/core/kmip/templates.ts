@@ -11,7 +11,7 @@ import {
 import { isDestroyed, ruleOf, sameValue, templateAttributes } from '../../objects/index.ts';
 import { uidNamed } from '../store/objects.ts';
 import type { OperationContext } from './context.ts';
-import { openStored, readObject } from './objects.ts';
+import { readObject } from './objects.ts';
 
 /** Templates that one request may name. */
 export const MAX_TEMPLATES = 16;
@@ -45,11 +45,7 @@ async function attributesOfTemplate(context: OperationContext, name: string): Pr
   if (object?.objectType !== ObjectType.Template || isDestroyed(object.state)) {
     throw KmipError.itemNotFound('the request names a template that does not exist');
   }
-  if (object.dates.archive !== undefined)
-    throw KmipError.objectArchived('a template that is named is archived');
-  using material = await openStored(context, object);
-  // A copy, since attributes refer to the bytes that they were read from.
-  return templateAttributes(material.use((bytes) => Uint8Array.from(bytes)));
+  return templateAttributes(object);
 }
 
 /** `later` on top of `earlier`: single instances are replaced, others added where they are new. */

@@ -4,12 +4,13 @@ import { sql } from 'kysely';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { ParentKind, parseHeader } from '../../envelope/index.ts';
-import { KmipError, ObjectType } from '../../kmip/index.ts';
+import { KmipError } from '../../kmip/index.ts';
 import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from '../../mesh/index.ts';
 import {
   checkCounts,
   isDestroyed,
   isFresh,
+  isGatewayKey,
   type ManagedObject,
   NAME_CONFLICT,
   namesOf,
@@ -30,9 +31,10 @@ import type { GatewayPeer } from './gateways.ts';
 const MAX_UID_LENGTH = 128;
 
 /** Why an announced object cannot be what a gateway makes; null when it can. */
-function objection({ uid, tenant, service, objectType, wrapped, attributes }: ManagedObject): string | null {
+function objection(object: ManagedObject): string | null {
+  const { uid, tenant, service, wrapped, attributes } = object;
   if (uid.length === 0 || uid.length > MAX_UID_LENGTH || isL3Address(uid)) return 'MALFORMED_UID';
-  if (objectType !== ObjectType.SymmetricKey || wrapped === null) return 'NOT_AN_L4';
+  if (!isGatewayKey(object) || wrapped === null) return 'NOT_AN_L4';
   // Throws: an object whose attributes break our rules is not storable.
   checkCounts(attributes);
   try {

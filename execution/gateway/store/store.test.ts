@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { OkcmError } from '../../../platform/errors.ts';
 import { startChild } from '../../../testkit/children.ts';
 import { KmipError } from '../../kmip/index.ts';
+import { isFresh } from '../../objects/index.ts';
 import { anIdentity, anObject, freshStore, OTHER_TENANT, storePath, TENANT } from '../fixture.test.ts';
 import { Store } from './store.ts';
 
@@ -133,6 +134,28 @@ function tests(): void {
       assert.equal(store.objects.apply({ ...object, revision: 2 }), false);
       assert.equal(store.objects.apply({ ...object, revision: 3 }), false);
       assert.equal(store.objects.get(object.uid)?.object.usageMask, 8);
+      store.close();
+    });
+
+    it('does not make a key fresh again that was given out here, and waits for the core to hear of that', () => {
+      const store = freshStore();
+      const { objects } = store;
+      const object = anObject();
+      objects.insertNew(object);
+      objects.markAnnounced(object.tenant, object.uid, object);
+      assert.equal(objects.backlog, 0);
+      objects.markServed(object.uid);
+      objects.markServed(object.uid);
+      assert.equal(objects.backlog, 1, 'announced anew, once');
+      assert.ok(objects.apply({ ...object, revision: 5 }), 'the core did not know when it wrote this');
+      const held = objects.get(object.uid);
+      assert.ok(held !== undefined && !isFresh(held.object) && held.object.revision === 5);
+      objects.markAnnounced(object.tenant, object.uid, object);
+      assert.equal(objects.backlog, 1, 'that announcement was made before');
+      objects.markAnnounced(object.tenant, object.uid, held.object);
+      assert.equal(objects.backlog, 0);
+      objects.recount();
+      assert.equal(objects.backlog, 0, 'the number in memory is that of the table');
       store.close();
     });
 

@@ -10,11 +10,10 @@ import {
   type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  X509,
+  type ParsedCertificate,
 } from './x509.ts';
 
-export interface ChainCertificate {
-  readonly certificate: X509Certificate;
+export interface ChainCertificate extends ParsedCertificate {
   /** A root of this caller's, where chains may end. */
   readonly isAnchor: boolean;
   /** Revoked by the time that is asked about. */
@@ -97,8 +96,7 @@ function mayIssue(extensions: readonly Extension[], below: number): boolean {
  */
 export function verdictOn(chain: readonly ChainCertificate[], atS: number): Verdict {
   let isUnderstood = true;
-  for (const [index, { certificate, isRevoked }] of chain.entries()) {
-    const { extensions } = new X509(Uint8Array.from(certificate.raw));
+  for (const [index, { certificate, extensions, isRevoked }] of chain.entries()) {
     if (isRevoked || !isInTime(certificate, atS)) return 'invalid';
     if (index > 0 && !mayIssue(extensions, index - 1)) return 'invalid';
     if (extensions.some(({ critical, type }) => critical && !understood.has(type))) isUnderstood = false;

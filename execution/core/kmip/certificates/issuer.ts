@@ -4,7 +4,6 @@
  * Link to the CA's certificate or a Private Key Link to its key; else it is the tenant's only such key. A key of that
  * kind that has no CA above it signs its own certificate: a root.
  */
-import { X509Certificate } from 'node:crypto';
 import {
   type Attribute,
   CertificateType,
@@ -20,6 +19,7 @@ import { signingKeysIn } from '../../store/signing-keys.ts';
 import { type OperationContext, uidOf } from '../context.ts';
 import { linkedFrom } from '../links.ts';
 import { openMaterial, readObject } from '../objects.ts';
+import { parseCertificate } from './x509.ts';
 
 export interface Issuer {
   readonly privateKey: ManagedObject;
@@ -66,7 +66,7 @@ async function asCa(
     return undefined;
   }
   const der = await readCertificate(context, object);
-  return new X509Certificate(der).ca ? { object, der } : undefined;
+  return parseCertificate(der)?.certificate.ca === true ? { object, der } : undefined;
 }
 
 /** The newest usable CA certificate that the key, or its public key, points to. */

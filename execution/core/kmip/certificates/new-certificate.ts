@@ -8,6 +8,7 @@ import {
   KmipError,
   LinkType,
   ObjectType,
+  ResultReason,
 } from '../../../kmip/index.ts';
 import {
   checkCounts,
@@ -84,6 +85,20 @@ function requireMayIssue(ca: Issuer['ca'], isCa: boolean): void {
   }
 }
 
+/** What the client wants may be DER outside and nonsense inside: then that is said, and not that the server failed. */
+async function signed(...content: Parameters<typeof makeCertificate>): Promise<Uint8Array> {
+  try {
+    return await makeCertificate(...content);
+  } catch (cause) {
+    if (cause instanceof KmipError) throw cause;
+    throw new KmipError(
+      ResultReason.CryptographicFailure,
+      'no certificate could be made of these names and this key',
+      { cause },
+    );
+  }
+}
+
 /** The certificate's object, sealed and not stored yet. The issuing key is used, and its limits are spent. */
 export async function newCertificate(
   context: OperationContext,
@@ -101,7 +116,7 @@ export async function newCertificate(
   );
   const privateKey = await keyObject(context, signer);
   const algorithm = signingAlgorithm(privateKey, plan.signatureAlgorithm);
-  const der = await makeCertificate(
+  const der = await signed(
     { ...content, ...validity },
     { privateKey, algorithm, certificate: issuer.ca?.der },
   );

@@ -5,7 +5,7 @@ import { KmipError } from '../../../kmip/index.ts';
 import type { ManagedObject } from '../../../objects/index.ts';
 import type { OperationContext } from '../context.ts';
 import { keyObject } from '../cryptography.ts';
-import { runSlowCrypto } from '../slow-crypto.ts';
+import { slowly } from '../slow-crypto.ts';
 import { leading } from './methods.ts';
 
 function agree(privateKey: KeyObject, publicKey: KeyObject): Promise<Buffer> {
@@ -25,16 +25,16 @@ export async function agreedSecret(
 ): Promise<SecretBytes> {
   const privateKey = await keyObject(context, keys.privateKey);
   const publicKey = await keyObject(context, keys.publicKey);
-  const secret = await runSlowCrypto(
-    context,
-    async () => {
+  const secret = slowly(context, {
+    key: JSON.stringify(['agreement', keys.privateKey.uid, keys.publicKey.uid]),
+    async run() {
       try {
         return await agree(privateKey, publicKey);
       } catch {
         throw KmipError.cryptographicFailure('the two keys agree on nothing: their groups or curves differ');
       }
     },
-    (late) => late.fill(0),
-  );
-  return leading(secret, sizeBytes);
+    discard: (made) => void made.fill(0),
+  });
+  return leading(Buffer.from(secret), sizeBytes);
 }

@@ -13,12 +13,13 @@ import {
 } from '../../../kmip/index.ts';
 import { MAX_PBKDF2_ROUNDS } from '../../limits.ts';
 import type { OperationContext } from '../context.ts';
-import { runSlowCrypto } from '../slow-crypto.ts';
+import { slowly } from '../slow-crypto.ts';
 import { hashIn, isHmacKey, prfOf, prfPlan } from './prf.ts';
 import { counterMode, doublePipelineMode, feedbackMode } from './sp800-108.ts';
 
 export interface DerivationInput {
   readonly key: SecretBytes;
+  readonly keyUid: string;
   readonly keyAlgorithm: number | undefined;
   readonly data: Uint8Array | undefined;
   readonly parameters: CryptographicParameters;
@@ -29,7 +30,7 @@ export interface DerivationInput {
   readonly sizeBytes: number;
 }
 
-type Method = (input: DerivationInput, context: OperationContext) => Promise<SecretBytes> | SecretBytes;
+type Method = (input: DerivationInput, context: OperationContext) => SecretBytes;
 
 /** The first `sizeBytes` of `output`, which is wiped. §4.6: more than there is is an error, of §11.7's reason. */
 export function leading(output: Buffer, sizeBytes: number): SecretBytes {
@@ -55,8 +56,8 @@ function dataOf({ data }: DerivationInput): Uint8Array {
 const derive = promisify(pbkdf2);
 
 /** PKCS#5 (RFC 8018 §5.2); with HMAC-SHA-1, its default, unless the parameters name another hash. */
-const pbkdf2Method: Method = async (input, context) => {
-  const { key, salt, iterationCount, sizeBytes } = input;
+const pbkdf2Method: Method = (input, context) => {
+  const { key, keyUid, salt, iterationCount, sizeBytes } = input;
   if (salt === undefined || iterationCount === undefined) {
     throw KmipError.invalidField('PBKDF2 needs a Salt and an Iteration Count');
   }
@@ -69,12 +70,19 @@ const pbkdf2Method: Method = async (input, context) => {
     );
   }
   const password = context.lent.copyOf(key);
-  const output = await runSlowCrypto(
-    context,
-    () => derive(password, salt, iterationCount, sizeBytes, hash.name),
-    (late) => late.fill(0),
-  );
-  return leading(output, sizeBytes);
+  const output = slowly(context, {
+    key: JSON.stringify([
+      'PBKDF2',
+      keyUid,
+      Buffer.from(salt).toString('hex'),
+      iterationCount,
+      sizeBytes,
+      hash.name,
+    ]),
+    run: () => derive(password, salt, iterationCount, sizeBytes, hash.name),
+    discard: (made) => void made.fill(0),
+  });
+  return leading(Buffer.from(output), sizeBytes);
 };
 
 const hashMethod: Method = ({ key, parameters, sizeBytes }, { allowWeak }) => {

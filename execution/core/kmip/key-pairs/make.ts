@@ -8,7 +8,7 @@ import type { OperationContext } from '../context.ts';
 import { madeHere } from '../generator.ts';
 import { linkTo } from '../links.ts';
 import { addObject, sealMaterial } from '../objects.ts';
-import { runSlowCrypto } from '../slow-crypto.ts';
+import { slowly } from '../slow-crypto.ts';
 import type { KeyPairKind, NewKeys } from './kinds.ts';
 import { type KeyPairAttributes, OF_THE_PAIR } from './templates.ts';
 
@@ -17,9 +17,11 @@ export interface KeyPair {
   readonly publicKey: ManagedObject;
 }
 
-/** Call it before anything is locked: it may take seconds. */
-export function generateKeys(context: OperationContext, kind: KeyPairKind): Promise<NewKeys> {
-  return runSlowCrypto(context, () => kind.make());
+/** @throws UnfinishedWork, as `slowly`: call it before anything is changed. */
+export function generateKeys(context: OperationContext, kind: KeyPairKind): NewKeys {
+  const { cryptographicAlgorithm, cryptographicLength, domain } = kind;
+  const key = JSON.stringify(['key pair', cryptographicAlgorithm, cryptographicLength, domain]);
+  return slowly(context, { key, run: () => kind.make() });
 }
 
 interface Part {

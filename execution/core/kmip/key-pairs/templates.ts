@@ -33,8 +33,12 @@ export async function attributesOfPair(
 
 /** One attribute that both keys share (table 168); said for one of them, it is meant for both. */
 function shared({ privateKey, publicKey }: KeyPairAttributes, name: string): Attribute | undefined {
-  const find = (attributes: readonly Attribute[]) => attributes.find((a) => a.attributeName === name);
-  const [one, other] = [find(privateKey), find(publicKey)];
+  const only = (attributes: readonly Attribute[]): Attribute | undefined => {
+    const [found, ...more] = attributes.filter((a) => a.attributeName === name);
+    if (more.length > 0) throw KmipError.invalidField(`${name} is given more than once`);
+    return found;
+  };
+  const [one, other] = [only(privateKey), only(publicKey)];
   if (one !== undefined && other !== undefined && !sameValue(one.attributeValue, other.attributeValue)) {
     throw KmipError.invalidField(`${name} has the same value for both keys of a pair`);
   }

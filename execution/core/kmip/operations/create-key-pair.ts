@@ -10,7 +10,7 @@ export const createKeyPairHandler: Handler<typeof Operation.CreateKeyPair> = asy
   const attributes = await attributesOfPair(context, request);
   const kind = kindOf(wishOf(attributes), context.allowWeak);
   const service = serviceForNew(context);
-  const keys = await generateKeys(context, kind);
+  const keys = generateKeys(context, kind);
   const pair = await makeKeyPair(context, { keys, kind, attributes, service });
   await addKeyPair(context, pair);
   return {

@@ -115,9 +115,10 @@ async function derive(
   if (derivationMethod === DerivationMethod.ENCRYPT && given.initializationVector !== undefined) {
     noteObject(context, base, 'CLIENT_IV_USED');
   }
-  return await methodOf(derivationMethod)(
+  return methodOf(derivationMethod)(
     {
       key,
+      keyUid: base.uid,
       keyAlgorithm: base.cryptographicAlgorithm,
       data,
       parameters,

@@ -1,5 +1,5 @@
 /** Re-certify (KMIP 1.4 §4.8): a new certificate for the key of an old one, linked both ways. */
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import {
   type Attribute,
   CertificateType,
@@ -19,6 +19,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
   KeyUsagesExtension,
+  parseCertificate,
   X509,
 } from '../certificates/x509.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
@@ -117,7 +118,9 @@ export const reCertifyHandler: Handler<typeof Operation.ReCertify> = async (requ
   const old = await readForChange(context, uid);
   requireRenewable(old);
   const der = await readCertificate(context, old);
-  const certificate = new X509Certificate(der);
+  const parsed = parseCertificate(der);
+  if (parsed === undefined) throw KmipError.permissionDenied('OpenSSL cannot read the certificate');
+  const { certificate } = parsed;
   if (asked !== undefined) requireSameKey(asked.publicKeyInfo, certificate.publicKey);
 
   const publicUid = linkedFrom(old.attributes, LinkType.PublicKeyLink).at(-1);

@@ -6,7 +6,7 @@ import { kindOf } from '../key-pairs/kinds.ts';
 import { addKeyPair, generateKeys, makeKeyPair } from '../key-pairs/make.ts';
 import { attributesOfPair, wishOf } from '../key-pairs/templates.ts';
 import { linkedFrom } from '../links.ts';
-import { readForChange, readObject } from '../objects.ts';
+import { readForChange } from '../objects.ts';
 import {
   checkOffset,
   inheritedAttributes,
@@ -16,11 +16,9 @@ import {
   supersede,
 } from '../replacement.ts';
 
-type Read = (context: OperationContext, uid: string) => Promise<ManagedObject>;
-
 /** @throws KmipError Permission Denied: there is no pair here to be re-keyed (§11.6). */
-async function readPair(context: OperationContext, privateUid: string, read: Read) {
-  const privateKey = await read(context, privateUid);
+async function readPair(context: OperationContext, privateUid: string) {
+  const privateKey = await readForChange(context, privateUid);
   if (privateKey.objectType !== ObjectType.PrivateKey) {
     throw KmipError.permissionDenied('a key pair is re-keyed by its private key; the object is none');
   }
@@ -29,36 +27,27 @@ async function readPair(context: OperationContext, privateUid: string, read: Rea
   if (publicUid === undefined) {
     throw KmipError.permissionDenied('the private key has no Public Key Link; add it to re-key the pair');
   }
-  const publicKey = await read(context, publicUid);
+  const publicKey = await readForChange(context, publicUid);
   if (publicKey.objectType !== ObjectType.PublicKey) {
     throw KmipError.permissionDenied('the Public Key Link of the private key points to another object');
   }
   return { privateKey, publicKey };
 }
 
-function isSame(a: ManagedObject, b: ManagedObject): boolean {
-  return a.uid === b.uid && a.revision === b.revision;
-}
-
 export const reKeyKeyPairHandler: Handler<typeof Operation.ReKeyKeyPair> = async (request, context) => {
   const uid = uidOf({ uniqueIdentifier: request.privateKeyUniqueIdentifier }, context);
   const given = await attributesOfPair(context, request);
-  // Looked at without a lock while the keys are made, and locked then.
-  const seen = await readPair(context, uid, readObject);
-  const inherit = (old: ManagedObject, own: readonly Attribute[]) => {
+  const old = await readPair(context, uid);
+  const inherit = (existing: ManagedObject, own: readonly Attribute[]) => {
     checkOffset(request.offset, own);
-    return inheritedAttributes(old, own, replacementDates(old.dates, request.offset, context.nowS));
+    return inheritedAttributes(existing, own, replacementDates(existing.dates, request.offset, context.nowS));
   };
   const attributes = {
-    privateKey: inherit(seen.privateKey, given.privateKey),
-    publicKey: inherit(seen.publicKey, given.publicKey),
+    privateKey: inherit(old.privateKey, given.privateKey),
+    publicKey: inherit(old.publicKey, given.publicKey),
   };
   const kind = kindOf(wishOf(attributes), context.allowWeak);
-  const keys = await generateKeys(context, kind);
-  const old = await readPair(context, uid, readForChange);
-  if (!isSame(old.privateKey, seen.privateKey) || !isSame(old.publicKey, seen.publicKey)) {
-    throw KmipError.generalFailure('the key pair was changed at the same time; try again');
-  }
+  const keys = generateKeys(context, kind);
   const made = await makeKeyPair(context, { keys, kind, attributes, service: old.privateKey.service });
   const replacement = {
     privateKey: withLink(made.privateKey, replacedLink(old.privateKey)),

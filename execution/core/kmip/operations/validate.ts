@@ -3,7 +3,6 @@
  * the held certificates point to. A chain is trusted when it ends in a root that the caller's tenant holds: whoever may
  * register certificates decides what the tenant trusts.
  */
-import { X509Certificate } from 'node:crypto';
 import {
   CertificateType,
   KmipError,
@@ -25,6 +24,7 @@ import {
   verdictOn,
 } from '../certificates/chain.ts';
 import { follow, readCertificate } from '../certificates/issuer.ts';
+import { parseCertificate } from '../certificates/x509.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
 import { linkedFrom } from '../links.ts';
 import { readObject } from '../objects.ts';
@@ -54,19 +54,12 @@ function isRevoked(object: ManagedObject, atS: number): boolean {
   return dates.deactivation !== undefined && atS >= dates.deactivation;
 }
 
-function parsed(der: Uint8Array): X509Certificate | undefined {
-  try {
-    return new X509Certificate(der);
-  } catch {
-    return undefined;
-  }
-}
-
 function found(der: Uint8Array, object: ManagedObject | undefined, atS: number): Found | undefined {
-  const certificate = parsed(der);
-  if (certificate === undefined) return undefined;
+  const parsed = parseCertificate(der);
+  if (parsed === undefined) return undefined;
+  const { certificate } = parsed;
   return {
-    certificate,
+    ...parsed,
     object,
     isAnchor: object !== undefined && !isDestroyed(object.state) && isSelfSigned(certificate),
     isRevoked: object !== undefined && isRevoked(object, atS),
