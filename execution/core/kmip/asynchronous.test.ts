@@ -12,6 +12,7 @@ import {
   type ResponseItem,
   ResultReason,
   ResultStatus,
+  State,
   StorageStatusMask,
 } from '../../kmip/index.ts';
 import type { Caller } from '../../mesh/index.ts';
@@ -54,7 +55,7 @@ describe('asynchronous operations', () => {
       .items[0];
   };
   async function polled(correlation: Uint8Array): Promise<ResponseItem | undefined> {
-    for (let round = 0; round < 500; round++) {
+    for (let round = 0; round < 5_000; round++) {
       const item = await poll(correlation);
       if (item?.resultStatus !== ResultStatus.OperationPending) return item;
       assert.deepEqual(Buffer.from(item.asynchronousCorrelationValue ?? []), Buffer.from(correlation));
@@ -84,6 +85,29 @@ describe('asynchronous operations', () => {
     assert.ok(await stateOf(gateway, app, uid));
     assert.equal((await polled(correlation))?.resultStatus, ResultStatus.Success, 'an answer may be lost');
     assert.equal(await cancel(correlation), CancellationResult.Completed);
+  });
+
+  test('a key pair is made while its client does something else', async () => {
+    const { items } = await gateway.tunnel(
+      app,
+      [
+        request(Operation.CreateKeyPair, {
+          commonTemplateAttribute: {
+            attribute: [attribute('Cryptographic Algorithm', 4), attribute('Cryptographic Length', 2048)],
+          },
+          privateKeyTemplateAttribute: { attribute: [attribute('Cryptographic Usage Mask', 1)] },
+          publicKeyTemplateAttribute: { attribute: [attribute('Cryptographic Usage Mask', 2)] },
+        }),
+      ],
+      { header },
+    );
+    const correlation = items[0]?.asynchronousCorrelationValue;
+    assert.ok(correlation);
+    const item = await polled(correlation);
+    assert.equal(item?.resultStatus, ResultStatus.Success, item?.resultMessage);
+    assert.equal(item?.operation, Operation.CreateKeyPair);
+    for (const uid of item?.payload?.value.map((field) => String(field.value)) ?? [])
+      assert.equal(await stateOf(gateway, app, uid), State.PreActive);
   });
 
   test('a failure is told with its reason', async () => {

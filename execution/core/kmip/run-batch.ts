@@ -12,28 +12,19 @@ import {
   BatchErrorContinuationOption,
   encodeResponse,
   KmipError,
-  knows,
   messageRefusal,
-  Operation,
   operationName,
-  operationSince,
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
-  ResultReason,
   ResultStatus,
   refuseMessage,
   responseHeaderFor,
-  SchemaError,
-  schemasOf,
-  successItem,
   withinMaximumSize,
 } from '../../kmip/index.ts';
-import { type NumberedPush, pushCodec, UNNUMBERED } from '../../mesh/index.ts';
+import type { NumberedPush } from '../../mesh/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
 import { ASYNCHRONOUS_WORK_MS } from '../limits.ts';
-import { appendAudit } from '../store/audit.ts';
-import { appendPushes } from '../store/pushes.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
 import { isPutOff, putOff } from './asynchronous.ts';
 import { type BudgetMark, MessageBudget } from './budget.ts';
@@ -43,13 +34,12 @@ import {
   Lent,
   type OperationContext,
   ownerOf,
-  RefusedError,
   type Requester,
 } from './context.ts';
 import type { Later } from './later.ts';
-import { markServedIn } from './objects.ts';
-import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
-import { refuse, whoOf } from './refusals.ts';
+import { refuse } from './refusals.ts';
+import { type Ran, runWithin } from './run-item.ts';
+import { type Done, settleItems } from './settling.ts';
 import { UnfinishedWork, withSlowWork } from './slow-results.ts';
 
 export interface BatchDependencies {
@@ -79,8 +69,6 @@ export interface BatchResult {
   readonly idPlaceholder: string | undefined;
   readonly effects: readonly NumberedPush[];
 }
-
-type Done = { readonly item: ResponseItem; readonly effects: readonly NumberedPush[] };
 
 /** Ends the one transaction of an Undo batch. */
 class UndoSignal extends Error {}
@@ -137,13 +125,16 @@ async function runOneByOne(
     const result = await timed(deps, item, async () => {
       const before = markOf(batch);
       const owner = ownerOf(request);
-      if (isPutOff(request.message, item, owner, deps.later)) {
-        const { db, later } = deps;
-        const run = () => runAlone(deps, request, item, before.idPlaceholder);
-        return { item: await putOff({ db, later, message: request.message, item, owner, run }), effects: [] };
-      }
       const turn = turnOf(deps, request);
       try {
+        if (isPutOff(request.message, item, owner, deps.later)) {
+          const { db, later } = deps;
+          const run = () => runAlone(deps, request, item, before.idPlaceholder);
+          return {
+            item: await putOff({ db, later, message: request.message, item, owner, run }),
+            effects: [],
+          };
+        }
         const settled = await withSlowWork((slow) =>
           inTransaction(deps.db, async (tx) => {
             goBack(batch, before);
@@ -290,105 +281,6 @@ function contextFor(
     answer: { instead: undefined },
     logger: deps.logger,
   };
-}
-
-/** Runs one item, as far as the message's budget goes: what the answer cannot carry is not done. */
-async function runWithin(item: RequestItem, context: OperationContext): Promise<Ran> {
-  const { budget } = context.batch;
-  budget.requireTime();
-  const payload = await runItem(item, context);
-  if (serves(item.operation)) await markServedIn(context, payload);
-  budget.answer(
-    payload,
-    context.pushes.map((push) => pushCodec.write({ number: UNNUMBERED, push })),
-  );
-  const { instead } = context.answer;
-  if (instead === undefined) return { item, context, response: successItem(item, payload) };
-  return { item, context, response: { ...instead, uniqueBatchItemId: item.uniqueBatchItemId } };
-}
-
-/** Operations that give out an object's value, which ends its being Fresh (KMIP 1.4 §3.34). */
-function serves(operation: number): boolean {
-  return operation === Operation.Get || operation === Operation.Export;
-}
-
-async function runItem(item: RequestItem, context: OperationContext) {
-  const { operation } = item;
-  const since = operationSince(operation);
-  if (!isServed(operation) || (since !== undefined && !knows(context.version, since))) {
-    throw KmipError.operationNotSupported(
-      `${operationName(operation)} is not served in this version of KMIP; ask Query for the operations that are`,
-    );
-  }
-  const { operations } = context.requester;
-  if (operations !== null && !operations.includes(operationName(operation))) {
-    throw new RefusedError(
-      ResultReason.PermissionDenied,
-      `this application may not ask for ${operationName(operation)}`,
-      'OPERATION_NOT_PERMITTED',
-    );
-  }
-  return serve(operation, item, context);
-}
-
-async function serve<O extends ServedOperation>(operation: O, item: RequestItem, context: OperationContext) {
-  const { request, response } = schemasOf(operation);
-  const asked = readPayload(() => request.read(item.payload, context.version));
-  const answer = await handlerOf(operation)(asked, context);
-  return response.write(answer, context.version);
-}
-
-/** A payload of the wrong form is its client's mistake (KMIP 1.4 §11.1), and no trouble that an operator must see. */
-function readPayload<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof SchemaError)) throw error;
-    const { resultReason, message } = KmipError.from(error);
-    throw new KmipError(resultReason, message);
-  }
-}
-
-/** An item that has run inside its transaction, and what it left for the commit. */
-interface Ran {
-  readonly item: RequestItem;
-  readonly context: OperationContext;
-  readonly response: ResponseItem;
-}
-
-/**
- * Writes what the items left for the commit: all pushes first, then all audit events, since every transaction must
- * lock the counter and the head of the chain in this order. Each item gets back what the relaying gateway applies.
- */
-async function settleItems(deps: BatchDependencies, tx: RegionTx, ran: readonly Ran[]): Promise<Done[]> {
-  const numbered = await appendPushes(
-    tx,
-    ran.flatMap(({ context }) => context.pushes),
-  );
-  const events = ran.flatMap(({ context, item }) =>
-    context.events.map((event) => ({
-      ...event,
-      ...whoOf(context.requester),
-      operation: operationName(item.operation),
-    })),
-  );
-  await appendAudit(tx, { source: deps.instance }, events);
-  let next = 0;
-  return ran.map(({ context, response }) => {
-    const effects = numbered.slice(next, next + context.pushes.length);
-    next += context.pushes.length;
-    return { item: response, effects: [...effects, ...handedOver(context)] };
-  });
-}
-
-/** What was read for a gateway that does not hold it, once in an answer, and while there is room. */
-function handedOver({ reads, batch }: OperationContext): NumberedPush[] {
-  return reads.flatMap((object) => {
-    const effect = { number: UNNUMBERED, push: { kind: 'object.put', object } } as const;
-    if (batch.handedOver.has(object.uid) || !batch.budget.takes(pushCodec.write(effect))) return [];
-    batch.handedOver.add(object.uid);
-    return [effect];
-  });
 }
 
 async function timed(deps: BatchDependencies, item: RequestItem, fn: () => Promise<Done>): Promise<Done> {

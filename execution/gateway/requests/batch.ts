@@ -208,7 +208,12 @@ export class Batch {
     return this.#answers.map((answer) => {
       if (answer.resultStatus !== ResultStatus.Success) return answer;
       const { operation, uniqueBatchItemId } = answer;
-      return { operation, uniqueBatchItemId, resultStatus: ResultStatus.OperationUndone };
+      return {
+        operation,
+        uniqueBatchItemId,
+        resultStatus: ResultStatus.OperationUndone,
+        resultMessage: 'undone, because a later item of the batch failed',
+      };
     });
   }
 }

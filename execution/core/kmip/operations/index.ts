@@ -1,15 +1,9 @@
 /** What the core serves, by operation. An operation that is not here is answered with Operation Not Supported. */
 import { type KnownOperation, Operation, OperationV2 } from '../../../kmip/index.ts';
 import type { Handler } from '../context.ts';
+import { activateHandler } from './activate.ts';
+import { addAttributeHandler } from './add-attribute.ts';
 import { archiveHandler } from './archive.ts';
-import {
-  addAttributeHandler,
-  deleteAttributeHandler,
-  getAttributeListHandler,
-  getAttributesHandler,
-  modifyAttributeHandler,
-  setAttributeHandler,
-} from './attributes.ts';
 import { cancelHandler } from './cancel.ts';
 import { certifyHandler } from './certify.ts';
 import { checkHandler } from './check.ts';
@@ -17,18 +11,22 @@ import { createHandler } from './create.ts';
 import { createKeyPairHandler } from './create-key-pair.ts';
 import { createSplitKeyHandler } from './create-split-key.ts';
 import { decryptHandler } from './decrypt.ts';
+import { deleteAttributeHandler } from './delete-attribute.ts';
 import { deriveKeyHandler } from './derive-key.ts';
+import { destroyHandler } from './destroy.ts';
 import { encryptHandler } from './encrypt.ts';
 import { exportHandler } from './export.ts';
 import { getHandler } from './get.ts';
+import { getAttributeListHandler } from './get-attribute-list.ts';
+import { getAttributesHandler } from './get-attributes.ts';
 import { getUsageAllocationHandler } from './get-usage-allocation.ts';
 import { hashHandler } from './hash.ts';
 import { importHandler } from './import.ts';
 import { joinSplitKeyHandler } from './join-split-key.ts';
-import { activateHandler, destroyHandler, revokeHandler } from './lifecycle.ts';
 import { locateHandler } from './locate.ts';
 import { macHandler } from './mac.ts';
 import { macVerifyHandler } from './mac-verify.ts';
+import { modifyAttributeHandler } from './modify-attribute.ts';
 import { obtainLeaseHandler } from './obtain-lease.ts';
 import { pollHandler } from './poll.ts';
 import { reCertifyHandler } from './re-certify.ts';
@@ -36,9 +34,11 @@ import { reKeyHandler } from './re-key.ts';
 import { reKeyKeyPairHandler } from './re-key-key-pair.ts';
 import { recoverHandler } from './recover.ts';
 import { registerHandler } from './register.ts';
+import { revokeHandler } from './revoke.ts';
 import { rngRetrieveHandler } from './rng-retrieve.ts';
 import { rngSeedHandler } from './rng-seed.ts';
 import { discoverVersionsHandler, queryHandler } from './server.ts';
+import { setAttributeHandler } from './set-attribute.ts';
 import { signHandler } from './sign.ts';
 import { signatureVerifyHandler } from './signature-verify.ts';
 import { validateHandler } from './validate.ts';
