@@ -3,6 +3,7 @@
  * bytes of a key are shown only with `--show-key`.
  */
 import { type Command, Option } from 'commander';
+import type { MessageEncoding } from '../../execution/kmip/index.ts';
 import { contextOf, demandYes } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type KnownApplication, knownApplications } from '../home/applications.ts';
@@ -17,8 +18,12 @@ interface AccessOptions {
   readonly cert?: string;
   readonly key?: string;
   readonly ca?: string;
+  readonly https?: MessageEncoding;
 }
 type Shown = { readonly data: unknown; readonly text: string };
+
+/** Named here, since the KMIP library is loaded only by a command that needs it. */
+const ENCODINGS = ['ttlv', 'xml', 'json'] as const satisfies readonly MessageEncoding[];
 
 export function registerKmipCommands(program: Command): void {
   const kmip = program
@@ -162,7 +167,10 @@ function add<O = object>(
     .option('--app <name>', 'speak as this application')
     .option('--cert <file>', 'or: speak with this certificate, PEM')
     .option('--key <file>', 'its private key, PEM')
-    .option('--ca <file>', 'who signed the gateway’s certificate, PEM');
+    .option('--ca <file>', 'who signed the gateway’s certificate, PEM')
+    .addOption(
+      new Option('--https <encoding>', 'speak HTTPS, with messages in this encoding').choices(ENCODINGS),
+    );
   command.action(async (...parameters: unknown[]) => {
     const { home, output } = contextOf(command);
     const operands = parameters.slice(0, -2).map((operand) => (typeof operand === 'string' ? operand : ''));
@@ -179,10 +187,12 @@ function add<O = object>(
 
 async function openApplication(home: string, options: AccessOptions): Promise<Application> {
   const { endpoints, paths } = await readEndpoints(home);
-  const { gateway } = regionOf(endpoints, options.region);
+  const { gateway, https } = regionOf(endpoints, options.region);
   const files = filesOf(await knownApplications(paths), options);
   const { Application: Opened } = await import('../kmip/application.ts');
-  return await Opened.open({ ...gateway, ...files });
+  return await Opened.open(
+    options.https === undefined ? { ...gateway, ...files } : { ...https, ...files, encoding: options.https },
+  );
 }
 
 function regionOf(endpoints: Endpoints, wanted: string | undefined): Endpoints['regions'][number] {

@@ -15,6 +15,7 @@ import {
   KmipClientError,
   KmipError,
   type KnownOperation,
+  type MessageEncoding,
   NameType,
   ObjectType,
   Operation,
@@ -37,6 +38,8 @@ export interface ApplicationAccess {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** Over HTTPS, in this encoding; absent: TTLV over TLS. */
+  readonly encoding?: MessageEncoding;
 }
 
 export interface Ciphertext {
@@ -65,8 +68,10 @@ export class Application {
       readPrivate(access.key),
       readText(access.ca),
     ]);
-    const { host, port } = access;
-    return new Application(new KmipClient({ host, port, cert, key, ca, timeoutMs: TIMEOUT_MS, poolSize: 1 }));
+    const { host, port, encoding: https } = access;
+    return new Application(
+      new KmipClient({ host, port, cert, key, ca, https, timeoutMs: TIMEOUT_MS, poolSize: 1 }),
+    );
   }
 
   close(): void {

@@ -9,9 +9,19 @@ import { createCa } from '../../platform/pki.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
 import { generateKeyPair } from '../envelope/index.ts';
-import { KmipError, Operation, ResultReason } from '../kmip/index.ts';
+import {
+  attribute,
+  CryptographicAlgorithm,
+  CryptographicUsageMask,
+  KeyFormatType,
+  KmipError,
+  ObjectType,
+  Operation,
+  ResultReason,
+  schemasOf,
+} from '../kmip/index.ts';
 import { type Caller, MeshOperation } from '../mesh/index.ts';
-import { nameAttribute } from '../objects/index.ts';
+import { type ManagedObject, nameAttribute, served } from '../objects/index.ts';
 import { verifyAudit } from './store/audit.ts';
 import { callerOf, type GatewayClient } from './testing/gateway-client.ts';
 import {
@@ -98,6 +108,42 @@ describe('core', () => {
       { uid: 'gw-key-2', outcome: 'refused', reason: 'UID_TAKEN' },
       { uid: 'gw-key-3', outcome: 'refused', reason: 'SERVICE_UNKNOWN' },
     ]);
+  });
+
+  test('a key that Import has put in the place of another is known when its gateway has served it', async () => {
+    const key = await madeByGateway(region, gateway, 'gw-replaced');
+    await gateway.ask(MeshOperation.Announce, { objects: [key] });
+    const replace = async (): Promise<ManagedObject> => {
+      const payload = schemasOf(Operation.Import).request.write({
+        uniqueIdentifier: key.uid,
+        replaceExisting: true,
+        attribute: [attribute('Cryptographic Usage Mask', CryptographicUsageMask.Encrypt)],
+        object: {
+          objectType: ObjectType.SymmetricKey,
+          keyBlock: {
+            keyFormatType: KeyFormatType.Raw,
+            keyValue: { keyMaterial: randomBytes(16) },
+            cryptographicAlgorithm: CryptographicAlgorithm.AES,
+            cryptographicLength: 128,
+          },
+        },
+      });
+      const { effects } = await gateway.tunnel(app, [{ operation: Operation.Import, payload }]);
+      const push = effects[0]?.push;
+      assert.ok(push?.kind === 'object.put');
+      return push.object;
+    };
+    const announce = async (object: ManagedObject) =>
+      (await gateway.ask(MeshOperation.Announce, { objects: [served(object)] })).outcomes;
+    const second = await replace();
+    const third = await replace();
+    for (const object of [second, third])
+      assert.deepEqual(await announce(object), [{ uid: key.uid, outcome: 'known' }]);
+    const { attribute: fresh } = await gateway.run(app, Operation.GetAttributes, {
+      uniqueIdentifier: key.uid,
+      attributeName: ['Fresh'],
+    });
+    assert.equal(fresh?.[0]?.attributeValue.value, false);
   });
 
   test('the loser of a name keeps its UID and is told, again if need be', async () => {

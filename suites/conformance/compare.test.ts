@@ -206,7 +206,7 @@ describe('variations', () => {
       expected,
       done(
         'Query',
-        operation('Create') + operation('Get') + '<ObjectType type="Enumeration" value="Template"/>',
+        `${operation('Create')}${operation('Get')}<ObjectType type="Enumeration" value="Template"/>`,
       ),
       /ObjectType$/,
     );
@@ -264,6 +264,32 @@ describe('variations', () => {
     const fixed = new Case();
     fixed.register('k', 'PrivateKey', padding('PKCS1V1_5'));
     fixed.fails(asked, signed('aa'), signed('bb'), /SignatureData$/);
+  });
+
+  test('a date of another day may stand for one of the case, unless a client has given it', () => {
+    const date = (value: string): string =>
+      attribute('Activation Date', `<AttributeValue type="DateTime" value="${value}"/>`);
+    const asked = item('GetAttributes', uid('k'));
+    const [old, now] = [done('GetAttributes', date(iso(5))), done('GetAttributes', date(iso(NOW_S)))];
+    new Case().passes(asked, old, now);
+    new Case().fails(asked, old, done('GetAttributes', date(iso(NOW_S + 60))), /AttributeValue$/);
+    const given = new Case();
+    given.register('k', 'SymmetricKey', date(iso(5)));
+    given.fails(asked, old, now, /AttributeValue$/);
+  });
+
+  test('a wrapped key varies where its IV does', () => {
+    const wrapping = (mode: string): string =>
+      `<KeyWrappingSpecification><WrappingMethod type="Enumeration" value="Encrypt"/><EncryptionKeyInformation>${uid('w')}<CryptographicParameters><BlockCipherMode type="Enumeration" value="${mode}"/></CryptographicParameters></EncryptionKeyInformation></KeyWrappingSpecification>`;
+    const wrapped = (value: string): string =>
+      done('Get', `${uid('k')}<SymmetricKey><KeyBlock>${bytes('KeyValue', value)}</KeyBlock></SymmetricKey>`);
+    new Case().passes(item('Get', uid('k') + wrapping('CBC')), wrapped('aa'), wrapped('bb'));
+    new Case().fails(
+      item('Get', uid('k') + wrapping('NISTKeyWrap')),
+      wrapped('aa'),
+      wrapped('bb'),
+      /KeyValue$/,
+    );
   });
 
   test('every variation that was needed is named', () => {

@@ -187,6 +187,7 @@ class Comparer {
     if (parents.at(-1) !== Tag.ResponsePayload) return false;
     switch (item?.operation) {
       case Operation.GetAttributes:
+      case Operation.Export:
         return tag === Tag.Attribute;
       case Operation.GetAttributeList:
         return tag === Tag.AttributeName;
@@ -217,10 +218,11 @@ class Comparer {
     got: Ttlv | undefined,
     place: Place,
   ): Difference | undefined {
-    const { ledger, used } = this.#comparison;
+    const { ledger, used, startedAtS, answeredAtS } = this.#comparison;
     const { parents, attribute, gotParent, item } = place;
+    const span = { fromS: startedAtS - CLOCK_SLACK_S, toS: answeredAtS + CLOCK_SLACK_S };
     const tag = expected?.tag ?? got?.tag ?? 0;
-    const variation = permittedBy({ tag, parents, attribute, expected, got, gotParent, item }, ledger);
+    const variation = permittedBy({ tag, parents, attribute, expected, got, gotParent, item, span }, ledger);
     if (variation !== undefined) {
       used.add(variation);
       return undefined;

@@ -36,6 +36,8 @@ export interface Known {
 
 export class Ledger {
   readonly #objects = new Map<string, Known>();
+  /** Names of attributes that requests have given values for. */
+  readonly #given = new Set<string>();
   readonly #said = new Map<string, Buffer>();
   readonly #material = new Map<string, Buffer>();
 
@@ -50,6 +52,13 @@ export class Ledger {
   /** Called for every answered item, before it is compared: what it makes is known when its bytes are looked at. */
   note(item: Answered): void {
     const { operation, request, response, succeeded } = item;
+    for (const attribute of itemsWith(request, Tag.Attribute)) {
+      const name = textAt(attribute, Tag.AttributeName);
+      if (name !== undefined) this.#given.add(name);
+    }
+    // Revoke gives this one as a field.
+    if (itemAt(request, Tag.CompromiseOccurrenceDate) !== undefined)
+      this.#given.add('Compromise Occurrence Date');
     if (!succeeded || operation === undefined) return;
     // A successor is what its predecessor was, unless the request says otherwise.
     const before = this.of(
@@ -114,6 +123,10 @@ export class Ledger {
       numberAt(digest, Tag.KeyFormatType) === KeyFormatType.Raw;
     if (material === undefined || !isOfRaw) return true;
     return createHash('sha256').update(material).digest().equals(value);
+  }
+
+  wasGiven(attribute: string): boolean {
+    return this.#given.has(attribute);
   }
 
   /** Signatures of DSA and ECDSA are random, and not all of one length. */

@@ -3,7 +3,9 @@
  * test cases. Each has a name, which a report tells when a case needed it. Whatever is not here is a failure.
  */
 import {
+  BlockCipherMode,
   ItemType,
+  KeyFormatType,
   ObjectType,
   Operation,
   PaddingMethod,
@@ -12,7 +14,7 @@ import {
   type Ttlv,
 } from '../../execution/kmip/index.ts';
 import type { Expected } from './expected.ts';
-import { type Answered, bytesAt, childrenOf, itemAt, numberAt } from './items.ts';
+import { type Answered, bytesAt, childrenOf, itemAt, numberAt, textAt } from './items.ts';
 import type { Ledger } from './ledger.ts';
 import { type Leaf, sameLeaf } from './variables.ts';
 
@@ -29,6 +31,8 @@ export interface Site {
   readonly got: Ttlv | undefined;
   readonly gotParent: Ttlv | undefined;
   readonly item: (Answered & { readonly uid: string | undefined }) | undefined;
+  /** The seconds of the case until the answer. */
+  readonly span: { readonly fromS: number; readonly toS: number };
 }
 
 interface Variation {
@@ -79,6 +83,26 @@ const queryLists: ReadonlySet<number> = new Set([
   Tag.CapabilityInformation,
   Tag.ClientRegistrationMethod,
 ]);
+/** Dates that a server sets by itself. */
+const serverDates: ReadonlySet<string> = new Set([
+  'Initial Date',
+  'Activation Date',
+  'Process Start Date',
+  'Protect Stop Date',
+  'Deactivation Date',
+  'Destroy Date',
+  'Compromise Occurrence Date',
+  'Compromise Date',
+  'Archive Date',
+  'Last Change Date',
+  'Original Creation Date',
+]);
+/** They give the same bytes for the same key and data. */
+const steadyModes: ReadonlySet<number> = new Set([
+  BlockCipherMode.NISTKeyWrap,
+  BlockCipherMode.AESKeyWrapPadding,
+  BlockCipherMode.ECB,
+]);
 /** What a certificate says of itself. */
 const certificateAttributes: ReadonlySet<string> = new Set([
   'Certificate Length',
@@ -125,7 +149,9 @@ export const variations = {
       parents.at(-1) === Tag.ResponsePayload &&
       (tag === Tag.AttributeName ||
         (tag === Tag.Attribute && childrenOf(item?.request, Tag.AttributeName).length === 0)) &&
-      (item?.operation === Operation.GetAttributes || item?.operation === Operation.GetAttributeList),
+      (item?.operation === Operation.GetAttributes ||
+        item?.operation === Operation.GetAttributeList ||
+        item?.operation === Operation.Export),
   },
   'located items': {
     about: 'Located Items where none was expected, if it is the number of objects that were found.',
@@ -270,6 +296,44 @@ export const variations = {
   'random bytes': {
     about: 'The bytes of RNG Retrieve; as many as expected.',
     permits: (site) => isOf(site, Operation.RNGRetrieve) && site.tag === Tag.Data && isOtherValue(site),
+  },
+  'wrapping that cannot be foretold': {
+    about:
+      "A wrapped Key Value, its IV and MAC, where the wrapping key is the server's, or the IV was left to the server; of the same length.",
+    permits: (site, ledger) => {
+      const wrapping = itemAt(site.item?.request, Tag.KeyWrappingSpecification, Tag.EncryptionKeyInformation);
+      const mode = numberAt(wrapping, Tag.CryptographicParameters, Tag.BlockCipherMode);
+      const isSteady = mode === undefined || steadyModes.has(mode);
+      return (
+        wrapping !== undefined &&
+        isIn(site, Tag.KeyBlock) &&
+        (site.tag === Tag.KeyValue || site.tag === Tag.IVCounterNonce || site.tag === Tag.MACSignature) &&
+        (!isSteady || ledger.isServerMade(textAt(wrapping, Tag.UniqueIdentifier))) &&
+        isOtherValue(site)
+      );
+    },
+  },
+  'PKCS#12 container': {
+    about: 'Key material in PKCS#12, which is encrypted under a new salt each time.',
+    permits: (site) =>
+      site.tag === Tag.KeyMaterial &&
+      numberAt(site.item?.request, Tag.KeyFormatType) === KeyFormatType.PKCS_12 &&
+      isOtherValue(site, false),
+  },
+  'dates of the server': {
+    about:
+      'A Time Stamp, and a date that no request of the case has given, where the case has one of its own day: any second of the case.',
+    permits: ({ tag, attribute, expected, got, span }, ledger) =>
+      (tag === Tag.TimeStamp ||
+        tag === Tag.LastChangeDate ||
+        (tag === Tag.AttributeValue &&
+          attribute !== undefined &&
+          serverDates.has(attribute) &&
+          !ledger.wasGiven(attribute))) &&
+      expected?.kind === 'value' &&
+      got?.type === ItemType.DateTime &&
+      got.value >= span.fromS &&
+      got.value <= span.toS,
   },
   'certificate made by the server': {
     about: 'A certificate that the server issued, and what its attributes say of it.',

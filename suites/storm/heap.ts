@@ -3,20 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { System } from '../../testkit/system.ts';
 
 const METRIC = /^nodejs_heap_size_used_bytes(?:\{[^}]*\})? (\S+)$/m;
-/**
- * V8 collects what is left over some seconds after a process has fallen idle. Until then a heap is as large as it
- * happens to be: the smallest of these looks counts.
- */
-const LOOKS = 24;
 const LOOK_EVERY_MS = 1_000;
 
 export const watched = ['gateway', 'core'] as const;
 export type Watched = (typeof watched)[number];
 export type Heaps = Readonly<Record<Watched, number>>;
 
-export async function idleHeaps(system: System, region: string): Promise<Heaps> {
+/**
+ * V8 collects what is left over some seconds after a process has fallen idle. Until then a heap is as large as it
+ * happens to be: the smallest of as many looks counts, a second apart.
+ */
+export async function idleHeaps(system: System, region: string, looks: number): Promise<Heaps> {
   const smallest = { gateway: Number.POSITIVE_INFINITY, core: Number.POSITIVE_INFINITY };
-  for (let look = 0; look < LOOKS; look++) {
+  for (let look = 0; look < looks; look++) {
     await sleep(LOOK_EVERY_MS);
     for (const name of watched) {
       smallest[name] = Math.min(smallest[name], await heapOf(system.region(region).health[name]));

@@ -12,7 +12,7 @@ export class Living implements Memory {
   readonly #random: Random;
   readonly #uids = new Set<string>();
   #correlationValue: Uint8Array | undefined;
-  #destroying = false;
+  #trimming: Promise<void> | undefined;
   made = 0;
   destroyed = 0;
 
@@ -44,18 +44,20 @@ export class Living implements Memory {
     return this.#uids.size;
   }
 
-  /** Destroys the oldest beyond those that are kept. One call at a time; whoever comes meanwhile goes on. */
+  /** Destroys the oldest beyond those that are kept, once there are many of them; whoever comes meanwhile waits. */
   async trim(): Promise<void> {
-    if (this.#destroying || this.#uids.size < KEPT + AT_ONCE) return;
-    this.#destroying = true;
-    try {
-      const oldest = [...this.#uids].slice(0, this.#uids.size - KEPT);
-      for (const uid of oldest) this.#uids.delete(uid);
-      const left = await destroyAll(this.#client, oldest);
-      this.destroyed += oldest.length - left.length;
-    } finally {
-      this.#destroying = false;
-    }
+    if (this.#uids.size < KEPT + AT_ONCE) return;
+    this.#trimming ??= this.#destroyOldest().finally(() => {
+      this.#trimming = undefined;
+    });
+    await this.#trimming;
+  }
+
+  async #destroyOldest(): Promise<void> {
+    const oldest = [...this.#uids].slice(0, this.#uids.size - KEPT);
+    for (const uid of oldest) this.#uids.delete(uid);
+    const left = await destroyAll(this.#client, oldest);
+    this.destroyed += oldest.length - left.length;
   }
 
   /** Destroys what is left, whether we know of it or not. Returns what could not be destroyed. */

@@ -12,9 +12,12 @@ import { kinds } from './requests.ts';
 import { failuresOf, mib, type StormReport, storm } from './storm.ts';
 
 const HEAP_GROWTH = 0.1;
+/** Requests until V8 has compiled and cached what it will: a tenth, at least and at most so many, and half of a short run. */
 const WARM_UP_SHARE = 0.1;
+const MIN_WARM_UP = 10_000;
 const MAX_WARM_UP = 50_000;
 const SEEDS = 2 ** 31;
+const IDLE_LOOKS = 30;
 
 const options = {
   requests: { default: 1_000_000, about: 'how many requests' },
@@ -23,9 +26,10 @@ const options = {
 } as const;
 
 await measure('storm', options, async ({ requests, connections, seed }, stage) => {
-  const warmUp = Math.min(Math.ceil(requests * WARM_UP_SHARE), MAX_WARM_UP);
+  const share = Math.max(MIN_WARM_UP, Math.min(requests * WARM_UP_SHARE, MAX_WARM_UP));
+  const warmUp = Math.ceil(Math.min(share, requests / 2));
   const report = await stage(`${requests} requests with seed ${seed}`, (tell) =>
-    storm({ seed, requests, connections, warmUp }, tell),
+    storm({ seed, requests, connections, warmUp, idleLooks: IDLE_LOOKS }, tell),
   );
   return { data: dataOf(report), text: textOf(report), failures: failuresOf(report, HEAP_GROWTH) };
 });

@@ -39,6 +39,8 @@ export interface StormPlan {
   readonly connections: number;
   /** Requests after which the heaps are measured for the first time. */
   readonly warmUp: number;
+  /** Seconds that the processes are left idle before their heaps count. */
+  readonly idleLooks: number;
 }
 
 export interface StormReport {
@@ -98,18 +100,18 @@ class Storm {
   }
 
   async run(): Promise<StormReport> {
-    const { warmUp, requests } = this.#plan;
+    const { warmUp, requests, idleLooks } = this.#plan;
     const pids = this.#pids();
     try {
       await this.#blow(warmUp, 0);
       this.#tell('measuring the heaps');
-      const before = await idleHeaps(this.#system, REGION);
+      const before = await idleHeaps(this.#system, REGION, idleLooks);
       const startedAt = performance.now();
       await this.#blow(requests - warmUp, warmUp);
       const tookSeconds = (performance.now() - startedAt) / 1_000;
       const left = await this.#living.end();
       this.#tell('measuring the heaps');
-      const after = await idleHeaps(this.#system, REGION);
+      const after = await idleHeaps(this.#system, REGION, idleLooks);
       await this.#system.refreshed();
       const now = this.#pids();
       return {

@@ -8,6 +8,7 @@ import {
   type RequestItem,
   type ResponseItem,
   ResultReason,
+  SchemaError,
   schemasOf,
   successItem,
 } from '../../kmip/index.ts';
@@ -64,6 +65,18 @@ async function runItem(item: RequestItem, context: OperationContext) {
 
 async function serve<O extends ServedOperation>(operation: O, item: RequestItem, context: OperationContext) {
   const { request, response } = schemasOf(operation);
-  const answer = await handlerOf(operation)(request.read(item.payload, context.version), context);
+  const asked = readPayload(() => request.read(item.payload, context.version));
+  const answer = await handlerOf(operation)(asked, context);
   return response.write(answer, context.version);
+}
+
+/** A payload of the wrong form is its client's mistake (KMIP 1.4 §11.1), and no trouble that an operator must see. */
+function readPayload<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    const { resultReason, message } = KmipError.from(error);
+    throw new KmipError(resultReason, message);
+  }
 }

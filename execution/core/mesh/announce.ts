@@ -148,7 +148,13 @@ async function announceOne(
   const found = await lockObject(tx, { tenant, services: [service] }, uid);
   if (found.outcome !== 'found') return refuse(found.outcome === 'foreign' ? found.reason : 'UID_TAKEN');
   if (isDestroyed(found.object.state)) return { uid, outcome: 'tombstone' };
-  if (found.wrappedDigest !== wrappedDigest(wrapped)) return refuse('UID_TAKEN');
+  const digest = wrappedDigest(wrapped);
+  const now = found.object.wrapped;
+  // Import may have put another key in the place of the one that was announced first: that is the gateway's now. What
+  // it still tells of the one before is old news, and a push tells it so.
+  if (found.wrappedDigest !== digest && (now === null || wrappedDigest(now) !== digest)) {
+    return found.object.revision > object.revision ? { uid, outcome: 'known' } : refuse('UID_TAKEN');
+  }
   // Announced anew since it has been served there: the only thing about a key that gateways decide (KMIP 1.4 §3.34).
   if (!isFresh(object)) await markServed(tx, uid);
   // The answer to the first announcement may have been lost: tell again what it told.
