@@ -143,7 +143,7 @@ export function opensslName(cipher: CipherDefinition, mode: CipherMode, keySizeB
     case 'xts':
       return `aes-${keySizeBytes * 4}-xts`;
     case 'pcbc':
-      return opensslName(cipher, 'ecb', keySizeBytes);
+      return opensslName(cipher, 'cbc', keySizeBytes);
     case 'ecb':
       // OpenSSL calls ECB of Triple DES by the cipher's bare name.
       return cipher.repeatsKey === true ? cipher.nameOf(keySizeBytes) : `${cipher.nameOf(keySizeBytes)}-ecb`;

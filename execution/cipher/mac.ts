@@ -44,6 +44,7 @@ export type MacPlan =
 export interface Mac {
   update(data: Uint8Array): void;
   final(): Buffer;
+  discard(): void;
 }
 
 /**
@@ -111,7 +112,16 @@ export function macOf(key: SecretBytes, plan: MacPlan): Mac {
   try {
     if (plan.kind !== 'hmac') return new BlockMac(key, plan.cipher, plan.kind);
     const hmac = key.use((bytes) => withRawKey(() => createHmac(plan.hash, bytes)));
-    return { update: (data) => void hmac.update(data), final: () => hmac.digest() };
+    let isEnded = false;
+    const final = (): Buffer => {
+      isEnded = true;
+      return hmac.digest();
+    };
+    return {
+      update: (data) => void hmac.update(data),
+      final,
+      discard: () => void (isEnded || final()),
+    };
   } catch (error) {
     if (error instanceof KmipError || error instanceof SecretWipedError) throw error;
     throw KmipError.cryptographicFailure('the MAC could not be computed with this key');
@@ -135,6 +145,7 @@ class BlockMac implements Mac {
   /** The last block, whole or not: which it is shows only at the end. */
   #last: Buffer = Buffer.alloc(0);
   #state: Buffer;
+  #isEnded = false;
 
   constructor(key: SecretBytes, cipher: CipherDefinition, kind: 'cmac' | 'cbc-mac') {
     this.#size = cipher.blockSizeBytes;
@@ -152,8 +163,14 @@ class BlockMac implements Mac {
         }
       });
     this.#cbc = open('cbc');
-    const first = kind === 'cmac' ? doubled(open('ecb').update(Buffer.alloc(this.#size))) : Buffer.alloc(0);
-    this.#subkeys = kind === 'cmac' ? [first, doubled(Buffer.from(first))] : [];
+    if (kind === 'cbc-mac') {
+      this.#subkeys = [];
+      return;
+    }
+    const ecb = open('ecb');
+    const first = doubled(ecb.update(Buffer.alloc(this.#size)));
+    ecb.final();
+    this.#subkeys = [first, doubled(Buffer.from(first))];
   }
 
   update(data: Uint8Array): void {
@@ -175,8 +192,16 @@ class BlockMac implements Mac {
       for (let i = 0; i < this.#size; i++) block[i] = (block[i] ?? 0) ^ (subkey?.[i] ?? 0);
     }
     this.#through(block);
-    for (const bytes of [block, this.#last, ...this.#subkeys]) bytes.fill(0);
+    block.fill(0);
+    this.discard();
     return this.#state;
+  }
+
+  /** OpenSSL cleanses the key's schedule with the last call of its cipher. */
+  discard(): void {
+    for (const bytes of [this.#last, ...this.#subkeys]) bytes.fill(0);
+    if (!this.#isEnded) this.#cbc.final();
+    this.#isEnded = true;
   }
 
   /** Keeps the last block of what CBC makes of it: ISO/IEC 9797-1 §6.3. */

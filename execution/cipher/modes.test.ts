@@ -370,6 +370,22 @@ describe('in parts', () => {
     assert.equal(parts.heldBytes, 0);
   });
 
+  it('what is discarded takes no more, and holds nothing', () => {
+    const key = SecretBytes.random(32);
+    for (const { blockCipherMode } of combinations.filter(({ algorithm }) => algorithm === AES)) {
+      const parameters = { blockCipherMode };
+      const setup = { algorithm: AES, parameters };
+      const parts = encryptor(key, setup);
+      parts.update(Buffer.alloc(20, 1));
+      parts.discard();
+      assert.equal(parts.heldBytes, 0);
+      refusedWith(ResultReason.CryptographicFailure, () => {
+        parts.update(Buffer.alloc(32, 1));
+        parts.final();
+      });
+    }
+  });
+
   it('an appended tag is found at the end, wherever the parts were cut', () => {
     const key = SecretBytes.random(32);
     const setup = { algorithm: AES, tag: 'appended' } as const;

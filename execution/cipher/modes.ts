@@ -21,6 +21,8 @@ import { pcbc } from './pcbc.ts';
 /** Takes all data at once; the result is the caller's to wipe. */
 export interface Whole {
   run(data: Uint8Array, tag?: Uint8Array): Buffer;
+  /** As that of a `Flow`. */
+  end(): void;
 }
 
 export type Ready = ({ readonly kind: 'flow' } & Flow) | ({ readonly kind: 'whole' } & Whole);
@@ -40,6 +42,17 @@ const NO_IV = new Uint8Array(0);
 
 type Direction = 'encrypt' | 'decrypt';
 
+/** A last call, whatever it says: the key's schedule is cleansed with it. */
+function endOf(cipher: { final(): Buffer }): () => void {
+  return () => {
+    try {
+      cipher.final().fill(0);
+    } catch {
+      // It had ended, or had no data that it takes.
+    }
+  };
+}
+
 /** OpenSSL's cipher with its key. Its own padding is off. */
 function rawCipher(direction: Direction, key: SecretBytes, plan: CipherPlan, iv: Uint8Array | null): Flow {
   const name = opensslName(plan.cipher, plan.mode, key.sizeBytes);
@@ -54,7 +67,7 @@ function rawCipher(direction: Direction, key: SecretBytes, plan: CipherPlan, iv:
     }
   });
   cipher.setAutoPadding(false);
-  return { update: (data) => cipher.update(data), final: () => cipher.final() };
+  return { update: (data) => cipher.update(data), final: () => cipher.final(), end: endOf(cipher) };
 }
 
 /** With the client's IV, or the one that was made for it; `iv` is null for a mode without. */
@@ -73,6 +86,7 @@ export function readyToEncrypt(
         kind: 'flow',
         update: (data) => cipher.update(data),
         final: () => cipher.final(),
+        end: endOf(cipher),
         tag: () => cipher.getAuthTag(),
       };
     }
@@ -87,6 +101,7 @@ export function readyToEncrypt(
           cipher.final();
           return out;
         },
+        end: endOf(cipher),
         tag: () => cipher.getAuthTag(),
       };
     }
@@ -107,7 +122,8 @@ export function readyToDecrypt(
     case 'poly1305': {
       const decipher = aeadDecipher(key, plan, iv);
       if (aad !== undefined) decipher.setAAD(aad);
-      return { kind: 'whole', run: (data, tag) => openAead(decipher, data, tag) };
+      const run: Whole['run'] = (data, tag) => openAead(decipher, data, tag);
+      return { kind: 'whole', run, end: endOf(decipher) };
     }
     case 'ccm': {
       const decipher = ccmDecipher(key, plan, iv);
@@ -120,6 +136,7 @@ export function readyToDecrypt(
           decipher.setAAD(aad ?? new Uint8Array(0), { plaintextLength: data.length });
           return finished(decipher, data);
         },
+        end: endOf(decipher),
       };
     }
     default:
@@ -143,17 +160,18 @@ function unauthenticated(
         ...pad(rawCipher(direction, key, plan, iv ?? null), padding, cipher.blockSizeBytes),
       };
     case 'pcbc': {
-      const chained = pcbc(direction, rawCipher(direction, key, plan, null), iv ?? NO_IV);
+      const chained = pcbc(direction, rawCipher(direction, key, plan, iv ?? null), cipher.blockSizeBytes);
       return { kind: 'flow', ...pad(chained, padding, cipher.blockSizeBytes) };
     }
     case 'wrap':
-    case 'wrap-pad':
-      return {
-        kind: 'whole',
-        run: wrapping(direction, rawCipher(direction, key, plan, keyWrapIvs[mode]), mode),
-      };
-    case 'xts':
-      return { kind: 'whole', run: tweaked(rawCipher(direction, key, plan, iv ?? null)) };
+    case 'wrap-pad': {
+      const raw = rawCipher(direction, key, plan, keyWrapIvs[mode]);
+      return { kind: 'whole', run: wrapping(direction, raw, mode), end: () => raw.end() };
+    }
+    case 'xts': {
+      const raw = rawCipher(direction, key, plan, iv ?? null);
+      return { kind: 'whole', run: tweaked(raw), end: () => raw.end() };
+    }
     default:
       return { kind: 'flow', ...counted(rawCipher(direction, key, plan, fullIv(plan, iv)), plan, iv) };
   }
@@ -193,6 +211,7 @@ function counted(cipher: Flow, plan: CipherPlan, iv: Uint8Array | undefined): Fl
       return cipher.update(data);
     },
     final: () => cipher.final(),
+    end: () => cipher.end(),
   };
 }
 

@@ -13,6 +13,8 @@ export type BlockPadding = 'none' | 'pkcs5' | 'x9.23' | 'iso10126' | 'zeros';
 export interface Flow {
   update(data: Uint8Array): Buffer;
   final(): Buffer;
+  /** For one that never came to its `final`: OpenSSL cleanses the key's schedule with the last call of a cipher. */
+  end(): void;
 }
 
 /** Both in one buffer; the parts are zeroised. */
@@ -83,6 +85,7 @@ export function padded(cipher: Flow, padding: BlockPadding, blockSizeBytes: numb
       const first = cipher.update(paddingAfter(padding, sizeBytes % blockSizeBytes, blockSizeBytes));
       return joined(first, cipher.final());
     },
+    end: () => cipher.end(),
   };
 }
 
@@ -114,6 +117,10 @@ export function unpadded(decipher: Flow, padding: BlockPadding, blockSizeBytes: 
       }
       held.fill(0, size);
       return held.subarray(0, size);
+    },
+    end() {
+      held.fill(0);
+      decipher.end();
     },
   };
 }

@@ -1,51 +1,49 @@
-/** Propagating CBC (KMIP 1.4 §9.1.3.2.14, mode PCBC), which OpenSSL does not have. */
+/**
+ * Propagating CBC (KMIP 1.4 §9.1.3.2.14, mode PCBC), which OpenSSL does not have: each block is mixed with the plain and
+ * the encrypted one before it. So it is CBC over the differences of neighbouring plain blocks, and CBC is OpenSSL's.
+ */
 import type { Flow } from './paddings.ts';
 
-/**
- * Each block is mixed with the plain and the encrypted one before it.
- * Exclusive ors over OpenSSL's ECB, so that no table is looked up by anything secret.
- */
-export function pcbc(direction: 'encrypt' | 'decrypt', ecb: Flow, iv: Uint8Array): Flow {
-  const size = iv.length;
-  const chain = Buffer.from(iv);
-  let rest = Buffer.alloc(0);
-  const encryptBlock = (block: Buffer): Buffer => {
-    const mixed = Buffer.alloc(size);
-    for (let i = 0; i < size; i++) mixed[i] = (block[i] ?? 0) ^ (chain[i] ?? 0);
-    const out = ecb.update(mixed);
-    mixed.fill(0);
-    for (let i = 0; i < size; i++) chain[i] = (block[i] ?? 0) ^ (out[i] ?? 0);
-    return out;
-  };
-  const decryptBlock = (block: Buffer): Buffer => {
-    const out = ecb.update(block);
-    for (let i = 0; i < size; i++) {
-      const plain = (out[i] ?? 0) ^ (chain[i] ?? 0);
-      out[i] = plain;
-      chain[i] = plain ^ (block[i] ?? 0);
+export function pcbc(direction: 'encrypt' | 'decrypt', cbc: Flow, blockSizeBytes: number): Flow {
+  /** The last block of plain text, oldest byte at `at`; nothing precedes the first block. */
+  const last = Buffer.alloc(blockSizeBytes);
+  let at = 0;
+  const differences = (plain: Uint8Array): Buffer => {
+    const out = Buffer.alloc(plain.length);
+    for (let i = 0; i < plain.length; i++) {
+      const byte = plain[i] ?? 0;
+      out[i] = byte ^ (last[at] ?? 0);
+      last[at] = byte;
+      at = (at + 1) % blockSizeBytes;
     }
     return out;
   };
-  const step = direction === 'encrypt' ? encryptBlock : decryptBlock;
+  const undone = (bytes: Buffer): Buffer => {
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = (bytes[i] ?? 0) ^ (last[at] ?? 0);
+      bytes[i] = byte;
+      last[at] = byte;
+      at = (at + 1) % blockSizeBytes;
+    }
+    return bytes;
+  };
   return {
     update(data) {
-      const all = Buffer.concat([rest, data]);
-      const whole = all.length - (all.length % size);
-      const out = Buffer.alloc(whole);
-      for (let at = 0; at < whole; at += size) {
-        const block = step(all.subarray(at, at + size));
-        out.set(block, at);
-        block.fill(0);
+      if (direction === 'decrypt') return undone(cbc.update(data));
+      const mixed = differences(data);
+      try {
+        return cbc.update(mixed);
+      } finally {
+        mixed.fill(0);
       }
-      rest.fill(0);
-      rest = Buffer.from(all.subarray(whole));
-      all.fill(0);
-      return out;
     },
     final() {
-      chain.fill(0);
-      rest.fill(0);
-      return ecb.final();
+      last.fill(0);
+      return cbc.final();
+    },
+    end() {
+      last.fill(0);
+      cbc.end();
     },
   };
 }

@@ -93,6 +93,11 @@ export class StreamTable {
     return this.#entries.has(keyOf(correlationValue));
   }
 
+  /** The key of a stream that is open here. */
+  uidOf(correlationValue: Uint8Array): string | undefined {
+    return this.find(correlationValue)?.stream.uid;
+  }
+
   /** What one request does with streams: settle it when its outcome stands, abort it when it has none. */
   turn(owner: StreamOwner): StreamTurn {
     return new StreamTurn(this, owner);

@@ -53,7 +53,7 @@ export interface Encryptor {
   readonly heldBytes: number;
   update(data: Uint8Array): Uint8Array;
   final(): { readonly data: Uint8Array; readonly tag?: Uint8Array };
-  /** Zeroises what is held back. */
+  /** Zeroises what is held back, and ends the cipher. */
   discard(): void;
 }
 
@@ -145,7 +145,10 @@ export function encryptor(key: SecretBytes, input: CipherSetup): Encryptor {
       if (tag === undefined) return { data };
       return input.tag === 'appended' ? { data: Buffer.concat([data, tag]) } : { data, tag };
     },
-    discard: () => gathered.wipe(),
+    discard() {
+      gathered.wipe();
+      ready.end();
+    },
   };
 }
 
@@ -172,18 +175,23 @@ export function decryptor(key: SecretBytes, input: CipherSetup): Decryptor {
         return run(() => ready.run(data, tag), decryptFailure);
       });
     },
-    discard: () => gathered.wipe(),
+    discard() {
+      gathered.wipe();
+      ready.end();
+    },
   };
 }
 
-/** All data at once through a cipher, in one buffer. What came out of a failing one is zeroised. */
+/** All data at once through a cipher, in one buffer. What came out of a failing one is zeroised, and the cipher ended. */
 function wholeThrough(ready: Ready, data: Uint8Array): Buffer {
-  if (ready.kind === 'whole') return ready.run(data);
-  const first = ready.update(data);
+  let first: Buffer | undefined;
   try {
+    if (ready.kind === 'whole') return ready.run(data);
+    first = ready.update(data);
     return joined(first, ready.final());
   } catch (error) {
-    first.fill(0);
+    first?.fill(0);
+    ready.end();
     throw error;
   }
 }

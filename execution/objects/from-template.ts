@@ -52,6 +52,12 @@ export const symmetricKeyLengths: Readonly<Record<number, readonly number[]>> = 
   [CryptographicAlgorithm.HMAC_SHA384]: [256, 384, 512],
   [CryptographicAlgorithm.HMAC_SHA512]: [256, 512],
   [CryptographicAlgorithm.ChaCha20]: [256],
+  [CryptographicAlgorithm.ChaCha20Poly1305]: [256],
+  [CryptographicAlgorithm.Camellia]: [128, 192, 256],
+  [CryptographicAlgorithm.HMAC_SHA3_224]: [128, 224, 256, 512],
+  [CryptographicAlgorithm.HMAC_SHA3_256]: [128, 256, 512],
+  [CryptographicAlgorithm.HMAC_SHA3_384]: [256, 384, 512],
+  [CryptographicAlgorithm.HMAC_SHA3_512]: [256, 512],
 };
 
 const dateFields = {

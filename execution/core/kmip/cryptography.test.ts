@@ -1,7 +1,16 @@
 // Cryptographic operations as an application meets them at the core, through a gateway's tunnel.
 import assert from 'node:assert/strict';
-import { createHash, createHmac, generateKeyPairSync, randomBytes, verify } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  verify,
+  X509Certificate,
+} from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { createCa } from '../../../platform/pki.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { testDatabase } from '../../../testkit/postgres.ts';
 import {
@@ -170,6 +179,32 @@ describe('cryptographic operations', () => {
       gateway.run(other, Operation.Sign, { uniqueIdentifier: signer, data }),
       isKmip(ResultReason.ItemNotFound),
     );
+  });
+
+  test('a certificate verifies what its key has signed', async () => {
+    const { certificatePem, privateKeyPem } = await createCa({ commonName: 'signer', days: 1 });
+    const { uniqueIdentifier } = await gateway.run(app, Operation.Register, {
+      objectType: ObjectType.Certificate,
+      templateAttribute: { attribute: [attribute('Cryptographic Usage Mask', Mask.Verify), active] },
+      object: {
+        objectType: ObjectType.Certificate,
+        certificateType: 1,
+        certificateValue: Uint8Array.from(new X509Certificate(certificatePem).raw),
+      },
+    });
+    const signatureData = Uint8Array.from(sign('sha256', data, privateKeyPem));
+    const cryptographicParameters = { hashingAlgorithm: SHA_256 };
+    const verified = async (signed: Uint8Array) =>
+      (
+        await gateway.run(app, Operation.SignatureVerify, {
+          uniqueIdentifier,
+          cryptographicParameters,
+          data: signed,
+          signatureData,
+        })
+      ).validityIndicator;
+    assert.equal(await verified(data), ValidityIndicator.Valid);
+    assert.equal(await verified(data.subarray(1)), ValidityIndicator.Invalid);
   });
 
   test('RSA encrypts with the public key and decrypts with the private one', async () => {
@@ -503,5 +538,27 @@ describe('cryptographic operations', () => {
       gateway.run(app, Operation.Encrypt, { uniqueIdentifier: des, cryptographicParameters, data }),
       isKmip(ResultReason.FeatureNotSupported),
     );
+  });
+
+  test('weak algorithms, where the configuration allows them', async () => {
+    region.config.cryptography = { allowWeak: true };
+    const { port } = await region.startAnother('core-2');
+    const lenient = region.connect(gatewayIdentity, port);
+    const cryptographicParameters = { hashingAlgorithm: MD5 };
+    const hashed = await lenient.run(app, Operation.Hash, { cryptographicParameters, data });
+    assert.deepEqual(Buffer.from(hashed.data ?? []), createHash('md5').update(data).digest());
+    const des = await register(
+      2,
+      KeyFormatType.Raw,
+      randomBytes(8),
+      CryptographicAlgorithm.DES,
+      Mask.Encrypt,
+    );
+    const sent = await lenient.run(app, Operation.Encrypt, {
+      uniqueIdentifier: des,
+      cryptographicParameters: { blockCipherMode: BlockCipherMode.CFB },
+      data,
+    });
+    assert.equal(sent.data?.length, data.length);
   });
 });

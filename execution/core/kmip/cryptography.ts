@@ -13,7 +13,7 @@ import {
 } from '../../kmip/index.ts';
 import { type ManagedObject, type Purpose, usageRefusal } from '../../objects/index.ts';
 import type { OperationContext } from './context.ts';
-import { keysOf, noteObject, openMaterial, readObject, readToProtect } from './objects.ts';
+import { noteObject, openMaterial, readObject, readToProtect } from './objects.ts';
 
 interface CryptographicRequest {
   readonly cryptographicParameters?: CryptographicParameters | undefined;
@@ -76,7 +76,8 @@ export async function streamFor<O extends StreamedOperation>(
   const { uid } = stream;
   if (uid === undefined) throw KmipError.itemNotFound('the operation has no key');
   const object = await keyFor(context, uid, wanted.use, sizeBytes, 0);
-  await keysOf(context, object.service);
+  // Opened and forgotten: whatever wraps it must still open it.
+  (await openMaterial(context, object)).wipe();
   context.turn.count(stream, sizeBytes);
   if (part.isLast) context.turn.finish(stream);
   return { stream, uid, object };

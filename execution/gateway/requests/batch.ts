@@ -91,18 +91,20 @@ export class Batch {
       if (this.#hasFailed()) return { items: this.#undone() };
     }
     const keys = staged?.all() ?? [];
-    if (keys.length === 0) return { items: this.#answers };
     try {
-      await store(
-        keys.map(({ object }) => object),
-        this.#context,
-      );
+      if (keys.length > 0) {
+        await store(
+          keys.map(({ object }) => object),
+          this.#context,
+        );
+      }
     } catch (error) {
       const last = this.#items.at(-1);
       this.#answers.pop();
       if (last !== undefined) this.#fail(last, error);
       return { items: this.#undone() };
     }
+    staged?.settle();
     for (const { object, key } of keys) this.#context.services.ring.keep(object, key);
     return { items: this.#answers };
   }

@@ -1,6 +1,6 @@
 /** What a local operation may use while it runs, and what the items of one message share. */
 import type { CorrelationId, RegionId, ServiceName } from '../../../contracts/index.ts';
-import type { StreamOwner, StreamTable } from '../../cipher/index.ts';
+import type { StreamOwner, StreamTable, StreamTurn } from '../../cipher/index.ts';
 import type { SecretBytes } from '../../envelope/index.ts';
 import {
   CryptographicUsageMask,
@@ -82,9 +82,10 @@ export class Lent {
   }
 }
 
-/** New keys that wait for the end of their batch. */
+/** New keys that wait for the end of their batch, and the operations in parts that its items go on with. */
 export class Staged {
   readonly #keys = new Map<string, HeldKey>();
+  #turn: StreamTurn | undefined;
 
   add(object: ManagedObject, key: SecretBytes): void {
     this.#keys.set(object.uid, { object, key });
@@ -103,7 +104,19 @@ export class Staged {
     return [...this.#keys.values()];
   }
 
+  /** One for all items: what one of them has in hand, the next may go on with. */
+  turn(streams: StreamTable, owner: StreamOwner): StreamTurn {
+    this.#turn ??= streams.turn(owner);
+    return this.#turn;
+  }
+
+  /** The batch stands. The keys are others' from now on. */
+  settle(): void {
+    this.#turn?.settle();
+  }
+
   discard(): void {
+    this.#turn?.abort();
     for (const { key } of this.#keys.values()) key.wipe();
     this.#keys.clear();
   }

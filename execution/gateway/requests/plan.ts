@@ -85,7 +85,7 @@ function planUse(
   idPlaceholder: string | undefined,
   context: RequestContext,
 ): Plan {
-  const uid = uidIn(item) ?? idPlaceholder;
+  const uid = uidIn(item) ?? uidOfStream(item, context) ?? idPlaceholder;
   const object = uid === undefined || isL3Address(uid) ? undefined : findOwn(context, uid);
   const level = levelOf(uid, object);
   const route = routeOf(operation, level);
@@ -113,6 +113,12 @@ function planUse(
       return { route, run: () => decrypt(request, object, context) };
     }
   }
+}
+
+/** The key that a later part of an operation need not name again, where the operation began here. */
+function uidOfStream({ payload }: RequestItem, { services }: RequestContext): string | undefined {
+  const value = childOf(payload, Tag.CorrelationValue);
+  return value?.type === ItemType.ByteString ? services.streams.uidOf(value.value) : undefined;
 }
 
 /**

@@ -30,7 +30,12 @@ export const macVerifyHandler: Handler<typeof Operation.MACVerify> = async (requ
     const isValid = isSameMac(mac.final(), requireMac(macData));
     return { uniqueIdentifier: uid, validityIndicator: validity(isValid) };
   }
-  const stream = context.turn.open({ operation: Operation.MACVerify, uid, work: { mac, expected: macData } });
+  const stream = context.turn.open({
+    operation: Operation.MACVerify,
+    uid,
+    work: { mac, expected: macData },
+    discard: () => mac.discard(),
+  });
   context.turn.count(stream, data.length);
   mac.update(data);
   return {

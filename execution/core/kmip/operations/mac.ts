@@ -27,7 +27,12 @@ export const macHandler: Handler<typeof Operation.MAC> = async (request, context
     work.update(data);
     return { uniqueIdentifier: uid, macData: work.final() };
   }
-  const stream = context.turn.open({ operation: Operation.MAC, uid, work });
+  const stream = context.turn.open({
+    operation: Operation.MAC,
+    uid,
+    work,
+    discard: () => work.discard(),
+  });
   context.turn.count(stream, data.length);
   work.update(data);
   return { uniqueIdentifier: uid, correlationValue: stream.correlationValue };

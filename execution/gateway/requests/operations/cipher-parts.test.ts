@@ -33,7 +33,7 @@ import { KeyRing } from '../../keys/key-ring.ts';
 import { LeaseBook } from '../../keys/lease-book.ts';
 import { CoreLink } from '../../link/core-link.ts';
 import { Tenants } from '../../tenants.ts';
-import { Lent, type RequestContext } from '../context.ts';
+import { Lent, type RequestContext, Staged } from '../context.ts';
 import { planItem } from '../plan.ts';
 
 type Cipher = typeof Operation.Encrypt | typeof Operation.Decrypt;
@@ -132,7 +132,8 @@ describe('Encrypt and Decrypt at the gateway', () => {
     const correlationValue = first?.correlationValue;
     const second = await ask(Operation.Encrypt, { uniqueIdentifier, data, correlationValue });
     assert.deepEqual(second?.correlationValue, correlationValue);
-    const last = await ask(Operation.Encrypt, { uniqueIdentifier, correlationValue, finalIndicator: true });
+    // The key need not be named again.
+    const last = await ask(Operation.Encrypt, { correlationValue, finalIndicator: true });
     assert.equal(streams.size, 0);
 
     const whole = Buffer.concat([first?.data ?? data, second?.data ?? data]);
@@ -196,5 +197,22 @@ describe('Encrypt and Decrypt at the gateway', () => {
     await assert.rejects(ask(Operation.Encrypt, last), isKmip(ResultReason.InvalidField));
     assert.equal(streams.size, 1);
     streams.clear();
+  });
+
+  it('end with a batch that is undone, and go on after one that is not', async () => {
+    const { object, ask, contextOf, streams } = await setUp();
+    const { uid: uniqueIdentifier } = object;
+    const begun = await ask(Operation.Encrypt, { uniqueIdentifier, data, initIndicator: true });
+    const next = { uniqueIdentifier, data, correlationValue: begun?.correlationValue };
+    const stands = { ...contextOf(), staged: new Staged() };
+    await ask(Operation.Encrypt, next, stands);
+    await ask(Operation.Encrypt, next, stands);
+    await assert.rejects(ask(Operation.Encrypt, next), isKmip(ResultReason.ItemNotFound));
+    stands.staged.settle();
+    await ask(Operation.Encrypt, next);
+    const undone = { ...contextOf(), staged: new Staged() };
+    await ask(Operation.Encrypt, next, undone);
+    undone.staged.discard();
+    assert.equal(streams.size, 0);
   });
 });

@@ -146,9 +146,11 @@ export function decrypted(
   return { payload: operationSchemas[Operation.Decrypt].response.write(response, version) };
 }
 
-/** An error ends the stream: a cipher has no way back. */
+/** An error ends the stream, and so does a batch that is undone: a cipher has no way back. */
 function inTurn<T>(context: RequestContext, work: (turn: StreamTurn) => T): T {
-  const turn = context.services.streams.turn(streamOwner(context));
+  const { services, staged } = context;
+  if (staged !== undefined) return work(staged.turn(services.streams, streamOwner(context)));
+  const turn = services.streams.turn(streamOwner(context));
   try {
     const result = work(turn);
     turn.settle();
