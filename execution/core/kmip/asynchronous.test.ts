@@ -84,6 +84,15 @@ describe('asynchronous operations', () => {
     assert.equal(item?.payload?.value[0]?.value, uid);
     assert.ok(await stateOf(gateway, app, uid));
     assert.equal((await polled(correlation))?.resultStatus, ResultStatus.Success, 'an answer may be lost');
+    const { effects } = await gateway.tunnel(app, [
+      request(Operation.Poll, { asynchronousCorrelationValue: Uint8Array.from(correlation) }),
+    ]);
+    const [effect] = effects;
+    assert.ok(
+      effect?.push.kind === 'object.put' && effect.push.object.uid === uid,
+      'a gateway need not wait',
+    );
+    assert.equal(effect.push.object.dates.archive, undefined);
     assert.equal(await cancel(correlation), CancellationResult.Completed);
   });
 

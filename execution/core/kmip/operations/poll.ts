@@ -4,6 +4,7 @@
  */
 import {
   decodeResponse,
+  ItemType,
   KmipError,
   type Operation,
   ResultReason,
@@ -12,7 +13,9 @@ import {
   Tag,
 } from '../../../kmip/index.ts';
 import { findAsynchronous } from '../../store/asynchronous.ts';
+import { findObject } from '../../store/objects.ts';
 import { type Handler, type OperationContext, ownerOf } from '../context.ts';
+import { handOver } from '../objects.ts';
 
 export const pollHandler: Handler<typeof Operation.Poll> = async (request, context) => {
   const { asynchronousCorrelationValue: correlation } = request;
@@ -36,15 +39,25 @@ export const pollHandler: Handler<typeof Operation.Poll> = async (request, conte
       return empty;
     case 'done':
     case 'failed':
-      return relay(found?.answer ?? null, context);
+      return await relay(found?.answer ?? null, context);
   }
 };
 
 const empty = structureItem(Tag.ResponsePayload, []);
 
-function relay(answer: Uint8Array | null, context: OperationContext) {
+async function relay(answer: Uint8Array | null, context: OperationContext) {
   const item = answer === null ? undefined : decodeResponse(answer).items[0];
   if (item === undefined) throw KmipError.generalFailure('the answer of the operation was not kept');
   context.answer.instead = item;
-  return item.payload ?? empty;
+  const payload = item.payload ?? empty;
+  for (const field of payload.value) {
+    if (field.type === ItemType.TextString) await bringAlong(field.value, context);
+  }
+  return payload;
+}
+
+/** What the operation made or changed goes with its answer, as it would have at once: the push may come later (D6). */
+async function bringAlong(uid: string, context: OperationContext): Promise<void> {
+  const found = await findObject(context.tx, context.requester.scope, uid);
+  if (found.outcome === 'found') handOver(context, found.object);
 }
