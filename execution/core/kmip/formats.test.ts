@@ -610,6 +610,16 @@ describe('objects and their forms', () => {
       const sensitive = await register(symmetric(material), mask(U.Encrypt), attribute('Sensitive', true));
       await assert.rejects(get(sensitive), isKmip(R.Sensitive));
       wrappedIn(await get(sensitive, { keyWrappingSpecification }));
+      const macUid = await register(
+        symmetric(randomBytes(32), { cryptographicAlgorithm: CryptographicAlgorithm.HMAC_SHA256 }),
+        mask(U.MACGenerate),
+        past,
+      );
+      const signed = {
+        wrappingMethod: WrappingMethod.MACSign,
+        macSignatureKeyInformation: { uniqueIdentifier: macUid },
+      };
+      await assert.rejects(get(sensitive, { keyWrappingSpecification: signed }), isKmip(R.Sensitive));
       const kept = await register(symmetric(material), mask(U.Encrypt), attribute('Extractable', false));
       await assert.rejects(get(kept, { keyWrappingSpecification }), isKmip(R.NotExtractable));
     });

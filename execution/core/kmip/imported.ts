@@ -2,14 +2,10 @@
  * The attributes of an imported object (KMIP 1.4 §4.41): all of them are set as they are given, also those that otherwise
  * only a server sets. What follows from the value or from other attributes is computed as ever.
  */
+import { type Attribute, attributeValue, KmipError, ResultReason } from '../../kmip/index.ts';
 import {
-  type Attribute,
-  attributeValue,
-  isStandardAttribute,
-  KmipError,
-  ResultReason,
-} from '../../kmip/index.ts';
-import {
+  acceptedAttribute,
+  appliesTo,
   checkCounts,
   checkDateOrder,
   dateOf,
@@ -26,6 +22,7 @@ import {
   State,
   stateAt,
   type TemplateFields,
+  USAGE_LIMITS,
 } from '../../objects/index.ts';
 import type { KeyFacts } from './key-facts.ts';
 
@@ -97,13 +94,13 @@ export function importedFields({ objectType, attributes, nowS, facts }: Imported
   let usageMask = 0;
   let state: State | undefined;
   let revocationReason: RevocationReason | undefined;
-  for (const attribute of attributes) {
+  for (const given of attributes) {
+    const attribute = acceptedHere(given, objectType);
     const { attributeName: name } = attribute;
     if (seen.has(name) && !ruleOf(name).multiple && !isCustom(name)) {
       throw KmipError.invalidField(`${name} is given more than once`);
     }
     seen.add(name);
-    if (isStandardAttribute(name)) attributeValue(attribute);
     const dateField = Object.hasOwn(dateFields, name) ? dateFields[name] : undefined;
     if (dateField !== undefined) dates[dateField] = dateOf(attribute);
     else if (name === 'State') state = stateOf(attribute);
@@ -128,6 +125,17 @@ export function importedFields({ objectType, attributes, nowS, facts }: Imported
     ...(revocationReason === undefined ? {} : { revocationReason }),
     attributes: list,
   };
+}
+
+/** As any attribute is taken in, but that what is left of Usage Limits is as the client says. */
+function acceptedHere(given: Attribute, objectType: number): Attribute {
+  const { attributeName: name, attributeValue: value } = given;
+  if (!appliesTo(name, objectType)) {
+    throw KmipError.invalidField(`${name} is no attribute of this type of object; leave it out`);
+  }
+  if (name !== USAGE_LIMITS) return acceptedAttribute(given);
+  attributeValue(given, USAGE_LIMITS);
+  return { attributeName: name, attributeValue: value };
 }
 
 function isNameAgain(attribute: Attribute, list: readonly Attribute[]): boolean {

@@ -7,6 +7,7 @@ import {
   KmipError,
   type KmipObject,
   ObjectType,
+  WrappingMethod,
 } from '../../kmip/index.ts';
 import {
   attributesNamed,
@@ -34,7 +35,7 @@ export interface WantedValue extends WantedForm {
 }
 
 /** §11.12. @throws KmipError Object Archived, Illegal Operation, Not Extractable, Sensitive */
-function requireReadable(object: ManagedObject, leavesWrapped: boolean): void {
+function requireReadable(object: ManagedObject, leavesEncrypted: boolean): void {
   if (isDestroyed(object.state)) {
     throw KmipError.illegalOperation('the object has been destroyed; only its attributes are left');
   }
@@ -47,7 +48,7 @@ function requireReadable(object: ManagedObject, leavesWrapped: boolean): void {
     );
   }
   if (!isExtractable(object)) throw KmipError.notExtractable('the object is not Extractable');
-  if (isSensitive(object) && !leavesWrapped) {
+  if (isSensitive(object) && !leavesEncrypted) {
     throw KmipError.sensitive('the object is Sensitive; ask for it wrapped');
   }
 }
@@ -87,7 +88,10 @@ export async function objectValue(
   checkWrapType(wanted);
   const { keyWrappingSpecification: specification } = wanted;
   const asRegistered = leavesAsRegistered(object, wanted);
-  requireReadable(object, asRegistered || specification !== undefined);
+  const wrapping = asRegistered ? object.keyWrappingData : specification;
+  // What is only signed can be read by everybody (§3.48).
+  const isEncrypted = wrapping !== undefined && wrapping.wrappingMethod !== WrappingMethod.MACSign;
+  requireReadable(object, isEncrypted);
   if (!hasKeyBlock(object.objectType)) {
     if (specification !== undefined) {
       throw KmipError.illegalOperation('an object without a key block cannot be wrapped');

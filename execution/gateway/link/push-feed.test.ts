@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { parseKeyFingerprint } from '../../../contracts/index.ts';
+import { KeyFormatType, WrappingMethod } from '../../kmip/index.ts';
 import { MeshOperation, type NumberedPush, type Push, type SyncResponse } from '../../mesh/index.ts';
 import { anIdentity, anObject, FakeCore, freshStore, SERVICE, silent, TENANT } from '../fixture.test.ts';
 import { Identities } from '../identities.ts';
@@ -136,21 +137,25 @@ describe('applying pushes', () => {
     ]);
   });
 
-  it('holds keys only, and forgets what is destroyed for ever', () => {
+  it('holds plain keys only, and forgets what is destroyed for ever', () => {
     const { applier, store } = setUp();
     const key = anObject();
     const secret = { ...anObject(), objectType: 7 };
+    const opaque = { ...anObject(), keyFormatType: KeyFormatType.Opaque };
+    const wrapped = { ...anObject(), keyWrappingData: { wrappingMethod: WrappingMethod.Encrypt } };
     applier.applyInOrder(
       numbered([
         { kind: 'object.put', object: key },
         { kind: 'object.put', object: secret },
+        { kind: 'object.put', object: opaque },
+        { kind: 'object.put', object: wrapped },
         { kind: 'object.destroyed', tenant: TENANT, uid: key.uid },
         { kind: 'object.put', object: { ...key, revision: 9 } },
         { kind: 'service.flush', tenant: TENANT, service: SERVICE },
       ]),
     );
     assert.equal(store.objects.get(key.uid), undefined);
-    assert.equal(store.objects.get(secret.uid), undefined);
+    for (const { uid } of [secret, opaque, wrapped]) assert.equal(store.objects.get(uid), undefined);
   });
 });
 
