@@ -157,7 +157,7 @@ export {
   type TtlvStructure,
 } from './ttlv/item.ts';
 export { DEFAULT_TTLV_LIMITS, type TtlvLimits } from './ttlv/limits.ts';
-export { answerAnyVersion } from './v2/bridge.ts';
+export { type AnyVersionOptions, answerAnyVersion } from './v2/bridge.ts';
 export {
   compareVersions,
   isSupported,

@@ -177,7 +177,12 @@ export class Listener {
         if (current === undefined)
           throw KmipError.authenticationNotSuccessful('this identity is no longer registered');
         return answerAnyVersion(message, (asked) => handler.handle(asked, { identity: current, peer }), {
-          maxBytes: MAX_REQUEST_BYTES,
+          limits: { maxBytes: MAX_REQUEST_BYTES },
+          onRefused: ({ code, message: cause }) => {
+            metrics.refusals.inc({ reason: code });
+            const { application } = current;
+            logger.info({ reason: code, cause, peer, application }, 'a message of KMIP 2 was refused');
+          },
         });
       },
       onError: (error) => logger.debug({ peer, cause: errorMessage(error) }, 'trouble on a connection'),

@@ -15,7 +15,7 @@ import { decodeTtlv } from '../ttlv/decode.ts';
 import { encodeTtlv } from '../ttlv/encode.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES } from '../ttlv/frame-reader.ts';
-import type { TtlvLimits } from '../ttlv/limits.ts';
+import { OWN_MESSAGE_LIMITS } from '../ttlv/limits.ts';
 
 /** KMIP Profiles 1.4 §5.3.3 */
 export const KMIP_HTTPS_PATH = '/kmip';
@@ -206,7 +206,7 @@ class Endpoint {
   #fromTtlv(answer: Uint8Array, format: MessageFormat): Uint8Array {
     if (format.encoding === 'ttlv') return answer;
     try {
-      return format.encode(decodeTtlv(answer, ANSWER_LIMITS), ANSWER_LIMITS);
+      return format.encode(decodeTtlv(answer, OWN_MESSAGE_LIMITS), OWN_MESSAGE_LIMITS);
     } catch (error) {
       // The one thing that TTLV can say and XML cannot: most control characters in a text.
       this.#options.onError?.(error);
@@ -257,6 +257,3 @@ class Endpoint {
 }
 
 const CLOSE = { connection: 'close' } as const;
-
-/** Our own handler made the answer: it may be larger in another encoding, and deeper than a request may be. */
-const ANSWER_LIMITS: Partial<TtlvLimits> = { maxBytes: 64 * 1024 * 1024, maxItems: 1_000_000, maxDepth: 64 };

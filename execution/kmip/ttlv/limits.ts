@@ -18,6 +18,13 @@ export const DEFAULT_TTLV_LIMITS: TtlvLimits = {
   maxBigIntegerBytes: 8192,
 };
 
+/** Of a message that our own side has made, and that is only rewritten: it has been bounded where it was made. */
+export const OWN_MESSAGE_LIMITS: Partial<TtlvLimits> = {
+  maxDepth: 64,
+  maxItems: 1_000_000,
+  maxBytes: 64 * 1024 * 1024,
+};
+
 /** Decoder and encoder recurse once per level: no limit that a caller sets may exhaust the stack. */
 const HARD_MAX_DEPTH = 256;
 

@@ -30,6 +30,7 @@ import {
 
 /** What the handler was asked, and an answer for each operation. */
 let asked: RequestMessage | undefined;
+let refusals: KmipError[] = [];
 type Answers = Partial<Record<number, unknown>>;
 
 function handlerOf(answers: Answers): (request: Uint8Array) => Uint8Array {
@@ -67,8 +68,11 @@ async function askAll(
   more = '',
 ): Promise<string> {
   asked = undefined;
+  refusals = [];
   const xml = `<RequestMessage>${header(minor, items.length, more)}${items.join('')}</RequestMessage>`;
-  const bytes = await answerAnyVersion(encodeTtlv(decodeXml(xml)), handlerOf(answers));
+  const bytes = await answerAnyVersion(encodeTtlv(decodeXml(xml)), handlerOf(answers), {
+    onRefused: (error) => refusals.push(error),
+  });
   const text = encodeXml(decodeTtlv(bytes));
   assert.match(
     text,
@@ -324,6 +328,10 @@ describe('what KMIP 1 cannot say', () => {
     it(`${name}: the handler is not asked`, async () => {
       const text = await ask(operation, payload);
       assert.equal(asked, undefined);
+      assert.deepEqual(
+        refusals.map(({ resultReason }) => resultReason),
+        [reason],
+      );
       const reasonName = Object.entries(ResultReason).find(([, value]) => value === reason)?.[0];
       assert.match(
         text,

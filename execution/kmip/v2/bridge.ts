@@ -12,7 +12,7 @@ import { decodeTtlv } from '../ttlv/decode.ts';
 import { encodeTtlv } from '../ttlv/encode.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { childOf, ItemType, structureItem, type Ttlv } from '../ttlv/item.ts';
-import type { TtlvLimits } from '../ttlv/limits.ts';
+import { OWN_MESSAGE_LIMITS, type TtlvLimits } from '../ttlv/limits.ts';
 import { LATEST_VERSION, type Version } from '../version.ts';
 import { requestPayloadToV1, responsePayloadToV2 } from './payloads.ts';
 
@@ -22,21 +22,24 @@ export function isBridged(version: Version | undefined): boolean {
   return version !== undefined && version.major === 2 && (version.minor === 0 || version.minor === 1);
 }
 
-/**
- * Answers a message of KMIP 1.x or 2.x with a handler of KMIP 1.x.
- *
- * @param limits of a request; a rewritten request may be larger than it came.
- */
+export type AnyVersionOptions = {
+  /** Of a request, as it came and as it is rewritten: it may have become larger. */
+  readonly limits?: Partial<TtlvLimits> | undefined;
+  /** Hears of requests that cannot be said in KMIP 1, and of answers that have grown too large; the peer is told. */
+  readonly onRefused?: ((error: KmipError) => void) | undefined;
+};
+
+/** Answers a message of KMIP 1.x or 2.x with a handler of KMIP 1.x. */
 export function answerAnyVersion(
   request: Uint8Array,
   handle: Handle,
-  limits?: Partial<TtlvLimits>,
+  options: AnyVersionOptions = {},
 ): Uint8Array | Promise<Uint8Array> {
   const version = peekVersion(request);
   if (version === undefined || !isBridged(version)) return handle(request);
   let tree: Ttlv;
   try {
-    tree = decodeTtlv(request, limits);
+    tree = decodeTtlv(request, options.limits);
   } catch (error) {
     // The handler says what is wrong with it, as with any message.
     if (error instanceof TtlvError) return handle(request);
@@ -44,12 +47,12 @@ export function answerAnyVersion(
   }
   let asked: Uint8Array;
   try {
-    asked = encodeTtlv(requestToV1(tree), limits);
+    asked = encodeTtlv(requestToV1(tree), options.limits);
   } catch (error) {
-    return refusal(tree, version, error);
+    return refusal(tree, version, KmipError.from(error), options);
   }
   const answer = handle(asked);
-  const finish = (bytes: Uint8Array): Uint8Array => responseToV2(bytes, tree, version);
+  const finish = (bytes: Uint8Array): Uint8Array => responseToV2(bytes, tree, version, options);
   return answer instanceof Uint8Array ? finish(answer) : answer.then(finish);
 }
 
@@ -94,8 +97,13 @@ function operationOf(batchItem: Ttlv): number | undefined {
   return operation?.type === ItemType.Enumeration ? operation.value : undefined;
 }
 
-function responseToV2(answer: Uint8Array, request: Ttlv, version: Version): Uint8Array {
-  const tree = withVersion(decodeTtlv(answer, ANSWER_LIMITS), version);
+function responseToV2(
+  answer: Uint8Array,
+  request: Ttlv,
+  version: Version,
+  options: AnyVersionOptions,
+): Uint8Array {
+  const tree = withVersion(decodeTtlv(answer, OWN_MESSAGE_LIMITS), version);
   const bytes = encodeTtlv(
     structureOf(tree, (part) => [
       part.tag === Tag.BatchItem
@@ -104,12 +112,13 @@ function responseToV2(answer: Uint8Array, request: Ttlv, version: Version): Uint
           ])
         : part,
     ]),
-    ANSWER_LIMITS,
+    OWN_MESSAGE_LIMITS,
   );
   // The name of a vendor may have made it longer than what the handler measured.
   const limit = maximumOf(request);
   if (limit === undefined || bytes.length <= limit || bytes.length <= answer.length) return bytes;
-  return refusal(request, version, KmipError.responseTooLarge('Maximum Response Size allows fewer bytes'));
+  const failure = KmipError.responseTooLarge('Maximum Response Size allows fewer bytes');
+  return refusal(request, version, failure, options);
 }
 
 function maximumOf(request: Ttlv): number | undefined {
@@ -127,8 +136,13 @@ function withVersion(message: Ttlv, version: Version): Ttlv {
 }
 
 /** An item that cannot be rewritten fails, if it is the only one; among others, it fails the whole message. */
-function refusal(request: Ttlv, version: Version, error: unknown): Uint8Array {
-  const failure = KmipError.from(error);
+function refusal(
+  request: Ttlv,
+  version: Version,
+  failure: KmipError,
+  { onRefused }: AnyVersionOptions,
+): Uint8Array {
+  onRefused?.(failure);
   const items = request.type === ItemType.Structure ? request.value.slice(1) : [];
   const [only] = items;
   if (only === undefined || items.length > 1) {
@@ -152,6 +166,3 @@ function refusal(request: Ttlv, version: Version, error: unknown): Uint8Array {
     ]),
   );
 }
-
-/** Our own handler made the answer. */
-const ANSWER_LIMITS: Partial<TtlvLimits> = { maxBytes: 64 * 1024 * 1024, maxItems: 1_000_000, maxDepth: 64 };
