@@ -12,6 +12,7 @@ import {
   type RequestItem,
   type ResponseItem,
   ResultReason,
+  SchemaError,
   Tag,
 } from '../../kmip/index.ts';
 import { appendAudit } from '../store/audit.ts';
@@ -49,13 +50,18 @@ export async function refuse(
     await inTransaction(deps.db, (tx) =>
       appendAudit(tx, { source: deps.instance }, [uid === undefined ? event : { ...event, uid }]),
     );
-  } else if (error instanceof KmipError && error.cause === undefined) {
+  } else if (error instanceof KmipError && isMistake(error)) {
     deps.logger.info({ ...who, operation, code: error.code, message: error.message }, 'an operation failed');
   } else {
     deps.logger.error({ ...who, operation, err: error }, 'an operation failed');
   }
   const failed = failedItem(item, error);
   return error instanceof RefusalWithPayload ? { ...failed, payload: error.payload } : failed;
+}
+
+/** What the client has done wrong, a value of the wrong form included: no trouble that an operator must see. */
+function isMistake({ cause }: KmipError): boolean {
+  return cause === undefined || cause instanceof SchemaError;
 }
 
 /** These are decisions about a caller, and so the trail's business; anything else is a mistake or trouble. */

@@ -75,8 +75,6 @@ function readPayload<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof SchemaError)) throw error;
-    const { resultReason, message } = KmipError.from(error);
-    throw new KmipError(resultReason, message);
+    throw error instanceof SchemaError ? KmipError.from(error) : error;
   }
 }
