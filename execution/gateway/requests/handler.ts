@@ -60,7 +60,7 @@ export class RequestHandler {
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
-    this.#hot = new HotPath(options);
+    this.#hot = new HotPath({ ...options, nextCorrelationId: () => this.#nextCorrelationId() });
   }
 
   /** Answers one whole message; failures are answers too. */

@@ -1,5 +1,5 @@
 /** Writes the answers of the hot path: the bytes that the general codec would have written, field by field. */
-import { ItemType, Operation, ResultStatus, Tag } from '../../../kmip/index.ts';
+import { ItemType, ResultStatus, Tag } from '../../../kmip/index.ts';
 
 const head = (tag: number, type: number): number => ((tag << 8) | type) >>> 0;
 
@@ -116,5 +116,3 @@ export function fieldBytes(length: number): number {
 export function padded(length: number): number {
   return Math.ceil(length / 8) * 8;
 }
-
-export const hotOperations: readonly number[] = [Operation.Encrypt, Operation.Decrypt, Operation.Get];

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { parseCorrelationId } from '../../../../contracts/index.ts';
 import { StreamTable } from '../../../cipher/index.ts';
 import { generateKeyPair, SecretBytes } from '../../../envelope/index.ts';
 import {
@@ -18,7 +19,7 @@ import {
   V1_4,
 } from '../../../kmip/index.ts';
 import { MeshOperation } from '../../../mesh/index.ts';
-import { type ManagedObject, State } from '../../../objects/index.ts';
+import { type ManagedObject, make, State, served } from '../../../objects/index.ts';
 import { Audit } from '../../audit.ts';
 import {
   anIdentity,
@@ -50,6 +51,7 @@ const { Encrypt, Decrypt, Get, Activate, Query } = Operation;
 const requester: Requester = { identity: anIdentity('a'), peer: '127.0.0.1:1' };
 
 let store: Store;
+let audit: Audit;
 let handler: RequestHandler;
 let hot: HotPath;
 let spent: (uid: string) => number;
@@ -73,6 +75,10 @@ const kinds: Readonly<Record<string, (plain: ManagedObject) => ManagedObject>> =
     attributes: [attribute('Cryptographic Parameters', { blockCipherMode: BlockCipherMode.CBC })],
   }),
   foreign: (plain) => ({ ...plain, tenant: OTHER_TENANT }),
+  served: (plain) => served(plain),
+  servedToo: (plain) => served({ ...plain, state: State.Compromised }),
+  sensitive: (plain) => served({ ...plain, attributes: [make.boolean('Sensitive', true)] }),
+  kept: (plain) => served({ ...plain, attributes: [make.boolean('Extractable', false)] }),
   hmac: (plain) => ({ ...plain, cryptographicAlgorithm: CryptographicAlgorithm.HMAC_SHA256 }),
 };
 
@@ -96,11 +102,11 @@ before(async () => {
     currency: { isCurrent: true, appliedHead: 0, sync: async () => undefined, observeHead: () => undefined },
   });
   const ring = new KeyRing({ region: REGION, store, cache, leases, logger: silent });
-  const audit = new Audit(store, silent);
+  audit = new Audit(store, silent);
   const ivBudget = new IvBudget(store);
-  for (const [kind, make] of Object.entries(kinds)) {
+  for (const [kind, change] of Object.entries(kinds)) {
     const key = SecretBytes.random(32);
-    const object = make(wrappedObject(l3, 1, key));
+    const object = change(wrappedObject(l3, 1, key));
     store.objects.apply(object);
     await leases.acquire(object.tenant, object.service);
     cache.put(object, key);
@@ -149,7 +155,7 @@ before(async () => {
     metrics,
     logger: silent,
   });
-  hot = new HotPath({ services, metrics });
+  hot = new HotPath({ services, metrics, nextCorrelationId: () => parseCorrelationId('hot-1') });
   spent = (uid) => ivBudget.spentOf(uid);
 });
 after(() => store.close());
@@ -164,7 +170,7 @@ const request = fc.record({
   operation: fc.constantFrom(Encrypt, Encrypt, Decrypt, Decrypt, Get, Activate, Query),
   minor: fc.constantFrom(4, 4, 4, 3, 2, 1, 0),
   kind: fc.oneof(
-    { weight: 3, arbitrary: fc.constant('plain') },
+    { weight: 3, arbitrary: fc.constantFrom('plain', 'served') },
     { weight: 2, arbitrary: fc.constantFrom(...Object.keys(kinds), 'absent', 'unknown', 'l3:orders') },
   ),
   data: maybe(bytes(100)),
@@ -329,6 +335,36 @@ describe('the hot path', () => {
       }
     });
   }
+
+  it('gives out a key that has been given out before, and leaves an entry in the trail', async () => {
+    for (const minor of [0, 1, 2, 3, 4]) {
+      const version = { major: 1, minor };
+      const ask = (kind: string): Uint8Array =>
+        encodeRequest({
+          header: { protocolVersion: version, batchCount: 1 },
+          items: [
+            {
+              operation: Get,
+              payload: operationSchemas[Get].request.write(
+                { uniqueIdentifier: objects.get(kind)?.uid ?? kind },
+                version,
+              ),
+            },
+          ],
+        });
+      await audit.flush();
+      const events = store.audit.size;
+      const answer = hot.answer(ask('served'), requester);
+      assert.ok(answer);
+      await audit.flush();
+      assert.equal(store.audit.size, events + 1);
+      const general = handler.handleGenerally(ask('served'), requester);
+      assert.ok(general instanceof Uint8Array);
+      assert.deepEqual(withoutTime(answer), withoutTime(general));
+      for (const other of ['plain', 'sensitive', 'kept', 'archived', 'foreign', 'l3:orders'])
+        assert.equal(hot.answer(ask(other), requester), undefined, other);
+    }
+  });
 
   it('leaves to the general path whom it may not serve', () => {
     const uid = objects.get('plain')?.uid ?? '';

@@ -1,21 +1,16 @@
 /**
  * The plainest and commonest requests, answered from the bytes in one pass: Encrypt and Decrypt with AES-GCM under an L4
- * whose key is open in memory, and both under a leased L3 (split record §1). No tree, no promise, nothing that waits.
+ * whose key is open in memory, and both under a leased L3; Get of such an L4 (split record §1). No tree, no promise, nothing that waits.
  *
  * It only ever says yes. Whatever is not plainly allowed and plainly possible — a refusal, an error, an option, a key that
  * must be opened first — is left to the general path, which then finds out by itself and gives the answer; so that there
  * is one place for every reason, and the two cannot disagree about one. A property test holds both to the same bytes.
  */
 
+import type { CorrelationId } from '../../../../contracts/index.ts';
 import { randomIv } from '../../../cipher/index.ts';
 import { gcm, MAX_GCM_IV_BYTES } from '../../../envelope/index.ts';
-import {
-  CryptographicAlgorithm,
-  CryptographicUsageMask,
-  Operation,
-  operationName,
-  Tag,
-} from '../../../kmip/index.ts';
+import { CryptographicUsageMask, KeyFormatType, Operation, operationName, Tag } from '../../../kmip/index.ts';
 import { type ManagedObject, nowSeconds, usageRefusal } from '../../../objects/index.ts';
 import { isL3Address, serviceOfL3Address } from '../../../routing/index.ts';
 import type { Lease } from '../../keys/held-lease.ts';
@@ -26,6 +21,7 @@ import { GatewayRefusal } from '../../refusals.ts';
 import type { Requester, Services } from '../context.ts';
 import { type L3Place, unwrapDataNow, wrapData } from '../l3-data.ts';
 import { AnswerWriter, fieldBytes } from './answer.ts';
+import { plainOf } from './plain.ts';
 import { newScan, type Scan, scanRequest } from './scan.ts';
 
 /** Bytes of Data. Larger ones gain nothing here. */
@@ -34,11 +30,15 @@ const GCM_IV_BYTES = 12;
 const GCM_TAG_BYTES = 16;
 /** Clients before KMIP 1.4 have no field for the tag: it is the end of Data. */
 const FIRST_WITH_TAG_FIELD = 4;
+/** An Integer or Enumeration. */
+const NUMBER_BYTES = 16;
 const NOTHING = new Uint8Array(0);
 
 export interface HotPathOptions {
-  readonly services: Pick<Services, 'region' | 'ring' | 'leases' | 'ivBudget'>;
+  readonly services: Pick<Services, 'region' | 'ring' | 'leases' | 'ivBudget' | 'audit'>;
   readonly metrics: GatewayMetrics;
+  /** For the trail. */
+  readonly nextCorrelationId: () => CorrelationId;
 }
 
 export class HotPath {
@@ -47,8 +47,6 @@ export class HotPath {
   readonly #scan: Scan = newScan();
   /** Encrypted text and tag on their way into two fields. */
   readonly #scratch = Buffer.alloc(MAX_HOT_DATA_BYTES + GCM_TAG_BYTES);
-  /** Whether an object asks for nothing special. Objects never change: a change is another object. */
-  readonly #isPlain = new WeakMap<ManagedObject, boolean>();
 
   constructor(options: HotPathOptions) {
     this.#options = options;
@@ -59,47 +57,52 @@ export class HotPath {
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const scan = this.#scan;
     if (!scanRequest(bytes, scan)) return undefined;
-    const encrypts = scan.operation === Operation.Encrypt;
-    if (!encrypts && scan.operation !== Operation.Decrypt) return undefined;
+    const { operation } = scan;
+    const encrypts = operation === Operation.Encrypt;
     if (scan.dataLength > MAX_HOT_DATA_BYTES + (encrypts ? 0 : GCM_TAG_BYTES)) return undefined;
     const { operations } = requester.identity;
-    if (operations !== null && !operations.includes(operationName(scan.operation))) return undefined;
+    if (operations !== null && !operations.includes(operationName(operation))) return undefined;
     // A UID of ours is ASCII; other bytes give a text that no object has, and the general path says so.
     const uid = bytes.toString('latin1', scan.uidAt, scan.uidAt + scan.uidLength);
     if (isL3Address(uid)) return this.#underL3(bytes, scan, uid, requester);
-    const held = this.#usable(uid, scan, requester);
+    const held = this.#own(uid, requester);
     if (held === undefined) return undefined;
+    if (operation === Operation.Get) return this.#get(bytes, scan, held, requester);
+    if (!isUsable(held.object, encrypts)) return undefined;
     return encrypts ? this.#encrypt(bytes, scan, held) : this.#decrypt(bytes, scan, held);
   }
 
-  /** The opened key, when this caller may use it for this operation now. */
-  #usable(uid: string, { operation }: Scan, { identity }: Requester): HeldKey | undefined {
-    const { tenant, services } = identity;
+  /** The opened key, when it is the caller's. */
+  #own(uid: string, { identity }: Requester): HeldKey | undefined {
     const held = this.#options.services.ring.ready(uid);
     if (held === undefined) return undefined;
-    const { object } = held;
-    if (object.tenant !== tenant || !services.includes(object.service) || !this.#plain(object)) {
-      return undefined;
-    }
-    const encrypts = operation === Operation.Encrypt;
-    const refusal = encrypts
-      ? usageRefusal(object, 'protect', CryptographicUsageMask.Encrypt, nowSeconds())
-      : usageRefusal(object, 'process', CryptographicUsageMask.Decrypt, nowSeconds());
-    return refusal === null ? held : undefined;
+    const { tenant, service } = held.object;
+    return tenant === identity.tenant && identity.services.includes(service) ? held : undefined;
   }
 
-  #plain(object: ManagedObject): boolean {
-    const known = this.#isPlain.get(object);
-    if (known !== undefined) return known;
-    const isPlain =
-      object.cryptographicAlgorithm === CryptographicAlgorithm.AES &&
-      object.dates.archive === undefined &&
-      !object.attributes.some(
-        ({ attributeName }) =>
-          attributeName === 'Usage Limits' || attributeName === 'Cryptographic Parameters',
-      );
-    this.#isPlain.set(object, isPlain);
-    return isPlain;
+  /** In the clear, as Raw. No key leaves without an entry in the trail. */
+  #get(bytes: Buffer, scan: Scan, { object, key }: HeldKey, requester: Requester): Buffer | undefined {
+    const { audit } = this.#options.services;
+    if (!plainOf(object).leaves || audit.isFull) return undefined;
+    const { objectType, cryptographicAlgorithm, cryptographicLength } = object;
+    if (cryptographicAlgorithm === undefined || cryptographicLength === undefined) return undefined;
+    const keyValueBytes = fieldBytes(key.sizeBytes);
+    const keyBlockBytes = NUMBER_BYTES + 8 + keyValueBytes + 2 * NUMBER_BYTES;
+    const { uidAt, uidLength } = scan;
+    const size = NUMBER_BYTES + fieldBytes(uidLength) + 8 + 8 + keyBlockBytes;
+    const answer = this.#open(bytes, scan, size);
+    answer.enumeration(Tag.ObjectType, objectType);
+    answer.uid(bytes, uidAt, uidLength);
+    answer.structure(Tag.SymmetricKey, 8 + keyBlockBytes);
+    answer.structure(Tag.KeyBlock, keyBlockBytes);
+    answer.enumeration(Tag.KeyFormatType, KeyFormatType.Raw);
+    answer.structure(Tag.KeyValue, keyValueBytes);
+    const at = answer.hole(Tag.KeyMaterial, key.sizeBytes);
+    key.use((secret) => answer.bytes.set(secret, at));
+    answer.enumeration(Tag.CryptographicAlgorithm, cryptographicAlgorithm);
+    answer.integer(Tag.CryptographicLength, cryptographicLength);
+    audit.read(object, { requester, correlationId: this.#options.nextCorrelationId() });
+    return this.#done(scan, answer);
   }
 
   /** With a random IV of ours: one that the client brings is for the general path to note. */
@@ -152,7 +155,7 @@ export class HotPath {
 
   /** A data key of the caller, wrapped and unwrapped by its service's L3 (D9). */
   #underL3(bytes: Buffer, scan: Scan, address: string, { identity }: Requester): Buffer | undefined {
-    if (scan.ivLength >= 0 || scan.tagLength >= 0) return undefined;
+    if (scan.operation === Operation.Get || scan.ivLength >= 0 || scan.tagLength >= 0) return undefined;
     const named = serviceOfL3Address(address);
     const service = identity.services.find((own) => own === named);
     if (service === undefined) return undefined;
@@ -185,17 +188,29 @@ export class HotPath {
 
   /** `fieldsBytes` are those after the Unique Identifier. */
   #begin(bytes: Buffer, scan: Scan, fieldsBytes: number): AnswerWriter {
-    const { operation, minor, idAt, idLength, uidAt, uidLength } = scan;
-    const size = fieldBytes(uidLength) + fieldsBytes;
-    const answer = new AnswerWriter(operation, minor, nowSeconds(), bytes, idAt, idLength, size);
+    const { uidAt, uidLength } = scan;
+    const answer = this.#open(bytes, scan, fieldBytes(uidLength) + fieldsBytes);
     answer.uid(bytes, uidAt, uidLength);
     return answer;
+  }
+
+  #open(bytes: Buffer, { operation, minor, idAt, idLength }: Scan, size: number): AnswerWriter {
+    return new AnswerWriter(operation, minor, nowSeconds(), bytes, idAt, idLength, size);
   }
 
   #done({ operation }: Scan, answer: AnswerWriter): Buffer {
     this.#options.metrics.countHot(operation);
     return answer.bytes;
   }
+}
+
+/** §3.22, §3.25, §3.26, and the Cryptographic Usage Mask. */
+function isUsable(object: ManagedObject, encrypts: boolean): boolean {
+  if (!plainOf(object).ciphers) return false;
+  const refusal = encrypts
+    ? usageRefusal(object, 'protect', CryptographicUsageMask.Encrypt, nowSeconds())
+    : usageRefusal(object, 'process', CryptographicUsageMask.Decrypt, nowSeconds());
+  return refusal === null;
 }
 
 function aadOf(bytes: Buffer, { aadAt, aadLength }: Scan): Uint8Array {

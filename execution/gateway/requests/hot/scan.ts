@@ -1,5 +1,5 @@
 /**
- * Reads a request in one pass over its bytes, without a tree, as far as it is of the plainest kind: KMIP 1.2 to 1.4, one
+ * Reads a request in one pass over its bytes, without a tree, as far as it is of the plainest kind: KMIP 1.0 to 1.4, one
  * batch item, fields in the specification's order and none but those below. Whatever differs in anything, an error
  * included, is not for here: the general codec reads it and answers.
  */
@@ -68,7 +68,8 @@ const VERSION_AT = 16;
 const AFTER_VERSION = 56;
 /** Batch Count, a batch item's start and its Operation, and the payload's start. */
 const SHORTEST = AFTER_VERSION + 16 + 8 + 16 + 8;
-const MIN_MINOR = 2;
+/** Encrypt and Decrypt came with KMIP 1.2. */
+const FIRST_WITH_CIPHER = 2;
 const MAX_MINOR = 4;
 const FIRST_WITH_AEAD = 4;
 const STOP = 2;
@@ -87,7 +88,7 @@ export function scanRequest(bytes: Buffer, scan: Scan): boolean {
     return false;
   if (integerAt(bytes, 24, MAJOR) !== 1) return false;
   const minor = integerAt(bytes, 40, MINOR);
-  if (minor < MIN_MINOR || minor > MAX_MINOR) return false;
+  if (minor < 0 || minor > MAX_MINOR) return false;
   let at = AFTER_VERSION;
   // With one item there is nothing to go on with, nor to undo: the option says nothing then. Others are left alone.
   if (at + 16 < headerEnd && bytes.readUInt32BE(at) === CONTINUATION) {
@@ -101,8 +102,8 @@ export function scanRequest(bytes: Buffer, scan: Scan): boolean {
   at += 8;
   if (at + 24 > end) return false;
   const operation = integerAt(bytes, at, OPERATION);
-  if (operation !== Operation.Encrypt && operation !== Operation.Decrypt && operation !== Operation.Get)
-    return false;
+  const isCipher = operation === Operation.Encrypt || operation === Operation.Decrypt;
+  if (isCipher ? minor < FIRST_WITH_CIPHER : operation !== Operation.Get) return false;
   at += 16;
   scan.idLength = -1;
   if (bytes.readUInt32BE(at) === UNIQUE_BATCH_ITEM_ID) {
