@@ -119,6 +119,20 @@ describe('asynchronous operations', () => {
       assert.equal(await stateOf(gateway, app, uid), State.PreActive);
   });
 
+  test('a search is promised, and its answer names what it found', async () => {
+    const uid = await archived();
+    const { items } = await gateway.tunnel(
+      app,
+      [request(Operation.Locate, { attribute: [attribute('Unique Identifier', uid)], storageStatusMask: 2 })],
+      { header },
+    );
+    const correlation = items[0]?.asynchronousCorrelationValue;
+    assert.ok(correlation);
+    const item = await polled(correlation);
+    assert.equal(item?.operation, Operation.Locate);
+    assert.ok(item?.payload?.value.some(({ value }) => value === uid));
+  });
+
   test('a failure is told with its reason', async () => {
     const correlation = await promised('no-such-object');
     const item = await polled(correlation);

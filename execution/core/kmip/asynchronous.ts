@@ -17,11 +17,15 @@ import { claimWaiting, finish, insertWaiting, type Owner } from '../store/asynch
 import type { RegionDb } from '../store/tables.ts';
 import type { Later } from './later.ts';
 
-/** Key pairs, whose primes are searched for; derivation, which may be slow on purpose; Recover, which §4.23 names. */
+/**
+ * Key pairs, whose primes are searched for; derivation, which may be slow on purpose; Locate, which may look at many
+ * objects; Recover, which §4.23 names.
+ */
 const mayTakeLong: ReadonlySet<number> = new Set([
   Operation.CreateKeyPair,
   Operation.ReKeyKeyPair,
   Operation.DeriveKey,
+  Operation.Locate,
   Operation.Recover,
 ]);
 
