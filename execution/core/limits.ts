@@ -14,6 +14,7 @@ export const MAX_CONCURRENT_PER_TENANT = 2;
 export const MAX_QUEUED_PER_TENANT = 256;
 /** Mesh requests that wait; past it the answer is an error at once. */
 export const MAX_QUEUED_REQUESTS = 1024;
+/** Open connections of gateways; further ones are closed. */
 export const MAX_GATEWAY_CONNECTIONS = 1024;
 /** Open connections are checked against registry and expiry this often (D10). */
 export const RECHECK_CONNECTIONS_MS = 1_000;
@@ -27,9 +28,11 @@ export const PUSH_POLL_MS = 1_000;
 export const PUSH_ACK_TIMEOUT_MS = 5_000;
 /** UNLINK's result tells how many gateways had acknowledged by then; it does not wait for the others. */
 export const UNLINK_ACK_WAIT_MS = 800;
+/** The region reports its state to governance this often. */
 export const REPORT_EVERY_MS = 2_000;
 /** Superseded pushes are kept this long, so that a gateway that was away finds no gap. */
 export const PUSH_RETENTION_MS = 24 * 3_600_000;
+/** What is kept no longer, pushes and outcomes of asynchronous operations, is deleted this often. */
 export const HOUSEKEEPING_EVERY_MS = 10 * 60_000;
 /** Objects in one answer of Locate when the client sets no limit, and at most. */
 export const MAX_LOCATED_ITEMS = 1_000;

@@ -67,6 +67,7 @@ export const FLUSH_DEADLINE_MS = 2_000;
 /** Rounds of "behind, sync, ask again" before a lease request gives up. */
 export const MAX_LEASE_ROUNDS = 3;
 
+/** A gateway tells the core that it lives, and renews its leases, this often; without an answer for so long it has failed. */
 export const HEARTBEAT_INTERVAL_MS = 1_000;
 export const HEARTBEAT_TIMEOUT_MS = 2_000;
 /** The core is ahead of us by pushes that did not come: after this long, leased keys are not served until synced (D7). */
@@ -77,6 +78,7 @@ export const MAX_OPEN_GAPS = 64;
 export const TUNNEL_TIMEOUT_MS = 10_000;
 /** Tunnelled requests waiting or under way; the next one is refused at once. */
 export const MAX_TUNNEL_QUEUE = 1_024;
+/** Connections to the core over which they go. */
 export const TUNNEL_CONNECTIONS = 4;
 export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 

@@ -40,7 +40,7 @@ export function limitsOf(path: string, values: Readonly<Record<string, unknown>>
 
 function textOf(comment: readonly string[]): string {
   return comment
-    .map((line) => line.replace(/^\s*\/?\*+\s?/, '').replace(/\s*\*\/$/, ''))
+    .map((line) => line.replace(/\s*\*\/$/, '').replace(/^\s*\/?\*+\s?/, ''))
     .join(' ')
     .replaceAll(/\s+/g, ' ')
     .trim();
