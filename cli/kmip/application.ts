@@ -9,7 +9,9 @@ import {
   attributeValue,
   CryptographicAlgorithm,
   CryptographicUsageMask,
+  encodeJson,
   enumName,
+  ItemType,
   isStandardAttribute,
   KmipClient,
   KmipClientError,
@@ -26,6 +28,7 @@ import {
   RevocationReasonCode,
   resultReasonName,
   State,
+  type Ttlv,
 } from '../../execution/kmip/index.ts';
 import { readPrivate } from '../../platform/config-file.ts';
 import { CliError } from '../errors.ts';
@@ -231,7 +234,28 @@ function attributeText(item: Attribute): string {
   if (item.attributeName === 'Cryptographic Usage Mask' && typeof value === 'number') return maskText(value);
   if (item.attributeName.endsWith(' Date') && typeof value === 'number')
     return new Date(value * 1000).toISOString();
-  return plain(value);
+  return item.attributeValue.type === ItemType.Structure ? structureText(item.attributeValue) : plain(value);
+}
+
+/** One field after the other, with the names that KMIP's JSON has for tags and enumerations. */
+function structureText(item: Ttlv): string {
+  const { value } = JSON.parse(encodeJson(item)) as JsonItem;
+  return fieldsText(value);
+}
+
+interface JsonItem {
+  readonly tag: string;
+  readonly value: string | number | boolean | readonly JsonItem[];
+}
+
+function fieldsText(value: JsonItem['value']): string {
+  if (typeof value !== 'object') return String(value);
+  return value
+    .map(({ tag, value: inner }) => {
+      const text = fieldsText(inner);
+      return typeof inner === 'object' ? `${tag} (${text})` : `${tag} ${text}`;
+    })
+    .join(', ');
 }
 
 function maskText(mask: number): string {

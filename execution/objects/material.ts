@@ -139,6 +139,14 @@ export function checkSplitKeyPart(part: SplitKeyPart): SplitKeyPart {
   return part;
 }
 
+/** One octet in the key itself (RFC 4880 §5.5.2). */
+const MAX_PGP_VERSION = 255;
+
+function pgpVersion(version: number): number {
+  if (version >= 0 && version <= MAX_PGP_VERSION) return version;
+  throw KmipError.invalidField(`a PGP Key Version is 0 to ${MAX_PGP_VERSION}`);
+}
+
 /** Throws Invalid Field, saying what cannot be held. */
 export function materialOf(object: KmipObject): Material {
   switch (object.objectType) {
@@ -151,7 +159,7 @@ export function materialOf(object: KmipObject): Material {
     case ObjectType.SecretData:
       return { ...fromKeyBlock(object.keyBlock), subtype: object.secretDataType };
     case ObjectType.PGPKey:
-      return { ...fromKeyBlock(object.keyBlock), subtype: object.pgpKeyVersion };
+      return { ...fromKeyBlock(object.keyBlock), subtype: pgpVersion(object.pgpKeyVersion) };
     case ObjectType.SplitKey: {
       const { splitKeyParts, keyPartIdentifier, splitKeyThreshold, splitKeyMethod, primeFieldSize } = object;
       const splitKey = checkSplitKeyPart({

@@ -6,6 +6,8 @@ const MAX_BYTES = 4_096;
 const MAX_MUTATIONS = 4;
 const DEEP = 30;
 const MANY = 500;
+/** A server reads 10,000. */
+const MAX_ITEMS = 20_000;
 const tags = Object.values(Tag);
 
 const extremes: readonly number[] = [
@@ -42,8 +44,24 @@ const oddTexts: readonly string[] = [
 export function mutated(message: Ttlv, other: Ttlv, random: Random): Ttlv {
   let spoiled = message;
   const times = 1 + random.int(MAX_MUTATIONS);
-  for (let time = 0; time < times; time++) spoiled = somewhere(spoiled, other, random);
+  for (let time = 0; time < times; time++) {
+    const next = somewhere(spoiled, other, random);
+    // Copies of copies: what no server reads need not be built either.
+    if (!isSmall(next)) break;
+    spoiled = next;
+  }
   return spoiled;
+}
+
+/** Whether the tree has no more than MAX_ITEMS items; looks no further than that. */
+function isSmall(message: Ttlv): boolean {
+  const left = [message];
+  for (let seen = 0; left.length > 0; seen++) {
+    const item = left.pop();
+    if (seen > MAX_ITEMS) return false;
+    if (item?.type === ItemType.Structure) left.push(...item.value);
+  }
+  return true;
 }
 
 /** Goes down at random and changes what it finds there. */

@@ -166,6 +166,14 @@ describe('objects and their forms', () => {
       }
     });
 
+    test('a PGP key of a version that cannot be is refused by name', async () => {
+      const keyBlock = { keyFormatType: F.Opaque, keyValue: { keyMaterial: new Uint8Array(9) } };
+      for (const pgpKeyVersion of [-1, 256]) {
+        const impossible: KmipObject = { objectType: ObjectType.PGPKey, pgpKeyVersion, keyBlock };
+        await assert.rejects(register(impossible), isKmip(R.InvalidField));
+      }
+    });
+
     test('a key pair leaves in every format, whichever it came in', async () => {
       const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
       const uid = await register(
