@@ -72,6 +72,7 @@ const kinds: Readonly<Record<string, (plain: ManagedObject) => ManagedObject>> =
     ...plain,
     attributes: [attribute('Cryptographic Parameters', { blockCipherMode: BlockCipherMode.CBC })],
   }),
+  double: (plain) => ({ ...plain, cryptographicLength: 512 }),
   foreign: (plain) => ({ ...plain, tenant: OTHER_TENANT }),
   hmac: (plain) => ({ ...plain, cryptographicAlgorithm: CryptographicAlgorithm.HMAC_SHA256 }),
 };
@@ -99,7 +100,8 @@ before(async () => {
   const audit = new Audit(store, silent);
   const ivBudget = new IvBudget(store);
   for (const [kind, make] of Object.entries(kinds)) {
-    const key = SecretBytes.random(32);
+    // Two keys in one, as XTS takes them.
+    const key = SecretBytes.random(kind === 'double' ? 64 : 32);
     const object = make(wrappedObject(l3, 1, key));
     store.objects.apply(object);
     await leases.acquire(object.tenant, object.service);

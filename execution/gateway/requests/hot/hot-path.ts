@@ -31,6 +31,8 @@ import { newScan, type Scan, scanRequest } from './scan.ts';
 /** Bytes of Data. Larger ones gain nothing here. */
 const MAX_HOT_DATA_BYTES = 16_384;
 const GCM_IV_BYTES = 12;
+/** XTS has AES keys of other sizes, which no GCM takes. */
+const GCM_KEY_BYTES: readonly number[] = [16, 24, 32];
 const GCM_TAG_BYTES = 16;
 /** Clients before KMIP 1.4 have no field for the tag: it is the end of Data. */
 const FIRST_WITH_TAG_FIELD = 4;
@@ -77,10 +79,11 @@ export class HotPath {
     const { tenant, services } = identity;
     const held = this.#options.services.ring.ready(uid);
     if (held === undefined) return undefined;
-    const { object } = held;
+    const { object, key } = held;
     if (object.tenant !== tenant || !services.includes(object.service) || !this.#plain(object)) {
       return undefined;
     }
+    if (!GCM_KEY_BYTES.includes(key.sizeBytes)) return undefined;
     const encrypts = operation === Operation.Encrypt;
     const refusal = encrypts
       ? usageRefusal(object, 'protect', CryptographicUsageMask.Encrypt, nowSeconds())
