@@ -16,6 +16,7 @@ import { encodeTtlv } from '../ttlv/encode.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES } from '../ttlv/frame-reader.ts';
 import { OWN_MESSAGE_LIMITS } from '../ttlv/limits.ts';
+import { Body } from './body.ts';
 
 /** KMIP Profiles 1.4 §5.3.3 */
 export const KMIP_HTTPS_PATH = '/kmip';
@@ -160,14 +161,11 @@ class Endpoint {
     const tooLarge = new HttpRefusal(413, `a body has at most ${limit} bytes`);
     if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge);
     return new Promise((resolve, reject) => {
-      let size = 0;
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= limit) chunks.push(chunk);
-        else reject(tooLarge);
+      const body = new Body(limit);
+      request.on('data', (piece: Buffer) => {
+        if (!body.add(piece)) reject(tooLarge);
       });
-      request.once('end', () => resolve(Buffer.concat(chunks)));
+      request.once('end', () => resolve(body.bytes));
       request.once('close', () => reject(new Error('the peer left before the end of its request')));
     });
   }
