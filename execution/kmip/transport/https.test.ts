@@ -333,6 +333,28 @@ describe('serveKmipHttps', () => {
     assert.ok(grownBytes < 8 * 1024 * 1024, `${grownBytes} bytes for a body of ${body.length + 200_000}`);
   });
 
+  it('holds no more of all bodies together than the limit, and has the room again when they are answered', async () => {
+    const tight = await serve({ maxHeldBytes: 3_000, handle: answer });
+    const body = xml('x').padEnd(2_000);
+    const [first, second] = [await raw(tight), await raw(tight)];
+    first.write(post(body).slice(0, -10));
+    await sleep(50);
+    second.write(post(body));
+    assert.match(await rest(second), /^HTTP\/1.1 503/);
+    first.write(body.slice(-10));
+    const [answered] = (await once(first, 'data')) as [Buffer];
+    assert.match(answered.toString(), /^HTTP\/1.1 200/);
+    await sleep(50);
+    const [left, third] = [await raw(tight), await raw(tight)];
+    left.write(post(body).slice(0, -10));
+    await sleep(50);
+    left.destroy();
+    await sleep(50);
+    third.write(post(body, 'Connection: close\r\n'));
+    assert.match(await rest(third), /^HTTP\/1.1 200/);
+    first.destroy();
+  });
+
   it('refuses a request with two lengths', async () => {
     const socket = await raw();
     socket.write(post(xml('smuggled'), 'Transfer-Encoding: chunked\r\n'));
