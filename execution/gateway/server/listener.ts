@@ -56,6 +56,8 @@ export class Listener {
   readonly #open = new Set<Open>();
   /** Every TCP connection, also those whose handshake has not ended: at most MAX_CONNECTIONS. */
   readonly #sockets = new Set<Socket>();
+  /** The same by the address of the other end, which is how a connection of TLS finds its own. */
+  readonly #byPeer = new Map<string, Socket>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerOptions) {
@@ -69,8 +71,13 @@ export class Listener {
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      this.#byPeer.set(peer, socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        if (this.#byPeer.get(peer) === socket) this.#byPeer.delete(peer);
+      });
     });
     // What the door itself does with a connection waits until that has been let in.
     const served = this.#server.listeners('secureConnection');
@@ -162,7 +169,7 @@ export class Listener {
 
   /** Whether the connection may stay. */
   #admit(socket: TLSSocket): boolean {
-    const peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    const peer = peerOf(socket);
     // Whatever happens from here, an error of the socket must not be an exception of ours.
     socket.on('error', () => undefined);
     const check = checkPeer(socket);
@@ -216,7 +223,7 @@ export class Listener {
   }
 
   #refuse(socket: TLSSocket, peer: string, reason: string, message: string, fingerprint?: string): void {
-    this.#reset(socket);
+    this.#reset(socket, peer);
     const { logger, audit, metrics } = this.#options;
     metrics.connections.inc({ outcome: 'refused' });
     metrics.refusals.inc({ reason });
@@ -235,11 +242,8 @@ export class Listener {
    * clients no error, so that they wait for ever. In the next turn, since inside the handshake's callback it would pull
    * the connection away under OpenSSL.
    */
-  #reset(socket: TLSSocket): void {
-    const { remoteAddress, remotePort } = socket;
-    const isUnder = (tcp: Socket): boolean =>
-      tcp.remotePort === remotePort && tcp.remoteAddress === remoteAddress;
-    const tcp = remotePort === undefined ? undefined : [...this.#sockets].find(isUnder);
+  #reset(socket: TLSSocket, peer: string): void {
+    const tcp = this.#byPeer.get(peer);
     setImmediate(() => {
       if (tcp?.destroyed === false) tcp.resetAndDestroy();
       socket.destroy();
@@ -267,4 +271,8 @@ export class Listener {
       fingerprint: open.fingerprint,
     });
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? '?'}:${remotePort ?? 0}`;
 }
