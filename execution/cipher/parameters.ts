@@ -107,6 +107,17 @@ export function isAuthenticated(mode: CipherMode): boolean {
   return mode === 'gcm' || mode === 'ccm' || mode === 'poly1305';
 }
 
+/** Bytes of the shortest nonce that the server chooses at random: D5 counts on them. */
+export const MIN_RANDOM_NONCE_BYTES = 12;
+
+/**
+ * Modes whose key stream begins with the nonce: two messages under the same one give each other away, and with some of
+ * these the authenticator too.
+ */
+export function isNonceMode(mode: CipherMode): boolean {
+  return isAuthenticated(mode) || mode === 'ctr' || mode === 'chacha20';
+}
+
 function cipherOf(algorithm: number, p: CipherParameters, allowWeak: boolean): CipherDefinition {
   const { ChaCha20, ChaCha20Poly1305 } = CryptographicAlgorithm;
   let wanted = p.cryptographicAlgorithm ?? algorithm;

@@ -69,7 +69,9 @@ describe('streams', () => {
   it('are bounded in number, in bytes, and in what they hold back, for each tenant by itself', () => {
     const table = new StreamTable();
     for (let i = 0; i < MAX_STREAMS_PER_TENANT; i++) begin(table);
-    refusedWith(ResultReason.GeneralFailure, () => begin(table));
+    let discarded = 0;
+    refusedWith(ResultReason.GeneralFailure, () => begin(table, { discard: () => discarded++ }));
+    assert.equal(discarded, 1, 'the key of one that found no room is not left behind');
     const value = begin(table, { by: { tenant: 'globex', fingerprint: 'c' } });
     const turn = table.turn({ tenant: 'globex', fingerprint: 'c' });
     const stream = take(turn, value);

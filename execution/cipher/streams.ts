@@ -194,7 +194,12 @@ export class StreamTurn {
       turn: this,
       lastUsedMs: performance.now(),
     };
-    this.#table.insert(entry);
+    try {
+      this.#table.insert(entry);
+    } catch (error) {
+      discard();
+      throw error;
+    }
     this.#held.add(entry);
     return stream;
   }

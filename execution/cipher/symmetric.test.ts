@@ -212,13 +212,16 @@ describe('AES-GCM', () => {
     );
   });
 
-  it('counts against the budget only when the server chooses the nonce of an authenticated mode', () => {
-    const asked = (parameters: CipherParameters, iv?: Buffer) =>
-      takesRandomNonce({ algorithm: AES, parameters, iv });
+  it('counts against the budget only when the server chooses a nonce that must not come again', () => {
+    const asked = (parameters: CipherParameters, iv?: Buffer, algorithm: number = AES) =>
+      takesRandomNonce({ algorithm, parameters, iv });
     assert.equal(asked({}), true);
     assert.equal(asked({ blockCipherMode: BlockCipherMode.GCM }), true);
     assert.equal(asked({ blockCipherMode: BlockCipherMode.CCM }), true);
     assert.equal(asked({}, Buffer.alloc(12)), false);
+    assert.equal(asked({ blockCipherMode: BlockCipherMode.CTR }), true);
+    assert.equal(asked({ blockCipherMode: BlockCipherMode.CTR, counterLength: 32 }), true);
+    assert.equal(asked({}, undefined, CryptographicAlgorithm.ChaCha20), true);
     assert.equal(asked({ blockCipherMode: BlockCipherMode.CBC }), false);
   });
 });
@@ -269,6 +272,28 @@ describe('what is refused, with its reason', () => {
     refusedWith(ResultReason.InvalidField, () =>
       encrypt({ cryptographicAlgorithm: CryptographicAlgorithm.DES }),
     );
+  });
+
+  it('Invalid Field for a random nonce that would soon come again, which a client may still bring (D5)', () => {
+    const { CCM, CTR } = BlockCipherMode;
+    const { ChaCha20 } = CryptographicAlgorithm;
+    for (const [parameters, sizeBytes, algorithm] of [
+      [{ blockCipherMode: CCM, ivLength: 56 }, 7, AES],
+      [{ blockCipherMode: CCM, ivLength: 88 }, 11, AES],
+      [{ blockCipherMode: CTR, counterLength: 64 }, 8, AES],
+      [{ blockCipherMode: CTR, counterLength: 40 }, 11, AES],
+      [{ ivLength: 64 }, 8, ChaCha20],
+    ] as const) {
+      refusedWith(ResultReason.InvalidField, () => encrypt(parameters, { algorithm }));
+      assert.ok(encrypt(parameters, { algorithm, iv: Buffer.alloc(sizeBytes) }).data.length > 0);
+    }
+    for (const [parameters, algorithm] of [
+      [{ blockCipherMode: CCM, ivLength: 96 }, AES],
+      [{ blockCipherMode: CTR, counterLength: 32 }, AES],
+      [{ ivLength: 96 }, ChaCha20],
+    ] as const) {
+      assert.equal(encrypt(parameters, { algorithm }).iv?.length, 12);
+    }
   });
 
   it('General Failure for an impossible tag length (KMIP CS-BC-M-GCM-1)', () => {

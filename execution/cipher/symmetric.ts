@@ -11,7 +11,14 @@ import { modeName, opensslName } from './ciphers.ts';
 import { Gathered } from './gathered.ts';
 import { type Ready, type ReadyToEncrypt, readyToDecrypt, readyToEncrypt } from './modes.ts';
 import { decryptFailure, joined } from './paddings.ts';
-import { type CipherParameters, type CipherPlan, isAuthenticated, planOf } from './parameters.ts';
+import {
+  type CipherParameters,
+  type CipherPlan,
+  isAuthenticated,
+  isNonceMode,
+  MIN_RANDOM_NONCE_BYTES,
+  planOf,
+} from './parameters.ts';
 import { randomIv } from './random-iv.ts';
 
 /** Everything but the data. */
@@ -66,14 +73,14 @@ export interface Decryptor {
 }
 
 /**
- * Whether this request makes the server choose a random nonce of an authenticated mode: those are counted against a
+ * Whether this request makes the server choose a random nonce that must not come again: those are counted against a
  * budget per key (D5).
  */
 export function takesRandomNonce(
   input: Pick<CipherSetup, 'algorithm' | 'parameters' | 'iv' | 'allowWeak'>,
 ): boolean {
   if (input.iv !== undefined) return false;
-  return isAuthenticated(planOf(input.algorithm, input.parameters, input.allowWeak).mode);
+  return isNonceMode(planOf(input.algorithm, input.parameters, input.allowWeak).mode);
 }
 
 /**
@@ -264,6 +271,12 @@ function ivToEncrypt(plan: CipherPlan, given: Uint8Array | undefined) {
   const chosen = given === undefined && plan.ivSizeBytes > 0;
   if (chosen && plan.ivIsClients) {
     throw new KmipError(ResultReason.InvalidMessage, 'IV/Counter/Nonce is missing, and Random IV is false');
+  }
+  // The budget of D5 is for 96 random bits: of fewer, two would be the same long before it is spent.
+  if (chosen && isNonceMode(plan.mode) && plan.ivSizeBytes < MIN_RANDOM_NONCE_BYTES) {
+    throw KmipError.invalidField(
+      `a random IV/Counter/Nonce of ${modeName(plan.mode)} has at least ${MIN_RANDOM_NONCE_BYTES} bytes; send a shorter one yourself`,
+    );
   }
   return { iv: chosen ? randomIv(plan.ivSizeBytes) : given, chosen };
 }

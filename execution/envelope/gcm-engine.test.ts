@@ -165,6 +165,33 @@ describe('the addon for AES-GCM', () => {
     assert.equal(buffer.subarray(0, 8).toString(), 'in place');
   });
 
+  it('refuses an output that lies over a part of the text, which it would overwrite before it is read', () => {
+    const [key, iv, none] = [new Uint8Array(32), new Uint8Array(12), new Uint8Array(0)];
+    const buffer = Buffer.alloc(600, 7);
+    const argument = { code: 'OKCM_GCM_ARGUMENT' };
+    for (const at of [1, 4, 499]) {
+      assert.throws(
+        () => native.seal(key, iv, none, buffer.subarray(0, 500), buffer.subarray(at, at + 516)),
+        argument,
+      );
+      assert.throws(
+        () =>
+          native.open(
+            key,
+            iv,
+            none,
+            buffer.subarray(at, at + 500),
+            new Uint8Array(16),
+            buffer.subarray(0, 500),
+          ),
+        argument,
+      );
+    }
+    assert.ok(buffer.every((byte) => byte === 7));
+    // Side by side is apart.
+    native.seal(key, iv, none, buffer.subarray(0, 100), buffer.subarray(100, 216));
+  });
+
   it('serves each thread by itself', async () => {
     const script = `const addon = require(${JSON.stringify(NATIVE_GCM_PATH)});
       const out = new Uint8Array(20);

@@ -138,6 +138,8 @@ export async function listenForGateways(
     });
   });
   server.on('tlsClientError', (error, socket) => {
+    // Node leaves it open: a peer that said nothing would hold its place for ever.
+    socket.destroy();
     deps.metrics.connectionRefused('HANDSHAKE');
     deps.logger.info({ peer: socket.remoteAddress, reason: error.message }, 'a TLS handshake failed');
   });

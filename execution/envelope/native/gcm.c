@@ -117,6 +117,12 @@ static bool forget(EVP_CIPHER_CTX *context) {
          EVP_CipherInit_ex(context, NULL, NULL, zeros, zeros, 1) == 1;
 }
 
+/* In place is well; an output that begins elsewhere in the text would overwrite what has not been read yet. */
+static bool overlaps_partly(View text, const unsigned char *out, size_t out_length) {
+  uintptr_t from = (uintptr_t)text.bytes, to = (uintptr_t)out;
+  return from != to && from < to + out_length && to < from + text.length;
+}
+
 typedef struct {
   EVP_CIPHER_CTX *context;
   View key, iv, aad, text, tag;
@@ -154,6 +160,10 @@ static bool read_call(napi_env env, napi_callback_info info, bool with_tag, Call
   }
   if (call->text.length > MAX_TEXT_BYTES || call->aad.length > MAX_TEXT_BYTES) {
     refuse(env, "the text or the additional data are too long");
+    return false;
+  }
+  if (overlaps_partly(call->text, out.bytes, out.length)) {
+    refuse(env, "the output lies over a part of the text");
     return false;
   }
   Seam *seam = data;

@@ -56,6 +56,8 @@ export class Listener {
   readonly #open = new Set<Open>();
   /** Every TCP connection, also those whose handshake has not ended: at most MAX_CONNECTIONS. */
   readonly #sockets = new Set<Socket>();
+  /** The same by the address of the other end, which is how a connection of TLS finds its own. */
+  readonly #byPeer = new Map<string, Socket>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerOptions) {
@@ -69,12 +71,24 @@ export class Listener {
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      this.#byPeer.set(peer, socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        if (this.#byPeer.get(peer) === socket) this.#byPeer.delete(peer);
+      });
     });
-    // Before whatever the door itself does with a connection.
-    this.#server.prependListener('secureConnection', (socket) => this.#admit(socket));
+    // What the door itself does with a connection waits until that has been let in.
+    const served = this.#server.listeners('secureConnection');
+    this.#server.removeAllListeners('secureConnection');
+    this.#server.on('secureConnection', (socket) => {
+      if (!this.#admit(socket)) return;
+      for (const listener of served) Reflect.apply(listener, this.#server, [socket]);
+    });
     this.#server.on('tlsClientError', (error, socket) => {
+      // Node leaves it open: a peer that said nothing would hold its place among MAX_CONNECTIONS for ever.
+      socket.destroy();
       this.#options.metrics.connections.inc({ outcome: 'refused' });
       const code = errorCode(error) ?? 'TLS';
       this.#options.logger.info(
@@ -153,20 +167,21 @@ export class Listener {
     }
   }
 
-  #admit(socket: TLSSocket): void {
-    const peer = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+  /** Whether the connection may stay. */
+  #admit(socket: TLSSocket): boolean {
+    const peer = peerOf(socket);
     // Whatever happens from here, an error of the socket must not be an exception of ours.
     socket.on('error', () => undefined);
     const check = checkPeer(socket);
     if (!check.ok) {
       this.#refuse(socket, peer, check.code, check.message);
-      return;
+      return false;
     }
     const identity = this.#options.identities.get(check.fingerprint);
     if (identity === undefined) {
       const message = `the key of "${check.subject}" (${check.fingerprint}) is not registered in this region`;
       this.#refuse(socket, peer, 'NOT_REGISTERED', message, check.fingerprint);
-      return;
+      return false;
     }
     const { door, handler, identities, logger, metrics } = this.#options;
     const { fingerprint, certificate } = check;
@@ -204,10 +219,11 @@ export class Listener {
       this.#open.delete(open);
       logger.debug({ peer, reason }, 'disconnected');
     });
+    return true;
   }
 
   #refuse(socket: TLSSocket, peer: string, reason: string, message: string, fingerprint?: string): void {
-    socket.destroy();
+    this.#reset(socket, peer);
     const { logger, audit, metrics } = this.#options;
     metrics.connections.inc({ outcome: 'refused' });
     metrics.refusals.inc({ reason });
@@ -218,6 +234,19 @@ export class Listener {
       reason,
       peer,
       ...(fingerprint === undefined ? {} : { fingerprint }),
+    });
+  }
+
+  /**
+   * By a reset: TLS tells the peer that its certificate was taken, and a connection that then ends in order is for some
+   * clients no error, so that they wait for ever. In the next turn, since inside the handshake's callback it would pull
+   * the connection away under OpenSSL.
+   */
+  #reset(socket: TLSSocket, peer: string): void {
+    const tcp = this.#byPeer.get(peer);
+    setImmediate(() => {
+      if (tcp?.destroyed === false) tcp.resetAndDestroy();
+      socket.destroy();
     });
   }
 
@@ -242,4 +271,8 @@ export class Listener {
       fingerprint: open.fingerprint,
     });
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? '?'}:${remotePort ?? 0}`;
 }

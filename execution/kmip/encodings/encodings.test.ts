@@ -430,6 +430,17 @@ describe('what is refused', () => {
     });
   }
 
+  it('XML with a name without end, which is not repeated in the error', () => {
+    const error = refusal(() => decodeXml(`<${'a'.repeat(100_000)}/>`));
+    assert.equal(error.code, 'ENCODING_SYNTAX');
+    assert.ok(error.message.length < 1_000);
+  });
+
+  it('JSON with more properties than items have, before it builds them', () => {
+    const properties = Array.from({ length: 1_000 }, (_, index) => `"k${index}":1`).join(',');
+    assert.match(refusal(() => decodeJson(`{${properties}`)).message, /a property that KMIP does not know/);
+  });
+
   const deep = (depth: number): string => '{"tag":"Attribute","value":['.repeat(depth) + ']}'.repeat(depth);
   const json: readonly [string, EncodingErrorCode, string | Uint8Array][] = [
     ['no JSON', 'ENCODING_SYNTAX', '{"tag":'],

@@ -90,8 +90,15 @@ function measure(text: string, limits: TtlvLimits): { colons: number } {
       });
     }
   }
+  // An object of very many is what takes the parser's time.
+  if (colons > MAX_PROPERTIES * objects) {
+    throw new EncodingError('ENCODING_SYNTAX', 'a property that KMIP does not know');
+  }
   return { colons };
 }
+
+/** Of one item: tag, type, value and name. */
+const MAX_PROPERTIES = 4;
 
 const [QUOTE, BACKSLASH, COLON] = [0x22, 0x5c, 0x3a];
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];

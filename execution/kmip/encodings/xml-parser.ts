@@ -22,7 +22,8 @@ const MAX_ATTRIBUTES = 16;
 /** Root elements that collect messages, and the item that is no structure, nest beyond the structures. */
 const MORE_DEPTH = 2;
 
-const NAME = /[A-Za-z_][A-Za-z0-9_.:-]*/y;
+/** No longer than names here are: they are told in errors. */
+const NAME = /[A-Za-z_][A-Za-z0-9_.:-]{0,127}/y;
 const SPACE = /[ \t\r\n]*/y;
 const DECLARATION = /<\?xml[ \t\r\n][^?<>]*\?>/y;
 /** What XML 1.0 allows in a document, beside the surrogates that have been looked at already. */

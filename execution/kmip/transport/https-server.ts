@@ -16,6 +16,7 @@ import { encodeTtlv } from '../ttlv/encode.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES } from '../ttlv/frame-reader.ts';
 import { OWN_MESSAGE_LIMITS } from '../ttlv/limits.ts';
+import { Body } from './body.ts';
 
 /** KMIP Profiles 1.4 §5.3.3 */
 export const KMIP_HTTPS_PATH = '/kmip';
@@ -25,6 +26,8 @@ export type HttpsServerLimits = {
   readonly maxRequestBytes: number;
   /** Bytes of a body. XML and JSON are several times larger than the TTLV that they stand for. */
   readonly maxBodyBytes: number;
+  /** Bytes of all bodies that wait for their end or their answer, on all connections together. */
+  readonly maxHeldBytes: number;
   /** Bytes of all headers of a request together. */
   readonly maxHeaderBytes: number;
   /** Requests of one connection that are being answered. */
@@ -42,6 +45,7 @@ export type HttpsServerLimits = {
 export const DEFAULT_HTTPS_SERVER_LIMITS: HttpsServerLimits = {
   maxRequestBytes: DEFAULT_MAX_FRAME_BYTES,
   maxBodyBytes: 4 * DEFAULT_MAX_FRAME_BYTES,
+  maxHeldBytes: 256 * 1024 * 1024,
   maxHeaderBytes: 8 * 1024,
   maxInFlight: 8,
   headersTimeoutMs: 5_000,
@@ -106,6 +110,8 @@ class Endpoint {
   readonly #limits: HttpsServerLimits;
   readonly #isClosing: () => boolean;
   readonly #inFlight = new WeakMap<object, number>();
+  /** Of all bodies. */
+  #heldBytes = 0;
 
   constructor(options: ServeHttpsOptions, limits: HttpsServerLimits, isClosing: () => boolean) {
     this.#options = options;
@@ -128,7 +134,7 @@ class Endpoint {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const format = this.#formatOf(request);
-    const body = await this.#bodyOf(request);
+    const body = await this.#bodyOf(request, response);
     const { answer, isLast } = await this.#ask(body, format, request.socket as TLSSocket);
     const [contentType] = format.mediaTypes;
     const headers = isLast || this.#isClosing() ? CLOSE : {};
@@ -155,19 +161,35 @@ class Endpoint {
     return format;
   }
 
-  #bodyOf(request: IncomingMessage): Promise<Uint8Array> {
-    const limit = this.#limits.maxBodyBytes;
-    const tooLarge = new HttpRefusal(413, `a body has at most ${limit} bytes`);
-    if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge);
+  /** It counts among the bytes that are held until the response is closed, however that ends. */
+  #bodyOf(request: IncomingMessage, response: ServerResponse): Promise<Uint8Array> {
+    const { maxBodyBytes, maxHeldBytes } = this.#limits;
+    const tooLarge = new HttpRefusal(413, `a body has at most ${maxBodyBytes} bytes`);
+    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(tooLarge);
     return new Promise((resolve, reject) => {
-      let size = 0;
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= limit) chunks.push(chunk);
-        else reject(tooLarge);
+      const body = new Body(maxBodyBytes);
+      let heldBytes = 0;
+      let isOver = false;
+      response.once('close', () => {
+        isOver = true;
+        this.#heldBytes -= heldBytes;
       });
-      request.once('end', () => resolve(Buffer.concat(chunks)));
+      const refuse = (refusal: HttpRefusal): void => {
+        isOver = true;
+        reject(refusal);
+      };
+      request.on('data', (piece: Buffer) => {
+        if (isOver) return;
+        if (this.#heldBytes + piece.length > maxHeldBytes) {
+          refuse(new HttpRefusal(503, 'too many bodies at once; try again'));
+        } else if (!body.add(piece)) {
+          refuse(tooLarge);
+        } else {
+          heldBytes += piece.length;
+          this.#heldBytes += piece.length;
+        }
+      });
+      request.once('end', () => resolve(body.bytes));
       request.once('close', () => reject(new Error('the peer left before the end of its request')));
     });
   }

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type TestPki, testPki } from '../../../testkit/pki.ts';
 import {
   call,
@@ -299,6 +301,58 @@ describe('serveKmipHttps', () => {
     assert.equal(answers.filter((one) => one.startsWith('200')).length, 8);
     for (let index = 0; index < 8; index++) assert.ok(answers[index]?.includes(`"n${index}"`), `n${index}`);
     assert.ok(answers[8]?.startsWith('503'));
+  });
+
+  it('holds a body in as much memory as it has bytes, however small the pieces are that it comes in', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const heldBytes = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    let atAnswer = 0;
+    const patient = await serve({
+      maxBodyBytes: 1024 * 1024,
+      handle: (request) => {
+        atAnswer = heldBytes();
+        return answer(request);
+      },
+    });
+    const socket = await raw(patient);
+    const before = heldBytes();
+    socket.write(
+      'POST /kmip HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n',
+    );
+    const body = xml('in crumbs');
+    for (const text of [body, ' '.repeat(200_000)]) {
+      socket.write([...text].map((character) => `1\r\n${character}\r\n`).join(''));
+    }
+    socket.write('0\r\n\r\n');
+    assert.match(await rest(socket), /in crumbs/);
+    const grownBytes = atAnswer - before;
+    assert.ok(grownBytes < 8 * 1024 * 1024, `${grownBytes} bytes for a body of ${body.length + 200_000}`);
+  });
+
+  it('holds no more of all bodies together than the limit, and has the room again when they are answered', async () => {
+    const tight = await serve({ maxHeldBytes: 3_000, handle: answer });
+    const body = xml('x').padEnd(2_000);
+    const [first, second] = [await raw(tight), await raw(tight)];
+    first.write(post(body).slice(0, -10));
+    await sleep(50);
+    second.write(post(body));
+    assert.match(await rest(second), /^HTTP\/1.1 503/);
+    first.write(body.slice(-10));
+    const [answered] = (await once(first, 'data')) as [Buffer];
+    assert.match(answered.toString(), /^HTTP\/1.1 200/);
+    await sleep(50);
+    const [left, third] = [await raw(tight), await raw(tight)];
+    left.write(post(body).slice(0, -10));
+    await sleep(50);
+    left.destroy();
+    await sleep(50);
+    third.write(post(body, 'Connection: close\r\n'));
+    assert.match(await rest(third), /^HTTP\/1.1 200/);
+    first.destroy();
   });
 
   it('refuses a request with two lengths', async () => {

@@ -36,7 +36,7 @@ async function opens(ciphertext, name) {
   return (await clientEncryption(name).decrypt(ciphertext)) === PLAINTEXT;
 }
 
-/** A driver of this age waits for ever when the server closes the connection without a word. */
+/** A driver of this age waits for ever when the server ends the connection in order; a reset it takes for an error. */
 const PATIENCE_MS = 3_000;
 
 /** Each must fail: what the application is told. */

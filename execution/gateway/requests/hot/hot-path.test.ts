@@ -74,6 +74,7 @@ const kinds: Readonly<Record<string, (plain: ManagedObject) => ManagedObject>> =
     ...plain,
     attributes: [attribute('Cryptographic Parameters', { blockCipherMode: BlockCipherMode.CBC })],
   }),
+  double: (plain) => ({ ...plain, cryptographicLength: 512 }),
   foreign: (plain) => ({ ...plain, tenant: OTHER_TENANT }),
   served: (plain) => served(plain),
   servedToo: (plain) => served({ ...plain, state: State.Compromised }),
@@ -105,7 +106,8 @@ before(async () => {
   audit = new Audit(store, silent);
   const ivBudget = new IvBudget(store);
   for (const [kind, change] of Object.entries(kinds)) {
-    const key = SecretBytes.random(32);
+    // Two keys in one, as XTS takes them.
+    const key = SecretBytes.random(kind === 'double' ? 64 : 32);
     const object = change(wrappedObject(l3, 1, key));
     store.objects.apply(object);
     await leases.acquire(object.tenant, object.service);

@@ -11,7 +11,7 @@ import type { CorrelationId } from '../../../../contracts/index.ts';
 import { randomIv } from '../../../cipher/index.ts';
 import { gcm, MAX_GCM_IV_BYTES } from '../../../envelope/index.ts';
 import { CryptographicUsageMask, KeyFormatType, Operation, operationName, Tag } from '../../../kmip/index.ts';
-import { type ManagedObject, nowSeconds, usageRefusal } from '../../../objects/index.ts';
+import { nowSeconds, usageRefusal } from '../../../objects/index.ts';
 import { isL3Address, serviceOfL3Address } from '../../../routing/index.ts';
 import type { Lease } from '../../keys/held-lease.ts';
 import type { HeldKey } from '../../keys/key-cache.ts';
@@ -27,6 +27,8 @@ import { newScan, type Scan, scanRequest } from './scan.ts';
 /** Bytes of Data. Larger ones gain nothing here. */
 const MAX_HOT_DATA_BYTES = 16_384;
 const GCM_IV_BYTES = 12;
+/** XTS has AES keys of other sizes, which no GCM takes. */
+const GCM_KEY_BYTES: readonly number[] = [16, 24, 32];
 const GCM_TAG_BYTES = 16;
 /** Clients before KMIP 1.4 have no field for the tag: it is the end of Data. */
 const FIRST_WITH_TAG_FIELD = 4;
@@ -68,7 +70,7 @@ export class HotPath {
     const held = this.#own(uid, requester);
     if (held === undefined) return undefined;
     if (operation === Operation.Get) return this.#get(bytes, scan, held, requester);
-    if (!isUsable(held.object, encrypts)) return undefined;
+    if (!isUsable(held, encrypts)) return undefined;
     return encrypts ? this.#encrypt(bytes, scan, held) : this.#decrypt(bytes, scan, held);
   }
 
@@ -205,8 +207,8 @@ export class HotPath {
 }
 
 /** §3.22, §3.25, §3.26, and the Cryptographic Usage Mask. */
-function isUsable(object: ManagedObject, encrypts: boolean): boolean {
-  if (!plainOf(object).ciphers) return false;
+function isUsable({ object, key }: HeldKey, encrypts: boolean): boolean {
+  if (!plainOf(object).ciphers || !GCM_KEY_BYTES.includes(key.sizeBytes)) return false;
   const refusal = encrypts
     ? usageRefusal(object, 'protect', CryptographicUsageMask.Encrypt, nowSeconds())
     : usageRefusal(object, 'process', CryptographicUsageMask.Decrypt, nowSeconds());

@@ -58,10 +58,12 @@ export function canGetLocally(request: GetRequest, object: ManagedObject, contex
   if (blockCipherMode !== undefined && !isKeyWrapMode(blockCipherMode)) return false;
   if (Object.values(others).some((value) => value !== undefined)) return false;
   const key = findOwn(context, wrapper.uniqueIdentifier);
-  // A key with parameters of its own wraps as they say (§2.1.6).
+  // A key with parameters of its own wraps as they say (§2.1.6), and one with Usage Limits spends of them (§3.21).
   return (
     key?.cryptographicAlgorithm === CryptographicAlgorithm.AES &&
-    !key.attributes.some(({ attributeName }) => attributeName === 'Cryptographic Parameters')
+    !key.attributes.some(
+      ({ attributeName }) => attributeName === 'Cryptographic Parameters' || attributeName === 'Usage Limits',
+    )
   );
 }
 
