@@ -879,5 +879,33 @@ describe('objects and their forms', () => {
         isKmip(R.InvalidField),
       );
     });
+
+    test('what is not Extractable is not split, and its parts give no key for another use', async () => {
+      const sharing = { splitKeyParts: 2, splitKeyThreshold: 2, splitKeyMethod: SplitKeyMethod.XOR };
+      const kept = await createKey(gateway, app, attribute('Extractable', false));
+      await assert.rejects(
+        gateway.run(app, Operation.CreateSplitKey, {
+          objectType: ObjectType.SplitKey,
+          uniqueIdentifier: kept,
+          ...sharing,
+          templateAttribute: {},
+        }),
+        isKmip(R.NotExtractable),
+      );
+      const { uniqueIdentifier: parts } = await gateway.run(app, Operation.CreateSplitKey, {
+        objectType: ObjectType.SplitKey,
+        ...sharing,
+        templateAttribute: { attribute: [...aesKey, attribute('Extractable', false)] },
+      });
+      const joined = await gateway.run(app, Operation.JoinSplitKey, {
+        objectType: ObjectType.SymmetricKey,
+        uniqueIdentifier: parts,
+        templateAttribute: {
+          attribute: [attribute('Extractable', true), mask(U.WrapKey | U.UnwrapKey)],
+        },
+      });
+      await assert.rejects(get(joined.uniqueIdentifier), isKmip(R.NotExtractable));
+      assert.deepEqual(await attributesOf(joined.uniqueIdentifier, 'Cryptographic Usage Mask'), [12]);
+    });
   });
 });

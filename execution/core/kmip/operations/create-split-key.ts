@@ -6,6 +6,7 @@ import {
   checkSplitKeyPart,
   fieldsFromTemplate,
   hasKeyBlock,
+  isExtractable,
   type ManagedObject,
   materialDigest,
   NAME,
@@ -85,6 +86,9 @@ async function existingKey(
   }
   if (key.dates.archive !== undefined)
     throw KmipError.objectArchived('the key is archived; Recover it first');
+  // Parts are the key's value in another form (§3.50), and a joined key would be free of its mask, state and limits.
+  if (!isExtractable(key))
+    throw KmipError.notExtractable('the key is not Extractable: it is not split either');
   using held = await openMaterial(context, key);
   const keyFormatType = splitFormat(key);
   const form = inForm(key, context.lent.copyOf(held), { keyFormatType }, (bytes) => context.lent.keep(bytes));

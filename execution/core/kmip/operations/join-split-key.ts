@@ -11,7 +11,13 @@ import {
   type RequestOf,
   SecretDataType,
 } from '../../../kmip/index.ts';
-import { fieldsFromTemplate, type ManagedObject, make, materialDigest } from '../../../objects/index.ts';
+import {
+  fieldsFromTemplate,
+  isExtractable,
+  type ManagedObject,
+  make,
+  materialDigest,
+} from '../../../objects/index.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
 import { factsOf } from '../key-facts.ts';
 import { addObject, openMaterial, readObject, sealMaterial } from '../objects.ts';
@@ -47,6 +53,8 @@ async function readPart(context: OperationContext, uniqueIdentifier: string): Pr
   return part;
 }
 
+const MASK = 'Cryptographic Usage Mask';
+
 /** What the parts know of the key, and what protects them; the rest is the request's. */
 function inherited(
   objectType: number,
@@ -61,12 +69,12 @@ function inherited(
     ...(isKey && length !== undefined ? [make.integer('Cryptographic Length', length)] : []),
     ...protectionOf(parts),
   ];
-  const isMasked = meant.some((a) => a.attributeName === 'Cryptographic Usage Mask');
-  const mask = parts.reduce((shared, part) => shared & part.usageMask, ~0);
-  return decidedBy(decided, [
-    ...meant,
-    ...(isMasked ? [] : [make.integer('Cryptographic Usage Mask', mask)]),
-  ]);
+  const shared = parts.reduce((mask, part) => mask & part.usageMask, ~0);
+  const mask = make.integer(MASK, shared);
+  // Whoever can take the key away may use it as he likes; what cannot leave is for nothing that its parts are not for.
+  if (!parts.every(isExtractable)) return decidedBy([...decided, mask], meant);
+  const isMasked = meant.some((a) => a.attributeName === MASK);
+  return decidedBy(decided, isMasked ? meant : [...meant, mask]);
 }
 
 async function joined(
