@@ -89,7 +89,7 @@ export const DEFAULT_CERTIFICATE_DAYS = 365;
 export const MAX_ISSUER_CANDIDATES = 16;
 /** Certificates of one chain, given, and with what is stored above them. */
 export const MAX_CHAIN_CERTIFICATES = 16;
-/** Certificates that a tenant holds that one which a client brings is compared with, newest first. */
+/** Certificates of one issuer and serial number that one which a client brings is compared with, newest first. */
 export const MAX_CERTIFICATES_COMPARED = 1_000;
 /** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
 export const MAX_ASYNCHRONOUS = 64;
