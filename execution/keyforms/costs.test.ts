@@ -1,9 +1,10 @@
 // Keys that OpenSSL would compute with for seconds or hours while it reads them are refused before it sees them.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, generatePrimeSync } from 'node:crypto';
 import { test } from 'node:test';
 import { KeyFormatType, KmipError, ObjectType, ResultReason } from '../kmip/index.ts';
 import { asn1, type DerNode, DerTag, encodeDer, keyObjectOf, openPkcs12, pkcs12Container } from './index.ts';
+import { completeRsa } from './rsa.ts';
 
 const isInvalid = (error: unknown) =>
   error instanceof KmipError && error.resultReason === ResultReason.InvalidField;
@@ -73,10 +74,31 @@ test('a container holds no key in the clear that could not be given by itself', 
 });
 
 test('the largest keys that are served are read', () => {
-  const { privateKey } = generateKeyPairSync('dsa', { modulusLength: 3_072, divisorLength: 256 });
+  const { privateKey } = generateKeyPairSync('dsa', { modulusLength: 2_048, divisorLength: 256 });
   assert.ok(read(privateKey.export({ type: 'pkcs8', format: 'der' }))().equals(privateKey));
   const { privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 4_096 });
   const password = Buffer.from('secret');
   const whole = pkcs12Container({ key, certificates: [], password, friendlyName: 'a' });
   assert.ok(openPkcs12(whole, password).key.equals(key));
+});
+
+test('an RSA modulus that is no product of two primes is told from one in good time', () => {
+  const bytes = (value: bigint) => Buffer.from(value.toString(16).padStart(384, '0'), 'hex');
+  const half = generatePrimeSync(768, { bigint: true });
+  const prime = generatePrimeSync(1_536, { bigint: true });
+  const e = 65_537n;
+  let tookMs = 0;
+  for (const [n, group] of [
+    [prime, prime - 1n],
+    [half * half, half * (half - 1n)],
+  ] as const) {
+    let k = 1n;
+    while ((k * group + 1n) % e !== 0n) k++;
+    const d = bytes((k * group + 1n) / e);
+    const startMs = performance.now();
+    assert.throws(() => completeRsa({ n: bytes(n), d }), isInvalid);
+    assert.throws(() => completeRsa({ n: bytes(n), dp: d }), isInvalid);
+    tookMs += performance.now() - startMs;
+  }
+  assert.ok(tookMs < 700, `took ${tookMs} ms`);
 });
