@@ -33,6 +33,8 @@ export const PUSH_RETENTION_MS = 24 * 3_600_000;
 export const HOUSEKEEPING_EVERY_MS = 10 * 60_000;
 /** Objects in one answer of Locate when the client sets no limit, and at most. */
 export const MAX_LOCATED_ITEMS = 1_000;
+/** Attributes that one Locate asks for: each is compared with all of every object that is looked at. */
+export const MAX_LOCATE_ATTRIBUTES = 128;
 /** Objects that all Locates of one message look at when their criteria go beyond the columns. */
 export const MAX_LOCATE_SCAN = 50_000;
 /** Objects decoded in one go; between two pages others have their turn. */

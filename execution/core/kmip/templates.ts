@@ -8,7 +8,7 @@ import {
   ObjectType,
   type TemplateAttribute,
 } from '../../kmip/index.ts';
-import { isDestroyed, ruleOf, sameValue, templateAttributes } from '../../objects/index.ts';
+import { checkGivenCount, isDestroyed, ruleOf, sameValue, templateAttributes } from '../../objects/index.ts';
 import { uidNamed } from '../store/objects.ts';
 import type { OperationContext } from './context.ts';
 import { readObject } from './objects.ts';
@@ -48,8 +48,13 @@ async function attributesOfTemplate(context: OperationContext, name: string): Pr
   return templateAttributes(object);
 }
 
-/** `later` on top of `earlier`: single instances are replaced, others added where they are new. */
+/**
+ * `later` on top of `earlier`: single instances are replaced, others added where they are new.
+ *
+ * @throws KmipError Index Out of Bounds: more than a request gives.
+ */
 export function overridden(earlier: readonly Attribute[], later: readonly Attribute[]): readonly Attribute[] {
+  checkGivenCount(later);
   const kept = earlier.filter(({ attributeName: name, attributeValue: value }) => {
     const same = later.filter((a) => a.attributeName === name);
     return ruleOf(name).multiple ? !same.some((a) => sameValue(a.attributeValue, value)) : same.length === 0;
