@@ -9,6 +9,7 @@ import { testDatabase } from '../../../testkit/postgres.ts';
 import {
   attribute,
   CryptographicAlgorithm,
+  CryptographicUsageMask,
   EncodingOption,
   KeyFormatType,
   KmipError,
@@ -21,7 +22,7 @@ import {
   WrappingMethod,
 } from '../../kmip/index.ts';
 import { type Caller, MeshOperation } from '../../mesh/index.ts';
-import { callerOf, type GatewayClient } from '../testing/gateway-client.ts';
+import { callerOf, type GatewayClient, request } from '../testing/gateway-client.ts';
 import { auditReasons, createKey, headOf, populate } from '../testing/keys.ts';
 import { TestRegion } from '../testing/region.ts';
 import { registerCertificate, registerKey, valuesOf } from '../testing/requests.ts';
@@ -203,5 +204,75 @@ describe('no way around', () => {
       certificate: [{ certificateType: 1, certificateValue: der(leaf.certificatePem) }],
     });
     assert.equal(validityIndicator, ValidityIndicator.Invalid);
+  });
+
+  test('what was promised to an application that is gone by then is not done', async () => {
+    const { fingerprint } = await region.application('leaving', 'acme', ['billing']);
+    const leaving = callerOf(fingerprint, 'acme', 'leaving');
+    const header = { asynchronousIndicator: true };
+    const promise = async (operation: ReturnType<typeof request>) =>
+      (await gateway.tunnel(leaving, [operation], { header })).items[0]?.asynchronousCorrelationValue;
+    // The line is busy with another one while the application is removed.
+    const rsa = [
+      attribute('Cryptographic Algorithm', CryptographicAlgorithm.RSA),
+      attribute('Cryptographic Length', 4_096),
+    ];
+    await promise(request(Operation.CreateKeyPair, { commonTemplateAttribute: { attribute: rsa } }));
+    const uniqueIdentifier = await createKey(gateway, app);
+    await gateway.run(app, Operation.Archive, { uniqueIdentifier });
+    const correlation = await promise(request(Operation.Recover, { uniqueIdentifier }));
+    assert.ok(correlation !== undefined);
+    await region.job('IDENTITY_REMOVE', { fingerprint, reason: 'left' });
+    let state: string | undefined;
+    for (let round = 0; round < 400 && state !== 'done' && state !== 'failed'; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const row = await region.core.db
+        .selectFrom('core.asynchronous')
+        .select('state')
+        .where('correlation', '=', Buffer.from(correlation))
+        .executeTakeFirst();
+      state = row?.state;
+    }
+    assert.equal(state, 'failed');
+    await assert.rejects(
+      gateway.run(app, Operation.Get, { uniqueIdentifier }),
+      isKmip(ResultReason.ObjectArchived),
+    );
+  });
+
+  test('an operation in parts ends with the key that it began with', async () => {
+    const key = (byte: number) =>
+      ({
+        objectType: ObjectType.SymmetricKey,
+        keyBlock: {
+          keyFormatType: KeyFormatType.Raw,
+          keyValue: { keyMaterial: new Uint8Array(32).fill(byte) },
+          cryptographicAlgorithm: CryptographicAlgorithm.HMAC_SHA256,
+          cryptographicLength: 256,
+        },
+      }) as const;
+    const uniqueIdentifier = randomUUID();
+    const importIt = (byte: number) =>
+      gateway.run(app, Operation.Import, {
+        uniqueIdentifier,
+        replaceExisting: true,
+        attribute: [
+          attribute('Cryptographic Usage Mask', CryptographicUsageMask.MACGenerate),
+          attribute('Activation Date', 1_000),
+        ],
+        object: key(byte),
+      });
+    await importIt(1);
+    const data = Buffer.from('data');
+    const { correlationValue } = await gateway.run(app, Operation.MAC, {
+      uniqueIdentifier,
+      data,
+      initIndicator: true,
+    });
+    await importIt(2);
+    await assert.rejects(
+      gateway.run(app, Operation.MAC, { uniqueIdentifier, data, correlationValue, finalIndicator: true }),
+      isKmip(ResultReason.ItemNotFound),
+    );
   });
 });

@@ -16,7 +16,7 @@ import { spendRandomIv } from '../store/random-ivs.ts';
 import { sizeOf } from './budget.ts';
 import { type OperationContext, RefusedError, requirePermitted } from './context.ts';
 import { authenticatorOf, type OpenedKey, wrapperOf } from './key-wrapping.ts';
-import { openMaterial, readObject, readToProtect } from './objects.ts';
+import { noteObject, openMaterial, readObject, readToProtect } from './objects.ts';
 import { readWrappingKey } from './unwrapping.ts';
 
 const PARAMETERS = 'Cryptographic Parameters';
@@ -57,6 +57,7 @@ async function open(
 ): Promise<OpenedKey> {
   const key = await readWrappingKey(uid, (wanted) => readObject(context, wanted));
   const object = await readToProtect(context, uid, usageMask(key), sizeBytes);
+  noteObject(context, object, 'OBJECT_USED');
   return { object, secret: await openMaterial(context, object) };
 }
 

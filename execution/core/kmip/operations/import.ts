@@ -96,6 +96,8 @@ async function put(
     return;
   }
   await saveObject(context, object, 'OBJECT_REPLACED');
+  // Operations in parts hold the key that is no more.
+  context.turn.endAllOf(object.uid);
   // Gateways that hold the old key must not go on with it where the new object is none for them.
   if (isGatewayKey(replaced) && !(isGatewayKey(object) && object.wrapped !== null)) {
     context.pushes.push({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid });
