@@ -602,6 +602,19 @@ describe('objects and their forms', () => {
       await assert.rejects(get(keyUid, { keyWrapType: 7 }), isKmip(R.FeatureNotSupported));
     });
 
+    test('an attribute that is named again and again is wrapped once', async () => {
+      const big = attribute('Description', 'x'.repeat(10_000));
+      const uid = await register(symmetric(material), mask(U.Encrypt), big);
+      const object = await get(uid, {
+        keyWrappingSpecification: {
+          wrappingMethod: WrappingMethod.Encrypt,
+          encryptionKeyInformation: { uniqueIdentifier: kekUid },
+          attributeName: Array.from({ length: 300 }, () => 'Description'),
+        },
+      });
+      assert.ok(wrappedIn(object).length < 20_000);
+    });
+
     test('a Sensitive key leaves wrapped only, one that is not Extractable never', async () => {
       const keyWrappingSpecification = {
         wrappingMethod: WrappingMethod.Encrypt,
@@ -875,6 +888,17 @@ describe('objects and their forms', () => {
         gateway.run(app, Operation.JoinSplitKey, {
           objectType: ObjectType.SymmetricKey,
           uniqueIdentifier: mixed,
+        }),
+        isKmip(R.InvalidField),
+      );
+    });
+
+    test('more parts than there can be are not even looked for', async () => {
+      const uniqueIdentifier = Array.from({ length: 65 }, (_, i) => `part-${i}`);
+      await assert.rejects(
+        gateway.run(app, Operation.JoinSplitKey, {
+          objectType: ObjectType.SymmetricKey,
+          uniqueIdentifier,
         }),
         isKmip(R.InvalidField),
       );

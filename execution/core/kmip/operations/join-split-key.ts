@@ -14,6 +14,7 @@ import {
 import {
   fieldsFromTemplate,
   isExtractable,
+  MAX_SPLIT_KEY_PARTS,
   type ManagedObject,
   make,
   materialDigest,
@@ -29,6 +30,8 @@ export const joinSplitKeyHandler: Handler<typeof Operation.JoinSplitKey> = async
   const { objectType, uniqueIdentifier: uids } = request;
   if (!splittable.includes(objectType))
     throw KmipError.invalidField('parts are not joined to such an object');
+  if (uids.length > MAX_SPLIT_KEY_PARTS)
+    throw KmipError.invalidField(`at most ${MAX_SPLIT_KEY_PARTS} parts are joined`);
   if (new Set(uids).size !== uids.length) throw KmipError.invalidField('a part is named more than once');
   const meant = await attributesMeant(context, request.templateAttribute);
   const parts: ManagedObject[] = [];
