@@ -1,6 +1,6 @@
 // Keys that OpenSSL would compute with for seconds or hours while it reads them are refused before it sees them.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, generatePrimeSync } from 'node:crypto';
+import { generateKeyPairSync, generatePrimeSync, randomBytes, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { KeyFormatType, KmipError, ObjectType, ResultReason } from '../kmip/index.ts';
 import { asn1, type DerNode, DerTag, encodeDer, keyObjectOf, openPkcs12, pkcs12Container } from './index.ts';
@@ -32,6 +32,30 @@ test('a private key of DSA or Diffie-Hellman with huge numbers is refused before
   assertRefusedAtOnce(read(discretePkcs8(dsa, [1_024, 20, 1_024], 20_000)));
   assertRefusedAtOnce(read(discretePkcs8('1.3.14.3.2.12', [1_024, 20, 1_024], 1_024)));
   assertRefusedAtOnce(read(discretePkcs8('1.2.840.113549.1.3.1', [1_024, 1_024], 20_000)));
+});
+
+test('an RSA private key with primes that are none of its modulus is not used', () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  const { n = '', e = '', d = '' } = privateKey.export({ format: 'jwk' });
+  const own = [n, e, d].map((digits) => asn1.integer(Buffer.from(digits, 'base64url')));
+  const long = Array.from({ length: 5 }, () => {
+    const digits = randomBytes(1_200);
+    digits[1_199] = (digits[1_199] ?? 0) | 1;
+    return asn1.integer(digits);
+  });
+  const tree = asn1.sequence(asn1.small(0), ...own, ...long);
+  const pkcs1 = encodeDer(tree);
+  const identifier = asn1.sequence(asn1.oid('1.2.840.113549.1.1.1'), asn1.null());
+  const pkcs8 = encodeDer(asn1.sequence(asn1.small(0), identifier, asn1.octets([tree])));
+  for (const [keyFormatType, material] of [
+    [KeyFormatType.PKCS_1, pkcs1],
+    [KeyFormatType.PKCS_8, pkcs8],
+  ] as const) {
+    assertRefusedAtOnce(() => {
+      const key = keyObjectOf({ objectType: ObjectType.PrivateKey, keyFormatType, material });
+      sign('sha256', Buffer.from('data'), key);
+    });
+  }
 });
 
 /** A container in which the key is encrypted under what `algorithm` says. */

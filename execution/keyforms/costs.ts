@@ -1,9 +1,10 @@
 /**
- * What OpenSSL computes while it reads a private key, before any limit of its own is looked at: the public half of a DSA
- * or Diffie-Hellman key, and the key that a password stands for. It does so on the thread that serves everybody, so that
- * only keys that are read in good time are given to it. Strict DER: whatever else OpenSSL would take is not read here.
+ * What OpenSSL computes with numbers of any length, and looks at no limit of its own: the public half of a DSA or
+ * Diffie-Hellman key while it reads it, the key that a password stands for, and all that an RSA key with long primes is
+ * used for. It does so on the thread that serves everybody, so that only keys that take little time are given to it. Strict
+ * DER: whatever else OpenSSL would take is not read here.
  */
-import { DerError, DerTag, itemAt, magnitude, readItems, readSequence } from './der.ts';
+import { DerError, type DerItem, DerTag, itemAt, magnitude, readItems, readSequence } from './der.ts';
 import { oids } from './names.ts';
 import { isOid } from './oid.ts';
 import { MAX_MODULUS_BITS } from './rsa.ts';
@@ -11,8 +12,10 @@ import { MAX_MODULUS_BITS } from './rsa.ts';
 /** A number as long as the largest modulus, with its sign. */
 const MAX_NUMBER_BYTES = MAX_MODULUS_BITS / 8 + 1;
 const DER_HEADER_BYTES = 4;
-/** OpenSSL reads it as DSA, too. */
-const OLD_DSA = '1.3.14.3.2.12';
+/** PKCS#1, X.500 and RSASSA-PSS. */
+const RSA = [oids.rsa, '2.5.8.1.1', '1.2.840.113549.1.1.10'];
+/** OpenSSL reads both. */
+const DSA = [oids.dsa, '1.3.14.3.2.12'];
 /** FIPS 186-4 §4.2: the private number of DSA is below Q, which has 256 bits at most; others have made it 512. */
 const MAX_DSA_NUMBER_BYTES = 65;
 
@@ -32,6 +35,31 @@ function holds(rule: () => boolean): boolean {
   }
 }
 
+/** Of an RSAPrivateKey (RFC 8017 A.1.2) with two primes: version, n, e, d, and the five that OpenSSL computes with. */
+const RSA_NUMBERS = 9;
+const FIRST_OF_PRIMES = 4;
+/** Primes are about half as long as their modulus. */
+const MAX_PRIME_BYTES = MAX_MODULUS_BITS / 16 + 64;
+
+function isUsableRsa(numbers: readonly DerItem[]): boolean {
+  return (
+    numbers.length === RSA_NUMBERS &&
+    numbers.every(
+      ({ tag, content }, i) =>
+        tag === DerTag.Integer &&
+        content.length <= (i < FIRST_OF_PRIMES ? MAX_NUMBER_BYTES : MAX_PRIME_BYTES),
+    )
+  );
+}
+
+/**
+ * Whether an RSA private key of PKCS#1 is used in good time: OpenSSL looks at the modulus, and older ones then compute
+ * with primes and exponents of any length. False for what is none.
+ */
+export function isUsedInTime(pkcs1: Uint8Array): boolean {
+  return holds(() => isUsableRsa(readSequence(pkcs1)));
+}
+
 /** Whether a PrivateKeyInfo (RFC 5208 §5) is read in good time. False for what is none. */
 export function isReadInTime(pkcs8: Uint8Array): boolean {
   return holds(() => {
@@ -39,14 +67,14 @@ export function isReadInTime(pkcs8: Uint8Array): boolean {
     itemAt(items, 0, DerTag.Integer);
     const [type, parameters] = readItems(itemAt(items, 1, DerTag.Sequence).content);
     const key = itemAt(items, 2, DerTag.OctetString).content;
-    if (parameters?.tag !== DerTag.Sequence) return true;
-    const domain = readItems(parameters.content);
-    // The domain of DSA and Diffie-Hellman is a list of numbers; curves and RSA have other parameters.
-    if (domain[0]?.tag !== DerTag.Integer) return true;
-    const isDsa = [oids.dsa, OLD_DSA].some((oid) => type !== undefined && isOid(type.content, oid));
-    const longest = isDsa ? MAX_DSA_NUMBER_BYTES : MAX_NUMBER_BYTES;
+    const isOneOf = (oids: readonly string[]) =>
+      type !== undefined && oids.some((oid) => isOid(type.content, oid));
+    if (isOneOf(RSA)) return isUsedInTime(key);
+    const domain = parameters?.tag === DerTag.Sequence ? readItems(parameters.content) : [];
+    // The domain of DSA and Diffie-Hellman is a list of numbers; curves have other parameters.
+    const longest = isOneOf(DSA) ? MAX_DSA_NUMBER_BYTES : MAX_NUMBER_BYTES;
     return (
-      domain.every(({ content }) => content.length <= MAX_NUMBER_BYTES) &&
+      domain.every(({ tag, content }) => tag !== DerTag.Integer || content.length <= MAX_NUMBER_BYTES) &&
       key.length <= longest + DER_HEADER_BYTES
     );
   });
@@ -62,7 +90,7 @@ export function isOpenedInTime(encrypted: Uint8Array): boolean {
 }
 
 /** RFC 8018 Appendix A: of PBES2 by way of its PBKDF2, and of the older schemes. @throws DerError: any other. */
-function iterationsOf(algorithm: ReturnType<typeof readItems>): number {
+function iterationsOf(algorithm: readonly DerItem[]): number {
   const type = itemAt(algorithm, 0, DerTag.ObjectIdentifier).content;
   const parameters = readItems(itemAt(algorithm, 1, DerTag.Sequence).content);
   if (isOid(type, PBES2)) {
@@ -75,7 +103,7 @@ function iterationsOf(algorithm: ReturnType<typeof readItems>): number {
   return countIn(parameters);
 }
 
-function countIn(parameters: ReturnType<typeof readItems>): number {
+function countIn(parameters: readonly DerItem[]): number {
   itemAt(parameters, 0, DerTag.OctetString);
   const digits = magnitude(itemAt(parameters, 1, DerTag.Integer).content);
   return digits.length > 4 ? Number.POSITIVE_INFINITY : Buffer.from(digits).reduce((n, b) => n * 256 + b, 0);
