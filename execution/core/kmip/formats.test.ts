@@ -44,7 +44,7 @@ import {
 } from '../../kmip/index.ts';
 import type { Caller } from '../../mesh/index.ts';
 import { nameAttribute } from '../../objects/index.ts';
-import type { GatewayClient } from '../testing/gateway-client.ts';
+import { callerOf, type GatewayClient } from '../testing/gateway-client.ts';
 import { aesKey, createKey, populate, stateOf } from '../testing/keys.ts';
 import { TestRegion } from '../testing/region.ts';
 
@@ -353,6 +353,13 @@ describe('objects and their forms', () => {
       await createKey(gateway, app, nameAttribute('no template'));
       await assert.rejects(named(app, 'no template'), isKmip(R.ItemNotFound));
       await assert.rejects(named(app, 'nothing'), isKmip(R.ItemNotFound));
+      const { fingerprint } = await region.application('clerk', 'acme', ['payroll']);
+      const clerk = callerOf(fingerprint, 'acme', 'clerk');
+      const told: string[] = [];
+      for (const name of ['no template', 'nothing']) {
+        await assert.rejects(named(clerk, name), (error) => told.push(String(error)) > 0);
+      }
+      assert.equal(told[0], told[1], 'what another service has looks like nothing');
       await assert.rejects(
         register({ objectType: ObjectType.Template, attribute: [nameAttribute('x')] }),
         isKmip(R.InvalidField),

@@ -43,6 +43,8 @@ export const createSplitKeyHandler: Handler<typeof Operation.CreateSplitKey> = a
     secret.use((bytes) => context.lent.keep(Uint8Array.from(bytes))),
     sharing,
   );
+  // Those too that are not added any more where one is refused.
+  for (const share of shares) context.lent.keep(share);
   const uids: string[] = [];
   for (const [index, share] of shares.entries()) {
     uids.push(await addPart(context, whole, { ...sharing, secretBytes: secret.sizeBytes }, index + 1, share));
