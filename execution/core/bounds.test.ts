@@ -177,6 +177,15 @@ describe('bounds', () => {
     assert.equal(kept?.length, links.length);
   });
 
+  test('a search names a limited number of attributes', async () => {
+    const wanted = Array.from({ length: 129 }, () => attribute('Object Group', 'g'));
+    await assert.rejects(
+      gateway.run(app, Operation.Locate, { attribute: wanted }),
+      isKmip(ResultReason.InvalidField),
+    );
+    await gateway.run(app, Operation.Locate, { attribute: wanted.slice(1) });
+  });
+
   test('Locate passes over a row that cannot be read', async () => {
     const group = attribute('Object Group', 'with a damaged row');
     const damaged = await createKey(gateway, app, group);

@@ -36,6 +36,8 @@ export const PUSH_RETENTION_MS = 24 * 3_600_000;
 export const HOUSEKEEPING_EVERY_MS = 10 * 60_000;
 /** Objects in one answer of Locate when the client sets no limit, and at most. */
 export const MAX_LOCATED_ITEMS = 1_000;
+/** Attributes that one Locate asks for: each is compared with all of every object that is looked at. */
+export const MAX_LOCATE_ATTRIBUTES = 128;
 /** Objects that all Locates of one message look at when their criteria go beyond the columns. */
 export const MAX_LOCATE_SCAN = 50_000;
 /** Objects decoded in one go; between two pages others have their turn. */
@@ -92,7 +94,7 @@ export const DEFAULT_CERTIFICATE_DAYS = 365;
 export const MAX_ISSUER_CANDIDATES = 16;
 /** Certificates of one chain, given, and with what is stored above them. */
 export const MAX_CHAIN_CERTIFICATES = 16;
-/** Certificates that a tenant holds that one which a client brings is compared with, newest first. */
+/** Certificates of one issuer and serial number that one which a client brings is compared with, newest first. */
 export const MAX_CERTIFICATES_COMPARED = 1_000;
 /** Operations that are done after their answer: in line in one process, and of one tenant; past it they are done at once. */
 export const MAX_ASYNCHRONOUS = 64;

@@ -1,6 +1,7 @@
 /** From the material of a key in one of KMIP's formats (KMIP 1.4 §2.1.3) to Node's KeyObject. */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { enumName, KeyFormatType, KmipError, ObjectType, Tag } from '../kmip/index.ts';
+import { isReadInTime, isUsedInTime } from './costs.ts';
 import { type Curve, curveOf } from './curves.ts';
 import { asn1, type DerNode, DerTag, encodeDer } from './der.ts';
 import { oids, rawKeys } from './names.ts';
@@ -28,6 +29,8 @@ function unreadable(what: string): KmipError {
 }
 
 function parse(material: Uint8Array, type: DerType, what: string): KeyObject {
+  const isCheap = type === 'pkcs8' ? isReadInTime(material) : type !== 'pkcs1' || isUsedInTime(material);
+  if (!isCheap) throw unreadable(what);
   const key = Buffer.from(material.buffer, material.byteOffset, material.length);
   try {
     return type === 'spki'

@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { KmipError } from '../kmip/index.ts';
+import { isOpenedInTime, isReadInTime } from './costs.ts';
 import { DerError, type DerItem, DerTag, itemAt, readDer, readItems, readSequence } from './der.ts';
 import { isOid } from './oid.ts';
 import { pkcs12Oids as oids } from './pkcs12.ts';
@@ -40,6 +41,11 @@ export function openPkcs12(container: Uint8Array, password: Uint8Array, friendly
 }
 
 function keyIn({ key, isShrouded }: KeyBag, password: Uint8Array): KeyObject {
+  if (!(isShrouded ? isOpenedInTime(key) : isReadInTime(key))) {
+    throw KmipError.invalidField(
+      'the key in the PKCS#12 container is none that is read here: in DER, of at most 4096 bits, under PBKDF2 or an older scheme with at most 200,000 iterations',
+    );
+  }
   const buffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   try {
     return createPrivateKey({

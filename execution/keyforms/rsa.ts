@@ -38,8 +38,12 @@ export type CompleteRsa = readonly [
 
 /** The public exponent that all but very old keys have. */
 const USUAL_EXPONENT = 65_537n;
-/** Each attempt to factor succeeds with one half or more; so many failures mean a modulus that is no product. */
+/** Each attempt to factor a product of two primes succeeds with one half or more, … */
 const FACTOR_ATTEMPTS = 20;
+/** … so that after some failures it is looked whether the modulus is one: each takes a noticeable part of a second. */
+const ATTEMPTS_BEFORE_DOUBT = 2;
+/** With a prime exponent the first attempt succeeds. */
+const PRIME_EXPONENT_ATTEMPTS = 2;
 
 function inconsistent(): KmipError {
   return KmipError.invalidField('the numbers of the RSA private key do not belong together');
@@ -113,6 +117,7 @@ function factorWithExponent(n: bigint, k: bigint): readonly [bigint, bigint] {
     halvings += 1;
   }
   for (let attempt = 0; attempt < FACTOR_ATTEMPTS; attempt++) {
+    if (attempt === ATTEMPTS_BEFORE_DOUBT && isPrimePower(n)) throw inconsistent();
     let x = power(randomBelow(n), odd, n);
     for (let i = 0; x !== 1n && x !== n - 1n; i++) {
       if (i === halvings) throw inconsistent();
@@ -126,12 +131,21 @@ function factorWithExponent(n: bigint, k: bigint): readonly [bigint, bigint] {
 
 /** g^(e·dP) ≡ g (mod p), and hardly ever (mod q) for a random g. */
 function factorWithPrimeExponent(n: bigint, exponent: bigint): readonly [bigint, bigint] {
-  for (let attempt = 0; attempt < FACTOR_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < PRIME_EXPONENT_ATTEMPTS; attempt++) {
     const g = randomBelow(n);
     const factor = gcd((power(g, exponent, n) + n - g) % n, n);
     if (factor > 1n && factor < n) return split(n, factor);
   }
   throw inconsistent();
+}
+
+/**
+ * Fermat: a^n ≡ a (mod p) for every power n of a prime p. No attempt would ever succeed with such a modulus. A product of
+ * two large primes passes for one hardly ever.
+ */
+function isPrimePower(n: bigint): boolean {
+  const a = randomBelow(n);
+  return gcd((power(a, n, n) + n - a) % n, n) !== 1n;
 }
 
 function split(n: bigint, factor: bigint): readonly [bigint, bigint] {

@@ -154,3 +154,11 @@ test('an object as large as it may be can still be revoked: room is kept for wha
   assert.equal(decodeObject(encodeObject(revoked)).state, State.Compromised);
   assert.throws(() => revoke(full, { code, message: `${message}m` }, NOW), isInvalid);
 });
+
+test('more attributes than an object could hold are refused before they are compared with each other', () => {
+  const names = Array.from({ length: 2_000 }, (_, i) => nameAttribute(`name ${i}`));
+  const startMs = performance.now();
+  assert.throws(() => template(...names), isReason(ResultReason.IndexOutOfBounds));
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < 200, `took ${tookMs} ms`);
+});

@@ -26,6 +26,22 @@ export const MAX_ATTRIBUTE_ITEMS = 2_048;
 /** Nesting of one value. KMIP 1.4 §3.39 allows custom attributes one level, the deepest standard one has two more. */
 export const MAX_ATTRIBUTE_DEPTH = 8;
 
+/** Attributes of one request: those that an object holds, and as many that are computed or said twice. */
+export const MAX_GIVEN_ATTRIBUTES = 2 * MAX_ATTRIBUTES;
+
+/**
+ * Refuses more attributes than anybody needs before any is looked at: some are compared with all others.
+ *
+ * @throws KmipError Index Out of Bounds
+ */
+export function checkGivenCount({ length }: readonly Attribute[]): void {
+  if (length <= MAX_GIVEN_ATTRIBUTES) return;
+  throw new KmipError(
+    ResultReason.IndexOutOfBounds,
+    `a request gives at most ${MAX_GIVEN_ATTRIBUTES} attributes`,
+  );
+}
+
 /**
  * Refuses attributes that are too many, too large or too deep, and those that no database takes (§11.2, §11.15).
  *

@@ -112,14 +112,17 @@ function withoutZero(attribute: Attribute): Attribute {
   return { attributeName, attributeValue };
 }
 
-/** The instances of the attributes named, in the order asked; none for a name that has no value (§4.12). */
+/**
+ * The instances of the attributes named, in the order asked; none for a name that has no value (§4.12). A name that is
+ * said more than once is meant once: an answer must not grow by what is repeated.
+ */
 export function attributesNamed(
   object: ManagedObject,
   names: readonly string[],
   nowS: number,
 ): readonly Attribute[] {
   const all = attributesOf(object, nowS);
-  return names.flatMap((name) => all.filter((a) => a.attributeName === name));
+  return [...new Set(names)].flatMap((name) => all.filter((a) => a.attributeName === name));
 }
 
 /** §4.13: each name once. */

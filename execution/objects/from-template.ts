@@ -10,7 +10,7 @@ import {
   ResultReason,
 } from '../kmip/index.ts';
 import { acceptedAttribute } from './accepted-attribute.ts';
-import { checkCounts } from './attribute-limits.ts';
+import { checkCounts, checkGivenCount } from './attribute-limits.ts';
 import { ruleOf } from './attribute-rules.ts';
 import { booleanOf, dateOf, enumerationOf, integerOf, make, sameValue } from './attribute-values.ts';
 import { FRESH } from './fresh.ts';
@@ -111,6 +111,7 @@ function agreed(name: string, attribute: number | undefined, block: number | und
  */
 export function fieldsFromTemplate(template: Template): TemplateFields {
   const { operation, objectType, nowS, keyBlock } = template;
+  checkGivenCount(template.attributes);
   const list: Attribute[] = [];
   const dates: { -readonly [K in keyof ObjectDates]: ObjectDates[K] } = { initial: nowS, lastChange: nowS };
   const seen = new Set<string>();

@@ -43,7 +43,7 @@ export function sizeOf(item: Ttlv): { bytes: number; fields: number } {
     case ItemType.ByteString:
       return { bytes: 16 + item.value.length, fields: 1 };
     case ItemType.BigInteger:
-      return { bytes: 24 + item.value.toString(16).length / 2, fields: 1 };
+      return { bytes: 24 + Math.ceil(item.value.toString(16).length / 2), fields: 1 };
     default:
       return { bytes: 16, fields: 1 };
   }

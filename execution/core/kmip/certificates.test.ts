@@ -439,6 +439,47 @@ describe('certificates', () => {
     );
   });
 
+  test('no link makes a key sign as a CA that it is not, or another key its own CA', async () => {
+    const strange = await createCa({ commonName: 'Root, the', days: 10 });
+    const { publicKey } = new X509Certificate(strange.certificatePem);
+    const strangerUid = await registerKey(
+      gateway,
+      app,
+      {
+        objectType: ObjectType.PublicKey,
+        keyFormatType: KeyFormatType.X_509,
+        material: publicKey.export({ format: 'der', type: 'spki' }),
+      },
+      link(LinkType.PrivateKeyLink, root.privateUid),
+    );
+    await assert.rejects(
+      certify(strangerUid, [
+        link(LinkType.PrivateKeyLink, root.privateUid),
+        attribute('Certificate Subject', {
+          certificateSubjectDistinguishedName: 'CN=Root\\, the,O=ACME,C=DE',
+        }),
+      ]),
+      isKmip(ResultReason.PermissionDenied),
+    );
+    const caUid = await registerCertificate(
+      gateway,
+      app,
+      der(strange.certificatePem),
+      link(LinkType.PublicKeyLink, strangerUid),
+    );
+    const { publicUid } = await createPair(Sign, Verify, 'misled');
+    await assert.rejects(
+      certify(publicUid, [link(LinkType.CertificateLink, caUid)]),
+      isKmip(ResultReason.PermissionDenied),
+    );
+    await assert.rejects(
+      gateway.run(app, Operation.ReCertify, { uniqueIdentifier: caUid }),
+      isKmip(ResultReason.PermissionDenied),
+    );
+    const ofRoot = await linksOf(gateway, app, root.privateUid, LinkType.CertificateLink);
+    assert.ok(!ofRoot.includes(caUid));
+  });
+
   test('a leaf issues nothing, whatever its signature', async () => {
     const ca = await createCa({ commonName: 'strict', days: 10 });
     const leaf = await issue({ ca, commonName: 'not a CA', usages: ['client'], days: 5 });

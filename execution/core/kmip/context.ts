@@ -10,6 +10,7 @@ import type { Keychain, WrapBlocks } from '../../keychain/index.ts';
 import {
   KmipError,
   type KnownOperation,
+  operationName,
   type RequestOf,
   type ResponseItem,
   type ResponseOf,
@@ -131,6 +132,18 @@ export type Handler<O extends KnownOperation> = (
   request: RequestOf<O>,
   context: OperationContext,
 ) => Promise<ResponseOf<O>>;
+
+/**
+ * Whether the application may ask for the operation, by itself or as a part of another one. Throws Permission Denied.
+ */
+export function requirePermitted({ requester: { operations } }: OperationContext, operation: number): void {
+  if (operations === null || operations.includes(operationName(operation))) return;
+  throw new RefusedError(
+    ResultReason.PermissionDenied,
+    `this application may not ask for ${operationName(operation)}`,
+    'OPERATION_NOT_PERMITTED',
+  );
+}
 
 /** The UID of the request, or the ID Placeholder. Throws Item Not Found without either, Permission Denied for an L3. */
 export function uidOf(

@@ -422,4 +422,22 @@ describe('Derive Key', () => {
     // Without any in the request, the key's first.
     assert.equal(await derived([key], ENCRYPT, { derivationData }, 16), '3ad77bb40d7a3660a89ecaf32466ef97');
   });
+
+  test('Secret Data that does not leave does not leave encrypted as a derived object either', async () => {
+    const known = await symmetric(Buffer.alloc(16, 1), CryptographicAlgorithm.AES);
+    const kept = await secretData(Buffer.alloc(32, 2), attribute('Extractable', false));
+    const hidden = await secretData(Buffer.alloc(32, 3), attribute('Sensitive', true));
+    const encrypted = (data: string) =>
+      derive(
+        [known, data],
+        DerivationMethod.ENCRYPT,
+        { cryptographicParameters: { blockCipherMode: BlockCipherMode.CTR } },
+        32,
+        attribute('Extractable', true),
+        attribute('Sensitive', false),
+      );
+    const [ofKept, ofHidden] = [await encrypted(kept), await encrypted(hidden)];
+    await assert.rejects(materialOf(gateway, app, ofKept), isKmip(ResultReason.NotExtractable));
+    await assert.rejects(materialOf(gateway, app, ofHidden), isKmip(ResultReason.Sensitive));
+  });
 });

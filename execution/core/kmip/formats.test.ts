@@ -44,7 +44,7 @@ import {
 } from '../../kmip/index.ts';
 import type { Caller } from '../../mesh/index.ts';
 import { nameAttribute } from '../../objects/index.ts';
-import type { GatewayClient } from '../testing/gateway-client.ts';
+import { callerOf, type GatewayClient } from '../testing/gateway-client.ts';
 import { aesKey, createKey, populate, stateOf } from '../testing/keys.ts';
 import { TestRegion } from '../testing/region.ts';
 
@@ -361,6 +361,13 @@ describe('objects and their forms', () => {
       await createKey(gateway, app, nameAttribute('no template'));
       await assert.rejects(named(app, 'no template'), isKmip(R.ItemNotFound));
       await assert.rejects(named(app, 'nothing'), isKmip(R.ItemNotFound));
+      const { fingerprint } = await region.application('clerk', 'acme', ['payroll']);
+      const clerk = callerOf(fingerprint, 'acme', 'clerk');
+      const told: string[] = [];
+      for (const name of ['no template', 'nothing']) {
+        await assert.rejects(named(clerk, name), (error) => told.push(String(error)) > 0);
+      }
+      assert.equal(told[0], told[1], 'what another service has looks like nothing');
       await assert.rejects(
         register({ objectType: ObjectType.Template, attribute: [nameAttribute('x')] }),
         isKmip(R.InvalidField),
@@ -608,6 +615,19 @@ describe('objects and their forms', () => {
       const foreign = await createKey(gateway, other, mask(U.WrapKey)).catch(() => 'x');
       await assert.rejects(wrap(foreign), isKmip(R.ItemNotFound));
       await assert.rejects(get(keyUid, { keyWrapType: 7 }), isKmip(R.FeatureNotSupported));
+    });
+
+    test('an attribute that is named again and again is wrapped once', async () => {
+      const big = attribute('Description', 'x'.repeat(10_000));
+      const uid = await register(symmetric(material), mask(U.Encrypt), big);
+      const object = await get(uid, {
+        keyWrappingSpecification: {
+          wrappingMethod: WrappingMethod.Encrypt,
+          encryptionKeyInformation: { uniqueIdentifier: kekUid },
+          attributeName: Array.from({ length: 300 }, () => 'Description'),
+        },
+      });
+      assert.ok(wrappedIn(object).length < 20_000);
     });
 
     test('a Sensitive key leaves wrapped only, one that is not Extractable never', async () => {
@@ -886,6 +906,45 @@ describe('objects and their forms', () => {
         }),
         isKmip(R.InvalidField),
       );
+    });
+
+    test('more parts than there can be are not even looked for', async () => {
+      const uniqueIdentifier = Array.from({ length: 65 }, (_, i) => `part-${i}`);
+      await assert.rejects(
+        gateway.run(app, Operation.JoinSplitKey, {
+          objectType: ObjectType.SymmetricKey,
+          uniqueIdentifier,
+        }),
+        isKmip(R.InvalidField),
+      );
+    });
+
+    test('what is not Extractable is not split, and its parts give no key for another use', async () => {
+      const sharing = { splitKeyParts: 2, splitKeyThreshold: 2, splitKeyMethod: SplitKeyMethod.XOR };
+      const kept = await createKey(gateway, app, attribute('Extractable', false));
+      await assert.rejects(
+        gateway.run(app, Operation.CreateSplitKey, {
+          objectType: ObjectType.SplitKey,
+          uniqueIdentifier: kept,
+          ...sharing,
+          templateAttribute: {},
+        }),
+        isKmip(R.NotExtractable),
+      );
+      const { uniqueIdentifier: parts } = await gateway.run(app, Operation.CreateSplitKey, {
+        objectType: ObjectType.SplitKey,
+        ...sharing,
+        templateAttribute: { attribute: [...aesKey, attribute('Extractable', false)] },
+      });
+      const joined = await gateway.run(app, Operation.JoinSplitKey, {
+        objectType: ObjectType.SymmetricKey,
+        uniqueIdentifier: parts,
+        templateAttribute: {
+          attribute: [attribute('Extractable', true), mask(U.WrapKey | U.UnwrapKey)],
+        },
+      });
+      await assert.rejects(get(joined.uniqueIdentifier), isKmip(R.NotExtractable));
+      assert.deepEqual(await attributesOf(joined.uniqueIdentifier, 'Cryptographic Usage Mask'), [12]);
     });
   });
 });

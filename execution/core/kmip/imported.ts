@@ -8,6 +8,7 @@ import {
   appliesTo,
   checkCounts,
   checkDateOrder,
+  checkGivenCount,
   dateOf,
   enumerationOf,
   hasState,
@@ -94,6 +95,7 @@ export function importedFields({ objectType, attributes, nowS, facts }: Imported
   let usageMask = 0;
   let state: State | undefined;
   let revocationReason: RevocationReason | undefined;
+  checkGivenCount(attributes);
   for (const given of attributes) {
     const attribute = acceptedHere(given, objectType);
     const { attributeName: name } = attribute;

@@ -107,6 +107,14 @@ export async function readToProtect(
   return object;
 }
 
+/**
+ * Gateways are sent what they may hold, and nothing else: they have the L3 that opens every envelope of their services,
+ * those of private keys and Secret Data too. What has no value here must not look destroyed to them.
+ */
+function pushToGateways({ pushes }: OperationContext, object: ManagedObject): void {
+  if (object.wrapped !== null && isGatewayKey(object)) pushes.push({ kind: 'object.put', object });
+}
+
 /** Stores a changed object, and tells the gateways and the trail. `event` is the audit event's name. */
 export async function saveObject(
   context: OperationContext,
@@ -118,8 +126,8 @@ export async function saveObject(
   if (isDestroyed(object.state)) {
     context.turn.endAllOf(object.uid);
     context.pushes.push({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid });
-  } else if (object.wrapped !== null) {
-    context.pushes.push({ kind: 'object.put', object });
+  } else {
+    pushToGateways(context, object);
   }
   noteObject(context, object, event);
 }
@@ -132,8 +140,7 @@ export async function addObject(
   nameTaken?: number,
 ): Promise<void> {
   await insertObject(context.tx, object, nameTaken);
-  // What has no value here is nothing that a gateway could hold, and must not look destroyed to it.
-  if (object.wrapped !== null) context.pushes.push({ kind: 'object.put', object });
+  pushToGateways(context, object);
   context.batch.idPlaceholder = object.uid;
   noteObject(context, object, event);
 }

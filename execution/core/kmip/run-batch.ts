@@ -17,6 +17,7 @@ import {
   type RequestItem,
   type RequestMessage,
   type ResponseItem,
+  ResultReason,
   ResultStatus,
   refuseMessage,
   responseHeaderFor,
@@ -25,6 +26,7 @@ import {
 import type { NumberedPush } from '../../mesh/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
 import { ASYNCHRONOUS_WORK_MS } from '../limits.ts';
+import { findIdentity } from '../store/registry.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
 import { isPutOff, putOff } from './asynchronous.ts';
 import { type BudgetMark, MessageBudget } from './budget.ts';
@@ -34,6 +36,7 @@ import {
   Lent,
   type OperationContext,
   ownerOf,
+  RefusedError,
   type Requester,
 } from './context.ts';
 import type { Later } from './later.ts';
@@ -163,10 +166,12 @@ async function runOneByOne(
 /** An item that was put off, with the ID Placeholder as it was then. Whoever relayed it hears of its effects as pushes. */
 async function runAlone(
   deps: BatchDependencies,
-  { message, requester }: BatchRequest,
+  { message, requester: promised }: BatchRequest,
   item: RequestItem,
   idPlaceholder: string | undefined,
 ): Promise<ResponseItem> {
+  const requester = await asRegistered(deps.db, promised);
+  if (requester === undefined) return refuse(deps, promised, item, unregistered());
   const header = { ...message.header, asynchronousIndicator: false };
   const budget = new MessageBudget({ untilMs: performance.now() + ASYNCHRONOUS_WORK_MS });
   const batch: BatchState = { idPlaceholder, budget, handedOver: new Set() };
@@ -179,6 +184,23 @@ async function runAlone(
   } finally {
     lent.wipe();
   }
+}
+
+/** Who asked, with what the registry allows by now: minutes may have passed. Undefined: nothing any more (D10). */
+async function asRegistered(db: RegionDb, requester: Requester): Promise<Requester | undefined> {
+  const { caller } = requester;
+  const found = await findIdentity(db, caller.fingerprint);
+  if (found?.role !== 'application' || found.tenant !== caller.tenant) return undefined;
+  const { services, operations } = found;
+  return { ...requester, scope: { tenant: caller.tenant, services }, operations };
+}
+
+function unregistered(): RefusedError {
+  return new RefusedError(
+    ResultReason.PermissionDenied,
+    'the application is not registered any more',
+    'CALLER_UNKNOWN',
+  );
 }
 
 /** KMIP 1.4 §6.13: when one item fails, those before it are undone and those after it are not answered. */

@@ -7,13 +7,12 @@ import {
   operationSince,
   type RequestItem,
   type ResponseItem,
-  ResultReason,
   SchemaError,
   schemasOf,
   successItem,
 } from '../../kmip/index.ts';
 import { pushCodec, UNNUMBERED } from '../../mesh/index.ts';
-import { type OperationContext, RefusedError } from './context.ts';
+import { type OperationContext, requirePermitted } from './context.ts';
 import { markServedIn } from './objects.ts';
 import { handlerOf, isServed, type ServedOperation } from './operations/index.ts';
 
@@ -52,14 +51,7 @@ async function runItem(item: RequestItem, context: OperationContext) {
       `${operationName(operation)} is not served in this version of KMIP; ask Query for the operations that are`,
     );
   }
-  const { operations } = context.requester;
-  if (operations !== null && !operations.includes(operationName(operation))) {
-    throw new RefusedError(
-      ResultReason.PermissionDenied,
-      `this application may not ask for ${operationName(operation)}`,
-      'OPERATION_NOT_PERMITTED',
-    );
-  }
+  requirePermitted(context, operation);
   return serve(operation, item, context);
 }
 

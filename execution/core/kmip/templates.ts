@@ -8,9 +8,16 @@ import {
   ObjectType,
   type TemplateAttribute,
 } from '../../kmip/index.ts';
-import { isDestroyed, ruleOf, sameValue, templateAttributes } from '../../objects/index.ts';
+import {
+  checkGivenCount,
+  isDestroyed,
+  type ManagedObject,
+  ruleOf,
+  sameValue,
+  templateAttributes,
+} from '../../objects/index.ts';
 import { uidNamed } from '../store/objects.ts';
-import type { OperationContext } from './context.ts';
+import { type OperationContext, RefusedError } from './context.ts';
 import { readObject } from './objects.ts';
 
 /** Templates that one request may name. */
@@ -41,15 +48,32 @@ export async function attributesMeant(
 async function attributesOfTemplate(context: OperationContext, name: string): Promise<readonly Attribute[]> {
   const { tenant } = context.requester.scope;
   const uid = name.includes('\0') ? undefined : await uidNamed(context.tx, tenant, name);
-  const object = uid === undefined ? undefined : await readObject(context, uid);
+  const object = uid === undefined ? undefined : await readTemplate(context, uid);
   if (object?.objectType !== ObjectType.Template || isDestroyed(object.state)) {
-    throw KmipError.itemNotFound('the request names a template that does not exist');
+    throw KmipError.itemNotFound(NO_TEMPLATE);
   }
   return templateAttributes(object);
 }
 
-/** `later` on top of `earlier`: single instances are replaced, others added where they are new. */
+const NO_TEMPLATE = 'the request names a template that does not exist';
+
+/** Names are of the tenant, objects of a service: what another service calls so is no template, by the same words. */
+async function readTemplate(context: OperationContext, uid: string): Promise<ManagedObject> {
+  try {
+    return await readObject(context, uid);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    throw new RefusedError(error.resultReason, NO_TEMPLATE, error.auditReason, uid);
+  }
+}
+
+/**
+ * `later` on top of `earlier`: single instances are replaced, others added where they are new.
+ *
+ * @throws KmipError Index Out of Bounds: more than a request gives.
+ */
 export function overridden(earlier: readonly Attribute[], later: readonly Attribute[]): readonly Attribute[] {
+  checkGivenCount(later);
   const kept = earlier.filter(({ attributeName: name, attributeValue: value }) => {
     const same = later.filter((a) => a.attributeName === name);
     return ruleOf(name).multiple ? !same.some((a) => sameValue(a.attributeValue, value)) : same.length === 0;

@@ -8,13 +8,15 @@ import {
   type KeyWrappingSpecification,
   KmipError,
   ObjectType,
+  Operation,
   ResultReason,
 } from '../../kmip/index.ts';
 import type { ManagedObject } from '../../objects/index.ts';
 import { spendRandomIv } from '../store/random-ivs.ts';
-import { type OperationContext, RefusedError } from './context.ts';
+import { sizeOf } from './budget.ts';
+import { type OperationContext, RefusedError, requirePermitted } from './context.ts';
 import { authenticatorOf, type OpenedKey, wrapperOf } from './key-wrapping.ts';
-import { openMaterial, readObject, readToProtect } from './objects.ts';
+import { noteObject, openMaterial, readObject, readToProtect } from './objects.ts';
 import { readWrappingKey } from './unwrapping.ts';
 
 const PARAMETERS = 'Cryptographic Parameters';
@@ -55,6 +57,7 @@ async function open(
 ): Promise<OpenedKey> {
   const key = await readWrappingKey(uid, (wanted) => readObject(context, wanted));
   const object = await readToProtect(context, uid, usageMask(key), sizeBytes);
+  noteObject(context, object, 'OBJECT_USED');
   return { object, secret: await openMaterial(context, object) };
 }
 
@@ -75,9 +78,20 @@ async function spendNonce(
   );
 }
 
+/** §3.19 has bits of their own for wrapping, but none for MACs and signatures: they are those of MAC and Sign. */
+function requireMayAuthenticate(context: OperationContext, { objectType }: ManagedObject): void {
+  requirePermitted(context, objectType === ObjectType.SymmetricKey ? Operation.MAC : Operation.Sign);
+}
+
 const maskToWrap = () => CryptographicUsageMask.WrapKey;
 const maskToAuthenticate = ({ objectType }: ManagedObject) =>
   objectType === ObjectType.SymmetricKey ? CryptographicUsageMask.MACGenerate : CryptographicUsageMask.Sign;
+
+/** What Usage Limits count in bytes (§3.21): all that is wrapped, a transparent key and its attributes as they are written. */
+function protectedBytes({ material, attributes = [] }: PlainKey): number {
+  const sizeBytes = material instanceof Uint8Array ? material.length : sizeOf(material).bytes;
+  return attributes.reduce((sum, { attributeValue: value }) => sum + sizeOf(value).bytes, sizeBytes);
+}
 
 /**
  * The key block wrapped as the specification asks. Borrows the key's material, which may be in the result where it is
@@ -94,8 +108,7 @@ export async function wrapped(
   checkWrappingKeys(specification);
   const { encryptionKeyInformation, macSignatureKeyInformation } = specification;
   const { version } = context;
-  // What Usage Limits count in bytes; a transparent key has no size of its own.
-  const sizeBytes = key.material instanceof Uint8Array ? key.material.length : 0;
+  const sizeBytes = protectedBytes(key);
   const opened: OpenedKey[] = [];
   const use = async (
     information: { uniqueIdentifier: string; cryptographicParameters?: CryptographicParameters | undefined },
@@ -109,6 +122,7 @@ export async function wrapped(
     const encryption = encryptionKeyInformation && (await use(encryptionKeyInformation, maskToWrap));
     const authentication =
       macSignatureKeyInformation && (await use(macSignatureKeyInformation, maskToAuthenticate));
+    if (authentication) requireMayAuthenticate(context, authentication.found.object);
     if (encryption) await spendNonce(context, encryption.found, encryption.parameters);
     return wrapKeyBlock(
       key,

@@ -1,5 +1,5 @@
 /** What Certify and Re-certify share (KMIP 1.4 §4.7, §4.8): from what is decided to a signed certificate and its object. */
-import { randomUUID, X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
 import { SecretBytes } from '../../../envelope/index.ts';
 import {
   type Attribute,
@@ -85,6 +85,23 @@ function requireMayIssue(ca: Issuer['ca'], isCa: boolean): void {
   }
 }
 
+/**
+ * Clients set the links that lead from certificates to keys, and back. A key signs as the CA whose certificate is its own,
+ * with what that one allows; without a CA it signs for itself alone. Else a link would make anybody's key a CA's equal.
+ */
+function requireOwn(privateKey: KeyObject, ca: Issuer['ca'], publicKeyInfo: Uint8Array): void {
+  const named =
+    ca === undefined
+      ? createPublicKey({ key: Buffer.from(publicKeyInfo), format: 'der', type: 'spki' })
+      : new X509Certificate(ca.der).publicKey;
+  if (createPublicKey(privateKey).equals(named)) return;
+  throw KmipError.permissionDenied(
+    ca === undefined
+      ? 'a key signs for itself without a CA certificate, and the linked private key is another one'
+      : "the issuing key is not that of the CA's certificate; check the links between them",
+  );
+}
+
 /** What the client wants may be DER outside and nonsense inside: then that is said, and not that the server failed. */
 async function signed(...content: Parameters<typeof makeCertificate>): Promise<Uint8Array> {
   try {
@@ -115,6 +132,7 @@ export async function newCertificate(
     content.publicKeyInfo.length,
   );
   const privateKey = await keyObject(context, signer);
+  requireOwn(privateKey, issuer.ca, content.publicKeyInfo);
   const algorithm = signingAlgorithm(privateKey, plan.signatureAlgorithm);
   const der = await signed(
     { ...content, ...validity },

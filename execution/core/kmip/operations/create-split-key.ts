@@ -6,6 +6,7 @@ import {
   checkSplitKeyPart,
   fieldsFromTemplate,
   hasKeyBlock,
+  isExtractable,
   type ManagedObject,
   materialDigest,
   NAME,
@@ -42,6 +43,8 @@ export const createSplitKeyHandler: Handler<typeof Operation.CreateSplitKey> = a
     secret.use((bytes) => context.lent.keep(Uint8Array.from(bytes))),
     sharing,
   );
+  // Those too that are not added any more where one is refused.
+  for (const share of shares) context.lent.keep(share);
   const uids: string[] = [];
   for (const [index, share] of shares.entries()) {
     uids.push(await addPart(context, whole, { ...sharing, secretBytes: secret.sizeBytes }, index + 1, share));
@@ -85,6 +88,9 @@ async function existingKey(
   }
   if (key.dates.archive !== undefined)
     throw KmipError.objectArchived('the key is archived; Recover it first');
+  // Parts are the key's value in another form (§3.50), and a joined key would be free of its mask, state and limits.
+  if (!isExtractable(key))
+    throw KmipError.notExtractable('the key is not Extractable: it is not split either');
   using held = await openMaterial(context, key);
   const keyFormatType = splitFormat(key);
   const form = inForm(key, context.lent.copyOf(held), { keyFormatType }, (bytes) => context.lent.keep(bytes));

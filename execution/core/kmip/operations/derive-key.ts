@@ -36,6 +36,7 @@ import {
   sealMaterial,
   serviceForNew,
 } from '../objects.ts';
+import { decidedBy, protectionOf } from '../split-keys/parts.ts';
 import { attributesMeant } from '../templates.ts';
 import { spend } from '../usage-limits.ts';
 
@@ -44,7 +45,7 @@ type DeriveRequest = RequestOf<typeof Operation.DeriveKey>;
 /** The new object's attributes, with a link to each base. @throws KmipError Invalid Field */
 async function newFields(
   context: OperationContext,
-  { objectType, templateAttribute }: DeriveRequest,
+  { objectType, templateAttribute, derivationMethod }: DeriveRequest,
   bases: readonly ManagedObject[],
 ): Promise<TemplateFields> {
   const { nowS } = context;
@@ -56,10 +57,19 @@ async function newFields(
   const fields = fieldsFromTemplate({
     operation: 'register',
     objectType,
-    attributes: [...madeHere(meant, 'derived'), ...links],
+    attributes: [...decidedBy(revealedBy(derivationMethod, bases), madeHere(meant, 'derived')), ...links],
     nowS,
   });
   return { ...fields, dates: { ...fields.dates, originalCreation: nowS } };
+}
+
+/**
+ * All methods but one go one way. What was encrypted is the derivation data again for whoever has the key: a Secret Data
+ * object in its place stays as protected (§3.48, §3.50) as it was.
+ */
+function revealedBy(method: number, bases: readonly ManagedObject[]): readonly Attribute[] {
+  if (method !== DerivationMethod.ENCRYPT) return [];
+  return protectionOf(bases.filter((base) => base.objectType === ObjectType.SecretData));
 }
 
 /** Bytes to derive; Triple DES counts 56 bits for each 8 bytes of key. @throws KmipError Invalid Field */

@@ -1,10 +1,10 @@
 /** Import (KMIP 1.4 §4.41): an object under the Unique Identifier, and with the attributes, that it had elsewhere. */
 import { randomUUID } from 'node:crypto';
-import { KeyWrapType, KmipError, type Operation, type RequestOf } from '../../../kmip/index.ts';
+import { KeyWrapType, KmipError, Operation, type RequestOf } from '../../../kmip/index.ts';
 import { isDestroyed, isGatewayKey, type ManagedObject } from '../../../objects/index.ts';
 import { isL3Address } from '../../../routing/index.ts';
 import { lockObject } from '../../store/objects.ts';
-import type { Handler, OperationContext } from '../context.ts';
+import { type Handler, type OperationContext, requirePermitted } from '../context.ts';
 import { type GivenObject, sealGiven, takeGiven, wipeGiven, withValueAttributes } from '../given-object.ts';
 import { importedFields } from '../imported.ts';
 import { addObject, saveObject, serviceForNew } from '../objects.ts';
@@ -54,8 +54,12 @@ async function placeFor(context: OperationContext, request: ImportRequest): Prom
       // What others have is not there (D10): the server assigns an identifier, as the clause allows.
       return { uid: randomUUID(), service: serviceForNew(context) };
     case 'found':
-      if (replaceExisting) return { uid, service: found.object.service, replaced: found.object };
-      throw KmipError.objectAlreadyExists('an object has this Unique Identifier; set Replace Existing');
+      if (!replaceExisting) {
+        throw KmipError.objectAlreadyExists('an object has this Unique Identifier; set Replace Existing');
+      }
+      // What is replaced is gone: only for those who may make it go.
+      requirePermitted(context, Operation.Destroy);
+      return { uid, service: found.object.service, replaced: found.object };
   }
 }
 
@@ -92,6 +96,8 @@ async function put(
     return;
   }
   await saveObject(context, object, 'OBJECT_REPLACED');
+  // Operations in parts hold the key that is no more.
+  context.turn.endAllOf(object.uid);
   // Gateways that hold the old key must not go on with it where the new object is none for them.
   if (isGatewayKey(replaced) && !(isGatewayKey(object) && object.wrapped !== null)) {
     context.pushes.push({ kind: 'object.destroyed', tenant: object.tenant, uid: object.uid });

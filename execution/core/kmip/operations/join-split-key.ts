@@ -11,7 +11,14 @@ import {
   type RequestOf,
   SecretDataType,
 } from '../../../kmip/index.ts';
-import { fieldsFromTemplate, type ManagedObject, make, materialDigest } from '../../../objects/index.ts';
+import {
+  fieldsFromTemplate,
+  isExtractable,
+  MAX_SPLIT_KEY_PARTS,
+  type ManagedObject,
+  make,
+  materialDigest,
+} from '../../../objects/index.ts';
 import { type Handler, type OperationContext, uidOf } from '../context.ts';
 import { factsOf } from '../key-facts.ts';
 import { addObject, openMaterial, readObject, sealMaterial } from '../objects.ts';
@@ -23,6 +30,8 @@ export const joinSplitKeyHandler: Handler<typeof Operation.JoinSplitKey> = async
   const { objectType, uniqueIdentifier: uids } = request;
   if (!splittable.includes(objectType))
     throw KmipError.invalidField('parts are not joined to such an object');
+  if (uids.length > MAX_SPLIT_KEY_PARTS)
+    throw KmipError.invalidField(`at most ${MAX_SPLIT_KEY_PARTS} parts are joined`);
   if (new Set(uids).size !== uids.length) throw KmipError.invalidField('a part is named more than once');
   const meant = await attributesMeant(context, request.templateAttribute);
   const parts: ManagedObject[] = [];
@@ -47,6 +56,8 @@ async function readPart(context: OperationContext, uniqueIdentifier: string): Pr
   return part;
 }
 
+const MASK = 'Cryptographic Usage Mask';
+
 /** What the parts know of the key, and what protects them; the rest is the request's. */
 function inherited(
   objectType: number,
@@ -61,12 +72,12 @@ function inherited(
     ...(isKey && length !== undefined ? [make.integer('Cryptographic Length', length)] : []),
     ...protectionOf(parts),
   ];
-  const isMasked = meant.some((a) => a.attributeName === 'Cryptographic Usage Mask');
-  const mask = parts.reduce((shared, part) => shared & part.usageMask, ~0);
-  return decidedBy(decided, [
-    ...meant,
-    ...(isMasked ? [] : [make.integer('Cryptographic Usage Mask', mask)]),
-  ]);
+  const shared = parts.reduce((mask, part) => mask & part.usageMask, ~0);
+  const mask = make.integer(MASK, shared);
+  // Whoever can take the key away may use it as he likes; what cannot leave is for nothing that its parts are not for.
+  if (!parts.every(isExtractable)) return decidedBy([...decided, mask], meant);
+  const isMasked = meant.some((a) => a.attributeName === MASK);
+  return decidedBy(decided, isMasked ? meant : [...meant, mask]);
 }
 
 async function joined(

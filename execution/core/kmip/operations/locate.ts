@@ -1,5 +1,6 @@
 /** Locate (KMIP 1.4 §4.9): the objects of the caller's tenant and services that match every attribute given. */
 import { KmipError, ObjectGroupMember, type Operation, StorageStatusMask } from '../../../kmip/index.ts';
+import { MAX_LOCATE_ATTRIBUTES } from '../../limits.ts';
 import { locateObjects } from '../../store/locate.ts';
 import type { Handler } from '../context.ts';
 
@@ -8,6 +9,9 @@ const groupMembers: readonly number[] = Object.values(ObjectGroupMember);
 
 export const locateHandler: Handler<typeof Operation.Locate> = async (request, context) => {
   const { maximumItems, offsetItems, storageStatusMask, objectGroupMember, attribute = [] } = request;
+  if (attribute.length > MAX_LOCATE_ATTRIBUTES) {
+    throw KmipError.invalidField(`a search names at most ${MAX_LOCATE_ATTRIBUTES} attributes`);
+  }
   if ((maximumItems ?? 0) < 0 || (offsetItems ?? 0) < 0) {
     throw KmipError.invalidField('Maximum Items and Offset Items are not negative');
   }

@@ -4,6 +4,7 @@
  * register certificates decides what the tenant trusts.
  */
 import {
+  type Attribute,
   CertificateType,
   KmipError,
   LinkType,
@@ -12,9 +13,15 @@ import {
   type RequestOf,
   ValidityIndicator,
 } from '../../../kmip/index.ts';
-import { isDestroyed, type ManagedObject, materialDigest, State } from '../../../objects/index.ts';
+import {
+  certificateAttributes,
+  isDestroyed,
+  type ManagedObject,
+  materialDigest,
+  State,
+} from '../../../objects/index.ts';
 import { MAX_CHAIN_CERTIFICATES } from '../../limits.ts';
-import { certificateWithDigest } from '../../store/certificates.ts';
+import { certificateLike } from '../../store/certificates.ts';
 import {
   type ChainCertificate,
   isSelfSigned,
@@ -74,6 +81,17 @@ async function readHeld(context: OperationContext, uid: string, atS: number): Pr
   return found(await readCertificate(context, object), object, atS);
 }
 
+/** X.509 Certificate Identifier; undefined for what could not be registered here either. */
+function identifierOf(certificate: Uint8Array): Attribute | undefined {
+  try {
+    const attributes = certificateAttributes(CertificateType.X_509, certificate);
+    return attributes.find(({ attributeName }) => attributeName === 'X.509 Certificate Identifier');
+  } catch (error) {
+    if (error instanceof KmipError) return undefined;
+    throw error;
+  }
+}
+
 /** A certificate that the client brings may be one that is held here: then what is known of it counts. */
 async function readGiven(
   context: OperationContext,
@@ -83,8 +101,11 @@ async function readGiven(
   if (certificateType !== CertificateType.X_509) {
     throw noList('only X.509 certificates are validated here');
   }
-  const { tx, requester } = context;
-  const object = await certificateWithDigest(tx, requester.scope, materialDigest(certificateValue));
+  const { tx, requester, batch } = context;
+  const digest = materialDigest(certificateValue);
+  const identifier = identifierOf(certificateValue);
+  const object =
+    identifier && (await certificateLike(tx, requester.scope, { digest, identifier }, batch.budget));
   return found(certificateValue, object, atS);
 }
 
@@ -102,6 +123,7 @@ async function completed(
     if (top?.object === undefined || isSelfSigned(top.certificate)) break;
     const parents: Found[] = [];
     for (const uid of linkedFrom(top.object.attributes, LinkType.CertificateLink)) {
+      context.batch.budget.look(1);
       const object = await follow(context, uid, ObjectType.Certificate);
       if (object === undefined || object.wrapped === null) continue;
       const parent = found(await readCertificate(context, object), object, atS);

@@ -58,6 +58,10 @@ export function joinPrime(
   shares: readonly Share[],
   sizeBytes: number | undefined,
 ): Uint8Array {
+  // The size is what the parts say of the key: more than the field has room for would be made of nothing but zeros.
+  if (sizeBytes !== undefined && sizeBytes > bytesOf(prime)) {
+    throw KmipError.cryptographicFailure('the key is larger than the Prime Field Size');
+  }
   const points = shares.map(({ identifier }) => BigInt(identifier));
   const secret = shares.reduce((sum, { identifier, bytes }) => {
     const x = BigInt(identifier);

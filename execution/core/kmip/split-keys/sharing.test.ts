@@ -152,3 +152,14 @@ test('a field that is too small or none is refused', async () => {
   await assert.rejects(inPrime(generatePrimeSync(256, { bigint: true })), isInvalid);
   await assert.rejects(split(new Uint8Array(3), sharingOf(3, 2, M.PolynomialSharingGF2_16)), isInvalid);
 });
+
+test('a key that its parts call larger than their field is not made', () => {
+  const shares = [1, 2].map((identifier) => ({ identifier, bytes: Uint8Array.of(1) }));
+  const sharing = sharingOf(3, 2, M.PolynomialSharingPrimeField, 251n);
+  for (const sizeBytes of [2, 2 ** 24, 2 ** 28]) {
+    assert.throws(
+      () => join(shares, sharing, sizeBytes),
+      (error) => error instanceof KmipError && error.resultReason === ResultReason.CryptographicFailure,
+    );
+  }
+});
