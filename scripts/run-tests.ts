@@ -14,7 +14,7 @@ import { spec } from 'node:test/reporters';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const CONCURRENCY = 2;
-const TOTAL_LIMIT_MS = 12 * 60_000;
+const TOTAL_LIMIT_MS = 16 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
   'memory',
