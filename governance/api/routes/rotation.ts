@@ -1,7 +1,9 @@
 /** The life of keys that governance never sees: rotation, emergencies, policies, inventories, destruction. */
 import { type Static, Type } from 'typebox';
 import { jobs } from '../../../contracts/index.ts';
+import type { Cmk } from '../../context.ts';
 import { propose } from '../../domain/proposals.ts';
+import type { Wish } from '../../domain/wishes.ts';
 import { askInventory, listInventories } from '../../rotation/inventory.ts';
 import { rotateKey } from '../../rotation/orders.ts';
 import { listPolicies } from '../../rotation/policies.ts';
@@ -104,6 +106,15 @@ const RegionInventory = Type.Object(
   closed,
 );
 
+/** What is asked for by proposing it. */
+async function proposed(
+  cmk: Cmk,
+  request: Parameters<typeof actorOf>[0] & { readonly params: { readonly tenant: string } },
+  wish: Wish,
+) {
+  return { proposal: await propose(cmk, actorOf(request), request.params.tenant, wish) };
+}
+
 export const rotationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/rotations',
@@ -135,8 +146,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       const wish = { action: 'compromise-key', parameters: request.body } as const;
-      const proposal = await propose(cmk, actorOf(request), request.params.tenant, wish);
-      return reply.status(202).send({ proposal });
+      return reply.status(202).send(await proposed(cmk, request, wish));
     },
   );
   app.put(
@@ -152,8 +162,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       const wish = { action: 'rotation-policy', parameters: request.body } as const;
-      const proposal = await propose(cmk, actorOf(request), request.params.tenant, wish);
-      return reply.status(202).send({ proposal });
+      return reply.status(202).send(await proposed(cmk, request, wish));
     },
   );
   app.put(
@@ -170,8 +179,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       const wish = { action: 'link-rotation-policy', parameters: request.body } as const;
-      const proposal = await propose(cmk, actorOf(request), request.params.tenant, wish);
-      return reply.status(202).send({ proposal });
+      return reply.status(202).send(await proposed(cmk, request, wish));
     },
   );
   app.get(
@@ -230,8 +238,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
     async (request, reply) => {
       const parameters: Static<typeof DestructionRequest> = request.body;
       const wish = { action: 'destroy-key', parameters } as const;
-      const proposal = await propose(cmk, actorOf(request), request.params.tenant, wish);
-      return reply.status(202).send({ proposal });
+      return reply.status(202).send(await proposed(cmk, request, wish));
     },
   );
 };
