@@ -1,6 +1,6 @@
-// Runs the tests: those beside the code and most end-to-end suites some files at a time, then, one by one, the suites that
-// hold the system to a deadline. Node's own test runner does the work; this file chooses the files, bounds the time and
-// adds up.
+// Runs the tests: those beside the code and, at the same time, most end-to-end suites, some files at a time each; then, one
+// by one, the suites that hold the system to a deadline. Node's own test runner does the work; this file chooses the files,
+// bounds the time and adds up.
 //
 //   npm test                      everything
 //   npm test -- platform orbital  only files whose path holds one of these words
@@ -13,8 +13,11 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** One more than the two processors that the limit below is for: a test waits for servers half of its time. */
-const CONCURRENCY = 3;
+/**
+ * Files at a time beside the code, and suites at a time. Together they are twice the two processors that the limit below is
+ * for, since a test waits for servers half of its time.
+ */
+const CONCURRENCY = 2;
 const TOTAL_LIMIT_MS = 10 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
@@ -51,18 +54,14 @@ function testFiles(directory: string, depth = 0): string[] {
     .sort();
 }
 
-/** One run of Node's test runner, printed as it goes; ends with its summary lines. */
+/** One run of Node's test runner; ends with its summary lines. It is printed as it goes, but not before `after` is done. */
 async function runFiles(
   title: string,
   files: string[],
-  concurrency: number,
-  signal: AbortSignal,
+  { concurrency, signal, after }: { concurrency: number; signal: AbortSignal; after?: Promise<unknown> },
 ): Promise<Totals> {
   const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, files: [] };
   if (files.length === 0) return totals;
-  console.log(
-    `\n== ${title}: ${files.length} files, ${concurrency === 1 ? 'one by one' : `${concurrency} at a time`}`,
-  );
   const stream = run({ files, concurrency, timeout: TEST_LIMIT_MS, signal, cwd: ROOT });
   stream.on('test:summary', (summary) => {
     if (summary.file !== undefined) {
@@ -76,6 +75,11 @@ async function runFiles(
     totals.skipped += summary.counts.skipped;
     if (!summary.success && totals.failed === 0) totals.failed = 1;
   });
+  // The stream keeps what nobody has read yet; the files run all the same.
+  await after;
+  console.log(
+    `\n== ${title}: ${files.length} files, ${concurrency === 1 ? 'one by one' : `${concurrency} at a time`}`,
+  );
   await new Promise<void>((done, fail) => {
     const report = stream.compose(spec);
     report.on('error', fail);
@@ -122,10 +126,12 @@ setTimeout(() => {
 }, TOTAL_LIMIT_MS).unref();
 
 const started = Date.now();
+const several = { concurrency: CONCURRENCY, signal: limit.signal };
+const beside = runFiles('beside the code', ofKind('unit'), several);
+const together = runFiles('suites', ofKind('together'), { ...several, after: beside });
 const runs = [
-  await runFiles('beside the code', ofKind('unit'), CONCURRENCY, limit.signal),
-  await runFiles('suites', ofKind('together'), CONCURRENCY, limit.signal),
-  await runFiles('suites with deadlines', ofKind('alone'), 1, limit.signal),
+  ...(await Promise.all([beside, together])),
+  await runFiles('suites with deadlines', ofKind('alone'), { concurrency: 1, signal: limit.signal }),
 ];
 const sum = (count: 'tests' | 'passed' | 'failed' | 'skipped'): number =>
   runs.reduce((total, run) => total + run[count], 0);
