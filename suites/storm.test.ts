@@ -15,7 +15,7 @@ test('a storm of valid, spoiled and random requests: no crash, no hang, every an
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const report = await storm(
-    { seed: SEED, requests: REQUESTS, connections: 8, warmUp: REQUESTS / 2, idleLooks: 3 },
+    { seed: SEED, requests: REQUESTS, connections: 8, warmUp: REQUESTS / 2, heapLooks: 3 },
     () => undefined,
   );
   const { tally, objects, connections } = report;

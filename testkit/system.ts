@@ -54,18 +54,25 @@ export function okcm(...args: readonly string[]): Promise<CommandResult> {
 
 export class System {
   readonly home: string;
+  readonly #nodeOptions: readonly string[];
   #up: Child | undefined;
   #endpoints: Endpoints | undefined;
   /** How long the last start took until `ready`, in milliseconds. */
   startMs = 0;
 
-  private constructor(home: string) {
+  private constructor(home: string, nodeOptions: readonly string[]) {
     this.home = home;
+    this.#nodeOptions = nodeOptions;
   }
 
   /** Starts an installation in a fresh home and waits until it is ready. */
   static async start(...options: readonly string[]): Promise<System> {
-    const system = new System(join(temporaryDirectory('system'), 'home'));
+    return await System.startUnder([], ...options);
+  }
+
+  /** The same, whose processes get options of Node besides. */
+  static async startUnder(nodeOptions: readonly string[], ...options: readonly string[]): Promise<System> {
+    const system = new System(join(temporaryDirectory('system'), 'home'), nodeOptions);
     await system.up('--ports', 'auto', ...options);
     return system;
   }
@@ -77,7 +84,7 @@ export class System {
       command: process.execPath,
       args: [OKCM, 'up', '--home', this.home, ...options],
       cwd: REPOSITORY,
-      env: ENVIRONMENT,
+      env: { ...ENVIRONMENT, OKCM_NODE_OPTIONS: this.#nodeOptions.join(' ') },
     });
     this.#up = child;
     for (;;) {

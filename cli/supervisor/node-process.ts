@@ -61,10 +61,15 @@ function childEnvironment(compileCache: string): NodeJS.ProcessEnv {
   return environment;
 }
 
+/** Options of Node for all programs, between spaces, from whoever starts them: to profile and to measure them. */
+function nodeOptions(): readonly string[] {
+  return (process.env['OKCM_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '');
+}
+
 export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
   const log = await open(program.log, 'a', 0o600);
   try {
-    const child = spawn(process.execPath, [program.main, ...program.args], {
+    const child = spawn(process.execPath, [...nodeOptions(), program.main, ...program.args], {
       stdio: ['pipe', log.fd, log.fd],
       env: childEnvironment(program.compileCache),
       detached: true,

@@ -1,4 +1,4 @@
-/** How large the heaps of the region's processes are, as their metrics tell. */
+/** How large the heaps of the region's processes are once all garbage has been collected, as their metrics tell. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { System } from '../../testkit/system.ts';
 
@@ -9,13 +9,23 @@ export const watched = ['gateway', 'core'] as const;
 export type Watched = (typeof watched)[number];
 export type Heaps = Readonly<Record<Watched, number>>;
 
+/** What a system has to be started with, to be asked for its heaps. */
+export const nodeOptions = [
+  '--expose-gc',
+  `--import=${new URL('./collect.ts', import.meta.url).href}`,
+] as const;
+
 /**
- * V8 collects what is left over some seconds after a process has fallen idle. Until then a heap is as large as it
- * happens to be: the smallest of as many looks counts, a second apart.
+ * V8 leaves garbage lying until it needs the room, so that a heap is as large as it happens to be: it is told to collect
+ * first. Then the smallest of as many looks counts, a second apart, since the processes are never quite idle.
  */
-export async function idleHeaps(system: System, region: string, looks: number): Promise<Heaps> {
+export async function collectedHeaps(system: System, region: string, looks: number): Promise<Heaps> {
+  const { processes } = await system.refreshed();
   const smallest = { gateway: Number.POSITIVE_INFINITY, core: Number.POSITIVE_INFINITY };
   for (let look = 0; look < looks; look++) {
+    for (const { name, pid } of processes) {
+      if (pid !== null && watched.some((one) => name === `${region}/${one}`)) process.kill(pid, 'SIGUSR2');
+    }
     await sleep(LOOK_EVERY_MS);
     for (const name of watched) {
       smallest[name] = Math.min(smallest[name], await heapOf(system.region(region).health[name]));

@@ -17,7 +17,7 @@ const WARM_UP_SHARE = 0.1;
 const MIN_WARM_UP = 10_000;
 const MAX_WARM_UP = 50_000;
 const SEEDS = 2 ** 31;
-const IDLE_LOOKS = 30;
+const HEAP_LOOKS = 10;
 /** A run of fewer requests tells little of a leak: its heaps may grow by as much while V8 still warms up. */
 const LONG_RUN = 200_000;
 const SHORT_RUN_SLACK_BYTES = 64 * 1024 * 1024;
@@ -32,7 +32,7 @@ await measure('storm', options, async ({ requests, connections, seed }, stage) =
   const share = Math.max(MIN_WARM_UP, Math.min(requests * WARM_UP_SHARE, MAX_WARM_UP));
   const warmUp = Math.ceil(Math.min(share, requests / 2));
   const report = await stage(`${requests} requests with seed ${seed}`, (tell) =>
-    storm({ seed, requests, connections, warmUp, idleLooks: IDLE_LOOKS }, tell),
+    storm({ seed, requests, connections, warmUp, heapLooks: HEAP_LOOKS }, tell),
   );
   const slackBytes = requests < LONG_RUN ? SHORT_RUN_SLACK_BYTES : 0;
   return {

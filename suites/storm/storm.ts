@@ -19,7 +19,7 @@ import { System } from '../../testkit/system.ts';
 import { formFault } from '../conformance/form.ts';
 import { answeredItems, itemsWith, objectsMade } from '../conformance/items.ts';
 import { Corpus } from './corpus.ts';
-import { type Heaps, idleHeaps, watched } from './heap.ts';
+import { collectedHeaps, type Heaps, nodeOptions, watched } from './heap.ts';
 import { Line, type Reply } from './line.ts';
 import { Living } from './living.ts';
 import { Random } from './random.ts';
@@ -39,8 +39,8 @@ export interface StormPlan {
   readonly connections: number;
   /** Requests after which the heaps are measured for the first time. */
   readonly warmUp: number;
-  /** Seconds that the processes are left idle before their heaps count. */
-  readonly idleLooks: number;
+  /** How often each heap is looked at, a second apart: the smallest counts. */
+  readonly heapLooks: number;
 }
 
 export interface StormReport {
@@ -59,7 +59,7 @@ export interface StormReport {
 export async function storm(plan: StormPlan, tell: Tell): Promise<StormReport> {
   const corpus = await Corpus.read();
   tell('starting an installation');
-  const system = await System.start();
+  const system = await System.startUnder(nodeOptions);
   try {
     return await new Storm(plan, system, corpus, await credentialsOf(system), tell).run();
   } finally {
@@ -100,18 +100,18 @@ class Storm {
   }
 
   async run(): Promise<StormReport> {
-    const { warmUp, requests, idleLooks } = this.#plan;
+    const { warmUp, requests, heapLooks } = this.#plan;
     const pids = this.#pids();
     try {
       await this.#blow(warmUp, 0);
       this.#tell('measuring the heaps');
-      const before = await idleHeaps(this.#system, REGION, idleLooks);
+      const before = await collectedHeaps(this.#system, REGION, heapLooks);
       const startedAt = performance.now();
       await this.#blow(requests - warmUp, warmUp);
       const tookSeconds = (performance.now() - startedAt) / 1_000;
       const left = await this.#living.end();
       this.#tell('measuring the heaps');
-      const after = await idleHeaps(this.#system, REGION, idleLooks);
+      const after = await collectedHeaps(this.#system, REGION, heapLooks);
       await this.#system.refreshed();
       const now = this.#pids();
       return {
