@@ -146,6 +146,8 @@ function gatewayConfig(installation: Installation, ports: Ports, region: RegionN
       servername: coreServername(region),
     },
     store: { path: join(directory, 'gateway.sqlite') },
+    // Two regions on somebody's own machine: one process for each gateway is enough.
+    workers: 1,
     limits: { backlog: 1_000_000 },
     log: { level: 'info' },
   };

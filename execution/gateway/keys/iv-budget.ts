@@ -44,10 +44,17 @@ export class IvBudget {
     const changed = [...this.#counts].filter(([, { used, written }]) => used > written);
     if (changed.length === 0) return;
     const snapshot = changed.map(([uid, count]) => ({ uid, count, used: count.used }));
+    const totals = new Map<Count, number>();
     await this.#store.commit(() => {
-      for (const { uid, used } of snapshot) this.#store.objects.setRandomIvsUsed(uid, used);
+      for (const { uid, count, used } of snapshot)
+        totals.set(count, this.#store.objects.addRandomIvs(uid, used - count.written));
     });
-    for (const { count, used } of snapshot) count.written = used;
+    for (const { count, used } of snapshot) {
+      const total = totals.get(count) ?? used;
+      // Other workers spend of the same budget, and what was spent here meanwhile comes on top.
+      count.used += total - used;
+      count.written = total;
+    }
     if (this.#counts.size <= MAX_CACHED_KEYS) return;
     for (const [uid, { used, written }] of this.#counts) if (used === written) this.#counts.delete(uid);
   }

@@ -46,12 +46,12 @@ export class ObjectTable {
   readonly #bury: StatementSync;
   readonly #buried: StatementSync;
   readonly #ivs: StatementSync;
-  readonly #setIvs: StatementSync;
+  readonly #addIvs: StatementSync;
   /** Keys that wait for their announcement, by tenant: what a flush and the backlog limit look at on every request. */
   readonly #backlog = new Map<string, number>();
   #backlogTotal = 0;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, isFirst: boolean) {
     this.#insert = db.prepare(
       'INSERT INTO objects (uid, tenant, service, revision, announced, body) VALUES (?, ?, ?, ?, ?, ?)',
     );
@@ -77,9 +77,11 @@ export class ObjectTable {
     this.#bury = db.prepare('INSERT OR IGNORE INTO tombstones (uid, tenant) VALUES (?, ?)');
     this.#buried = db.prepare('SELECT 1 FROM tombstones WHERE uid = ?');
     this.#ivs = db.prepare('SELECT used FROM random_ivs WHERE uid = ?');
-    this.#setIvs = db.prepare('INSERT OR REPLACE INTO random_ivs (uid, used) VALUES (?, ?)');
-    // Each start offers once more what the core has refused: its reason may be gone.
-    db.exec('UPDATE objects SET announced = 0 WHERE announced = 2');
+    this.#addIvs = db.prepare(
+      'INSERT INTO random_ivs (uid, used) VALUES (?, ?) ON CONFLICT (uid) DO UPDATE SET used = used + excluded.used',
+    );
+    // Each start of a gateway offers once more what the core has refused: its reason may be gone.
+    if (isFirst) db.exec('UPDATE objects SET announced = 0 WHERE announced = 2');
     this.recount();
   }
 
@@ -193,8 +195,10 @@ export class ObjectTable {
     return (this.#ivs.get(uid) as { used: number } | undefined)?.used ?? 0;
   }
 
-  setRandomIvsUsed(uid: string, used: number): void {
-    this.#setIvs.run(uid, used);
+  /** Returns how many it is in all, with those that other processes have spent. */
+  addRandomIvs(uid: string, spent: number): number {
+    this.#addIvs.run(uid, spent);
+    return this.randomIvsUsed(uid);
   }
 
   #row(uid: string): ObjectRow | undefined {

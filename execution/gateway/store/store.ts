@@ -8,11 +8,20 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
-import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE } from '../limits.ts';
+import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE, STORE_BUSY_RETRY_MS, STORE_BUSY_WAIT_MS } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
 import { ObjectTable } from './object-table.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
+
+export interface StoreSharing {
+  /** Other processes of this gateway have the file open too; it exists, and is of this version. */
+  readonly isShared: boolean;
+  /** The gateway starts: what is done once for all of them is done now. */
+  readonly isFirst?: boolean;
+}
+
+const SQLITE_BUSY = 5;
 
 interface Waiting {
   readonly write: () => void;
@@ -29,27 +38,34 @@ export class Store {
   #drainScheduled = false;
   #closed = false;
 
-  private constructor(db: DatabaseSync) {
+  readonly #isShared: boolean;
+  /** Since when another process's transaction has been in the way (monotonic). */
+  #busySinceMs: number | undefined;
+
+  private constructor(db: DatabaseSync, { isShared, isFirst = !isShared }: StoreSharing) {
     this.#db = db;
-    this.objects = new ObjectTable(db);
+    this.#isShared = isShared;
+    this.objects = new ObjectTable(db, isFirst);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
   }
 
   /**
-   * Opens or creates the file (0600), for this process alone.
+   * Opens or creates the file (0600), for this process alone, or for all processes of one gateway.
    * Errors: STORE_UNUSABLE (in use by another process, damaged, of a later version), STORE_OTHER_REGION.
    */
-  static open(path: string, region: string): Store {
+  static open(path: string, region: string, sharing: StoreSharing = { isShared: false }): Store {
     let db: DatabaseSync | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       closeSync(openSync(path, 'a', 0o600));
-      db = new DatabaseSync(path, { timeout: 2_000 });
-      // Exclusive: two gateways on one file would each take the other's announcements for their own.
-      db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      db = new DatabaseSync(path, { timeout: STORE_BUSY_WAIT_MS });
+      // Exclusive: two gateways on one file would each take the other's announcements for their own. The processes of one
+      // gateway have a primary that sees to it.
+      if (!sharing.isShared) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
       migrate(db);
-      const store = new Store(db);
+      const store = new Store(db, sharing);
       store.#claimFor(region);
       return store;
     } catch (error) {
@@ -73,6 +89,10 @@ export class Store {
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
   transaction<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
+    return this.#inTransaction(work);
+  }
+
+  #inTransaction<T>(work: () => T): T {
     try {
       const result = work();
       this.#db.exec('COMMIT');
@@ -82,6 +102,13 @@ export class Store {
       this.objects.recount();
       throw error;
     }
+  }
+
+  /** What other processes have done to the file counts from now on. */
+  refresh(): void {
+    if (!this.#isShared) return;
+    this.objects.recount();
+    this.audit.recount();
   }
 
   /**
@@ -102,8 +129,44 @@ export class Store {
       if (this.#drainScheduled) return;
       this.#drainScheduled = true;
       // After the I/O of this turn: every request that came with it joins the group.
-      setImmediate(() => this.#drain());
+      setImmediate(() => this.#drainSoon());
     });
+  }
+
+  /** At once, or when the transaction of another process is over: nobody sleeps for it in here. */
+  #drainSoon(): void {
+    if (this.#queue.length === 0) {
+      this.#drainScheduled = false;
+      return;
+    }
+    if (!this.#isShared || this.#closed || this.#begin()) {
+      this.#busySinceMs = undefined;
+      this.#drain();
+      return;
+    }
+    this.#busySinceMs ??= performance.now();
+    if (performance.now() - this.#busySinceMs > STORE_BUSY_WAIT_MS) {
+      this.#busySinceMs = undefined;
+      this.#drainScheduled = false;
+      const error = KmipError.generalFailure('the key store is busy; try again');
+      for (const { reject } of this.#queue.splice(0)) reject(error);
+      return;
+    }
+    setTimeout(() => this.#drainSoon(), STORE_BUSY_RETRY_MS);
+  }
+
+  /** Whether a transaction could be begun without waiting. */
+  #begin(): boolean {
+    try {
+      this.#db.exec('PRAGMA busy_timeout = 0');
+      this.#db.exec('BEGIN IMMEDIATE');
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false;
+      throw error;
+    } finally {
+      this.#db.exec(`PRAGMA busy_timeout = ${STORE_BUSY_WAIT_MS}`);
+    }
   }
 
   #drain(): void {
@@ -112,11 +175,12 @@ export class Store {
     this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
     if (this.#queue.length > 0) {
       this.#drainScheduled = true;
-      setImmediate(() => this.#drain());
+      setImmediate(() => this.#drainSoon());
     }
     const failures = new Map<Waiting, unknown>();
     try {
-      this.transaction(() => {
+      if (!this.#db.isTransaction) this.#db.exec('BEGIN IMMEDIATE');
+      this.#inTransaction(() => {
         for (const entry of group) this.#runOne(entry, failures);
       });
     } catch (error) {
