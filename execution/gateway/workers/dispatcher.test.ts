@@ -4,11 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { silent } from '../fixture.test.ts';
-import { MAX_WAITING_CONNECTIONS } from '../limits.ts';
 import { type Desk, Dispatcher } from './dispatcher.ts';
 
 const WITHIN_MS = 2_000;
-const MAX_WAIT_MS = 300;
+const MAX_WAIT_MS = 1_000;
+const MAX_WAITING = 16;
 
 /** A worker that says when a connection has arrived, at once or when it is told to. */
 class FakeDesk implements Desk {
@@ -35,7 +35,7 @@ let clients: Socket[];
 beforeEach(async () => {
   refused = 0;
   clients = [];
-  dispatcher = new Dispatcher({ logger: silent, onRefused: () => (refused += 1), maxWaitMs: MAX_WAIT_MS });
+  dispatcher = new Dispatcher({ logger: silent, onRefused: () => (refused += 1), maxWaitMs: MAX_WAIT_MS, maxWaiting: MAX_WAITING });
   port = await dispatcher.listen('kmip', { host: '127.0.0.1', port: 0 });
 });
 afterEach(() => {
@@ -116,7 +116,7 @@ describe('the dispatcher of connections', () => {
   });
 
   it('closes what is too much, and what no worker takes in time', async () => {
-    await dial(MAX_WAITING_CONNECTIONS + 3);
+    await dial(MAX_WAITING + 3);
     await until('three are refused', () => refused === 3);
     const late = clients[0];
     assert.ok(late !== undefined);

@@ -41,11 +41,14 @@ export interface DispatcherOptions {
   readonly onRefused: () => void;
   /** How long a connection waits for a worker; default HANDSHAKE_TIMEOUT_MS. */
   readonly maxWaitMs?: number;
+  /** How many wait at once; default MAX_WAITING_CONNECTIONS. */
+  readonly maxWaiting?: number;
 }
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #maxWaitMs: number;
+  readonly #maxWaiting: number;
   readonly #servers: Server[] = [];
   readonly #desks = new Map<Desk, Seats>();
   #waiting: Waiting[] = [];
@@ -57,6 +60,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#maxWaitMs = options.maxWaitMs ?? HANDSHAKE_TIMEOUT_MS;
+    this.#maxWaiting = options.maxWaiting ?? MAX_WAITING_CONNECTIONS;
   }
 
   /** Connections of applications, over all workers. */
@@ -130,7 +134,7 @@ export class Dispatcher {
   #accept(door: DoorName, socket: Socket): void {
     socket.on('error', () => undefined);
     const isFull =
-      this.#open + this.#waiting.length >= MAX_CONNECTIONS || this.#waiting.length >= MAX_WAITING_CONNECTIONS;
+      this.#open + this.#waiting.length >= MAX_CONNECTIONS || this.#waiting.length >= this.#maxWaiting;
     if (this.#closed || isFull) {
       this.#refuse(socket, 'TOO_MANY_CONNECTIONS');
       return;

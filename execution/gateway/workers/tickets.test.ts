@@ -48,6 +48,8 @@ async function visit(
   });
   await once(socket, 'secureConnect');
   const reused = socket.isSessionReused();
+  // Of a ticket that renews another, TLS 1.2 makes no event.
+  if (version === 'TLSv1.2') given = socket.getSession();
   socket.resume();
   await once(socket, 'close');
   assert.ok(given !== undefined, 'the server gave no session');
