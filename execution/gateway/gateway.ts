@@ -19,6 +19,7 @@ import { KeyCache } from './keys/key-cache.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
+  DEFAULT_BACKLOG,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   MAX_TUNNEL_QUEUE,
@@ -35,7 +36,9 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import { Store } from './store/store.ts';
+import type { KeyStoreStatus } from './store/key-store.ts';
+import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
 
 export interface GatewayDeps {
@@ -53,6 +56,8 @@ export interface GatewayStatus {
   readonly appliedHead: number;
   readonly leases: ReturnType<LeaseBook['status']>;
   readonly backlog: number;
+  /** Where the keys lie, and whether they are safe there. */
+  readonly store: KeyStoreStatus;
   readonly auditBacklog: number;
   readonly connections: number;
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
@@ -76,10 +81,11 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}
   const logger = deps.logger ?? createLogger({ name: 'gateway', level: config.log.level });
   const region = parseRegionId(config.region);
   const [server, client] = await Promise.all([readTls(config.tls), readTls(config.core)]);
-  const store = Store.open(config.store.path, config.region);
+  const store = await openStore(config, logger);
   try {
     return await assemble(config, region, { server, client, store, logger });
   } catch (error) {
+    await store.keys.close();
     store.close();
     throw error;
   }
@@ -104,11 +110,13 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const identities = new Identities(store.registry);
   const audit = new Audit(store, logger);
   const cache = new KeyCache(config.limits.keyMemoryBytes);
-  const ivBudget = new IvBudget(store);
+  const ivBudget = new IvBudget(store, { isOpen: (uid) => cache.has(uid) });
   const streams = new StreamTable();
   const metrics = createMetrics(region, () => ({
     openConnections: openConnections(),
-    backlog: store.objects.backlog,
+    backlog: store.keys.backlog,
+    heldKeys: store.keys.held,
+    storeUp: store.keys.status().up,
     auditBacklog: store.audit.size,
     leases: leases.size,
     openKeys: cache.size,
@@ -142,9 +150,10 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
         streams.dropTenant(tenant);
       },
       serviceRotated: (tenant, service, version) => leases.rotated(tenant, service, version),
-      objectChanged: (uid) => {
+      objectChanged: (uid, now) => {
+        if (now !== undefined && cache.isUpToDate(uid, now.revision)) return;
         cache.drop(uid);
-        if (streams.size > 0 && store.objects.get(uid) === undefined) streams.dropKey(uid);
+        if (now === undefined) streams.dropKey(uid);
       },
       identityRemoved: (fingerprint) => {
         for (const listener of listeners) listener.cutOff(fingerprint);
@@ -183,7 +192,14 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       streams.dropTenant(tenant);
     },
   });
-  const ring = new KeyRing({ region, store, cache, leases, logger });
+  const ring = new KeyRing({
+    region,
+    store,
+    cache,
+    leases,
+    logger,
+    onOpened: (uid, ivsUsed) => ivBudget.learn(uid, ivsUsed),
+  });
   const announcer = new Announcer({ link, store, audit, logger, onChanged: (uid) => cache.drop(uid) });
   const tunnel = new Tunnel({ link, announcer, applier });
   const services = {
@@ -193,7 +209,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases,
     ivBudget,
     audit,
-    backlogLimit: config.limits.backlog,
+    backlogLimit: config.limits.backlog ?? DEFAULT_BACKLOG,
     streams,
     allowWeak: config.cryptography?.allowWeak ?? false,
     announcer,
@@ -210,14 +226,15 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
 
   const status = (): GatewayStatus => ({
     ok: true,
-    status: link.isUp && feed.isCurrent ? 'ok' : 'degraded',
+    status: link.isUp && feed.isCurrent && store.keys.status().up ? 'ok' : 'degraded',
     region,
     name: config.name,
     core: link.isUp ? 'connected' : 'unreachable',
     head: feed.knownHead,
     appliedHead: applier.appliedHead,
     leases: leases.status(),
-    backlog: store.objects.backlog,
+    backlog: store.keys.backlog,
+    store: store.keys.status(),
     auditBacklog: store.audit.size,
     connections: openConnections(),
     cipher: gcm.name,
@@ -249,6 +266,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases.close();
     streams.clear();
     cache.clear();
+    await store.keys.close();
     store.close();
   };
   try {

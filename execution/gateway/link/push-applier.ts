@@ -5,7 +5,7 @@
 import type { KeyFingerprint, ServiceName, TenantId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { NumberedPush, Push } from '../../mesh/index.ts';
-import { isGatewayKey } from '../../objects/index.ts';
+import { isGatewayKey, type ManagedObject } from '../../objects/index.ts';
 import type { Identities } from '../identities.ts';
 import type { Store } from '../store/store.ts';
 import type { Tenants } from '../tenants.ts';
@@ -17,7 +17,8 @@ export interface PushEffects {
   serviceFlushed(tenant: TenantId, service: ServiceName, version: number | undefined): void;
   /** Nothing ends, and nothing waits: the lease is to be refreshed. */
   serviceRotated(tenant: TenantId, service: ServiceName, version: number | undefined): void;
-  objectChanged(uid: string): void;
+  /** `now`: as the core says it is; absent when it is no more. */
+  objectChanged(uid: string, now?: ManagedObject): void;
   identityRemoved(fingerprint: KeyFingerprint): void;
   issuersChanged(): void;
 }
@@ -128,7 +129,7 @@ export class PushApplier {
   }
 
   #applyOne(push: Push, after: (() => void)[]): void {
-    const { objects } = this.#store;
+    const { keys } = this.#store;
     switch (push.kind) {
       case 'identity.put':
         this.#identities.put(push.identity);
@@ -170,12 +171,12 @@ export class PushApplier {
         }
         // Only plain symmetric keys are served here (D9); other objects stay with the core.
         if (!isGatewayKey(object)) return;
-        if (objects.apply(object)) after.push(() => this.#effects.objectChanged(object.uid));
+        if (keys.apply(object)) after.push(() => this.#effects.objectChanged(object.uid, object));
         return;
       }
       case 'object.destroyed':
         this.#effects.objectChanged(push.uid);
-        objects.destroy(push.tenant, push.uid);
+        keys.destroy(push.tenant, push.uid);
         after.push(() => this.#effects.objectChanged(push.uid));
         return;
     }

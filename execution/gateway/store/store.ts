@@ -1,15 +1,17 @@
 /**
  * The gateway's durable memory: one SQLite file in WAL mode with full synchronisation, so that what was acknowledged
  * is there after a kill or a power cut. Writes of requests are grouped: everything that waits goes into one
- * transaction and shares one flush to disk.
+ * transaction and shares one flush to disk. Keys lie in it too, unless another store takes them (`keys`).
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
-import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE } from '../limits.ts';
+import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE, MAX_KEYS_PER_TENANT } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
+import type { KeyStore, KeyStoreOptions } from './key-store.ts';
+import { LocalKeys } from './local-keys.ts';
 import { ObjectTable } from './object-table.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
@@ -20,6 +22,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** In the place of a path: nothing is written anywhere, and all is gone with the process. */
+export const IN_MEMORY = ':memory:';
+
+const DEFAULTS: KeyStoreOptions = { keysPerTenant: MAX_KEYS_PER_TENANT };
+
 export class Store {
   readonly objects: ObjectTable;
   readonly registry: RegistryTable;
@@ -28,28 +35,32 @@ export class Store {
   #queue: Waiting[] = [];
   #drainScheduled = false;
   #closed = false;
+  #keys: KeyStore;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, kind: 'sqlite' | 'memory', options: KeyStoreOptions) {
     this.#db = db;
     this.objects = new ObjectTable(db);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
+    this.#keys = new LocalKeys(kind, this, options);
   }
 
   /**
-   * Opens or creates the file (0600), for this process alone.
+   * Opens or creates the file (0600), for this process alone; `IN_MEMORY` makes none.
    * Errors: STORE_UNUSABLE (in use by another process, damaged, of a later version), STORE_OTHER_REGION.
    */
-  static open(path: string, region: string): Store {
+  static open(path: string, region: string, options: KeyStoreOptions = DEFAULTS): Store {
     let db: DatabaseSync | undefined;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      closeSync(openSync(path, 'a', 0o600));
+      if (path !== IN_MEMORY) {
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        closeSync(openSync(path, 'a', 0o600));
+      }
       db = new DatabaseSync(path, { timeout: 2_000 });
       // Exclusive: two gateways on one file would each take the other's announcements for their own.
       db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
       migrate(db);
-      const store = new Store(db);
+      const store = new Store(db, path === IN_MEMORY ? 'memory' : 'sqlite', options);
       store.#claimFor(region);
       return store;
     } catch (error) {
@@ -61,13 +72,24 @@ export class Store {
     }
   }
 
-  /** Number of the last push whose effects are durable here, in order. */
+  /** Where the keys lie: in this file, unless `keepKeysIn` has said otherwise. */
+  get keys(): KeyStore {
+    return this.#keys;
+  }
+
+  /** Before anything has asked for `keys`. */
+  keepKeysIn(keys: KeyStore): void {
+    this.#keys = keys;
+  }
+
+  /** Number of the last push whose effects are durable, in order, here and where the keys lie. */
   get appliedHead(): number {
-    return Number(this.registry.meta('applied_head') ?? 0);
+    return Math.min(Number(this.registry.meta('applied_head') ?? 0), this.#keys.head ?? Number.MAX_SAFE_INTEGER);
   }
 
   setAppliedHead(head: number): void {
     this.registry.setMeta('applied_head', String(head));
+    this.#keys.noteHead(head);
   }
 
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
@@ -79,7 +101,6 @@ export class Store {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.objects.recount();
       throw error;
     }
   }
@@ -140,7 +161,6 @@ export class Store {
       entry.write();
     } catch (error) {
       this.#db.exec('ROLLBACK TO entry');
-      this.objects.recount();
       failures.set(entry, error);
     }
     this.#db.exec('RELEASE entry');
