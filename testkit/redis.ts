@@ -57,7 +57,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
           'tls-ca-cert-file': files.server.caFile,
           'tls-auth-clients': 'yes',
         }),
-    ...(options.password === undefined ? {} : { requirepass: options.password }),
+    ...(options.password === undefined ? {} : { requirepass: JSON.stringify(options.password) }),
     ...options.settings,
   };
   const configFile = join(directory, 'redis.conf');

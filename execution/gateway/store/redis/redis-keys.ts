@@ -149,12 +149,12 @@ export class RedisKeys implements KeyStore {
     if (first === undefined) return;
     if (!this.#line.isUp) throw new GatewayRefusal('STORE_UNREACHABLE');
     const { tenant } = first;
-    await this.#options.beside(beside);
     const args = objects.flatMap((object) => {
       const names = namesOf(object);
       return [...recordOf(object), String(names.length), ...names];
     });
     const { keysPerTenant } = this.#options;
+    await this.#options.beside(beside);
     // What is asked in one turn of the event loop goes to Redis together, which flushes its file once for all of it.
     const reply = this.#line.run('insert', [tenant, String(keysPerTenant), String(objects.length), ...args]);
     const settled = this.#line.settled();
