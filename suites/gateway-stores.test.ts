@@ -4,9 +4,24 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { call, type KmipClient, Operation, ResultReason, RevocationReasonCode, State } from '../execution/kmip/index.ts';
+import {
+  call,
+  type KmipClient,
+  Operation,
+  ResultReason,
+  RevocationReasonCode,
+  State,
+} from '../execution/kmip/index.ts';
 import { startRedis, type TestRedis } from '../testkit/redis.ts';
-import { create, depopulate, type Populated, populate, refused, roundTrip, stateOf } from './support/applications.ts';
+import {
+  create,
+  depopulate,
+  type Populated,
+  populate,
+  refused,
+  roundTrip,
+  stateOf,
+} from './support/applications.ts';
 import { type RegionWorld, until } from './support/region.ts';
 
 const revocationReason = { revocationReasonCode: RevocationReasonCode.CessationOfOperation };
@@ -59,7 +74,9 @@ describe('with its keys in Redis', () => {
     uid = await create(billing, { name: 'in-redis' });
     other = await create(billing);
     await roundTrip(billing, uid);
-    await refused(ResultReason.InvalidField, /belongs to another object/, () => create(billing, { name: 'in-redis' }));
+    await refused(ResultReason.InvalidField, /belongs to another object/, () =>
+      create(billing, { name: 'in-redis' }),
+    );
     await announced();
     assert.equal(await stateOf(billing, uid), State.Active);
     assert.equal(await metric('okcm_gateway_held_keys'), 2);
@@ -87,7 +104,9 @@ describe('with its keys in Redis', () => {
     await refused(ResultReason.ItemNotFound, /no object has/, () =>
       rival.request(Operation.Encrypt, { uniqueIdentifier: uid, data: Buffer.from('x') }),
     );
-    await refused(ResultReason.GeneralFailure, /core cannot be reached/, () => get('held-by-another-gateway'));
+    await refused(ResultReason.GeneralFailure, /core cannot be reached/, () =>
+      get('held-by-another-gateway'),
+    );
     world.proxy.resume();
     await until('the core is back', () => world.gateway.status().core === 'connected');
     await announced();
@@ -101,7 +120,11 @@ describe('with its keys in Redis', () => {
     assert.equal(world.gateway.status().status, 'degraded');
     assert.equal(await metric('okcm_gateway_store_up'), 0);
     for (const attempt of [() => create(billing), () => get(other)]) {
-      const tookMs = await refused(ResultReason.GeneralFailure, /key store of this gateway cannot be reached/, attempt);
+      const tookMs = await refused(
+        ResultReason.GeneralFailure,
+        /key store of this gateway cannot be reached/,
+        attempt,
+      );
       assert.ok(tookMs < AT_ONCE_MS, `${tookMs} ms`);
     }
     await roundTrip(billing, uid);
@@ -132,12 +155,17 @@ describe('with its keys in memory alone', () => {
 
 describe('past the number of keys that a tenant may have', () => {
   it('its Create is refused with what to do, and nobody else’s', async () => {
-    await restartWith({ limits: { keysPerTenant: 2 }, store: { path: `${world.gatewayConfig.tls.cert}.sqlite` } });
+    await restartWith({
+      limits: { keysPerTenant: 2 },
+      store: { path: `${world.gatewayConfig.tls.cert}.sqlite` },
+    });
     const held = await metric('okcm_gateway_held_keys');
     await restartWith({ limits: { keysPerTenant: held + 1 } });
     const uid = await create(billing);
-    await refused(ResultReason.PermissionDenied, /destroy keys that are not needed, or have its quota raised/, () =>
-      create(shipping),
+    await refused(
+      ResultReason.PermissionDenied,
+      /destroy keys that are not needed, or have its quota raised/,
+      () => create(shipping),
     );
     await roundTrip(billing, uid);
     await roundTrip(rival, await create(rival));

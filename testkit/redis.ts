@@ -61,7 +61,9 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
     ...options.settings,
   };
   const configFile = join(directory, 'redis.conf');
-  const lines = Object.entries(settings).flatMap(([name, value]) => (value === null ? [] : [`${name} ${value}`]));
+  const lines = Object.entries(settings).flatMap(([name, value]) =>
+    value === null ? [] : [`${name} ${value}`],
+  );
   await writeFile(configFile, `${lines.join('\n')}\n`, { mode: 0o600 });
   const passwordFile = options.password === undefined ? undefined : join(directory, 'password');
   if (passwordFile !== undefined && options.password !== undefined)

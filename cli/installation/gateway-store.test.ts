@@ -15,7 +15,10 @@ describe('the key store of the gateways', () => {
       [undefined, { path: '/d/gateway.sqlite' }],
       ['sqlite', { path: '/d/gateway.sqlite' }],
       ['memory', { kind: 'memory' }],
-      ['redis://redis.internal', { kind: 'redis', path: '/d/gateway.sqlite', host: 'redis.internal', port: 6379 }],
+      [
+        'redis://redis.internal',
+        { kind: 'redis', path: '/d/gateway.sqlite', host: 'redis.internal', port: 6379 },
+      ],
       [
         'rediss://me:p%40ss@[::1]:6380/3?ca=/etc/ca.pem',
         {

@@ -17,9 +17,13 @@ export function checkGatewayStore(wanted: string): void {
   if (!isRedis || !/^(?:\/\d{0,4})?$/.test(url.pathname))
     throw new CliError('USAGE', 'the gateways’ key store is not understood', { hint: HINT });
   if (url.protocol === 'rediss:' && url.searchParams.get('ca') === null)
-    throw new CliError('USAGE', 'Redis over TLS needs the file of its authority: rediss://HOST:PORT?ca=FILE', {
-      hint: HINT,
-    });
+    throw new CliError(
+      'USAGE',
+      'Redis over TLS needs the file of its authority: rediss://HOST:PORT?ca=FILE',
+      {
+        hint: HINT,
+      },
+    );
 }
 
 const passwordFile = (directory: string): string => join(directory, 'redis-password');
@@ -45,7 +49,10 @@ export function gatewayStoreConfig(wanted: string | undefined, directory: string
 }
 
 /** A password stands in a file of its own, which the gateway reads. */
-export async function writeGatewayStorePassword(wanted: string | undefined, directory: string): Promise<void> {
+export async function writeGatewayStorePassword(
+  wanted: string | undefined,
+  directory: string,
+): Promise<void> {
   if (wanted === undefined || !URL.canParse(wanted)) return;
   const { password } = new URL(wanted);
   if (password !== '') await writePrivate(passwordFile(directory), decodeURIComponent(password));

@@ -88,7 +88,10 @@ export class KeyRing {
   /** A key that has just become durable: the next request finds it open. */
   keep(object: ManagedObject, key: SecretBytes): void {
     const { cache, leases, onOpened } = this.#options;
-    if (leases.current(object.tenant, object.service) === undefined) return key.wipe();
+    if (leases.current(object.tenant, object.service) === undefined) {
+      key.wipe();
+      return;
+    }
     onOpened?.(object.uid, 0);
     cache.put(object, key);
   }

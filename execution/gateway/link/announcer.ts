@@ -100,10 +100,7 @@ export class Announcer {
       this.#attempt = 0;
       if (store.keys.backlog > 0) this.#schedule(0);
     } catch (error) {
-      logger.warn(
-        { cause: errorMessage(error), backlog: store.keys.backlog },
-        'announcing new keys failed',
-      );
+      logger.warn({ cause: errorMessage(error), backlog: store.keys.backlog }, 'announcing new keys failed');
       this.#schedule(backoffMs(this.#attempt++, BACKOFF));
     }
   }

@@ -21,10 +21,14 @@ export function unopenedIn(
   const named = new Set<string>();
   for (const { operation, payload } of items) {
     if (!USES.includes(operation)) continue;
-    collect(payload, (uid) => named.add(uid), (stream) => {
-      const uid = streams.uidOf(stream);
-      if (uid !== undefined) named.add(uid);
-    });
+    collect(
+      payload,
+      (uid) => named.add(uid),
+      (stream) => {
+        const uid = streams.uidOf(stream);
+        if (uid !== undefined) named.add(uid);
+      },
+    );
   }
   return [...named].filter((uid) => !isL3Address(uid) && ring.ready(tenant, uid) === undefined);
 }

@@ -3,7 +3,14 @@ import type { TenantId } from '../../../contracts/index.ts';
 import { KmipError } from '../../kmip/index.ts';
 import { type ManagedObject, namesOf } from '../../objects/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
-import type { HeldRow, KeyStore, KeyStoreOptions, KeyStoreStatus, Settlement, WaitingKeys } from './key-store.ts';
+import type {
+  HeldRow,
+  KeyStore,
+  KeyStoreOptions,
+  KeyStoreStatus,
+  Settlement,
+  WaitingKeys,
+} from './key-store.ts';
 import type { ObjectTable } from './object-table.ts';
 
 /** What of the file the keys need: its table, and its transactions. */

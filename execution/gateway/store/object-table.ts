@@ -55,8 +55,12 @@ export class ObjectTable {
     this.#waitingOf = db.prepare(
       'SELECT uid, tenant, body FROM objects WHERE announced = 0 AND tenant = ? ORDER BY seq LIMIT ?',
     );
-    this.#announced = db.prepare('UPDATE objects SET announced = 1 WHERE uid = ? AND tenant = ? AND announced = 0');
-    this.#refused = db.prepare('UPDATE objects SET announced = 2 WHERE uid = ? AND tenant = ? AND announced = 0');
+    this.#announced = db.prepare(
+      'UPDATE objects SET announced = 1 WHERE uid = ? AND tenant = ? AND announced = 0',
+    );
+    this.#refused = db.prepare(
+      'UPDATE objects SET announced = 2 WHERE uid = ? AND tenant = ? AND announced = 0',
+    );
     this.#counts = db.prepare('SELECT held, waiting FROM key_counts WHERE tenant = ?');
     this.#nameHolder = db.prepare('SELECT uid FROM names WHERE tenant = ? AND name = ?');
     this.#claimName = db.prepare('INSERT OR REPLACE INTO names (tenant, name, uid) VALUES (?, ?, ?)');
@@ -128,8 +132,7 @@ export class ObjectTable {
     const isNews = isFresh(object) && isServed(row);
     const body = encodeObject(isNews ? served(object) : object);
     const announced = isNews ? 0 : 1;
-    if (row === undefined)
-      this.#insert.run(uid, tenant, object.service, object.revision, announced, body);
+    if (row === undefined) this.#insert.run(uid, tenant, object.service, object.revision, announced, body);
     else this.#update.run(object.revision, announced, object.service, body, uid, tenant);
     this.#dropNames.run(uid, tenant);
     for (const name of namesOf(object)) this.#claimName.run(tenant, name, uid);

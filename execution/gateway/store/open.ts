@@ -1,7 +1,8 @@
 /** Opens the store that the configuration names (D6), and says so where it does not keep what it has acknowledged. */
+
+import { OkcmError } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
-import { OkcmError } from '../../../platform/errors.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import { RedisKeys } from './redis/redis-keys.ts';
 import { IN_MEMORY, Store } from './store.ts';

@@ -73,12 +73,18 @@ function tests(): void {
       const args = ['--expose-gc', fileURLToPath(import.meta.url), '--measure', file];
       const child = await startChild({ name: 'measure', command: process.execPath, args });
       const line = await child.waitForLine(/^\{/);
-      const seen = JSON.parse(line) as Record<'held' | 'backlog' | 'first' | 'startMs' | 'startHeap' | 'openHeap', number>;
+      const seen = JSON.parse(line) as Record<
+        'held' | 'backlog' | 'first' | 'startMs' | 'startHeap' | 'openHeap',
+        number
+      >;
       t.diagnostic(`${line}, ${Math.round(statSync(file).size / KEYS)} bytes on disk for each key`);
       assert.deepEqual([seen.held, seen.backlog, seen.first], [KEYS, KEYS, 256]);
       assert.ok(seen.startMs < START_MS, `${seen.startMs} ms`);
       assert.ok(seen.startHeap < START_HEAP_BYTES, `${seen.startHeap} bytes`);
-      assert.ok(seen.openHeap < OPEN_KEY_HEAP_BYTES, `${seen.openHeap} bytes, ${MAX_CACHED_KEYS} of them at most`);
+      assert.ok(
+        seen.openHeap < OPEN_KEY_HEAP_BYTES,
+        `${seen.openHeap} bytes, ${MAX_CACHED_KEYS} of them at most`,
+      );
       await child.expectCleanExit();
     });
   });

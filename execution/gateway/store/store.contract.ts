@@ -42,7 +42,8 @@ function nameTaken(error: unknown): boolean {
 }
 
 const nothing = (): void => undefined;
-const made = (store: Store, ...objects: ManagedObject[]): Promise<void> => store.keys.insert(objects, nothing);
+const made = (store: Store, ...objects: ManagedObject[]): Promise<void> =>
+  store.keys.insert(objects, nothing);
 
 /** What the store says of a key, once it has been asked. */
 export async function found(keys: KeyStore, tenant: TenantId, uid: string) {
@@ -127,31 +128,41 @@ export function keyStoreContract(name: string, launch: (options?: HomeOptions) =
       await made(store, aKey({ name: 'taken' }));
     });
 
-    test('refuses a tenant more keys than it may have, and nobody else', async ({ store }) => {
-      const own = [aKey(), aKey(), aKey()] as const;
-      await made(store, own[0], own[1]);
-      await assert.rejects(made(store, own[2], aKey()), refusedAs('KEY_QUOTA'));
-      await made(store, own[2]);
-      await assert.rejects(made(store, aKey()), refusedAs('KEY_QUOTA'));
-      await made(store, aKey({ tenant: OTHER_TENANT }));
-      // What comes from elsewhere is the core's to decide, and counts.
-      store.transaction(() => store.keys.apply(aKey({ tenant: OTHER_TENANT })));
-      store.transaction(() => store.keys.apply(aKey({ tenant: OTHER_TENANT })));
-      await store.keys.waiting(1);
-      await assert.rejects(made(store, aKey({ tenant: OTHER_TENANT })), refusedAs('KEY_QUOTA'));
-      store.transaction(() => store.keys.destroy(TENANT, own[0].uid));
-      await made(store, aKey());
-      assert.equal(store.keys.held, 6);
-    }, { keysPerTenant: 3 });
+    test(
+      'refuses a tenant more keys than it may have, and nobody else',
+      async ({ store }) => {
+        const own = [aKey(), aKey(), aKey()] as const;
+        await made(store, own[0], own[1]);
+        await assert.rejects(made(store, own[2], aKey()), refusedAs('KEY_QUOTA'));
+        await made(store, own[2]);
+        await assert.rejects(made(store, aKey()), refusedAs('KEY_QUOTA'));
+        await made(store, aKey({ tenant: OTHER_TENANT }));
+        // What comes from elsewhere is the core's to decide, and counts.
+        store.transaction(() => store.keys.apply(aKey({ tenant: OTHER_TENANT })));
+        store.transaction(() => store.keys.apply(aKey({ tenant: OTHER_TENANT })));
+        await store.keys.waiting(1);
+        await assert.rejects(made(store, aKey({ tenant: OTHER_TENANT })), refusedAs('KEY_QUOTA'));
+        store.transaction(() => store.keys.destroy(TENANT, own[0].uid));
+        await made(store, aKey());
+        assert.equal(store.keys.held, 6);
+      },
+      { keysPerTenant: 3 },
+    );
 
     test('many at once: all there, in one order', async ({ store }) => {
       const objects = Array.from({ length: 200 }, (_, i) => aKey(i % 2 ? {} : { tenant: OTHER_TENANT }));
       await Promise.all(objects.map((object) => made(store, object)));
       assert.equal(store.keys.backlog, 200);
-      assert.deepEqual(await inLine(store.keys), objects.map(({ uid }) => uid));
+      assert.deepEqual(
+        await inLine(store.keys),
+        objects.map(({ uid }) => uid),
+      );
       assert.deepEqual(
         (await store.keys.waiting(3, TENANT)).objects.map(({ uid }) => uid),
-        objects.filter(({ tenant }) => tenant === TENANT).slice(0, 3).map(({ uid }) => uid),
+        objects
+          .filter(({ tenant }) => tenant === TENANT)
+          .slice(0, 3)
+          .map(({ uid }) => uid),
       );
       assert.equal(await store.keys.backlogOf(TENANT), 100);
     });
@@ -206,7 +217,10 @@ export function keyStoreContract(name: string, launch: (options?: HomeOptions) =
       const object = aKey();
       await made(store, object);
       assert.deepEqual([...(await keys.addRandomIvs(new Map([[object.uid, 5]])))], [[object.uid, 5]]);
-      assert.deepEqual([...(await keys.addRandomIvs(new Map([[object.uid, 2 ** 33]])))], [[object.uid, 2 ** 33 + 5]]);
+      assert.deepEqual(
+        [...(await keys.addRandomIvs(new Map([[object.uid, 2 ** 33]])))],
+        [[object.uid, 2 ** 33 + 5]],
+      );
       await keys.load(TENANT, [object.uid]);
       assert.equal(keys.randomIvsUsed(object.uid), 2 ** 33 + 5);
     });

@@ -49,7 +49,10 @@ function tests(): void {
         const store = freshStore(file);
         const missing = acknowledged.filter((uid) => store.objects.get(TENANT, uid) === undefined);
         assert.deepEqual(missing, []);
-        assert.ok(store.objects.backlog >= acknowledged.length, 'all of them still wait for their announcement');
+        assert.ok(
+          store.objects.backlog >= acknowledged.length,
+          'all of them still wait for their announcement',
+        );
         assert.equal(store.objects.backlog, store.objects.waiting(1_000_000).objects.length, 'counted right');
         store.close();
       });
@@ -78,7 +81,8 @@ function tests(): void {
           const copy = storePath();
           copyFileSync(file, copy);
           const bytes = readFileSync(log);
-          const behind = left === 'garbage' ? randomBytes(bytes.length - at) : Buffer.alloc(bytes.length - at);
+          const behind =
+            left === 'garbage' ? randomBytes(bytes.length - at) : Buffer.alloc(bytes.length - at);
           const torn = bytes.subarray(0, at);
           writeFileSync(`${copy}-wal`, left === 'nothing' ? torn : Buffer.concat([torn, behind]));
           const survivor = freshStore(copy);

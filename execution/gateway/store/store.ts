@@ -84,7 +84,10 @@ export class Store {
 
   /** Number of the last push whose effects are durable, in order, here and where the keys lie. */
   get appliedHead(): number {
-    return Math.min(Number(this.registry.meta('applied_head') ?? 0), this.#keys.head ?? Number.MAX_SAFE_INTEGER);
+    return Math.min(
+      Number(this.registry.meta('applied_head') ?? 0),
+      this.#keys.head ?? Number.MAX_SAFE_INTEGER,
+    );
   }
 
   setAppliedHead(head: number): void {

@@ -1,11 +1,11 @@
 /** The contract of key stores, over each of them: a SQLite file, memory, and a real Redis. */
 import { after } from 'node:test';
 import { startRedis } from '../../../testkit/redis.ts';
+import type { StoreConfig } from '../config.ts';
 import { REGION, silent, storePath } from '../fixture.test.ts';
 import { openStore } from './open.ts';
 import { type Home, type HomeOptions, keyStoreContract } from './store.contract.ts';
 import type { Store } from './store.ts';
-import type { StoreConfig } from '../config.ts';
 
 const redis = await startRedis({ password: 'not a secret', tls: true });
 after(() => redis.stop());

@@ -19,7 +19,7 @@ import {
   REDIS_TIMEOUT_MS,
 } from '../../limits.ts';
 import { GatewayRefusal } from '../../refusals.ts';
-import { DURABLE_SETTINGS, lossOf, parseInfo, type ServerFacts, SETTINGS } from './durability.ts';
+import { DURABLE_SETTINGS, lossOf, parseInfo, SETTINGS, type ServerFacts } from './durability.ts';
 import { type ScriptName, scripts } from './scripts.ts';
 
 /** What Redis answers: RESP 2 with Buffers for its strings. */
@@ -138,9 +138,9 @@ export class RedisLine {
     this.#opened = undefined;
     if (opened === undefined) return;
     opened.client.removeAllListeners('terminated');
-    await withDeadline(REDIS_TIMEOUT_MS, 'closing the connection to Redis', () => opened.client.close()).catch(
-      () => opened.client.destroy(),
-    );
+    await withDeadline(REDIS_TIMEOUT_MS, 'closing the connection to Redis', () =>
+      opened.client.close(),
+    ).catch(() => opened.client.destroy());
   }
 
   async #ask(opened: Opened, command: Argument[]): Promise<Reply> {
@@ -200,7 +200,10 @@ export class RedisLine {
 
   #complain(problem: string): void {
     if (problem === this.#problem) return;
-    this.#options.logger.error({ reason: 'STORE_UNREACHABLE', cause: problem }, 'the key store takes nothing');
+    this.#options.logger.error(
+      { reason: 'STORE_UNREACHABLE', cause: problem },
+      'the key store takes nothing',
+    );
     this.#problem = problem;
   }
 
@@ -222,10 +225,14 @@ export class RedisLine {
     const place = `redis at ${config.host}:${config.port}`;
     const client = await connectClient(config).catch((error: unknown) => {
       if (error instanceof OkcmError) throw error;
-      throw new OkcmError('STORE_UNUSABLE', `${place} cannot be used: ${errorMessage(error)}`, { cause: error });
+      throw new OkcmError('STORE_UNUSABLE', `${place} cannot be used: ${errorMessage(error)}`, {
+        cause: error,
+      });
     });
     try {
-      return await withDeadline(2 * REDIS_TIMEOUT_MS, `looking at ${place}`, () => this.#examine(client, place));
+      return await withDeadline(2 * REDIS_TIMEOUT_MS, `looking at ${place}`, () =>
+        this.#examine(client, place),
+      );
     } catch (error) {
       client.destroy();
       throw error;
@@ -240,7 +247,8 @@ export class RedisLine {
       });
     }
     const shas = new Map<ScriptName, string>();
-    for (const [name, body] of scripts) shas.set(name, text(await client.sendCommand(['SCRIPT', 'LOAD', body])));
+    for (const [name, body] of scripts)
+      shas.set(name, text(await client.sendCommand(['SCRIPT', 'LOAD', body])));
     if (this.#id !== undefined) {
       const identify = shas.get('identify') ?? '';
       const id = text(await client.sendCommand(['EVALSHA', identify, '1', this.#options.prefix]));

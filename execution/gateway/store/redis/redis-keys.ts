@@ -255,7 +255,10 @@ export class RedisKeys implements KeyStore {
     await this.#flush().catch((error: unknown) => {
       if (this.#outbox.length === 0) return;
       const line = { waiting: this.#outbox.length, cause: errorMessage(error) };
-      this.#options.logger.warn(line, 'changes of the core have not reached Redis; the next start fetches them again');
+      this.#options.logger.warn(
+        line,
+        'changes of the core have not reached Redis; the next start fetches them again',
+      );
     });
     await this.#line.close();
   }

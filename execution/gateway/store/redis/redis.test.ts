@@ -40,7 +40,8 @@ function failsAs(code: string, text: RegExp) {
   };
 }
 
-const made = (store: Store, object = anObject()) => store.keys.insert([object], () => undefined).then(() => object);
+const made = (store: Store, object = anObject()) =>
+  store.keys.insert([object], () => undefined).then(() => object);
 
 async function until(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
   for (const giveUpAt = performance.now() + withinMs; !isSo(); await delay(5))
@@ -70,7 +71,8 @@ describe('a server that may lose keys', () => {
 
   it('is told from one that does not', () => {
     assert.equal(lossOf(fit), undefined);
-    const info = (name: string, value: string) => lossOf({ ...fit, info: new Map([...fit.info, [name, value]]) });
+    const info = (name: string, value: string) =>
+      lossOf({ ...fit, info: new Map([...fit.info, [name, value]]) });
     const config = (name: string, value: string) =>
       lossOf({ ...fit, config: new Map([...fit.config, [name, value]]) });
     assert.match(info('role', 'slave') ?? '', /replica/);
@@ -80,10 +82,13 @@ describe('a server that may lose keys', () => {
     assert.match(config('appendfsync', 'everysec') ?? '', /appendfsync has to be always/);
     assert.match(config('no-appendfsync-on-rewrite', 'yes') ?? '', /no-appendfsync-on-rewrite/);
     assert.match(lossOf({ ...fit, config: new Map() }) ?? '', /CONFIG GET/);
-    assert.deepEqual([...parseInfo('# Server\r\nredis_version:7.0.15\r\n\r\nrole:master\r\n')], [
-      ['redis_version', '7.0.15'],
-      ['role', 'master'],
-    ]);
+    assert.deepEqual(
+      [...parseInfo('# Server\r\nredis_version:7.0.15\r\n\r\nrole:master\r\n')],
+      [
+        ['redis_version', '7.0.15'],
+        ['role', 'master'],
+      ],
+    );
   });
 
   it('is refused at start, unless that is configured; the status then says so', async () => {
@@ -121,8 +126,14 @@ describe('a server with a password and TLS', () => {
       return failsAs('STORE_UNUSABLE', /cannot be used/)(error);
     });
     await chmod(wrong, 0o644);
-    await assert.rejects(open(configOf(redis, { tls, passwordFile: wrong })), failsAs('CONFIG_TOO_OPEN', /0644/));
-    await assert.rejects(open(configOf(redis, { passwordFile })), failsAs('STORE_UNUSABLE', /cannot be used/));
+    await assert.rejects(
+      open(configOf(redis, { tls, passwordFile: wrong })),
+      failsAs('CONFIG_TOO_OPEN', /0644/),
+    );
+    await assert.rejects(
+      open(configOf(redis, { passwordFile })),
+      failsAs('STORE_UNUSABLE', /cannot be used/),
+    );
     const pki = await testPki('somebody else');
     const other = await pemFiles(await pki.client('gateway'), pki.ca);
     const strangers = { ...tls, ca: other.caFile };
