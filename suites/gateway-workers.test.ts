@@ -261,7 +261,9 @@ describe('workers of one gateway', () => {
     await world.stopGateway();
     await Promise.all(load);
     assert.equal(refusals, 0);
-    const file = new DatabaseSync(world.gatewayConfig.store.path, { readOnly: true });
+    const { store } = world.gatewayConfig;
+    assert.ok(store.kind !== 'memory');
+    const file = new DatabaseSync(store.path, { readOnly: true });
     const { waiting } = file.prepare('SELECT count(*) AS waiting FROM objects WHERE announced <> 1').get() as {
       waiting: number;
     };

@@ -21,6 +21,7 @@ import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
   DRAIN_CORE_MS,
+  DEFAULT_BACKLOG,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   MAX_TUNNEL_QUEUE,
@@ -37,7 +38,9 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import { Store } from './store/store.ts';
+import type { KeyStoreStatus } from './store/key-store.ts';
+import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
 import { alone, type Crew } from './workers/crew.ts';
 import type { Workers } from './workers/overview.ts';
@@ -59,6 +62,8 @@ export interface GatewayStatus {
   readonly appliedHead: number;
   readonly leases: ReturnType<LeaseBook['status']>;
   readonly backlog: number;
+  /** Where the keys lie, and whether they are safe there. */
+  readonly store: KeyStoreStatus;
   readonly auditBacklog: number;
   readonly connections: number;
   /** Worker processes, where there are several. */
@@ -85,10 +90,11 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}
   const region = parseRegionId(config.region);
   const [server, client] = await Promise.all([readTls(config.tls), readTls(config.core)]);
   const crew = deps.crew ?? alone;
-  const store = Store.open(config.store.path, config.region, crew);
+  const store = await openStore(config, logger, crew);
   try {
     return await assemble(config, region, { server, client, store, logger, crew });
   } catch (error) {
+    await store.keys.close();
     store.close();
     throw error;
   }
@@ -116,11 +122,13 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const identities = new Identities(store.registry);
   const audit = new Audit(store, logger);
   const cache = new KeyCache(config.limits.keyMemoryBytes);
-  const ivBudget = new IvBudget(store);
+  const ivBudget = new IvBudget(store, { isOpen: (uid) => cache.has(uid) });
   const streams = new StreamTable();
   const metrics = createMetrics(region, () => ({
     openConnections: openConnections(),
-    backlog: store.objects.backlog,
+    backlog: store.keys.backlog,
+    heldKeys: store.keys.held,
+    storeUp: store.keys.status().up,
     auditBacklog: store.audit.size,
     leases: leases.size,
     openKeys: cache.size,
@@ -198,7 +206,14 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       streams.dropTenant(tenant);
     },
   });
-  const ring = new KeyRing({ region, store, cache, leases, logger });
+  const ring = new KeyRing({
+    region,
+    store,
+    cache,
+    leases,
+    logger,
+    onOpened: (uid, ivsUsed) => ivBudget.learn(uid, ivsUsed),
+  });
   const leads = (): boolean => crew.leads;
   const ownAnnouncer = new Announcer({
     link,
@@ -220,7 +235,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases,
     ivBudget,
     audit,
-    backlogLimit: config.limits.backlog,
+    backlogLimit: config.limits.backlog ?? DEFAULT_BACKLOG,
     streams,
     allowWeak: config.cryptography?.allowWeak ?? false,
     announcer,
@@ -237,14 +252,15 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
 
   const status = (): GatewayStatus => ({
     ok: true,
-    status: link.isUp && feed.isCurrent ? 'ok' : 'degraded',
+    status: link.isUp && feed.isCurrent && store.keys.status().up ? 'ok' : 'degraded',
     region,
     name: config.name,
     core: link.isUp ? 'connected' : 'unreachable',
     head: feed.knownHead,
     appliedHead: applier.appliedHead,
     leases: leases.status(),
-    backlog: store.objects.backlog,
+    backlog: store.keys.backlog,
+    store: store.keys.status(),
     auditBacklog: store.audit.size,
     connections: openConnections(),
     cipher: gcm.name,
@@ -283,6 +299,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases.close();
     streams.clear();
     cache.clear();
+    await store.keys.close();
     store.close();
   };
   if (gcm.name === 'node') {

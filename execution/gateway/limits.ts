@@ -87,6 +87,10 @@ export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
 /** Keys of one announcement. */
 export const ANNOUNCE_BATCH = 256;
+/** Keys that may wait for their announcement, unless configured; Create alone is refused past it (D6). */
+export const DEFAULT_BACKLOG = 1_000_000;
+/** Keys that one tenant may have at this gateway, unless configured; the tenant's next Create is refused, and nobody else's. */
+export const MAX_KEYS_PER_TENANT = 1_000_000;
 
 /** Worker processes of one gateway. Each has up to seven connections to the core, which takes 1,024 of all gateways. */
 export const MAX_WORKERS = 64;
@@ -133,3 +137,21 @@ export const READ_GATHER_MS = 20;
 export const MAX_GATHERED_READS = 512;
 /** Refusals recorded one by one in a second; further ones are recorded as a sum. */
 export const MAX_REFUSAL_EVENTS_PER_SECOND = 200;
+
+/** One answer of Redis, a connection to it included. Past it the connection is given up, and what waited is refused. */
+export const REDIS_TIMEOUT_MS = 2_000;
+/** Commands to Redis under way; the next is refused. */
+export const MAX_REDIS_QUEUE = 32_768;
+/** Changes of the core that wait for Redis while it is away. Past it no further push is applied, and leased keys are not served. */
+export const MAX_REDIS_OUTBOX = 65_536;
+/** Changes that go to Redis together. */
+export const REDIS_OUTBOX_BATCH = 512;
+/** How often Redis is looked at while nothing else asks it, and how long to wait before it is tried again. */
+export const REDIS_PING_MS = 1_000;
+export const REDIS_BACKOFF = { baseMs: 50, capMs: 1_000 } as const;
+/** Wrapped keys that Redis has told of and that are kept at hand, least recently used out first: some 2 KiB each. */
+export const MAX_LOADED_KEYS = 16_384;
+/** Keys that one message may have asked of Redis. As many as a message of MAX_REQUEST_BYTES can name in earnest. */
+export const MAX_KEYS_LOADED_AT_ONCE = 4_096;
+/** What a client of Redis waits for its secret: characters of the password's file. */
+export const MAX_REDIS_PASSWORD_BYTES = 4_096;

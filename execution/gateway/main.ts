@@ -1,5 +1,4 @@
 /** The gateway as a process: `node execution/gateway/main.ts --config FILE`. */
-import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../../platform/config-file.ts';
 import { errorMessage, OkcmError } from '../../platform/errors.ts';
@@ -10,6 +9,7 @@ import { installShutdown, onShutdown } from '../../platform/shutdown.ts';
 import { watchMemoryLock, wipeAllSecrets } from '../envelope/index.ts';
 import { GatewayConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
+import { workersOf } from './workers/count.ts';
 import { startWorkers } from './workers/primary.ts';
 
 async function main(): Promise<void> {
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   for (const problem of guard.problems) logger.warn(problem);
   installShutdown({ logger });
   onShutdown('secrets', wipeAllSecrets);
-  const count = config.workers ?? availableParallelism();
+  const count = workersOf(config);
   const gateway =
     count === 1
       ? await startGateway(config, { logger })

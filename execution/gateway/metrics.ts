@@ -16,6 +16,9 @@ export interface GatewayMetrics {
 export interface GatewayLevels {
   readonly openConnections: number;
   readonly backlog: number;
+  readonly heldKeys: number;
+  /** Whether the key store can be reached. */
+  readonly storeUp: boolean;
   readonly auditBacklog: number;
   readonly leases: number;
   readonly openKeys: number;
@@ -83,6 +86,8 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     (now) => now.openConnections,
   );
   gauge('okcm_gateway_backlog', 'Keys that wait for their announcement', (now) => now.backlog);
+  gauge('okcm_gateway_held_keys', 'Wrapped L4 keys that the key store holds', (now) => now.heldKeys);
+  gauge('okcm_gateway_store_up', 'Whether the key store is in reach', (now) => (now.storeUp ? 1 : 0));
   gauge('okcm_gateway_audit_backlog', 'Audit events that wait for the core', (now) => now.auditBacklog);
   gauge('okcm_gateway_leases', 'Services whose L3 is in memory', (now) => now.leases);
   gauge('okcm_gateway_open_keys', 'L4 keys that are open in memory', (now) => now.openKeys);

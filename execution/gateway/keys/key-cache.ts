@@ -59,6 +59,10 @@ export class KeyCache {
     return entry;
   }
 
+  has(uid: string): boolean {
+    return this.#entries.has(uid);
+  }
+
   /** Whether the key is open as it is since that revision, or a later one. */
   isUpToDate(uid: string, revision: number): boolean {
     return (this.#entries.get(uid)?.object.revision ?? -1) >= revision;

@@ -103,7 +103,7 @@ export class Heart {
       MeshOperation.Heartbeat,
       {
         appliedHead: applier.appliedHead,
-        backlog: store.objects.backlog,
+        backlog: store.keys.backlog,
         leases: held.map(({ tenant, service }) => ({ tenant, service })),
         audit,
       },

@@ -175,7 +175,7 @@ export class PushApplier {
   }
 
   #applyOne(push: Push, after: (() => void)[]): void {
-    const { objects } = this.#store;
+    const { keys } = this.#store;
     switch (push.kind) {
       case 'identity.put':
         this.#identities.put(push.identity);
@@ -218,13 +218,13 @@ export class PushApplier {
         // Only plain symmetric keys are served here (D9); other objects stay with the core.
         if (!isGatewayKey(object)) return;
         // Where others write to the store, what it knew says nothing of this process's memory.
-        if (objects.apply(object) || this.#isShared)
+        if (keys.apply(object) || this.#isShared)
           after.push(() => this.#effects.objectChanged(object.uid, object));
         return;
       }
       case 'object.destroyed':
         this.#effects.objectChanged(push.uid);
-        objects.destroy(push.tenant, push.uid);
+        keys.destroy(push.tenant, push.uid);
         after.push(() => this.#effects.objectChanged(push.uid));
         return;
     }

@@ -1,15 +1,23 @@
 /**
  * The gateway's durable memory: one SQLite file in WAL mode with full synchronisation, so that what was acknowledged
  * is there after a kill or a power cut. Writes of requests are grouped: everything that waits goes into one
- * transaction and shares one flush to disk.
+ * transaction and shares one flush to disk. Keys lie in it too, unless another store takes them (`keys`).
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
-import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE, STORE_BUSY_RETRY_MS, STORE_BUSY_WAIT_MS } from '../limits.ts';
+import {
+  MAX_COMMIT_GROUP,
+  MAX_COMMIT_QUEUE,
+  MAX_KEYS_PER_TENANT,
+  STORE_BUSY_RETRY_MS,
+  STORE_BUSY_WAIT_MS,
+} from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
+import type { KeyStore, KeyStoreOptions } from './key-store.ts';
+import { LocalKeys } from './local-keys.ts';
 import { ObjectTable } from './object-table.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
@@ -29,6 +37,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+export type StoreOptions = Partial<StoreSharing & KeyStoreOptions>;
+
+/** In the place of a path: nothing is written anywhere, and all is gone with the process. */
+export const IN_MEMORY = ':memory:';
+
 export class Store {
   readonly objects: ObjectTable;
   readonly registry: RegistryTable;
@@ -37,35 +50,39 @@ export class Store {
   #queue: Waiting[] = [];
   #drainScheduled = false;
   #closed = false;
-
+  #keys: KeyStore;
   readonly #isShared: boolean;
   /** Since when another process's transaction has been in the way (monotonic). */
   #busySinceMs: number | undefined;
 
-  private constructor(db: DatabaseSync, { isShared, isFirst = !isShared }: StoreSharing) {
+  private constructor(db: DatabaseSync, kind: 'sqlite' | 'memory', options: StoreOptions) {
+    const { isShared = false, isFirst = !isShared, keysPerTenant = MAX_KEYS_PER_TENANT } = options;
     this.#db = db;
     this.#isShared = isShared;
     this.objects = new ObjectTable(db, isFirst);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
+    this.#keys = new LocalKeys(kind, this, { keysPerTenant });
   }
 
   /**
-   * Opens or creates the file (0600), for this process alone, or for all processes of one gateway.
+   * Opens or creates the file (0600), for this process alone, or for all processes of one gateway; `IN_MEMORY` makes none.
    * Errors: STORE_UNUSABLE (in use by another process, damaged, of a later version), STORE_OTHER_REGION.
    */
-  static open(path: string, region: string, sharing: StoreSharing = { isShared: false }): Store {
+  static open(path: string, region: string, options: StoreOptions = {}): Store {
     let db: DatabaseSync | undefined;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      closeSync(openSync(path, 'a', 0o600));
+      if (path !== IN_MEMORY) {
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        closeSync(openSync(path, 'a', 0o600));
+      }
       db = new DatabaseSync(path, { timeout: STORE_BUSY_WAIT_MS });
       // Exclusive: two gateways on one file would each take the other's announcements for their own. The processes of one
       // gateway have a primary that sees to it.
-      if (!sharing.isShared) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
+      if (options.isShared !== true) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
       migrate(db);
-      const store = new Store(db, sharing);
+      const store = new Store(db, path === IN_MEMORY ? 'memory' : 'sqlite', options);
       store.#claimFor(region);
       return store;
     } catch (error) {
@@ -77,13 +94,27 @@ export class Store {
     }
   }
 
-  /** Number of the last push whose effects are durable here, in order. */
+  /** Where the keys lie: in this file, unless `keepKeysIn` has said otherwise. */
+  get keys(): KeyStore {
+    return this.#keys;
+  }
+
+  /** Before anything has asked for `keys`. */
+  keepKeysIn(keys: KeyStore): void {
+    this.#keys = keys;
+  }
+
+  /** Number of the last push whose effects are durable, in order, here and where the keys lie. */
   get appliedHead(): number {
-    return Number(this.registry.meta('applied_head') ?? 0);
+    return Math.min(
+      Number(this.registry.meta('applied_head') ?? 0),
+      this.#keys.head ?? Number.MAX_SAFE_INTEGER,
+    );
   }
 
   setAppliedHead(head: number): void {
     this.registry.setMeta('applied_head', String(head));
+    this.#keys.noteHead(head);
   }
 
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
@@ -99,16 +130,13 @@ export class Store {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.objects.recount();
       throw error;
     }
   }
 
-  /** What other processes have done to the file counts from now on. */
+  /** Audit events of other processes count from now on; keys do always. */
   refresh(): void {
-    if (!this.#isShared) return;
-    this.objects.recount();
-    this.audit.recount();
+    if (this.#isShared) this.audit.recount();
   }
 
   /**
@@ -155,15 +183,14 @@ export class Store {
     setTimeout(() => this.#drainSoon(), STORE_BUSY_RETRY_MS);
   }
 
-  /** Whether a transaction could be begun without waiting. */
+  /** False where another process's transaction is in the way. Any other trouble is told to whoever writes. */
   #begin(): boolean {
     try {
       this.#db.exec('PRAGMA busy_timeout = 0');
       this.#db.exec('BEGIN IMMEDIATE');
       return true;
     } catch (error) {
-      if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false;
-      throw error;
+      return !isBusy(error);
     } finally {
       this.#db.exec(`PRAGMA busy_timeout = ${STORE_BUSY_WAIT_MS}`);
     }
@@ -204,7 +231,6 @@ export class Store {
       entry.write();
     } catch (error) {
       this.#db.exec('ROLLBACK TO entry');
-      this.objects.recount();
       failures.set(entry, error);
     }
     this.#db.exec('RELEASE entry');
@@ -231,4 +257,10 @@ export class Store {
       );
     }
   }
+}
+
+/** The low byte is the error, the others say which of its kind. */
+function isBusy(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return false;
+  return (error.errcode & 0xff) === SQLITE_BUSY;
 }

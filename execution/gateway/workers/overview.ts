@@ -47,6 +47,7 @@ export function overviewOf({ region, name, workers, answers, connections }: Over
     appliedHead: answers.length === 0 ? 0 : Math.min(...answers.map(({ appliedHead }) => appliedHead)),
     leases: some?.leases ?? [],
     backlog: largest(({ backlog }) => backlog),
+    store: some?.store ?? { kind: 'sqlite', durable: true, up: false },
     auditBacklog: largest(({ auditBacklog }) => auditBacklog),
     connections,
     cipher: all(({ cipher }) => cipher === 'native') ? 'native' : 'node',

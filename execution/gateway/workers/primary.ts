@@ -25,7 +25,7 @@ import {
   WORKER_ANSWER_MS,
   WORKER_STOP_MS,
 } from '../limits.ts';
-import { Store } from '../store/store.ts';
+import { openStore } from '../store/open.ts';
 import { OpenAsks } from './asks.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { ToPrimary } from './messages.ts';
@@ -48,10 +48,12 @@ export interface WorkersOptions {
 /** Errors: STORE_UNUSABLE, STORE_OTHER_REGION, WORKER_FAILED, or of the sockets. */
 export async function startWorkers(options: WorkersOptions): Promise<RunningGateway> {
   const { config } = options;
+  if (config.store.kind === 'memory') throw new Error('processes do not share memory');
   const lock = await lockStore(config.store.path);
   try {
     // Made and brought up to date before the workers open it. A predecessor's may still be about to close it.
-    Store.open(config.store.path, config.region, { isShared: true, isFirst: true }).close();
+    const store = await openStore(config, options.logger, { isShared: true, isFirst: true });
+    store.close();
     const primary = new Primary(options);
     const running = await primary.start();
     return {

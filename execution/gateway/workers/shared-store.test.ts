@@ -129,7 +129,7 @@ describe('two processes that apply the same pushes to one store', () => {
     for (const each of [early, late]) each.apply(destroyed);
     for (const each of [early, late])
       assert.deepEqual([...new Set(each.effects)], [`changed ${object.uid} 2`, `changed ${object.uid} gone`]);
-    assert.equal(late.store.objects.get(object.uid), undefined);
+    assert.equal(late.store.keys.peek(TENANT, object.uid), undefined);
   });
 
   it('both hear of rotations and flushes', () => {
@@ -149,7 +149,7 @@ describe('two processes that write to one store', () => {
       early.store.objects.insertNew(object);
       early.store.audit.append({ id: 'one', at: new Date().toISOString(), event: 'X', outcome: 'success' });
     });
-    assert.equal(late.store.objects.get(object.uid)?.object.uid, object.uid);
+    assert.equal(late.store.keys.peek(TENANT, object.uid)?.object.uid, object.uid);
     late.store.refresh();
     assert.deepEqual([late.store.objects.backlog, late.store.audit.size], [1, 1]);
     late.store.audit.acknowledge(late.store.audit.oldest(10).upTo);
@@ -174,11 +174,11 @@ describe('two processes that write to one store', () => {
     other.exec('COMMIT');
     other.close();
     await committed;
-    assert.ok(early.store.objects.get(object.uid) !== undefined);
+    assert.ok(early.store.keys.peek(TENANT, object.uid) !== undefined);
   });
 
   it('spend random IVs out of one budget', async () => {
-    const budgets = [new IvBudget(early.store, 10), new IvBudget(late.store, 10)] as const;
+    const budgets = [new IvBudget(early.store, { limit: 10 }), new IvBudget(late.store, { limit: 10 })] as const;
     for (let n = 0; n < 4; n++) for (const budget of budgets) budget.spend('key');
     for (const budget of budgets) await budget.write();
     assert.equal(budgets[1].spentOf('key'), 8);
