@@ -88,7 +88,10 @@ export class Announcer {
       }
     };
     await withDeadline(withinMs, 'announcing what waits', work).catch((error: unknown) => {
-      logger.info({ cause: errorMessage(error), backlog: store.keys.backlog }, 'keys wait for the next start');
+      logger.info(
+        { cause: errorMessage(error), backlog: store.keys.backlog },
+        'keys wait for the next start',
+      );
     });
   }
 
