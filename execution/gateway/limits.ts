@@ -95,7 +95,7 @@ export const MAX_KEYS_PER_TENANT = 1_000_000;
 /** Worker processes of one gateway. Each has up to seven connections to the core, which takes 1,024 of all gateways. */
 export const MAX_WORKERS = 64;
 /** A worker that serves no connection after this long is killed; at the first start of a gateway, that has failed. */
-export const WORKER_START_TIMEOUT_MS = 20_000;
+export const WORKER_START_TIMEOUT_MS = 30_000;
 /** Pauses before a worker that dies is started again; one that served for this long is started at once. */
 export const WORKER_BACKOFF = { baseMs: 200, capMs: 5_000 } as const;
 export const WORKER_SETTLED_MS = 2_000;
