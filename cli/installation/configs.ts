@@ -151,6 +151,8 @@ function gatewayConfig(installation: Installation, ports: Ports, region: RegionN
       servername: coreServername(region),
     },
     store: gatewayStoreConfig(installation.stored.gatewayStore, directory),
+    // Two regions on somebody's own machine: one process for each gateway is enough.
+    workers: 1,
     limits: { backlog: 1_000_000 },
     log: { level: 'info' },
   };

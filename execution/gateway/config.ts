@@ -1,6 +1,7 @@
 /** The gateway's configuration file: JSON, private to its owner, checked field by field before anything starts. */
 import { type Static, Type } from 'typebox';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
+import { MAX_WORKERS } from './limits.ts';
 
 const closed = { additionalProperties: false } as const;
 const Path = Type.String({ minLength: 1, maxLength: 4096 });
@@ -77,10 +78,12 @@ export const GatewayConfig = Type.Object(
     /** The region's core, and the client certificate by which it knows this gateway. */
     core: Type.Object({ host: Host, port: Port, cert: Path, key: Path, ca: Path, servername: Host }, closed),
     store: Store,
+    /** Processes that serve applications, on one port and one store; default one for each CPU. With 1 there is no other. */
+    workers: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_WORKERS })),
     /**
      * `backlog`: keys that may wait for their announcement before Create is refused; default 1,000,000. `keysPerTenant`:
      * keys that one tenant may have here before its Create is refused; default 1,000,000. `keyMemoryBytes`: locked memory
-     * for L4 keys that are kept open, least recently used out first; default 16 MiB.
+     * for L4 keys that are kept open, of each worker, least recently used out first; default 16 MiB.
      */
     limits: Type.Object(
       {

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { parseRegionId, type RegionId } from '../../contracts/index.ts';
+import { withDeadline } from '../../platform/backoff.ts';
 import { errorMessage, OkcmError } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
@@ -19,6 +20,7 @@ import { KeyCache } from './keys/key-cache.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
+  DRAIN_CORE_MS,
   DEFAULT_BACKLOG,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
@@ -40,9 +42,13 @@ import type { KeyStoreStatus } from './store/key-store.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
+import { alone, type Crew } from './workers/crew.ts';
+import type { Workers } from './workers/overview.ts';
 
 export interface GatewayDeps {
   readonly logger?: Logger;
+  /** Siblings on the same store, for a worker process. */
+  readonly crew?: Crew;
 }
 
 export interface GatewayStatus {
@@ -60,6 +66,8 @@ export interface GatewayStatus {
   readonly store: KeyStoreStatus;
   readonly auditBacklog: number;
   readonly connections: number;
+  /** Worker processes, where there are several. */
+  readonly workers?: Workers;
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
   readonly cipher: 'native' | 'node';
   /** Whether key material is locked in memory (D3). */
@@ -81,9 +89,10 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}
   const logger = deps.logger ?? createLogger({ name: 'gateway', level: config.log.level });
   const region = parseRegionId(config.region);
   const [server, client] = await Promise.all([readTls(config.tls), readTls(config.core)]);
-  const store = await openStore(config, logger);
+  const crew = deps.crew ?? alone;
+  const store = await openStore(config, logger, crew);
   try {
-    return await assemble(config, region, { server, client, store, logger });
+    return await assemble(config, region, { server, client, store, logger, crew });
   } catch (error) {
     await store.keys.close();
     store.close();
@@ -102,10 +111,13 @@ interface Parts {
   readonly client: TlsFiles;
   readonly store: Store;
   readonly logger: Logger;
+  readonly crew: Crew;
 }
 
 async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): Promise<RunningGateway> {
-  const { store, logger, client } = parts;
+  const { store, logger, client, crew } = parts;
+  // Before whom to serve is read: a change that comes in between is then applied once more, and not missed.
+  const { appliedHead } = store;
   const tenants = new Tenants(store.registry);
   const identities = new Identities(store.registry);
   const audit = new Audit(store, logger);
@@ -138,6 +150,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     tenants,
     identities,
     logger,
+    isShared: crew.isShared,
+    appliedHead,
     effects: {
       tenantClosed: (tenant) => {
         leases.drop(tenant, undefined, 'LINK_CLOSED');
@@ -200,8 +214,20 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     logger,
     onOpened: (uid, ivsUsed) => ivBudget.learn(uid, ivsUsed),
   });
-  const announcer = new Announcer({ link, store, audit, logger, onChanged: (uid) => cache.drop(uid) });
-  const tunnel = new Tunnel({ link, announcer, applier });
+  const leads = (): boolean => crew.leads;
+  const ownAnnouncer = new Announcer({
+    link,
+    store,
+    audit,
+    logger,
+    leads,
+    onChanged: (uid) => {
+      cache.drop(uid);
+      void crew.changed([{ uid, isGone: false }]);
+    },
+  });
+  const announcer = announcerOf(ownAnnouncer, crew);
+  const tunnel = new Tunnel({ link, announcer, applier, crew });
   const services = {
     region,
     store,
@@ -222,7 +248,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const listeners = httpsListener === undefined ? [kmipListener] : [kmipListener, httpsListener];
   const openConnections = (): number =>
     listeners.reduce((sum, listener) => sum + listener.openConnections, 0);
-  const heart = new Heart({ link, store, applier, feed, leases, logger });
+  const heart = new Heart({ link, store, applier, feed, leases, logger, leads });
 
   const status = (): GatewayStatus => ({
     ok: true,
@@ -255,13 +281,20 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       );
   }, HEARTBEAT_INTERVAL_MS);
   ivTimer.unref();
+  let drained: Promise<void> | undefined;
+  const drain = (): Promise<void> => {
+    drained ??= Promise.all(listeners.map((listener) => listener.close())).then(() => audit.flush());
+    return drained;
+  };
   const stop = async (): Promise<void> => {
     clearInterval(ivTimer);
-    await heart.stop();
-    feed.close();
-    link.close();
-    await announcer.stop();
     await audit.flush();
+    if (crew.leads && link.isUp) await handOver(ownAnnouncer, heart);
+    feed.close();
+    // Whatever is under way to the core ends with it, a heartbeat too.
+    link.close();
+    await heart.stop();
+    await ownAnnouncer.stop();
     await ivBudget.write().catch(() => undefined);
     leases.close();
     streams.clear();
@@ -269,6 +302,40 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     await store.keys.close();
     store.close();
   };
+  if (gcm.name === 'node') {
+    logger.warn(
+      'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
+    );
+  }
+  const close = async (): Promise<void> => {
+    await drain();
+    await stop();
+  };
+  if (crew.isShared) {
+    for (const listener of listeners) listener.openWithoutPort();
+    crew.join({
+      status,
+      metrics: () => metrics.registry.getMetricsAsJSON(),
+      take: (door, socket) => {
+        const listener = door === 'kmip' ? kmipListener : httpsListener;
+        if (listener === undefined || drained !== undefined) socket.destroy();
+        else listener.take(socket);
+      },
+      useTicketKeys: (keys) => {
+        for (const listener of listeners) listener.useTicketKeys(keys);
+      },
+      forget: (changes) => {
+        for (const { uid, isGone } of changes) {
+          cache.drop(uid);
+          if (isGone) streams.dropKey(uid);
+        }
+      },
+      kick: () => ownAnnouncer.kick(),
+      flush: (tenant) => ownAnnouncer.flush(tenant),
+      drain,
+    });
+    return { port: 0, healthUrl: '', status, close };
+  }
   try {
     const kmipPort = await kmipListener.listen();
     const httpsPort = await httpsListener?.listen();
@@ -277,11 +344,6 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       health: publicStatus,
       registry: metrics.registry,
     });
-    if (gcm.name === 'node') {
-      logger.warn(
-        'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
-      );
-    }
     logger.info(
       {
         port: kmipPort,
@@ -298,16 +360,31 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       healthUrl: health.url,
       status,
       close: async () => {
-        await Promise.all(listeners.map((listener) => listener.close()));
+        await drain();
         await health.close();
         await stop();
       },
     };
   } catch (error) {
-    await Promise.all(listeners.map((listener) => listener.close()));
-    await stop();
+    await close();
     throw error;
   }
+}
+
+/** Of several processes one announces, and the others ask it to. */
+function announcerOf(own: Announcer, crew: Crew): Pick<Announcer, 'kick' | 'flush'> {
+  return {
+    kick: () => (crew.leads ? own.kick() : crew.kick()),
+    flush: (tenant) => (crew.leads ? own.flush(tenant) : crew.flush(tenant)),
+  };
+}
+
+/** What the core should know before the gateway is gone: keys that wait, and the last events for its trail. */
+async function handOver(announcer: Announcer, heart: Heart): Promise<void> {
+  const giveUpAtMs = performance.now() + DRAIN_CORE_MS;
+  await announcer.drain(DRAIN_CORE_MS);
+  const leftMs = Math.max(0, giveUpAtMs - performance.now());
+  await withDeadline(leftMs, 'the last heartbeat', () => heart.beat()).catch(() => undefined);
 }
 
 /** Slow lifecycle requests have connections of their own, so that they never stand before a lease (D8). */

@@ -61,11 +61,20 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     registers,
   });
   for (const outcome of ['accepted', 'refused']) connections.inc({ outcome }, 0);
+  // Where processes share one gateway: what they share counts once, and the worst of them counts where they differ.
+  const aggregators: Readonly<Record<string, 'max' | 'min'>> = {
+    okcm_gateway_backlog: 'max',
+    okcm_gateway_audit_backlog: 'max',
+    okcm_gateway_leases: 'max',
+    okcm_gateway_core_up: 'min',
+    okcm_gateway_pushes_behind: 'max',
+  };
   const gauge = (name: string, help: string, read: (now: GatewayLevels) => number): void => {
     new Gauge({
       name,
       help,
       registers,
+      aggregator: aggregators[name] ?? 'sum',
       collect() {
         this.set(read(levels()));
       },

@@ -22,6 +22,8 @@ export interface AnnouncerOptions {
   readonly logger: Logger;
   /** The core has changed or destroyed an object that we announced. */
   readonly onChanged: (uid: string) => void;
+  /** Whether this process announces: of several on one store one does. Default: it does. */
+  readonly leads?: () => boolean;
 }
 
 /** How long new keys gather before they are announced. */
@@ -77,6 +79,19 @@ export class Announcer {
     }
   }
 
+  /** Announces all that waits; resolves when nothing does, when the core is away, or after `withinMs`. */
+  async drain(withinMs: number): Promise<void> {
+    const { link, store, logger } = this.#options;
+    const work = async (signal: AbortSignal): Promise<void> => {
+      while (link.isUp && store.keys.backlog > 0 && !signal.aborted) {
+        if ((await this.#inLine(() => this.#announceSome())) === 0) return;
+      }
+    };
+    await withDeadline(withinMs, 'announcing what waits', work).catch((error: unknown) => {
+      logger.info({ cause: errorMessage(error), backlog: store.keys.backlog }, 'keys wait for the next start');
+    });
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -93,7 +108,8 @@ export class Announcer {
   }
 
   async #round(): Promise<void> {
-    const { link, store, logger } = this.#options;
+    const { link, store, logger, leads } = this.#options;
+    if (leads?.() === false) return;
     if (!link.isUp || store.keys.backlog === 0) return;
     try {
       await this.#inLine(() => this.#announceSome());

@@ -39,7 +39,7 @@ export class ObjectTable {
   readonly #ivs: StatementSync;
   readonly #addIvs: StatementSync;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, isFirst: boolean) {
     this.#insert = db.prepare(
       'INSERT INTO objects (uid, tenant, service, revision, announced, body) VALUES (?, ?, ?, ?, ?, ?)',
     );
@@ -72,8 +72,8 @@ export class ObjectTable {
       `INSERT INTO random_ivs (uid, used) VALUES (?, ?)
        ON CONFLICT (uid) DO UPDATE SET used = used + excluded.used RETURNING used`,
     );
-    // Each start offers once more what the core has refused: its reason may be gone.
-    db.exec('UPDATE objects SET announced = 0 WHERE announced = 2');
+    // Each start of a gateway offers once more what the core has refused: its reason may be gone.
+    if (isFirst) db.exec('UPDATE objects SET announced = 0 WHERE announced = 2');
   }
 
   /** Keys that wait for their announcement. */

@@ -5,12 +5,13 @@ import type { Logger } from '../../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import { RedisKeys } from './redis/redis-keys.ts';
-import { IN_MEMORY, Store } from './store.ts';
+import { IN_MEMORY, Store, type StoreSharing } from './store.ts';
 
 /** Errors: STORE_UNUSABLE, STORE_OTHER_REGION, STORE_NOT_DURABLE, STORE_HOLDS_KEYS (Redis), and those of files that cannot be read. */
 export async function openStore(
   config: Pick<GatewayConfig, 'region' | 'name' | 'store' | 'limits'>,
   logger: Logger,
+  sharing: StoreSharing = { isShared: false },
 ): Promise<Store> {
   const { region, name, store: wanted } = config;
   const keysPerTenant = config.limits.keysPerTenant ?? MAX_KEYS_PER_TENANT;
@@ -21,7 +22,12 @@ export async function openStore(
     );
     return Store.open(IN_MEMORY, region, { keysPerTenant });
   }
-  const store = Store.open(wanted.path, region, { keysPerTenant });
+  const { isShared, isFirst } = sharing;
+  const store = Store.open(wanted.path, region, {
+    keysPerTenant,
+    isShared,
+    ...(isFirst === undefined ? {} : { isFirst }),
+  });
   if (wanted.kind !== 'redis') return store;
   try {
     refuseToLeaveKeys(store, wanted.path);

@@ -8,7 +8,13 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
-import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE, MAX_KEYS_PER_TENANT } from '../limits.ts';
+import {
+  MAX_COMMIT_GROUP,
+  MAX_COMMIT_QUEUE,
+  MAX_KEYS_PER_TENANT,
+  STORE_BUSY_RETRY_MS,
+  STORE_BUSY_WAIT_MS,
+} from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
 import type { KeyStore, KeyStoreOptions } from './key-store.ts';
 import { LocalKeys } from './local-keys.ts';
@@ -16,16 +22,25 @@ import { ObjectTable } from './object-table.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
 
+export interface StoreSharing {
+  /** Other processes of this gateway have the file open too; it exists, and is of this version. */
+  readonly isShared: boolean;
+  /** The gateway starts: what is done once for all of them is done now. */
+  readonly isFirst?: boolean;
+}
+
+const SQLITE_BUSY = 5;
+
 interface Waiting {
   readonly write: () => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
+export type StoreOptions = Partial<StoreSharing & KeyStoreOptions>;
+
 /** In the place of a path: nothing is written anywhere, and all is gone with the process. */
 export const IN_MEMORY = ':memory:';
-
-const DEFAULTS: KeyStoreOptions = { keysPerTenant: MAX_KEYS_PER_TENANT };
 
 export class Store {
   readonly objects: ObjectTable;
@@ -36,29 +51,36 @@ export class Store {
   #drainScheduled = false;
   #closed = false;
   #keys: KeyStore;
+  readonly #isShared: boolean;
+  /** Since when another process's transaction has been in the way (monotonic). */
+  #busySinceMs: number | undefined;
 
-  private constructor(db: DatabaseSync, kind: 'sqlite' | 'memory', options: KeyStoreOptions) {
+  private constructor(db: DatabaseSync, kind: 'sqlite' | 'memory', options: StoreOptions) {
+    const { isShared = false, isFirst = !isShared, keysPerTenant = MAX_KEYS_PER_TENANT } = options;
     this.#db = db;
-    this.objects = new ObjectTable(db);
+    this.#isShared = isShared;
+    this.objects = new ObjectTable(db, isFirst);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
-    this.#keys = new LocalKeys(kind, this, options);
+    this.#keys = new LocalKeys(kind, this, { keysPerTenant });
   }
 
   /**
-   * Opens or creates the file (0600), for this process alone; `IN_MEMORY` makes none.
+   * Opens or creates the file (0600), for this process alone, or for all processes of one gateway; `IN_MEMORY` makes none.
    * Errors: STORE_UNUSABLE (in use by another process, damaged, of a later version), STORE_OTHER_REGION.
    */
-  static open(path: string, region: string, options: KeyStoreOptions = DEFAULTS): Store {
+  static open(path: string, region: string, options: StoreOptions = {}): Store {
     let db: DatabaseSync | undefined;
     try {
       if (path !== IN_MEMORY) {
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
         closeSync(openSync(path, 'a', 0o600));
       }
-      db = new DatabaseSync(path, { timeout: 2_000 });
-      // Exclusive: two gateways on one file would each take the other's announcements for their own.
-      db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      db = new DatabaseSync(path, { timeout: STORE_BUSY_WAIT_MS });
+      // Exclusive: two gateways on one file would each take the other's announcements for their own. The processes of one
+      // gateway have a primary that sees to it.
+      if (options.isShared !== true) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
       migrate(db);
       const store = new Store(db, path === IN_MEMORY ? 'memory' : 'sqlite', options);
       store.#claimFor(region);
@@ -98,6 +120,10 @@ export class Store {
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
   transaction<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
+    return this.#inTransaction(work);
+  }
+
+  #inTransaction<T>(work: () => T): T {
     try {
       const result = work();
       this.#db.exec('COMMIT');
@@ -106,6 +132,11 @@ export class Store {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** Audit events of other processes count from now on; keys do always. */
+  refresh(): void {
+    if (this.#isShared) this.audit.recount();
   }
 
   /**
@@ -126,8 +157,43 @@ export class Store {
       if (this.#drainScheduled) return;
       this.#drainScheduled = true;
       // After the I/O of this turn: every request that came with it joins the group.
-      setImmediate(() => this.#drain());
+      setImmediate(() => this.#drainSoon());
     });
+  }
+
+  /** At once, or when the transaction of another process is over: nobody sleeps for it in here. */
+  #drainSoon(): void {
+    if (this.#queue.length === 0) {
+      this.#drainScheduled = false;
+      return;
+    }
+    if (!this.#isShared || this.#closed || this.#begin()) {
+      this.#busySinceMs = undefined;
+      this.#drain();
+      return;
+    }
+    this.#busySinceMs ??= performance.now();
+    if (performance.now() - this.#busySinceMs > STORE_BUSY_WAIT_MS) {
+      this.#busySinceMs = undefined;
+      this.#drainScheduled = false;
+      const error = KmipError.generalFailure('the key store is busy; try again');
+      for (const { reject } of this.#queue.splice(0)) reject(error);
+      return;
+    }
+    setTimeout(() => this.#drainSoon(), STORE_BUSY_RETRY_MS);
+  }
+
+  /** False where another process's transaction is in the way. Any other trouble is told to whoever writes. */
+  #begin(): boolean {
+    try {
+      this.#db.exec('PRAGMA busy_timeout = 0');
+      this.#db.exec('BEGIN IMMEDIATE');
+      return true;
+    } catch (error) {
+      return !isBusy(error);
+    } finally {
+      this.#db.exec(`PRAGMA busy_timeout = ${STORE_BUSY_WAIT_MS}`);
+    }
   }
 
   #drain(): void {
@@ -136,11 +202,12 @@ export class Store {
     this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
     if (this.#queue.length > 0) {
       this.#drainScheduled = true;
-      setImmediate(() => this.#drain());
+      setImmediate(() => this.#drainSoon());
     }
     const failures = new Map<Waiting, unknown>();
     try {
-      this.transaction(() => {
+      if (!this.#db.isTransaction) this.#db.exec('BEGIN IMMEDIATE');
+      this.#inTransaction(() => {
         for (const entry of group) this.#runOne(entry, failures);
       });
     } catch (error) {
@@ -190,4 +257,10 @@ export class Store {
       );
     }
   }
+}
+
+/** The low byte is the error, the others say which of its kind. */
+function isBusy(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return false;
+  return (error.errcode & 0xff) === SQLITE_BUSY;
 }
