@@ -149,7 +149,7 @@ export const REDIS_OUTBOX_BATCH = 512;
 /** How often Redis is looked at while nothing else asks it, and how long to wait before it is tried again. */
 export const REDIS_PING_MS = 1_000;
 export const REDIS_BACKOFF = { baseMs: 50, capMs: 1_000 } as const;
-/** Wrapped keys that Redis has told of and that are kept at hand, least recently used out first: some 2 KiB each. */
+/** Wrapped keys that Redis has told of and that are kept at hand, the first out first: some 1 KiB each. */
 export const MAX_LOADED_KEYS = 16_384;
 /** Keys that one message may have asked of Redis. As many as a message of MAX_REQUEST_BYTES can name in earnest. */
 export const MAX_KEYS_LOADED_AT_ONCE = 4_096;
