@@ -85,8 +85,9 @@ export const MAX_TUNNEL_QUEUE = 1_024;
 export const TUNNEL_CONNECTIONS = 4;
 export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
-/** Keys of one announcement. */
+/** Keys of one announcement: half as many after each that the core did not answer in time, and then again more. */
 export const ANNOUNCE_BATCH = 256;
+export const MIN_ANNOUNCE_BATCH = 8;
 /** Keys that may wait for their announcement, unless configured; Create alone is refused past it (D6). */
 export const DEFAULT_BACKLOG = 1_000_000;
 /** Keys that one tenant may have at this gateway, unless configured; the tenant's next Create is refused, and nobody else's. */
