@@ -6,10 +6,21 @@ import type { TenantId } from '../../../contracts/index.ts';
 import { backoffMs, withDeadline } from '../../../platform/backoff.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { type AnnounceOutcome, MAX_ANNOUNCE_BYTES, MeshOperation, type MeshResponse } from '../../mesh/index.ts';
+import {
+  type AnnounceOutcome,
+  MAX_ANNOUNCE_BYTES,
+  MeshOperation,
+  type MeshResponse,
+} from '../../mesh/index.ts';
 import { encodeObject, type ManagedObject } from '../../objects/index.ts';
 import type { Audit } from '../audit.ts';
-import { ANNOUNCE_BATCH, BACKOFF, FLUSH_DEADLINE_MS, TUNNEL_TIMEOUT_MS, MIN_ANNOUNCE_BATCH } from '../limits.ts';
+import {
+  ANNOUNCE_BATCH,
+  BACKOFF,
+  FLUSH_DEADLINE_MS,
+  MIN_ANNOUNCE_BATCH,
+  TUNNEL_TIMEOUT_MS,
+} from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Settlement, WaitingKeys } from '../store/key-store.ts';
 import type { Store } from '../store/store.ts';
