@@ -16,6 +16,9 @@ export interface GatewayMetrics {
 export interface GatewayLevels {
   readonly openConnections: number;
   readonly backlog: number;
+  readonly heldKeys: number;
+  /** Whether the key store can be reached. */
+  readonly storeUp: boolean;
   readonly auditBacklog: number;
   readonly leases: number;
   readonly openKeys: number;
@@ -58,11 +61,20 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     registers,
   });
   for (const outcome of ['accepted', 'refused']) connections.inc({ outcome }, 0);
+  // Where processes share one gateway: what they share counts once, and the worst of them counts where they differ.
+  const aggregators: Readonly<Record<string, 'max' | 'min'>> = {
+    okcm_gateway_backlog: 'max',
+    okcm_gateway_audit_backlog: 'max',
+    okcm_gateway_leases: 'max',
+    okcm_gateway_core_up: 'min',
+    okcm_gateway_pushes_behind: 'max',
+  };
   const gauge = (name: string, help: string, read: (now: GatewayLevels) => number): void => {
     new Gauge({
       name,
       help,
       registers,
+      aggregator: aggregators[name] ?? 'sum',
       collect() {
         this.set(read(levels()));
       },
@@ -74,6 +86,8 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     (now) => now.openConnections,
   );
   gauge('okcm_gateway_backlog', 'Keys that wait for their announcement', (now) => now.backlog);
+  gauge('okcm_gateway_held_keys', 'Wrapped L4 keys that the key store holds', (now) => now.heldKeys);
+  gauge('okcm_gateway_store_up', 'Whether the key store is in reach', (now) => (now.storeUp ? 1 : 0));
   gauge('okcm_gateway_audit_backlog', 'Audit events that wait for the core', (now) => now.auditBacklog);
   gauge('okcm_gateway_leases', 'Services whose L3 is in memory', (now) => now.leases);
   gauge('okcm_gateway_open_keys', 'L4 keys that are open in memory', (now) => now.openKeys);

@@ -13,6 +13,7 @@ import { answerAnyVersion, KmipError } from '../../kmip/index.ts';
 import type { Audit } from '../audit.ts';
 import type { Identities } from '../identities.ts';
 import {
+  DRAIN_REQUESTS_MS,
   EXPIRY_CHECK_INTERVAL_MS,
   HANDSHAKE_TIMEOUT_MS,
   MAX_CONNECTIONS,
@@ -20,13 +21,12 @@ import {
 } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
+import { type TicketKeys, useTicketKeys } from '../workers/tickets.ts';
 import type { Door, Served } from './doors.ts';
 
 /** A post-quantum hybrid first, for those who can (FIPS 203 with X25519). */
 const HYBRID_CURVES = 'X25519MLKEM768:X25519:P-256:P-384';
 const CLASSIC_CURVES = 'X25519:P-256:P-384';
-/** How long requests in flight may take when the gateway stops. */
-const CLOSE_WITHIN_MS = 3_000;
 
 export interface ListenerOptions {
   readonly host: string;
@@ -59,6 +59,7 @@ export class Listener {
   /** The same by the address of the other end, which is how a connection of TLS finds its own. */
   readonly #byPeer = new Map<string, Socket>();
   #timer: NodeJS.Timeout | undefined;
+  #ticketKeys: TicketKeys | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -130,6 +131,7 @@ export class Listener {
   reloadIssuers(): void {
     try {
       this.#server.setSecureContext(this.#context());
+      if (this.#ticketKeys !== undefined) useTicketKeys(this.#server, this.#ticketKeys);
     } catch (error) {
       this.#options.logger.error(
         { cause: errorMessage(error) },
@@ -143,12 +145,32 @@ export class Listener {
     for (const open of this.#open) if (open.fingerprint === fingerprint) this.#end(open, 'IDENTITY_REMOVED');
   }
 
+  /** In a worker: connections are handed over by `take`, and no port is opened. */
+  openWithoutPort(): void {
+    // HTTP begins to watch over its time-outs with this.
+    this.#server.emit('listening');
+    this.#timer = setInterval(() => this.#recheck(), EXPIRY_CHECK_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** A connection that another process has accepted, and from which nobody has read. */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = Reflect.get(this.#server, 'allowHalfOpen') === true;
+    this.#server.emit('connection', socket);
+  }
+
+  /** For session tickets, the same in all processes that take connections of this port. */
+  useTicketKeys(keys: TicketKeys): void {
+    this.#ticketKeys = keys;
+    useTicketKeys(this.#server, keys);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    await Promise.all([...this.#open].map(({ connection }) => connection.close(CLOSE_WITHIN_MS)));
+    await Promise.all([...this.#open].map(({ connection }) => connection.close(DRAIN_REQUESTS_MS)));
     // What is left never became a connection of KMIP: it must not hold up the shutdown.
     for (const socket of this.#sockets) socket.destroy();
     await closed;
