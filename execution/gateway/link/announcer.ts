@@ -88,7 +88,10 @@ export class Announcer {
       }
     };
     await withDeadline(withinMs, 'announcing what waits', work).catch((error: unknown) => {
-      logger.info({ cause: errorMessage(error), backlog: store.keys.backlog }, 'keys wait for the next start');
+      logger.info(
+        { cause: errorMessage(error), backlog: store.keys.backlog },
+        'keys wait for the next start',
+      );
     });
   }
 
@@ -110,7 +113,8 @@ export class Announcer {
   async #round(): Promise<void> {
     const { link, store, logger, leads } = this.#options;
     if (leads?.() === false) return;
-    if (!link.isUp || store.keys.backlog === 0) return;
+    // Of a store that is asked over a line, another process may have put a key there just now.
+    if (!link.isUp || (store.keys.answersAtOnce && store.keys.backlog === 0)) return;
     try {
       await this.#inLine(() => this.#announceSome());
       this.#attempt = 0;
