@@ -129,10 +129,11 @@ export class RedisKeys implements KeyStore {
   async load(tenant: TenantId, uids: readonly string[]): Promise<void> {
     let wanted = uids;
     while (wanted.length > 0) {
-      await this.#flush();
+      // From now on: what is posted while this waits may be sent after the question.
       const changed = new Set<string>();
       this.#changedMeanwhile.add(changed);
       try {
+        await this.#flush();
         const reply = await this.#line.run('load', [tenant, ...wanted]);
         this.#remember(tenant, wanted, parts(reply), changed);
       } finally {
