@@ -20,8 +20,8 @@ import { KeyCache } from './keys/key-cache.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
-  DRAIN_CORE_MS,
   DEFAULT_BACKLOG,
+  DRAIN_CORE_MS,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   MAX_TUNNEL_QUEUE,

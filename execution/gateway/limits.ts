@@ -85,8 +85,9 @@ export const MAX_TUNNEL_QUEUE = 1_024;
 export const TUNNEL_CONNECTIONS = 4;
 export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
-/** Keys of one announcement. */
+/** Keys of one announcement: half as many after each that the core did not answer in time, and then again more. */
 export const ANNOUNCE_BATCH = 256;
+export const MIN_ANNOUNCE_BATCH = 8;
 /** Keys that may wait for their announcement, unless configured; Create alone is refused past it (D6). */
 export const DEFAULT_BACKLOG = 1_000_000;
 /** Keys that one tenant may have at this gateway, unless configured; the tenant's next Create is refused, and nobody else's. */
@@ -95,7 +96,7 @@ export const MAX_KEYS_PER_TENANT = 1_000_000;
 /** Worker processes of one gateway. Each has up to seven connections to the core, which takes 1,024 of all gateways. */
 export const MAX_WORKERS = 64;
 /** A worker that serves no connection after this long is killed; at the first start of a gateway, that has failed. */
-export const WORKER_START_TIMEOUT_MS = 20_000;
+export const WORKER_START_TIMEOUT_MS = 30_000;
 /** Pauses before a worker that dies is started again; one that served for this long is started at once. */
 export const WORKER_BACKOFF = { baseMs: 200, capMs: 5_000 } as const;
 export const WORKER_SETTLED_MS = 2_000;

@@ -20,7 +20,9 @@ const options = {
 
 await measure('crashes', options, async (given, stage) => {
   const { kills, workers, connections, pause: pauseMs } = given;
-  const report = await stage(`${kills} kills`, (tell) => crashes({ kills, workers, connections, pauseMs }, tell));
+  const report = await stage(`${kills} kills`, (tell) =>
+    crashes({ kills, workers, connections, pauseMs }, tell),
+  );
   return { data: dataOf(report), text: textOf(report), failures: failuresOf(report.reckoning) };
 });
 

@@ -9,7 +9,11 @@ export function workersOf({ workers, store }: Pick<GatewayConfig, 'workers' | 's
   const { kind = 'sqlite' } = store;
   if (kind === 'sqlite') return workers ?? Math.min(MAX_WORKERS, availableParallelism());
   if (workers === undefined || workers === 1) return 1;
-  throw new OkcmError('WORKERS_NEED_FILE', `a gateway whose store is ${kind} has one process, not ${workers}`, {
-    hint: 'set workers to 1, or store.kind to sqlite; more gateways serve more applications too',
-  });
+  throw new OkcmError(
+    'WORKERS_NEED_FILE',
+    `a gateway whose store is ${kind} has one process, not ${workers}`,
+    {
+      hint: 'set workers to 1, or store.kind to sqlite; more gateways serve more applications too',
+    },
+  );
 }

@@ -35,7 +35,12 @@ let clients: Socket[];
 beforeEach(async () => {
   refused = 0;
   clients = [];
-  dispatcher = new Dispatcher({ logger: silent, onRefused: () => (refused += 1), maxWaitMs: MAX_WAIT_MS, maxWaiting: MAX_WAITING });
+  dispatcher = new Dispatcher({
+    logger: silent,
+    onRefused: () => (refused += 1),
+    maxWaitMs: MAX_WAIT_MS,
+    maxWaiting: MAX_WAITING,
+  });
   port = await dispatcher.listen('kmip', { host: '127.0.0.1', port: 0 });
 });
 afterEach(() => {

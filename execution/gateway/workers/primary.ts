@@ -246,13 +246,15 @@ class Primary {
     this.#overview = overviewOf({
       region: config.region,
       name: config.name,
-      workers: this.#workers.map((worker): WorkerStatus => ({
-        worker: worker.number,
-        pid: worker.pid,
-        serving: worker.isServing,
-        connections: this.#dispatcher.openOf(worker),
-        restarts: worker.restarts,
-      })),
+      workers: this.#workers.map(
+        (worker): WorkerStatus => ({
+          worker: worker.number,
+          pid: worker.pid,
+          serving: worker.isServing,
+          connections: this.#dispatcher.openOf(worker),
+          restarts: worker.restarts,
+        }),
+      ),
       answers,
       connections: this.#dispatcher.open,
     });

@@ -80,7 +80,10 @@ describe('two processes that apply the same pushes to one store', () => {
     assert.equal(late.identities.get(identity.fingerprint), undefined);
     assert.deepEqual(late.store.registry.identities(), []);
     assert.ok(late.effects.includes(`removed ${identity.fingerprint}`));
-    assert.deepEqual([early.applier.appliedHead, late.applier.appliedHead, late.store.appliedHead], [2, 2, 2]);
+    assert.deepEqual(
+      [early.applier.appliedHead, late.applier.appliedHead, late.store.appliedHead],
+      [2, 2, 2],
+    );
   });
 
   it('never take back what the other has written after them', () => {
@@ -178,7 +181,10 @@ describe('two processes that write to one store', () => {
   });
 
   it('spend random IVs out of one budget', async () => {
-    const budgets = [new IvBudget(early.store, { limit: 10 }), new IvBudget(late.store, { limit: 10 })] as const;
+    const budgets = [
+      new IvBudget(early.store, { limit: 10 }),
+      new IvBudget(late.store, { limit: 10 }),
+    ] as const;
     for (let n = 0; n < 4; n++) for (const budget of budgets) budget.spend('key');
     for (const budget of budgets) await budget.write();
     assert.equal(budgets[1].spentOf('key'), 8);

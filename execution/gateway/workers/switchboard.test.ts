@@ -18,7 +18,13 @@ class Spoken implements Extension {
   }
 }
 
-function crew(): { board: Switchboard<Spoken>; serving: Spoken[]; leader: Spoken; second: Spoken; third: Spoken } {
+function crew(): {
+  board: Switchboard<Spoken>;
+  serving: Spoken[];
+  leader: Spoken;
+  second: Spoken;
+  third: Spoken;
+} {
   const [leader, second, third] = [new Spoken(), new Spoken(), new Spoken()];
   const serving = [leader, second, third];
   const board = new Switchboard<Spoken>(() => serving);

@@ -25,7 +25,13 @@ export function freshTicketKeys(before?: TicketKeys): TicketKeys {
 /** OpenSSL's answers to "which key?" (SSL_CTX_set_tlsext_ticket_key_cb). */
 const answers = { unknown: 0, use: 1, useAndRenew: 2 } as const;
 
-type KeyChoice = readonly [answer: number, hmac: Uint8Array, aes: Uint8Array, name: Uint8Array, iv: Uint8Array];
+type KeyChoice = readonly [
+  answer: number,
+  hmac: Uint8Array,
+  aes: Uint8Array,
+  name: Uint8Array,
+  iv: Uint8Array,
+];
 
 /** Which key a ticket is made or opened with. Exported for its test. */
 export function chooseKey(
@@ -35,8 +41,7 @@ export function chooseKey(
   makes: boolean,
 ): KeyChoice {
   if (makes) return [answers.use, hmacOf(current), aesOf(current), nameOf(current), randomBytes(PART_BYTES)];
-  if (timingSafeEqual(name, nameOf(current)))
-    return [answers.use, hmacOf(current), aesOf(current), name, iv];
+  if (timingSafeEqual(name, nameOf(current))) return [answers.use, hmacOf(current), aesOf(current), name, iv];
   if (previous !== undefined && timingSafeEqual(name, nameOf(previous)))
     return [answers.useAndRenew, hmacOf(previous), aesOf(previous), name, iv];
   return [answers.unknown, hmacOf(current), aesOf(current), name, iv];

@@ -68,7 +68,8 @@ export class WorkerCrew implements Crew {
     if (changes.length === 0) return;
     const { send, logger } = this.#options;
     const heard = await this.#news.put((ask) => send({ kind: 'changed', ask, changes }), MAX_SIBLING_WAIT_MS);
-    if (heard === undefined) logger.warn({ reason: 'SIBLING_SILENT' }, 'a worker did not hear of a change in time');
+    if (heard === undefined)
+      logger.warn({ reason: 'SIBLING_SILENT' }, 'a worker did not hear of a change in time');
   }
 
   /** What the primary says; `socket` comes with a connection. */

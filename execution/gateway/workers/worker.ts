@@ -16,7 +16,8 @@ import type { Ready, ToPrimary, ToWorker } from './messages.ts';
 import { WorkerCrew } from './worker-crew.ts';
 
 async function main(): Promise<void> {
-  if (process.send === undefined) throw new OkcmError('USAGE', 'a worker is started by its gateway (main.ts)');
+  if (process.send === undefined)
+    throw new OkcmError('USAGE', 'a worker is started by its gateway (main.ts)');
   const guard = await guardProcess();
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new OkcmError('USAGE', 'usage: worker.ts --config FILE');
