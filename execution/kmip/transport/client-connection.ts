@@ -18,7 +18,7 @@ export type ClientConnectionOptions = {
   readonly where: string;
   readonly maxResponseBytes: number;
   readonly connectTimeoutMs: number;
-  /** `waiting`: requests that were still to be answered. */
+  /** `waiting`: requests whose callers still waited for an answer. */
   readonly onClosed: (connection: ClientConnection, error: KmipClientError, waiting: number) => void;
 };
 
@@ -196,7 +196,7 @@ export class ClientConnection {
       if (!pending.abandoned) pending.reject(error.of({ sent: pending.request === null }));
     }
     this.#socket.destroy();
-    this.#options.onClosed(this, error, waiting.length);
+    this.#options.onClosed(this, error, waiting.filter(({ abandoned }) => !abandoned).length);
   }
 
   /** An idle connection does not keep the process alive; a request that waits does. */
