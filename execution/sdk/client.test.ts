@@ -15,7 +15,7 @@ import {
   type TlsMaterial,
 } from './index.ts';
 
-const { Create, Get, Encrypt, Locate, Destroy, DiscoverVersions } = Operation;
+const { Create, Get, Encrypt, Locate, DiscoverVersions } = Operation;
 
 let world: World;
 let a: TestServer;
@@ -274,11 +274,11 @@ describe('several gateways', () => {
     const kms = await open([a, b]);
     await settle(kms.locate());
     const startedAt = performance.now();
-    const errors = await Promise.all(Array.from({ length: 300 }, () => failure(kms.locate(), 'UNREACHABLE')));
+    const errors = await Promise.all(Array.from({ length: 200 }, () => failure(kms.locate(), 'UNREACHABLE')));
     assert.ok(performance.now() - startedAt < 2_000);
     assert.ok(errors.every(({ outcome, retry }) => outcome === 'not-done' && retry === 'safe'));
     const { retries } = kms.metrics.snapshot();
-    assert.ok(retries <= 20 + 302 * 0.1 + 1, `${retries} retries`);
+    assert.ok(retries <= 20 + 202 * 0.1 + 1, `${retries} retries`);
     await a.start();
     await b.start();
   });
@@ -312,17 +312,17 @@ describe('certificates', () => {
     assert.match(error.hint, /log of the gateway/);
   });
 
-  it('sessions are resumed, each once', async () => {
+  it('sessions are resumed, by every connection after the first', async () => {
     const kms = await open([a], { lanes: { lifecycle: { connections: 1 } } });
     await kms.locate();
     const resumed = a.resumed;
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 4; i++) {
       a.cut();
       while (kms.metrics.snapshot().lanes['lifecycle']?.gateways[0]?.connections !== 0) await sleep(1);
       await kms.locate();
     }
-    assert.equal(a.resumed - resumed, 3);
-    assert.equal(kms.metrics.snapshot().handshakes.resumed, 3);
+    assert.equal(a.resumed - resumed, 4);
+    assert.equal(kms.metrics.snapshot().handshakes.resumed, 4);
   });
 
   it('a renewed certificate is shown by new connections; what is under way is answered; a broken one changes nothing', async () => {

@@ -79,7 +79,7 @@ export class TestServer {
       if (socket.isSessionReused()) this.resumed++;
       this.shown.add(socket.getPeerCertificate().fingerprint256);
       if (this.turnsAway) {
-        socket.resetAndDestroy();
+        setImmediate(() => this.cut());
         return;
       }
       serveKmip(socket, { handle: (request) => this.#answer(request) });

@@ -37,7 +37,10 @@ export class Gateway {
   readonly lanes: Readonly<Record<LaneName, GatewayLane>>;
   readonly #address: Required<Pick<GatewayAddress, 'host' | 'port'>> & GatewayAddress;
   readonly #options: GatewayOptions;
-  /** Each for one connection, as TLS 1.3 asks (RFC 8446 §C.4). */
+  /**
+   * Each for one connection, as TLS 1.3 would have it (RFC 8446 §C.4), but for the last: servers give none with a resumed
+   * handshake, and that an eavesdropper can join two connections of one program is no loss here.
+   */
   #sessions: Buffer[] = [];
   #sessionsOf = 0;
   #handshakes = 0;
@@ -86,7 +89,7 @@ export class Gateway {
     // A session stands for the certificate that it was made with.
     if (this.#sessionsOf !== tls.generation) this.#sessions = [];
     this.#sessionsOf = tls.generation;
-    const session = this.#sessions.pop();
+    const session = this.#sessions.length > 1 ? this.#sessions.pop() : this.#sessions[0];
     const socket = connect({
       host,
       port,
@@ -95,23 +98,28 @@ export class Gateway {
       ...(isIP(servername) === 0 ? { servername } : {}),
       ...(session === undefined ? {} : { session }),
     });
-    this.#keepSessions(socket, session, tls.generation);
-    return new ClientConnection(socket, { where: this.name, maxResponseBytes, connectTimeoutMs, onClosed });
+    this.#keepSessions(socket, tls.generation);
+    return new ClientConnection(socket, {
+      where: this.name,
+      maxResponseBytes,
+      connectTimeoutMs,
+      onClosed: (connection, error, waiting) => {
+        // A session may be what the server did not like.
+        if (!connection.connected) this.#sessions = [];
+        onClosed(connection, error, waiting);
+      },
+    });
   }
 
-  #keepSessions(socket: TLSSocket, used: Buffer | undefined, generation: number): void {
-    const keep = (session: Buffer): void => {
+  #keepSessions(socket: TLSSocket, generation: number): void {
+    socket.on('session', (session: Buffer) => {
       if (generation !== this.#sessionsOf) return;
       this.#sessions.push(session);
       if (this.#sessions.length > MAX_SESSIONS) this.#sessions.shift();
-    };
-    socket.on('session', keep);
+    });
     socket.once('secureConnect', () => {
       this.#handshakes++;
-      if (!socket.isSessionReused()) return;
-      this.#resumed++;
-      // TLS 1.2 goes on with the same session, and gives no new one.
-      if (used !== undefined && socket.getProtocol() === 'TLSv1.2') keep(used);
+      if (socket.isSessionReused()) this.#resumed++;
     });
   }
 }
