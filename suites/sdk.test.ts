@@ -34,7 +34,11 @@ let kms: OpenKcm;
 
 async function secondGateway(): Promise<RunningGateway> {
   const pair = await world.pki.both('gateway-2');
-  const identity = { role: 'gateway' as const, name: 'gateway-2', fingerprint: keyFingerprint(pair.certificatePem) };
+  const identity = {
+    role: 'gateway' as const,
+    name: 'gateway-2',
+    fingerprint: keyFingerprint(pair.certificatePem),
+  };
   await world.job('IDENTITY_PUT', { identity });
   const { certFile: cert, keyFile: key, caFile: ca } = await pemFiles(pair, world.pki.ca);
   const { core, ...base } = world.gatewayConfig;
@@ -58,7 +62,11 @@ before(async () => {
   await world.caughtUp(second);
   const { certFile: cert, keyFile: key, caFile: ca } = await pemFiles(own, world.pki.ca);
   options = {
-    gateways: [world.gateway, second].map(({ port }) => ({ host: '127.0.0.1', port, servername: 'localhost' })),
+    gateways: [world.gateway, second].map(({ port }) => ({
+      host: '127.0.0.1',
+      port,
+      servername: 'localhost',
+    })),
     tls: tlsFiles({ cert, key, ca }),
   };
   kms = await connect(options);
@@ -85,7 +93,11 @@ describe('the examples', () => {
 
   test('files are sealed and opened as they are read', async () => {
     const directory = temporaryDirectory('files');
-    const [plain, sealed, opened] = ['plain', 'sealed', 'opened'].map((name) => join(directory, name)) as [string, string, string];
+    const [plain, sealed, opened] = ['plain', 'sealed', 'opened'].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
     const bytes = randomBytes(300_000);
     writeFileSync(plain, bytes);
     using dataKeys = kms.dataKeys();
@@ -117,7 +129,11 @@ describe('the examples', () => {
     const sources = readdirSync(EXAMPLES).map((name) => flat(readFileSync(join(EXAMPLES, name), 'utf8')));
     const blocks = [...README.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = '']) => block);
     assert.ok(blocks.length >= 4);
-    for (const block of blocks) assert.ok(sources.some((source) => source.includes(flat(block))), block);
+    for (const block of blocks)
+      assert.ok(
+        sources.some((source) => source.includes(flat(block))),
+        block,
+      );
   });
 });
 

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { call, defineOperation, integer, KmipError, Operation, required, ResultReason, structure, Tag } from '../kmip/index.ts';
+import {
+  call,
+  defineOperation,
+  integer,
+  KmipError,
+  Operation,
+  ResultReason,
+  required,
+  structure,
+  Tag,
+} from '../kmip/index.ts';
 import { startWorld, type TestServer, type World } from './fixture.test.ts';
 import {
   type ClientEvent,
@@ -15,7 +25,7 @@ import {
   type TlsMaterial,
 } from './index.ts';
 
-const { Create, Get, Encrypt, Locate, DiscoverVersions } = Operation;
+const { Create, Get, Encrypt, Locate, Destroy, DiscoverVersions } = Operation;
 
 let world: World;
 let a: TestServer;
@@ -58,11 +68,9 @@ describe('lanes', () => {
     const kms = await open([a]);
     const uid = await kms.create();
     await kms.encrypt(uid, Buffer.from('x'));
-    let release: (() => void) | undefined;
     const slowest = 20_000;
     a.whim = ({ operation }) => (operation === Locate ? slowest : undefined);
     const giveUp = new AbortController();
-    release = () => giveUp.abort();
     const slow = Array.from({ length: 200 }, () => settle(kms.locate({}, { signal: giveUp.signal })));
     while (a.count(Locate) < 4) await sleep(1);
     const tookMs: number[] = [];
@@ -75,7 +83,7 @@ describe('lanes', () => {
     assert.ok(Math.max(...tookMs) < 1_000, `${Math.max(...tookMs)} ms`);
     assert.equal(a.count(Locate), 4, 'one on each connection of their own');
     assert.equal(kms.metrics.snapshot().lanes['lifecycle']?.waiting, 196);
-    release();
+    giveUp.abort();
     const outcomes = await Promise.all(slow);
     assert.ok(outcomes.every((one) => !one.ok && one.error.code === 'ABORTED'));
   });
@@ -132,7 +140,10 @@ describe('lanes', () => {
     const texts = Array.from({ length: 100 }, (_, i) => `text ${i}`);
     const sealed = await Promise.all(texts.map((text) => kms.encrypt(uid, Buffer.from(text))));
     const opened = await Promise.all(sealed.map((one) => kms.decrypt(uid, one)));
-    assert.deepEqual(opened.map((one) => Buffer.from(one).toString()), texts);
+    assert.deepEqual(
+      opened.map((one) => Buffer.from(one).toString()),
+      texts,
+    );
     assert.equal(kms.metrics.snapshot().lanes['hot']?.gateways[0]?.connections, 1);
   });
 });
@@ -160,7 +171,10 @@ describe('deadlines and signals', () => {
     assert.equal((await failure(second, 'ABORTED')).outcome, 'not-done');
     sent.abort();
     assert.equal((await failure(first, 'ABORTED')).outcome, 'unknown');
-    assert.equal((await failure(kms.locate({}, { signal: AbortSignal.abort() }), 'ABORTED')).outcome, 'not-done');
+    assert.equal(
+      (await failure(kms.locate({}, { signal: AbortSignal.abort() }), 'ABORTED')).outcome,
+      'not-done',
+    );
   });
 });
 
@@ -221,15 +235,38 @@ describe('refusals', () => {
 });
 
 describe('several gateways', () => {
-  it('share the work', async () => {
-    const kms = await open([a, b]);
+  it('share the work where there is no home, and then still get what is about a key where it was made', async () => {
+    const kms = await open([a, b], { home: 'any' });
     await Promise.all(Array.from({ length: 40 }, () => kms.create()));
     assert.ok(a.count(Create) > 5 && b.count(Create) > 5, `${a.count(Create)} and ${b.count(Create)}`);
+    for (let i = 0; i < 10; i++) {
+      const created = a.count(Create);
+      const uid = await kms.create();
+      const maker = a.count(Create) > created ? a : b;
+      const destroyed = maker.count(Destroy);
+      await kms.destroy(uid);
+      assert.equal(maker.count(Destroy), destroyed + 1);
+    }
+  });
+
+  it('leave a client at its home, unless that fails', async () => {
+    for (const [home, stays, other] of [
+      [0, a, b],
+      [1, b, a],
+    ] as const) {
+      const kms = await open([a, b], { home });
+      other.asked.length = 0;
+      await Promise.all(Array.from({ length: 20 }, () => kms.create()));
+      await kms.locate();
+      assert.deepEqual(other.asked, []);
+      assert.equal(stays.count(Locate), 1);
+    }
+    await failure(connect(world.options([a, b], { home: 2 })), 'INVALID_OPTION');
   });
 
   it('when one is killed nothing fails that may be repeated, and it is asked again once it is back', async () => {
     const events: ClientEvent[] = [];
-    const kms = await open([a, b], { onEvent: (event) => events.push(event) });
+    const kms = await open([a, b], { onEvent: (event) => events.push(event), home: 0 });
     const uids = await Promise.all(Array.from({ length: 20 }, () => kms.create()));
     await a.stop();
     for (let round = 0; round < 5; round++)
@@ -244,7 +281,7 @@ describe('several gateways', () => {
 
   it('Create goes elsewhere when it has surely not left, and stays undecided when it may have', async () => {
     await a.stop();
-    const kms = await open([a, b]);
+    const kms = await open([a, b], { home: 0 });
     for (let i = 0; i < 10; i++) await kms.create();
     assert.equal(b.count(Create), 10);
     await a.start();
@@ -261,7 +298,7 @@ describe('several gateways', () => {
   });
 
   it('a mute one costs one attempt, not the call', async () => {
-    const kms = await open([a, b], { lanes: { hot: { attemptMs: 50 } } });
+    const kms = await open([a, b], { lanes: { hot: { attemptMs: 50 } }, home: 0 });
     const uid = await kms.create();
     await kms.encrypt(uid, Buffer.from('x'));
     a.whim = ({ operation }) => (operation === Encrypt ? 'mute' : undefined);
@@ -354,7 +391,8 @@ describe('the client', () => {
   it('makes keys with an Activation Date that has come, unless told otherwise', async () => {
     const kms = await open([a]);
     const seen: string[] = [];
-    a.whim = ({ payload }) => void seen.push(JSON.stringify(payload, (_, value) => (typeof value === 'bigint' ? `${value}` : value)));
+    a.whim = ({ payload }) =>
+      void seen.push(JSON.stringify(payload, (_, value) => (typeof value === 'bigint' ? `${value}` : value)));
     await kms.create();
     await kms.create({ activation: 'never', name: 'later' });
     assert.match(seen[0] ?? '', /Activation Date/);
@@ -370,7 +408,10 @@ describe('the client', () => {
       held = got.key;
       assert.equal(got.algorithm, 'AES');
       assert.equal(got.lengthBits, 256);
-      assert.deepEqual(got.key.use((bytes) => Buffer.from(bytes)), a.keys.get(uid));
+      assert.deepEqual(
+        got.key.use((bytes) => Buffer.from(bytes)),
+        a.keys.get(uid),
+      );
       assert.equal(`${got.key} ${JSON.stringify(got.key)}`, '[secret] "[secret]"');
     }
     assert.ok(held.isWiped);
@@ -383,16 +424,25 @@ describe('the client', () => {
     await settle(kms.get('nothing'));
     const { latency, failures } = kms.metrics.snapshot();
     assert.equal(latency['Encrypt']?.count, 10);
-    assert.deepEqual(latency['Encrypt']?.buckets.map(({ leMs }) => leMs), [0.1, 0.25, 0.5, 1, 2.5, 5, 10]);
+    assert.deepEqual(
+      latency['Encrypt']?.buckets.map(({ leMs }) => leMs),
+      [0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    );
     assert.ok((latency['Encrypt']?.buckets.at(-1)?.count ?? 0) <= 10);
     assert.deepEqual(failures, { REFUSED: 1 });
     const text = kms.metrics.prometheus();
-    assert.match(text, /^okcm_client_operation_duration_seconds_bucket\{operation="Encrypt",le="0.00025"\} \d+$/m);
+    assert.match(
+      text,
+      /^okcm_client_operation_duration_seconds_bucket\{operation="Encrypt",le="0.00025"\} \d+$/m,
+    );
     assert.match(text, /^okcm_client_operation_duration_seconds_count\{operation="Encrypt"\} 10$/m);
     assert.match(text, /^okcm_client_failures_total\{code="REFUSED"\} 1$/m);
     assert.match(text, new RegExp(`^okcm_client_gateway_up\\{lane="hot",gateway="${a.name}"\\} 1$`, 'm'));
     for (const line of text.trimEnd().split('\n'))
-      assert.match(line, /^(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+)$/);
+      assert.match(
+        line,
+        /^(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+)$/,
+      );
   });
 
   it('closes: what waits fails, what comes later too; with a grace what is under way ends first', async () => {

@@ -5,8 +5,8 @@ import {
   type Call,
   call,
   enumName,
-  type KnownOperation,
   KmipClientError,
+  type KnownOperation,
   LATEST_VERSION,
   MAX_BATCH_ITEMS,
   ObjectType,
@@ -36,21 +36,21 @@ import {
 import {
   type CipherOptions,
   type Ciphertext,
-  ciphertextIn,
   type CreateOptions,
+  ciphertextIn,
   createCall,
   decryptCall,
   type EncryptOptions,
   encryptCall,
-  keyIn,
   type KeyMaterial,
+  keyIn,
   type LocateOptions,
   locateCall,
   ObjectAttributes,
   type RevokeOptions,
   revokeCall,
 } from './operations.ts';
-import { type ConnectOptions, checkedLanes, checkedGateways } from './options.ts';
+import { type ConnectOptions, checkedGateways, checkedHome, checkedLanes } from './options.ts';
 import { type BatchResults, type CallOptions, Requester } from './requester.ts';
 import { type Levels, Metrics } from './telemetry/metrics.ts';
 import { findTracingApi, Tracing } from './telemetry/tracing.ts';
@@ -114,8 +114,9 @@ export class OpenKcm implements AsyncDisposable {
             }),
         }),
     );
+    const home = checkedHome(options.home, this.#gateways.length);
     this.#lanes = Object.fromEntries(
-      laneNames.map((name) => [name, new Lane(name, lanes[name], this.#gateways)]),
+      laneNames.map((name) => [name, new Lane(name, lanes[name], this.#gateways, home)]),
     ) as Record<LaneName, Lane>;
     this.metrics = new Metrics(() => this.#levels());
     this.#requester = new Requester({
@@ -125,7 +126,9 @@ export class OpenKcm implements AsyncDisposable {
       maxAttempts: options.attempts ?? MAX_ATTEMPTS,
       traceHot: options.tracing?.hot === true,
       metrics: this.metrics,
-      tracing: new Tracing(options.tracing?.api === null ? undefined : (options.tracing?.api ?? findTracingApi())),
+      tracing: new Tracing(
+        options.tracing?.api === null ? undefined : (options.tracing?.api ?? findTracingApi()),
+      ),
     });
     if (!tls.isFixed) {
       this.#reload = setInterval(
@@ -147,7 +150,11 @@ export class OpenKcm implements AsyncDisposable {
   }
 
   /** Encrypts under a key, or under a service's key by its address `l3:<service>`. */
-  async encrypt(uid: string, data: Uint8Array, options: EncryptOptions & CallOptions = {}): Promise<Ciphertext> {
+  async encrypt(
+    uid: string,
+    data: Uint8Array,
+    options: EncryptOptions & CallOptions = {},
+  ): Promise<Ciphertext> {
     return ciphertextIn(await this.#requester.one(encryptCall(uid, data, options), options));
   }
 
@@ -195,7 +202,11 @@ export class OpenKcm implements AsyncDisposable {
     options: CallOptions & { readonly index?: number } = {},
   ): Promise<void> {
     const { index } = options;
-    const payload = { uniqueIdentifier: uid, attributeName, ...(index === undefined ? {} : { attributeIndex: index }) };
+    const payload = {
+      uniqueIdentifier: uid,
+      attributeName,
+      ...(index === undefined ? {} : { attributeIndex: index }),
+    };
     await this.request(Operation.DeleteAttribute, payload, options);
   }
 

@@ -20,8 +20,8 @@ import {
   type RequestHeader,
   type RequestItem,
   responseHeaderFor,
-  serveKmip,
   SUPPORTED_VERSIONS,
+  serveKmip,
   successItem,
   type Ttlv,
 } from '../kmip/index.ts';

@@ -6,10 +6,10 @@ import {
   attribute,
   attributeValue,
   type Call,
-  call,
-  type CryptographicParameters,
   CryptographicAlgorithm,
+  type CryptographicParameters,
   CryptographicUsageMask,
+  call,
   enumName,
   NameType,
   ObjectType,
@@ -134,7 +134,9 @@ export function createCall(options: CreateOptions = {}): Call<ResponseOf<typeof 
   ];
   if (name !== undefined) attributes.push(nameAttribute(name));
   if (activation !== 'never')
-    attributes.push(attribute('Activation Date', activation === 'now' ? nowForAnyClock() : secondsOf(activation)));
+    attributes.push(
+      attribute('Activation Date', activation === 'now' ? nowForAnyClock() : secondsOf(activation)),
+    );
   if (deactivation !== undefined) attributes.push(attribute('Deactivation Date', secondsOf(deactivation)));
   attributes.push(...(options.attributes ?? []));
   return call(Operation.Create, {
@@ -147,7 +149,8 @@ export function createCall(options: CreateOptions = {}): Call<ResponseOf<typeof 
 export function keyIn({ object }: ResponseOf<typeof Operation.Get>): KeyMaterial {
   const keyBlock = object.objectType === ObjectType.SymmetricKey ? object.keyBlock : undefined;
   const keyValue = keyBlock?.keyValue;
-  const material = keyValue === undefined || keyValue instanceof Uint8Array ? undefined : keyValue.keyMaterial;
+  const material =
+    keyValue === undefined || keyValue instanceof Uint8Array ? undefined : keyValue.keyMaterial;
   if (!(material instanceof Uint8Array)) {
     throw new OpenKcmError('INVALID_REQUEST', 'Get: the object is no symmetric key in the clear', {
       operation: 'Get',

@@ -10,6 +10,12 @@ import type { TracingApi } from './telemetry/tracing.ts';
 export interface ConnectOptions {
   /** The gateways of one region, as `host:port` or with a `servername`. Any of them serves any request. */
   readonly gateways: readonly (string | GatewayAddress)[];
+  /**
+   * Which of them is asked as long as it is well, by its place in `gateways`; default: one by chance, so that many clients
+   * spread. Whoever stays at one gateway sees its own changes at once: other gateways learn of them within a second.
+   * `any`: the least loaded is asked, for a client that one gateway cannot serve.
+   */
+  readonly home?: number | 'any' | undefined;
   /** The application's certificate and who vouches for gateways; `tlsFiles(…)` reads files, again and again. */
   readonly tls: TlsSource;
   /** Default KMIP 1.4. */
@@ -60,6 +66,14 @@ export function checkedGateways(addresses: readonly GatewayAddress[]): readonly 
   const names = new Set(addresses.map(gatewayName));
   if (names.size < addresses.length) throw new OpenKcmError('INVALID_OPTION', 'gateways: one is named twice');
   return addresses;
+}
+
+/** @throws OpenKcmError INVALID_OPTION */
+export function checkedHome(home: ConnectOptions['home'], count: number): number | undefined {
+  if (home === 'any') return undefined;
+  if (home === undefined) return Math.floor(Math.random() * count);
+  if (Number.isInteger(home) && home >= 0 && home < count) return home;
+  throw new OpenKcmError('INVALID_OPTION', `home: 'any', or a number from 0 to ${count - 1}`);
 }
 
 /** @throws OpenKcmError INVALID_OPTION */

@@ -14,13 +14,7 @@ import {
   type Version,
 } from '../kmip/index.ts';
 import { isL3Address, routeOf } from '../routing/index.ts';
-import {
-  abortedError,
-  asSdkError,
-  type CallFacts,
-  OpenKcmError,
-  refusedError,
-} from './errors.ts';
+import { abortedError, asSdkError, type CallFacts, OpenKcmError, refusedError } from './errors.ts';
 import type { Gateway } from './gateways/gateway.ts';
 import type { Attempt, Lane } from './lanes/lane.ts';
 import { type LaneName, laneOf, type Subject, slowestOf, subjectOf } from './lanes/lane-of.ts';
@@ -142,7 +136,10 @@ export class Requester {
       // Each payload is written once, and looked at before it is sent.
       const payloads = calls.map((each) => each.encode(this.#options.version));
       const subjects = subjectsOf(calls, payloads);
-      const written = calls.map((each, i) => ({ ...each, encode: () => payloads[i] ?? each.encode(this.#options.version) }));
+      const written = calls.map((each, i) => ({
+        ...each,
+        encode: () => payloads[i] ?? each.encode(this.#options.version),
+      }));
       const facts = { operation, isIdempotent: subjects.every(isIdempotent) };
       return { calls: written as unknown as Calls, subjects, facts, options, span, startedAt };
     } catch (error) {
@@ -159,7 +156,7 @@ export class Requester {
     const maxAttempts = Math.max(1, options.attempts ?? this.#options.maxAttempts);
     const avoid = new Set<Gateway>();
     for (let attempts = 1; ; attempts++) {
-      const { lane, mayGoTo } = this.#laneFor(job.subjects);
+      const { lane, mayGoTo } = this.#laneFor(job.subjects, avoid);
       const deadlineAt = startedAt + (options.deadlineMs ?? lane.limits.deadlineMs);
       const attempt: Attempt = {
         request: this.#encode(job, lane.name),
@@ -210,14 +207,24 @@ export class Requester {
     }
   }
 
-  /** The lane of the whole message, and which gateways serve it there: in the hot lane those that hold its keys. */
-  #laneFor(subjects: readonly Subject[]): { lane: Lane; mayGoTo: (gateway: Gateway) => boolean } {
+  /**
+   * The lane of the whole message, and who serves it there: gateways that are known to hold its keys where there are some,
+   * since a key that has just been made or changed may be unknown to others for a moment (D6).
+   */
+  #laneFor(
+    subjects: readonly Subject[],
+    avoid: ReadonlySet<Gateway>,
+  ): { lane: Lane; mayGoTo: (gateway: Gateway) => boolean } {
     const { gateways, lanes } = this.#options;
     const uids = subjects.flatMap(({ uid }) => (uid === undefined || isL3Address(uid) ? [] : [uid]));
-    const holds = (gateway: Gateway): boolean => uids.every((uid) => gateway.known.isHeld(uid));
-    const isHeld = gateways.some((gateway) => gateway.lanes.hot.isWell && holds(gateway));
-    const name = slowestOf(subjects.map((subject) => laneOf(subject, () => isHeld)));
-    return { lane: lanes[name], mayGoTo: name === 'hot' && uids.length > 0 ? holds : () => true };
+    const isAvoided = (gateway: Gateway): boolean => avoid.has(gateway) && avoid.size < gateways.length;
+    const holds = (gateway: Gateway): boolean =>
+      uids.length > 0 && !isAvoided(gateway) && uids.every((uid) => gateway.known.isHeld(uid));
+    const isHeldIn = (lane: LaneName): boolean =>
+      gateways.some((gateway) => gateway.lanes[lane].isWell && holds(gateway));
+    const isHot = isHeldIn('hot');
+    const name = slowestOf(subjects.map((subject) => laneOf(subject, () => isHot)));
+    return { lane: lanes[name], mayGoTo: isHeldIn(name) ? holds : () => true };
   }
 
   #learn(

@@ -41,7 +41,11 @@ export interface Backoff {
 }
 
 /** Evenly between 0 and a ceiling that doubles: "full jitter". `attempt` is 0 for the first retry. */
-export function backoffMs(attempt: number, { baseMs, capMs }: Backoff, random: () => number = Math.random): number {
+export function backoffMs(
+  attempt: number,
+  { baseMs, capMs }: Backoff,
+  random: () => number = Math.random,
+): number {
   return random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
 }
 

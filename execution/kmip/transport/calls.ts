@@ -139,10 +139,7 @@ function resultOf<Response>(
   }
   if (answer.resultStatus !== ResultStatus.Success) return { ok: false, error: errorOf(answer) };
   if (answer.operation !== undefined && answer.operation !== each.operation) {
-    throw badResponse(
-      where,
-      `${operationName(answer.operation)} answered ${operationName(each.operation)}`,
-    );
+    throw badResponse(where, `${operationName(answer.operation)} answered ${operationName(each.operation)}`);
   }
   if (answer.payload === undefined) throw badResponse(where, 'a success without a payload');
   try {

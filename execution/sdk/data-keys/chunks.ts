@@ -160,7 +160,9 @@ export class ChunkOpener {
   #open(chunk: Uint8Array, isLast: boolean): Buffer | null {
     const textBytes = chunk.length - TAG_BYTES;
     const nonce = nonceOf(this.#number, isLast);
-    const decipher = this.#key.use((key) => withRawKey(() => createDecipheriv(ALGORITHM, key, nonce, OPTIONS)));
+    const decipher = this.#key.use((key) =>
+      withRawKey(() => createDecipheriv(ALGORITHM, key, nonce, OPTIONS)),
+    );
     decipher.setAuthTag(chunk.subarray(textBytes));
     const plain = decipher.update(chunk.subarray(0, textBytes));
     try {

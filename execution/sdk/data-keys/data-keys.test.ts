@@ -7,7 +7,15 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Operation } from '../../kmip/index.ts';
 import { startWorld, type TestServer, type World } from '../fixture.test.ts';
-import { connect, type DataKeySource, type DataKeysOptions, type OpenKcm, OpenKcmError, SealedDataError, type SealedDataErrorCode } from '../index.ts';
+import {
+  connect,
+  type DataKeySource,
+  type DataKeysOptions,
+  type OpenKcm,
+  OpenKcmError,
+  SealedDataError,
+  type SealedDataErrorCode,
+} from '../index.ts';
 
 const { Create, Get, Encrypt, Decrypt } = Operation;
 const CHUNK = 4096;
@@ -46,7 +54,9 @@ describe('data keys', () => {
     it(`${source.kind}: many messages, one key; who has none asks for it once`, async () => {
       using writer = kms.dataKeys({ source });
       const sealed = await Promise.all(
-        Array.from({ length: 50 }, (_, i) => writer.seal(Buffer.from(`${i}`), { associatedData: Buffer.from(`row ${i}`) })),
+        Array.from({ length: 50 }, (_, i) =>
+          writer.seal(Buffer.from(`${i}`), { associatedData: Buffer.from(`row ${i}`) }),
+        ),
       );
       const created = source.kind === 'created';
       assert.equal(server.asked.length, created ? 2 : 1);
@@ -55,7 +65,10 @@ describe('data keys', () => {
       const opened = await Promise.all(
         sealed.map((one, i) => reader.open(one, { associatedData: Buffer.from(`row ${i}`) })),
       );
-      assert.deepEqual(opened.map(String), Array.from({ length: 50 }, (_, i) => `${i}`));
+      assert.deepEqual(
+        opened.map(String),
+        Array.from({ length: 50 }, (_, i) => `${i}`),
+      );
       assert.equal(server.count(created ? Get : Decrypt), created ? 2 : 1);
       await assert.rejects(reader.open(sealed[0] ?? Buffer.alloc(0)), refusal('WRONG_KEY'));
     });
@@ -64,7 +77,9 @@ describe('data keys', () => {
   it('buffers and streams of both kinds make and take the same', async () => {
     using dataKeys = kms.dataKeys({ chunkBytes: CHUNK });
     const chopped = (bytes: Buffer, size: number): Buffer[] =>
-      Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+      Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
     await fc.assert(
       fc.asyncProperty(fc.nat(3 * CHUNK), fc.integer({ min: 500, max: 2 * CHUNK }), async (size, piece) => {
         const plain = randomBytes(size);
@@ -78,7 +93,10 @@ describe('data keys', () => {
         for (const one of sealed) {
           assert.deepEqual(await dataKeys.open(one, options), plain);
           const pieces = chopped(one, piece);
-          assert.deepEqual(await collect(ReadableStream.from(pieces).pipeThrough(dataKeys.openStream(options))), plain);
+          assert.deepEqual(
+            await collect(ReadableStream.from(pieces).pipeThrough(dataKeys.openStream(options))),
+            plain,
+          );
           assert.deepEqual(await collect(Readable.from(pieces).pipe(dataKeys.openTransform(options))), plain);
         }
       }),
@@ -93,12 +111,16 @@ describe('data keys', () => {
     const cut = sealed.subarray(0, sealed.length - (CHUNK + 16));
     const seen: Uint8Array[] = [];
     const reading = (async () => {
-      for await (const bytes of ReadableStream.from([cut]).pipeThrough(dataKeys.openStream())) seen.push(bytes);
+      for await (const bytes of ReadableStream.from([cut]).pipeThrough(dataKeys.openStream()))
+        seen.push(bytes);
     })();
     await assert.rejects(reading, refusal('TRUNCATED'));
     assert.deepEqual(Buffer.concat(seen), plain.subarray(0, CHUNK));
     const sink = async (from: AsyncIterable<Uint8Array>): Promise<void> => void (await collect(from));
-    await assert.rejects(pipeline(Readable.from([cut]), dataKeys.openTransform(), sink), refusal('TRUNCATED'));
+    await assert.rejects(
+      pipeline(Readable.from([cut]), dataKeys.openTransform(), sink),
+      refusal('TRUNCATED'),
+    );
     await assert.rejects(pipeline(Readable.from([]), dataKeys.openTransform(), sink), refusal('TRUNCATED'));
   });
 
@@ -124,7 +146,7 @@ describe('data keys', () => {
     const [created, orders] = await Promise.all(
       sources.map(async (source) => {
         using dataKeys = kms.dataKeys({ source });
-        return dataKeys.seal(Buffer.from('text'));
+        return await dataKeys.seal(Buffer.from('text'));
       }),
     );
     assert.ok(created !== undefined && orders !== undefined);
@@ -136,7 +158,10 @@ describe('data keys', () => {
     await refused({}, orders);
     await refused({ source: { kind: 'service', service: 'orders' } }, created);
     await refused({ source: { kind: 'service', service: 'parcels' } }, orders);
-    await refused({ accept: (reference) => reference.kind === 'created' && reference.uid === 'another' }, created);
+    await refused(
+      { accept: (reference) => reference.kind === 'created' && reference.uid === 'another' },
+      created,
+    );
     assert.equal(server.asked.length, 0, 'no gateway was asked');
     using all = kms.dataKeys({ accept: () => true });
     assert.equal(String(await all.open(orders)), 'text');

@@ -15,7 +15,7 @@ import {
   type ReadHeader,
   SALT_BYTES,
 } from './header.ts';
-import { DEFAULT_DATA_KEY_LIMITS, type DataKeyLimits, KeyCache, type LentKey } from './key-cache.ts';
+import { type DataKeyLimits, DEFAULT_DATA_KEY_LIMITS, KeyCache, type LentKey } from './key-cache.ts';
 import { type DataKeySource, findKey, type KeyServer, makeKey } from './key-sources.ts';
 import { deriveMessageKeys, openMessageKey } from './message-keys.ts';
 import { OpeningMessage, SealingMessage, type Started, throughMessage } from './messages.ts';

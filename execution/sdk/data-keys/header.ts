@@ -35,7 +35,8 @@ export interface Header {
 /** All that comes before the commitment. @throws SealedDataError MALFORMED for a reference out of bounds. */
 export function encodeHead({ reference, chunkExponent, salt }: Header): Buffer {
   const bytes = encodeReference(reference);
-  if (bytes.length < 1 || bytes.length > MAX_REFERENCE_BYTES) throw new SealedDataError('MALFORMED', 'reference');
+  if (bytes.length < 1 || bytes.length > MAX_REFERENCE_BYTES)
+    throw new SealedDataError('MALFORMED', 'reference');
   const fixed = Buffer.alloc(FIXED_BYTES);
   fixed.set(MAGIC);
   fixed[4] = FORMAT;

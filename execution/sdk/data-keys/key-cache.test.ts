@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { KeyReference } from './header.ts';
-import { DEFAULT_DATA_KEY_LIMITS, type DataKeyLimits, KeyCache } from './key-cache.ts';
+import { type DataKeyLimits, DEFAULT_DATA_KEY_LIMITS, KeyCache } from './key-cache.ts';
 import { SealedDataError } from './sealed-data-error.ts';
 import { SecretKey } from './secret-key.ts';
 
@@ -121,8 +121,14 @@ describe('the cache of data keys', () => {
   it('remembers no failure', async () => {
     const world = new World();
     world.fails = true;
-    await assert.rejects(world.cache.withCurrent(() => undefined), /no gateway/);
-    await assert.rejects(world.cache.withKey(named('a'), () => undefined), /no gateway/);
+    await assert.rejects(
+      world.cache.withCurrent(() => undefined),
+      /no gateway/,
+    );
+    await assert.rejects(
+      world.cache.withKey(named('a'), () => undefined),
+      /no gateway/,
+    );
     world.fails = false;
     await world.cache.withCurrent(() => undefined);
     await world.cache.withKey(named('a'), () => undefined);

@@ -87,12 +87,14 @@ export class KeyCache {
 
   /** Lends the key to seal the next message with. @throws what making it does; SealedDataError CLOSED. */
   async withCurrent<T>(fn: (key: LentKey) => T): Promise<T> {
-    for (let next = this.#current; ; next = await (this.#making ??= this.#make())) {
+    for (let next = this.#current; ; next = await this.#making) {
       this.#requireOpen();
-      if (next === undefined || !this.#mayStillSeal(next)) continue;
-      next.messages++;
-      this.#touch(next);
-      return fn(next);
+      if (next !== undefined && this.#mayStillSeal(next)) {
+        next.messages++;
+        this.#touch(next);
+        return fn(next);
+      }
+      this.#making ??= this.#make();
     }
   }
 

@@ -48,7 +48,11 @@ export function deriveMessageKeys(
 }
 
 /** The message's key, once the commitment has been checked. @throws SealedDataError WRONG_KEY */
-export function openMessageKey(dataKey: SecretKey, header: ReadHeader, associatedData: Uint8Array): SecretKey {
+export function openMessageKey(
+  dataKey: SecretKey,
+  header: ReadHeader,
+  associatedData: Uint8Array,
+): SecretKey {
   const { key, commitment } = deriveMessageKeys(dataKey, header.salt, header.head, associatedData);
   if (timingSafeEqual(commitment, header.commitment)) return key;
   key.wipe();

@@ -1,5 +1,5 @@
 /** One message on its way: bytes in, bytes out, as they come. What streams and buffers have in common. */
-import { ChunkOpener, ChunkSealer } from './chunks.ts';
+import { ChunkOpener, type ChunkSealer } from './chunks.ts';
 import { type ReadHeader, readHeader } from './header.ts';
 import { SealedDataError } from './sealed-data-error.ts';
 import type { SecretKey } from './secret-key.ts';

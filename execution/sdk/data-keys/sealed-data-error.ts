@@ -4,8 +4,7 @@ export const sealedDataErrors = {
   MALFORMED: 'these bytes are no sealed data: wrong magic, cut short, or out of bounds',
   UNSUPPORTED: 'the format version, suite or kind of data key is unknown: a newer release wrote it',
   NOT_ACCEPTED: 'the data names a data key that is not accepted here; see `accept`',
-  WRONG_KEY:
-    'the data key, the associated data or the header is another one than that which sealed this',
+  WRONG_KEY: 'the data key, the associated data or the header is another one than that which sealed this',
   NOT_AUTHENTIC: 'the data was altered, or its parts were put in another order',
   TRUNCATED: 'the data ends before its end: what came before is authentic, and not all there was',
   TOO_LARGE: 'a message has at most 2^32 chunks',

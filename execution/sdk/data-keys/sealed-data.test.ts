@@ -62,12 +62,18 @@ const headerBytes = readHeader(seal(NONE))?.sizeBytes ?? 0;
 describe('sealed data', () => {
   it('opens to what was sealed, however the bytes come', () => {
     fc.assert(
-      fc.property(plainText, fc.uint8Array({ maxLength: 40 }), someCuts, someCuts, (plain, aad, ins, outs) => {
-        const sealed = seal(plain, aad, ins);
-        assert.deepEqual(open(sealed, aad, outs), plain);
-        const chunks = Math.max(1, Math.ceil(plain.length / CHUNK));
-        assert.equal(sealed.length, headerBytes + plain.length + chunks * TAG_BYTES);
-      }),
+      fc.property(
+        plainText,
+        fc.uint8Array({ maxLength: 40 }),
+        someCuts,
+        someCuts,
+        (plain, aad, ins, outs) => {
+          const sealed = seal(plain, aad, ins);
+          assert.deepEqual(open(sealed, aad, outs), plain);
+          const chunks = Math.max(1, Math.ceil(plain.length / CHUNK));
+          assert.equal(sealed.length, headerBytes + plain.length + chunks * TAG_BYTES);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -100,7 +106,8 @@ describe('sealed data', () => {
       { numRuns: 100 },
     );
     const sealed = seal(randomBytes(3 * CHUNK));
-    for (const chunks of [1, 2]) refused(sealed.subarray(0, headerBytes + chunks * (CHUNK + TAG_BYTES)), 'TRUNCATED');
+    for (const chunks of [1, 2])
+      refused(sealed.subarray(0, headerBytes + chunks * (CHUNK + TAG_BYTES)), 'TRUNCATED');
     refused(sealed.subarray(0, headerBytes), 'TRUNCATED');
   });
 
@@ -141,7 +148,10 @@ describe('sealed data', () => {
     const first = gcm(key, 0, 0, randomBytes(CHUNK));
     refused(Buffer.concat([head, commitment, first, gcm(key, 1, 1, NONE)]), 'NOT_AUTHENTIC');
     // The same with something in it is in order.
-    assert.equal(open(Buffer.concat([head, commitment, first, gcm(key, 1, 1, Buffer.from('x'))])).length, CHUNK + 1);
+    assert.equal(
+      open(Buffer.concat([head, commitment, first, gcm(key, 1, 1, Buffer.from('x'))])).length,
+      CHUNK + 1,
+    );
   });
 
   it('opens under its own key, header and associated data alone: the commitment tells before a chunk is opened', () => {
@@ -213,7 +223,13 @@ function readByTheBook(sealed: Buffer, key: Uint8Array, aad: Uint8Array): Buffer
   const context = Buffer.concat([digest(sealed.subarray(0, headEnd)), digest(aad)]);
   const derive = (label: string): Buffer =>
     Buffer.from(
-      hkdfSync('sha256', key, salt, Buffer.concat([Buffer.from(`openkcm/sealed-data/v1/${label}`), context]), 32),
+      hkdfSync(
+        'sha256',
+        key,
+        salt,
+        Buffer.concat([Buffer.from(`openkcm/sealed-data/v1/${label}`), context]),
+        32,
+      ),
     );
   assert.deepEqual(sealed.subarray(headEnd, headEnd + 32), derive('commitment'));
   const plain: Buffer[] = [];

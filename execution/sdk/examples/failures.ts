@@ -2,7 +2,10 @@
 import { call, type OpenKcm, Operation, settle } from '../index.ts';
 
 /** What a program can do about a failed call. */
-export type Advice = { readonly do: 'nothing' | 'try again' | 'look first' | 'give up'; readonly why: string };
+export type Advice = {
+  readonly do: 'nothing' | 'try again' | 'look first' | 'give up';
+  readonly why: string;
+};
 
 export async function adviceFor(kms: OpenKcm, uid: string): Promise<Advice> {
   const outcome = await settle(kms.get(uid, { deadlineMs: 2_000, signal: AbortSignal.timeout(3_000) }));

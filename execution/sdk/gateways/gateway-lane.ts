@@ -1,7 +1,7 @@
 /** The connections of one lane to one gateway: how many, which of them next, and whether the gateway is well. */
 import {
-  call,
   type ClientConnection,
+  call,
   decodeCalls,
   encodeCalls,
   KmipClientError,

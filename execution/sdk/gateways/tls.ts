@@ -23,7 +23,11 @@ export function tlsFiles(paths: {
   readonly ca: string;
 }): () => Promise<TlsMaterial> {
   return async () => {
-    const [cert, key, ca] = await Promise.all([readFile(paths.cert), readFile(paths.key), readFile(paths.ca)]);
+    const [cert, key, ca] = await Promise.all([
+      readFile(paths.cert),
+      readFile(paths.key),
+      readFile(paths.ca),
+    ]);
     return { cert, key, ca };
   };
 }

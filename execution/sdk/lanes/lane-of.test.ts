@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   attribute,
-  call,
   CryptographicAlgorithm,
+  call,
   type KnownOperation,
   LATEST_VERSION,
   NameType,
@@ -51,7 +51,8 @@ describe('the lane of a request', () => {
         },
       },
     ];
-    for (const other of others) assert.equal(lane(create(other)), 'lifecycle', JSON.stringify(other.objectType));
+    for (const other of others)
+      assert.equal(lane(create(other)), 'lifecycle', JSON.stringify(other.objectType));
   });
 
   it('follows the table for every operation on a key that is held, that is not, and on a service', () => {

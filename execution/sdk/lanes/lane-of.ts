@@ -1,12 +1,12 @@
 /** Which lane a request takes: D9's table, asked with the level that this client's own memory gives. */
 import {
   CryptographicAlgorithm,
+  childOf,
   ItemType,
   ObjectType,
   Operation,
-  Tag,
-  childOf,
   structureItem,
+  Tag,
   type Ttlv,
   type TtlvStructure,
 } from '../../kmip/index.ts';

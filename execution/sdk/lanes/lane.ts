@@ -35,10 +35,13 @@ export class Lane {
   readonly limits: LaneLimits;
   readonly #gateways: readonly Gateway[];
   readonly #queue: Waiting[] = [];
+  readonly #home: number | undefined;
   #turn = 0;
   #closed = false;
 
-  constructor(name: LaneName, limits: LaneLimits, gateways: readonly Gateway[]) {
+  /** `home`: the place of the gateway that is asked as long as it is well; undefined: the least loaded is. */
+  constructor(name: LaneName, limits: LaneLimits, gateways: readonly Gateway[], home: number | undefined) {
+    this.#home = home;
     this.name = name;
     this.limits = limits;
     this.#gateways = gateways;
@@ -82,7 +85,9 @@ export class Lane {
         this.#queue.splice(i, 1);
         waiting.release();
         waiting.reject(this.#unreachable(attempt));
-      } else if (this.#gateways.some((each) => each.lanes[this.name].isWell && each.lanes[this.name].hasRoom)) {
+      } else if (
+        this.#gateways.some((each) => each.lanes[this.name].isWell && each.lanes[this.name].hasRoom)
+      ) {
         i++; // it waits for a certain gateway, others may not
       } else return;
     }
@@ -105,7 +110,10 @@ export class Lane {
       };
       const aborted = (): void => leave(attempt.signal?.reason);
       const timer = setTimeout(
-        () => leave(new KmipClientError('KMIP_TIMEOUT', `no place in the ${this.name} lane in time`, { sent: false })),
+        () =>
+          leave(
+            new KmipClientError('KMIP_TIMEOUT', `no place in the ${this.name} lane in time`, { sent: false }),
+          ),
         Math.max(0, attempt.deadlineAt - performance.now()),
       );
       const waiting: Waiting = {
@@ -137,8 +145,23 @@ export class Lane {
     }
   }
 
-  /** Of those that are well and have room the least loaded, one after the other where they are alike. */
-  #choose({ mayGoTo, avoid }: Attempt): Gateway | undefined {
+  #choose(attempt: Attempt): Gateway | undefined {
+    return this.#home === undefined ? this.#leastLoaded(attempt) : this.#nearest(attempt, this.#home);
+  }
+
+  /** The home, or the next that is well. A home without room is waited for: elsewhere own changes might not be seen. */
+  #nearest({ mayGoTo, avoid }: Attempt, home: number): Gateway | undefined {
+    const count = this.#gateways.length;
+    const inOrder = this.#gateways.map((_, i) => this.#gateways[(home + i) % count]);
+    const well = inOrder.filter(
+      (gateway) => gateway?.lanes[this.name].isWell === true && mayGoTo(gateway),
+    ) as Gateway[];
+    const nearest = well.find((gateway) => !avoid.has(gateway)) ?? well[0];
+    return nearest?.lanes[this.name].hasRoom === true ? nearest : undefined;
+  }
+
+  /** Of those that are well and have room; one after the other where they are alike. */
+  #leastLoaded({ mayGoTo, avoid }: Attempt): Gateway | undefined {
     const count = this.#gateways.length;
     let best: Gateway | undefined;
     let bestLoad = Number.POSITIVE_INFINITY;

@@ -106,7 +106,8 @@ export class Metrics {
   #histogram(operation: string): Histogram {
     const known = this.#latency.get(operation);
     if (known !== undefined) return known;
-    if (this.#latency.size >= MAX_MEASURED_OPERATIONS && operation !== 'other') return this.#histogram('other');
+    if (this.#latency.size >= MAX_MEASURED_OPERATIONS && operation !== 'other')
+      return this.#histogram('other');
     const fresh = new Histogram();
     this.#latency.set(operation, fresh);
     return fresh;

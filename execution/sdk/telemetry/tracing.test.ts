@@ -3,18 +3,24 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import {
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
 import { KmipError, Operation } from '../../kmip/index.ts';
 import { startWorld, type TestServer, type World } from '../fixture.test.ts';
-import { connect, type ConnectOptions, settle } from '../index.ts';
+import { type ConnectOptions, connect, settle } from '../index.ts';
 
-const spans = new InMemorySpanExporter();
+const exporter = new InMemorySpanExporter();
+const processor = new SimpleSpanProcessor({ exporter });
 let world: World;
 let server: TestServer;
 
 before(async () => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+  trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [processor] }));
   world = await startWorld();
   server = await world.server();
 });
@@ -24,10 +30,15 @@ after(async () => {
   context.disable();
 });
 beforeEach(() => {
-  spans.reset();
+  exporter.reset();
   server.headers.length = 0;
   server.whim = () => undefined;
 });
+
+async function finished(): Promise<ReadableSpan[]> {
+  await processor.forceFlush();
+  return exporter.getFinishedSpans();
+}
 
 /** The API is found as a program's own would be. */
 const options = (more: Partial<ConnectOptions> = {}): ConnectOptions =>
@@ -42,7 +53,7 @@ describe('tracing', () => {
       return made;
     });
     await settle(kms.get(`${uid}?`));
-    const [create, work, get] = spans.getFinishedSpans();
+    const [create, work, get] = await finished();
     assert.equal(create?.name, 'KMIP Create');
     assert.equal(create?.kind, SpanKind.CLIENT);
     assert.equal(create?.parentSpanContext?.spanId, work?.spanContext().spanId);
@@ -59,7 +70,7 @@ describe('tracing', () => {
     await kms.locate();
     const [hot, lifecycle] = server.headers;
     assert.equal(hot?.clientCorrelationValue, undefined);
-    const span = spans.getFinishedSpans()[1]?.spanContext();
+    const span = (await finished())[1]?.spanContext();
     assert.equal(lifecycle?.clientCorrelationValue, `00-${span?.traceId}-${span?.spanId}-01`);
     await kms.create({}, { correlationId: 'order 7' });
     assert.equal(server.headers[2]?.clientCorrelationValue, 'order 7');
@@ -78,8 +89,11 @@ describe('tracing', () => {
     server.whim = ({ operation }) =>
       operation === Operation.Locate && failures-- > 0 ? KmipError.generalFailure('try again') : undefined;
     await kms.locate();
-    const [span] = spans.getFinishedSpans();
-    assert.deepEqual(span?.events.map(({ name }) => name), ['retry']);
+    const [span] = await finished();
+    assert.deepEqual(
+      span?.events.map(({ name }) => name),
+      ['retry'],
+    );
     assert.equal(span?.status.code, SpanStatusCode.UNSET);
   });
 });

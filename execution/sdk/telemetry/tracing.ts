@@ -49,11 +49,13 @@ export class Tracing {
   start(operation: string): CallSpan {
     const api = this.#api;
     if (api === undefined) return nobody;
-    const span = api.trace.getTracer(SCOPE).startSpan(
-      `KMIP ${operation}`,
-      { kind: api.SpanKind.CLIENT, attributes: { 'rpc.system': 'kmip', 'rpc.method': operation } },
-      api.context.active(),
-    );
+    const span = api.trace
+      .getTracer(SCOPE)
+      .startSpan(
+        `KMIP ${operation}`,
+        { kind: api.SpanKind.CLIENT, attributes: { 'rpc.system': 'kmip', 'rpc.method': operation } },
+        api.context.active(),
+      );
     if (!span.isRecording()) {
       span.end();
       return nobody;
