@@ -68,6 +68,8 @@ export async function connect(options: ConnectOptions): Promise<OpenKcm> {
   try {
     await client.discoverVersions();
   } catch (error) {
+    // A gateway that refuses has answered: this identity may not be permitted to ask that.
+    if (error instanceof OpenKcmError && error.code === 'REFUSED') return client;
     await client.close();
     throw error;
   }

@@ -1,16 +1,14 @@
 /** Which lane a request takes: D9's table, asked with the level that this client's own memory gives. */
 import {
-  CryptographicAlgorithm,
   childOf,
   ItemType,
-  ObjectType,
   Operation,
+  operationSchemas,
   structureItem,
   Tag,
   type Ttlv,
-  type TtlvStructure,
 } from '../../kmip/index.ts';
-import { isL3Address, type Level, routeOf } from '../../routing/index.ts';
+import { isL3Address, isL4Create, type Level, routeOf } from '../../routing/index.ts';
 
 /**
  * `hot`: the gateway answers from memory. `lifecycle`: the core answers, perhaps slowly. `first`: a key that this
@@ -37,7 +35,8 @@ export interface Subject {
 export function subjectOf(operation: number, payload: Ttlv, afterL4 = false): Subject {
   const fields = payload.type === ItemType.Structure ? payload : structureItem(Tag.RequestPayload, []);
   const uid = childOf(fields, Tag.UniqueIdentifier);
-  const makesL4 = operation === Operation.Create && isL4Create(fields);
+  const makesL4 =
+    operation === Operation.Create && isL4Create(operationSchemas[Operation.Create].request.read(fields));
   return {
     operation,
     uid: uid?.type === ItemType.TextString ? uid.value : undefined,
@@ -45,22 +44,6 @@ export function subjectOf(operation: number, payload: Ttlv, afterL4 = false): Su
     usesNewL4: afterL4 && uid === undefined && !makesL4,
     isPart: [Tag.CorrelationValue, Tag.InitIndicator].some((tag) => childOf(fields, tag) !== undefined),
   };
-}
-
-/** As a gateway decides it: an AES key by attributes alone. Templates and limits on usage are the core's. */
-function isL4Create(payload: TtlvStructure): boolean {
-  const type = childOf(payload, Tag.ObjectType);
-  if (type?.type !== ItemType.Enumeration || type.value !== ObjectType.SymmetricKey) return false;
-  const template = childOf(payload, Tag.TemplateAttribute);
-  if (template?.type !== ItemType.Structure) return false;
-  return template.value.every((child) => {
-    if (child.tag !== Tag.Attribute || child.type !== ItemType.Structure) return false;
-    const name = childOf(child, Tag.AttributeName);
-    const value = childOf(child, Tag.AttributeValue);
-    if (name?.type !== ItemType.TextString || name.value === 'Usage Limits') return false;
-    if (name.value !== 'Cryptographic Algorithm') return true;
-    return value?.type === ItemType.Enumeration && value.value === CryptographicAlgorithm.AES;
-  });
 }
 
 /** The lane of one operation, where `isHeld` tells whether a gateway is known to hold the key. */
