@@ -93,14 +93,17 @@ describe('lanes', () => {
     const [known, unknown] = [await maker.create(), await maker.create()];
     const kms = await open([a]);
     await kms.encrypt(known, Buffer.from('x')); // known from now on
+    let answerFirst: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      answerFirst = resolve;
+    });
     a.whim = ({ operation, payload }) =>
-      operation === Locate ? 20_000 : JSON.stringify(payload).includes(unknown) ? 300 : undefined;
+      operation === Locate ? 'mute' : JSON.stringify(payload).includes(unknown) ? late : undefined;
     const giveUp = new AbortController();
     const slow = settle(kms.locate({}, { signal: giveUp.signal }));
-    const startedAt = performance.now();
     const first = kms.encrypt(unknown, Buffer.from('x'));
     await kms.encrypt(known, Buffer.from('x'));
-    assert.ok(performance.now() - startedAt < 290, 'before the first use has been answered');
+    answerFirst();
     await first;
     giveUp.abort();
     await slow;
@@ -151,12 +154,15 @@ describe('lanes', () => {
 describe('deadlines and signals', () => {
   it('a deadline is kept, whatever the server does', async () => {
     const kms = await open([a], { attempts: 1 });
+    await kms.locate();
     a.whim = () => 'mute';
     const startedAt = performance.now();
     const error = await failure(kms.locate({}, { deadlineMs: 50 }), 'DEADLINE');
-    assert.ok(performance.now() - startedAt < 500);
+    assert.ok(performance.now() - startedAt < 1_000);
     assert.equal(error.outcome, 'unknown');
-    assert.equal((await failure(kms.destroy('x', { deadlineMs: 50 }), 'DEADLINE')).retry, 'look-first');
+    assert.equal(error.retry, 'safe');
+    const destroyed = failure(kms.destroy('x', { deadlineMs: 500 }), 'DEADLINE');
+    assert.equal((await destroyed).retry, 'look-first');
   });
 
   it('a signal ends the wait at once, on a connection and in the queue', async () => {
@@ -267,13 +273,13 @@ describe('several gateways', () => {
   it('when one is killed nothing fails that may be repeated, and it is asked again once it is back', async () => {
     const events: ClientEvent[] = [];
     const kms = await open([a, b], { onEvent: (event) => events.push(event), home: 0 });
-    const uids = await Promise.all(Array.from({ length: 20 }, () => kms.create()));
+    const uids = await Promise.all(Array.from({ length: 100 }, () => kms.create()));
     await a.stop();
-    for (let round = 0; round < 5; round++)
+    for (let round = 0; round < 2; round++)
       await Promise.all(uids.map((uid) => kms.encrypt(uid, Buffer.from('x'))));
     assert.ok(events.some(({ type, ...more }) => type === 'gateway-down' && 'lane' in more));
     await a.start();
-    while (!events.some((event) => event.type === 'gateway-up')) await sleep(5);
+    while (!events.some((event) => event.type === 'gateway-up' && event.lane === 'hot')) await sleep(5);
     a.asked.length = 0;
     await Promise.all(Array.from({ length: 20 }, () => kms.create()));
     assert.ok(a.count(Create) > 0);
@@ -298,26 +304,51 @@ describe('several gateways', () => {
   });
 
   it('a mute one costs one attempt, not the call', async () => {
-    const kms = await open([a, b], { lanes: { hot: { attemptMs: 50 } }, home: 0 });
+    const kms = await open([a, b], { lanes: { hot: { attemptMs: 300 } }, home: 0 });
     const uid = await kms.create();
     await kms.encrypt(uid, Buffer.from('x'));
     a.whim = ({ operation }) => (operation === Encrypt ? 'mute' : undefined);
     for (let i = 0; i < 5; i++) await kms.encrypt(uid, Buffer.from('x'));
+    assert.equal(a.count(Encrypt), 2, 'it was asked once in vain');
   });
 
-  it('when none is there a call fails at once, and does not storm', async () => {
+  it('what is learnt of a key while requests wait for their places leaves none of them without one', async () => {
+    const kms = await open([a], { lanes: { hot: { connections: 1, pipeline: 4 } } });
+    const uid = await kms.create();
+    await kms.encrypt(uid, Buffer.from('x'));
+    let isFirst = true;
+    a.whim = ({ operation }) => {
+      if (operation !== Encrypt || !isFirst) return undefined;
+      isFirst = false;
+      return 300; // so slow that the key leaves the hot lane
+    };
+    await Promise.all(Array.from({ length: 100 }, () => kms.encrypt(uid, Buffer.from('x'))));
+    assert.equal(kms.metrics.snapshot().retries, 0);
+  });
+
+  it('when none is there calls fail at once', async () => {
     await a.stop();
     await b.stop();
     const kms = await open([a, b]);
     await settle(kms.locate());
+    await settle(kms.locate());
     const startedAt = performance.now();
     const errors = await Promise.all(Array.from({ length: 200 }, () => failure(kms.locate(), 'UNREACHABLE')));
-    assert.ok(performance.now() - startedAt < 2_000);
+    assert.ok(performance.now() - startedAt < 1_000);
     assert.ok(errors.every(({ outcome, retry }) => outcome === 'not-done' && retry === 'safe'));
-    const { retries } = kms.metrics.snapshot();
-    assert.ok(retries <= 20 + 202 * 0.1 + 1, `${retries} retries`);
     await a.start();
     await b.start();
+  });
+
+  it('when they are in trouble they get no storm of retries on top', async () => {
+    const kms = await open([a, b], { home: 'any', lanes: { lifecycle: { queue: 1_000 } } });
+    const busy = KmipError.generalFailure('too many requests wait for the regional core; try again');
+    a.whim = b.whim = () => busy;
+    const outcomes = await Promise.all(Array.from({ length: 500 }, () => settle(kms.locate())));
+    assert.ok(outcomes.every(({ ok }) => !ok));
+    const asked = a.count(Locate) + b.count(Locate);
+    assert.ok(asked <= 500 + 100 + 500 * 0.1, `${asked} requests`);
+    assert.equal(asked, 500 + kms.metrics.snapshot().retries);
   });
 
   it('connect tells at once when none answers', async () => {

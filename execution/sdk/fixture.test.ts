@@ -27,8 +27,8 @@ import {
 } from '../kmip/index.ts';
 import type { ConnectOptions, GatewayAddress } from './index.ts';
 
-/** What a server does with an item instead of answering it: milliseconds to wait, an error, or silence. */
-export type Whim = number | KmipError | 'mute' | undefined;
+/** What a server does with an item before it answers, or instead: wait for so many milliseconds or for a promise, fail, or be silent. */
+export type Whim = number | Promise<unknown> | KmipError | 'mute' | undefined;
 
 /** Keys by Unique Identifier, for servers that share them. */
 export type Keys = Map<string, Buffer>;
@@ -121,6 +121,7 @@ export class TestServer {
       const whim = this.whim(item, this);
       if (whim === 'mute') await new Promise<never>(() => undefined);
       if (typeof whim === 'number') await sleep(whim);
+      else if (whim instanceof Promise) await whim;
       try {
         if (whim instanceof KmipError) throw whim;
         answers.push(successItem(item, this.#run(item)));

@@ -10,7 +10,7 @@ export interface LaneLimits {
   readonly queue: number;
   /** From the call to its outcome, unless the call says otherwise; past it the call fails with DEADLINE. */
   readonly deadlineMs: number;
-  /** One gateway's part of that: past it what may be repeated is tried elsewhere, and the connection is given up. */
+  /** One gateway's part of that, for what may be repeated: past it that is tried elsewhere, and the connection is given up. */
   readonly attemptMs: number;
 }
 
@@ -43,11 +43,12 @@ export const SLOW_KEY_MEMORY_MS = 60_000;
 export const MAX_ATTEMPTS = 4;
 export const RETRY_BACKOFF = { baseMs: 20, capMs: 1_000 } as const;
 /**
- * Each call earns a tenth of a retry; no more than so many are saved, and so many are there at the start. Without one
- * left a failure is told at once: gateways in trouble get at most a tenth more than they were asked anyway.
+ * Each call earns a tenth of a retry; no more than so many are saved, and so many are there at the start: all that may be
+ * in flight at a gateway when it is killed. Without one left a failure is told at once: gateways in trouble get at most
+ * a tenth more than they were asked anyway. A request that has not left costs none.
  */
 export const RETRY_EARNED = 0.1;
-export const MAX_RETRIES_SAVED = 20;
+export const MAX_RETRIES_SAVED = 100;
 
 /** Failures in a row after which a gateway's lane is left alone, until a probe has been answered. */
 export const BREAKER_FAILURES = 3;

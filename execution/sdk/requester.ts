@@ -163,6 +163,7 @@ export class Requester {
         deadlineAt,
         signal: options.signal,
         mayGoTo,
+        mayRepeat: job.facts.isIdempotent && maxAttempts > attempts,
         avoid,
       };
       const outcome = await this.#attempt(job, lane, attempt, attempts);
@@ -170,8 +171,10 @@ export class Requester {
       if (error === undefined) return outcome as BatchResults<Calls>;
       if (attempt.gateway !== undefined) avoid.add(attempt.gateway);
       const pauseMs = backoffMs(attempts - 1, RETRY_BACKOFF);
-      const isLast = attempts >= maxAttempts || performance.now() + pauseMs >= deadlineAt;
-      if (isLast || !isWorthRetrying(error) || !this.budget.spend()) throw error;
+      const isLast = attempts >= maxAttempts || performance.now() + pauseMs >= deadlineAt || !lane.isWell;
+      if (isLast || !isWorthRetrying(error)) throw error;
+      // What has not left was no work for any gateway.
+      if (error.outcome !== 'not-done' && !this.budget.spend()) throw error;
       this.#options.metrics.retried();
       span.event('retry', { 'error.type': error.reason ?? error.code, 'openkcm.attempt': attempts });
       const wasSent = error.outcome === 'unknown';
@@ -198,6 +201,8 @@ export class Requester {
         result.ok ? result : { ok: false, error: refusedError(result.error, facts()) },
       ) as BatchResults<Calls>;
     } catch (error) {
+      if (error instanceof KmipClientError && error.code === 'KMIP_TIMEOUT')
+        this.#wasSlow(job.subjects, attempt);
       const { signal } = job.options;
       if (signal?.aborted === true && error === signal.reason)
         return abortedError(error, attempt.sent === true, facts());
@@ -218,13 +223,19 @@ export class Requester {
     const { gateways, lanes } = this.#options;
     const uids = subjects.flatMap(({ uid }) => (uid === undefined || isL3Address(uid) ? [] : [uid]));
     const isAvoided = (gateway: Gateway): boolean => avoid.has(gateway) && avoid.size < gateways.length;
-    const holds = (gateway: Gateway): boolean =>
-      uids.length > 0 && !isAvoided(gateway) && uids.every((uid) => gateway.known.isHeld(uid));
-    const isHeldIn = (lane: LaneName): boolean =>
-      gateways.some((gateway) => gateway.lanes[lane].isWell && holds(gateway));
+    // As it is now: what is learnt while the request waits for its place must not leave it without one.
+    const holders = new Set(
+      gateways.filter(
+        (gateway) => uids.length > 0 && !isAvoided(gateway) && uids.every((uid) => gateway.known.isHeld(uid)),
+      ),
+    );
+    const isHeldIn = (lane: LaneName): boolean => [...holders].some((gateway) => gateway.lanes[lane].isWell);
     const isHot = isHeldIn('hot');
     const name = slowestOf(subjects.map((subject) => laneOf(subject, () => isHot)));
-    return { lane: lanes[name], mayGoTo: isHeldIn(name) ? holds : () => true };
+    return {
+      lane: lanes[name],
+      mayGoTo: isHeldIn(name) ? (gateway) => holders.has(gateway) : () => true,
+    };
   }
 
   #learn(
@@ -243,6 +254,11 @@ export class Requester {
       if (wasSlow) gateway.known.wasSlow(uid);
       else gateway.known.answered(uid);
     });
+  }
+
+  /** No answer from memory takes that long. */
+  #wasSlow(subjects: readonly Subject[], { gateway }: Attempt): void {
+    for (const { uid } of subjects) if (uid !== undefined && !isL3Address(uid)) gateway?.known.wasSlow(uid);
   }
 
   #encode<Calls extends readonly Call<unknown>[]>(job: Job<Calls>, lane: LaneName): Uint8Array {

@@ -14,6 +14,8 @@ export interface Attempt {
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
   readonly mayGoTo: (gateway: Gateway) => boolean;
+  /** Whether another attempt may follow though this one has left: only then is it given up before the deadline. */
+  readonly mayRepeat: boolean;
   /** Gateways that have failed this call: taken only when no other has room. */
   readonly avoid: ReadonlySet<Gateway>;
   gateway?: Gateway;
@@ -49,6 +51,11 @@ export class Lane {
 
   get waiting(): number {
     return this.#queue.length;
+  }
+
+  /** Whether any gateway is asked in this lane at present. */
+  get isWell(): boolean {
+    return this.#gateways.some((gateway) => gateway.lanes[this.name].isWell);
   }
 
   /**
@@ -135,7 +142,8 @@ export class Lane {
     const now = performance.now();
     attempt.gateway = gateway;
     attempt.placedAt = now;
-    const timeoutMs = Math.max(1, Math.min(attempt.deadlineAt - now, this.limits.attemptMs));
+    const leftMs = Math.max(1, attempt.deadlineAt - now);
+    const timeoutMs = attempt.mayRepeat ? Math.min(leftMs, this.limits.attemptMs) : leftMs;
     const connection = lane.take();
     try {
       return await lane.sendOn(connection, attempt.request, Math.ceil(timeoutMs), attempt.signal);
