@@ -192,6 +192,8 @@ export class Requester {
     const facts = (): CallFacts => ({ ...job.facts, gateway: attempt.gateway?.name, attempts });
     try {
       const answer = await lane.send(attempt);
+      // It may hold a key, or what was to be encrypted, and has been taken by now.
+      attempt.request.fill(0);
       const where = attempt.gateway?.name ?? '';
       job.span.set('openkcm.lane', lane.name);
       job.span.set('server.address', where);
