@@ -182,6 +182,19 @@ describe('deadlines and signals', () => {
       'not-done',
     );
   });
+
+  it('a request that was given up keeps its connection from nobody', async () => {
+    const kms = await open([a], { lanes: { lifecycle: { connections: 1 } } });
+    await kms.locate();
+    const giveUp = new AbortController();
+    a.whim = () => 'mute';
+    const given = settle(kms.locate({}, { signal: giveUp.signal }));
+    while (a.count(Locate) < 2) await sleep(1);
+    giveUp.abort();
+    await given;
+    a.whim = () => undefined;
+    await kms.locate({}, { attempts: 1, deadlineMs: 5_000 });
+  });
 });
 
 describe('refusals', () => {

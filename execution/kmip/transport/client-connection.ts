@@ -68,6 +68,11 @@ export class ClientConnection {
     return this.#pending.length;
   }
 
+  /** Whether it waits for answers that nobody waits for any more. */
+  get abandoned(): boolean {
+    return this.#pending.length > 0 && this.#pending.every((pending) => pending.abandoned);
+  }
+
   /** Whether the handshake is over. */
   get connected(): boolean {
     return this.#connected;

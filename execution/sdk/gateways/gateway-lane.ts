@@ -70,15 +70,16 @@ export class GatewayLane {
 
   get hasRoom(): boolean {
     if (this.#connections.size < this.#options.limits.connections) return true;
-    for (const { usable, load } of this.#connections) {
-      if (usable && load < this.#options.limits.pipeline) return true;
+    for (const { usable, load, abandoned } of this.#connections) {
+      if ((usable && load < this.#options.limits.pipeline) || abandoned) return true;
     }
     return false;
   }
 
   /**
    * The connection for the next request: the least busy that stands, and another one is opened beside it when that is busy;
-   * without one that has room, one that is being opened. @throws KmipClientError KMIP_OVERLOADED without room.
+   * without one that has room, one that is being opened, if need be in the place of one whose answers nobody waits for any
+   * more. @throws KmipClientError KMIP_OVERLOADED without room.
    */
   take(): ClientConnection {
     const { connections, pipeline } = this.#options.limits;
@@ -97,6 +98,11 @@ export class GatewayLane {
     }
     if (coming !== undefined && (coming.load === 0 || !mayOpen)) return coming;
     if (mayOpen) return this.#open();
+    const abandoned = [...this.#connections].find((connection) => connection.abandoned);
+    if (abandoned !== undefined) {
+      abandoned.destroy(new KmipClientError('KMIP_CLOSED', 'its callers have gone'));
+      return this.#open();
+    }
     throw new KmipClientError('KMIP_OVERLOADED', `every connection to ${this.#options.where} is busy`);
   }
 
