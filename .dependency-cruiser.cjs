@@ -37,6 +37,23 @@ module.exports = {
       to: { pathNot: '^(execution/kmip/|node:)', dependencyTypesNot: ['core'] },
     },
     {
+      name: 'sdk-is-light',
+      comment: 'applications load it: no server, no native library, nothing to install',
+      severity: 'error',
+      from: { path: '^execution/sdk/', pathNot: '\\.test\\.ts$' },
+      to: {
+        pathNot: '^(execution/(kmip|routing|sdk)/|node:|node_modules/@opentelemetry/api/)',
+        dependencyTypesNot: ['core'],
+      },
+    },
+    {
+      name: 'servers-use-no-sdk',
+      comment: 'what retries and fails over by itself has no place between gateway and core',
+      severity: 'error',
+      from: { path: '^(platform|contracts|orbital|governance|execution)/', pathNot: '^execution/sdk/' },
+      to: { path: '^execution/sdk/' },
+    },
+    {
       name: 'platform-has-no-domain',
       severity: 'error',
       from: { path: '^platform/', pathNot: '\\.test\\.ts$' },

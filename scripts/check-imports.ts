@@ -69,6 +69,11 @@ const CANARIES: readonly (readonly [rule: string, file: string, content: string]
   ['kmip-stands-alone', 'execution/kmip/neighbour.ts', `import '../routing/plain.ts';`],
   ['kmip-stands-alone', 'execution/kmip/platform.ts', `import '../../platform/plain.ts';`],
   ['kmip-stands-alone', 'execution/kmip/library.ts', `import 'some-library';`],
+  ['sdk-is-light', 'execution/sdk/server.ts', `import '../gateway/plain.ts';`],
+  ['sdk-is-light', 'execution/sdk/platform.ts', `import '../../platform/plain.ts';`],
+  ['sdk-is-light', 'execution/sdk/library.ts', `import 'some-library';`],
+  ['servers-use-no-sdk', 'execution/gateway/helped.ts', `import '../sdk/plain.ts';`],
+  ['servers-use-no-sdk', 'execution/kmip/helped.test.ts', `import '../sdk/plain.ts';`],
   ['platform-has-no-domain', 'platform/domain.ts', `import '../contracts/plain.ts';`],
   ['contracts-depend-on-nothing-of-ours', 'contracts/platform.ts', `import '../platform/plain.ts';`],
   ['orbital-knows-no-plane', 'orbital/plane.ts', `import '../governance/plain.ts';`],
@@ -91,6 +96,12 @@ const INNOCENT: readonly (readonly [file: string, content: string])[] = [
   ['execution/gateway/allowed.ts', `import '../kmip/plain.ts';\nimport '../routing/plain.ts';`],
   ['execution/kmip/allowed.ts', `import 'node:crypto';\nimport './plain.ts';`],
   ['execution/kmip/allowed.test.ts', `import '../../testkit/plain.ts';\nimport 'some-library';`],
+  [
+    'execution/sdk/allowed.ts',
+    `import '../kmip/plain.ts';\nimport '../routing/plain.ts';\nimport '@opentelemetry/api';`,
+  ],
+  ['execution/sdk/allowed.test.ts', `import '../../testkit/plain.ts';\nimport 'some-library';`],
+  ['cli/helped.ts', `import '../execution/sdk/plain.ts';`],
   ['bench/allowed.ts', `import '../testkit/plain.ts';\nimport '../execution/keychain/plain.ts';`],
   ['execution/core/allowed.test.ts', `import '../../testkit/plain.ts';`],
 ];
@@ -109,6 +120,7 @@ const PLAIN = [
   'execution/core',
   'execution/keychain',
   'execution/gateway',
+  'execution/sdk',
 ];
 
 function checkTree(): string[] {
@@ -138,7 +150,7 @@ function checkCanaries(): string[] {
     cpSync(join(ROOT, 'tsconfig.base.json'), join(tree, 'tsconfig.base.json'));
     for (const folder of PLAIN)
       put(`${folder}/plain.ts`, 'export type Plain = string;\nexport const plain = 1;');
-    for (const library of ['some-library', '@aws-sdk/client-kms']) {
+    for (const library of ['some-library', '@aws-sdk/client-kms', '@opentelemetry/api']) {
       put(
         `node_modules/${library}/package.json`,
         JSON.stringify({ name: library, version: '1.0.0', main: 'index.js' }),
@@ -147,7 +159,10 @@ function checkCanaries(): string[] {
     }
     put(
       'package.json',
-      JSON.stringify({ type: 'module', dependencies: { 'some-library': '1', '@aws-sdk/client-kms': '1' } }),
+      JSON.stringify({
+        type: 'module',
+        dependencies: { 'some-library': '1', '@aws-sdk/client-kms': '1', '@opentelemetry/api': '1' },
+      }),
     );
     put('orbital/ring-b.ts', `import './ring-a.ts';`); // a ring is reported once, at its first file
     for (const [, file, content] of CANARIES) put(file, content);

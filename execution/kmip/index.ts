@@ -114,14 +114,21 @@ export {
 export * from './schema/index.ts';
 export {
   type Call,
+  type CallHeader,
   type CallResult,
+  type CallResults,
   call,
+  decodeCalls,
+  encodeCalls,
+} from './transport/calls.ts';
+export {
   DEFAULT_TIMEOUT_MS,
   KmipClient,
   type KmipClientOptions,
   type RequestOptions,
   type SendOptions,
 } from './transport/client.ts';
+export { ClientConnection, type ClientConnectionOptions } from './transport/client-connection.ts';
 export { clientErrors, KmipClientError, type KmipClientErrorCode } from './transport/client-errors.ts';
 export {
   DEFAULT_HTTPS_SERVER_LIMITS,

@@ -17,11 +17,11 @@ import {
 } from '../../kmip/index.ts';
 import { MeshOperation } from '../../mesh/index.ts';
 import { answerDiscoverVersions, answerQuery, type ManagedObject } from '../../objects/index.ts';
-import { isL3Address, type Level, routeOf } from '../../routing/index.ts';
+import { isL3Address, isL4Create, type Level, routeOf } from '../../routing/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import { findOwn, type LocalResult, type RequestContext } from './context.ts';
 import { decrypt, decryptUnderL3, encrypt, encryptUnderL3 } from './operations/cipher.ts';
-import { create, isL4Create } from './operations/create.ts';
+import { create } from './operations/create.ts';
 import { canGetLocally, get } from './operations/get.ts';
 
 export interface LocalPlan {

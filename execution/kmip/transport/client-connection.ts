@@ -4,9 +4,12 @@ import { FrameReader } from '../ttlv/frame-reader.ts';
 import { fromSocketError, KmipClientError } from './client-errors.ts';
 
 type Pending = {
+  /** Null once it has been written. */
+  request: Uint8Array | null;
   readonly resolve: (response: Uint8Array) => void;
-  readonly reject: (error: KmipClientError) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly reject: (error: unknown) => void;
+  /** Stops the clock and no longer listens to the caller's signal. */
+  readonly release: () => void;
   /** Its caller has gone: the answer, when it comes, is dropped, so that later answers keep their places. */
   abandoned: boolean;
 };
@@ -15,7 +18,8 @@ export type ClientConnectionOptions = {
   readonly where: string;
   readonly maxResponseBytes: number;
   readonly connectTimeoutMs: number;
-  readonly onClosed: (connection: ClientConnection) => void;
+  /** `waiting`: requests whose callers still waited for an answer. */
+  readonly onClosed: (connection: ClientConnection, error: KmipClientError, waiting: number) => void;
 };
 
 /** Keeps dead peers from being taken for slow ones. */
@@ -44,6 +48,8 @@ export class ClientConnection {
     socket.once('secureConnect', () => {
       this.#connected = true;
       clearTimeout(this.#connectTimer);
+      // Held back until the server has been authenticated: what failed before then was surely not carried out.
+      for (const pending of this.#pending) this.#write(pending);
     });
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('error', (error) => this.#fail(fromSocketError(error, options.where, this.#connected)));
@@ -62,22 +68,50 @@ export class ClientConnection {
     return this.#pending.length;
   }
 
-  send(request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  /** Whether it waits for answers that nobody waits for any more. */
+  get abandoned(): boolean {
+    return this.#pending.length > 0 && this.#pending.every((pending) => pending.abandoned);
+  }
+
+  /** Whether the handshake is over. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** @throws KmipClientError; the signal's reason. */
+  send(request: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
-        reject(this.#failure);
+        reject(this.#failure.of({ sent: false }));
         return;
       }
+      if (signal?.aborted === true) {
+        reject(signal.reason);
+        return;
+      }
+      const aborted = (): void => this.#leave(pending, signal?.reason);
+      const timer = setTimeout(() => this.#timedOut(pending, timeoutMs), timeoutMs);
       const pending: Pending = {
+        request,
         resolve,
         reject,
         abandoned: false,
-        timer: setTimeout(() => this.#timedOut(pending, timeoutMs), timeoutMs),
+        release: () => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', aborted);
+        },
       };
+      signal?.addEventListener('abort', aborted, { once: true });
       this.#pending.push(pending);
       this.#holdProcess();
-      this.#socket.write(request);
+      if (this.#connected) this.#write(pending);
     });
+  }
+
+  /** Sends nothing more, and closes once what is pending has been answered. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#pending.length === 0) this.#fail(this.#lost());
   }
 
   /** Rejects what is pending with `error` and closes. */
@@ -110,18 +144,41 @@ export class ClientConnection {
         );
         return;
       }
-      clearTimeout(pending.timer);
+      pending.release();
       if (!pending.abandoned) pending.resolve(frame);
     }
     this.#holdProcess();
     if (this.#draining && this.#pending.length === 0) this.#fail(this.#lost());
   }
 
+  #write(pending: Pending): void {
+    const { request } = pending;
+    if (request === null) return;
+    pending.request = null;
+    this.#socket.write(request);
+  }
+
+  /**
+   * The caller waits no longer. A request that has not left never will. Of one that has, the answer keeps its place, and
+   * its clock runs on: a server that is silent for good must not keep the place for good.
+   */
+  #leave(pending: Pending, reason: unknown): void {
+    if (pending.request === null) {
+      pending.abandoned = true;
+    } else {
+      pending.release();
+      this.#pending.splice(this.#pending.indexOf(pending), 1);
+    }
+    pending.reject(reason);
+    this.#holdProcess();
+  }
+
   #timedOut(pending: Pending, timeoutMs: number): void {
-    pending.abandoned = true;
-    pending.reject(
-      new KmipClientError('KMIP_TIMEOUT', `${this.#options.where} did not answer within ${timeoutMs} ms`),
-    );
+    const message = `${this.#options.where} did not answer within ${timeoutMs} ms`;
+    const sent = pending.request === null;
+    pending.release();
+    this.#leave(pending, new KmipClientError('KMIP_TIMEOUT', message, { sent }));
+    if (!sent) return;
     // A server that is late once holds up all that follows: those already sent may finish, no more are sent.
     this.#draining = true;
     if (this.#pending.every((each) => each.abandoned)) this.#fail(this.#lost());
@@ -138,12 +195,13 @@ export class ClientConnection {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     clearTimeout(this.#connectTimer);
-    for (const pending of this.#pending.splice(0)) {
-      clearTimeout(pending.timer);
-      if (!pending.abandoned) pending.reject(error);
+    const waiting = this.#pending.splice(0);
+    for (const pending of waiting) {
+      pending.release();
+      if (!pending.abandoned) pending.reject(error.of({ sent: pending.request === null }));
     }
     this.#socket.destroy();
-    this.#options.onClosed(this);
+    this.#options.onClosed(this, error, waiting.filter(({ abandoned }) => !abandoned).length);
   }
 
   /** An idle connection does not keep the process alive; a request that waits does. */

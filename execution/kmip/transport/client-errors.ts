@@ -15,16 +15,39 @@ export const clientErrors = {
 } as const;
 export type KmipClientErrorCode = keyof typeof clientErrors;
 
+/** Unless it is known better: with these the request may have reached the server. */
+const perhapsSent: ReadonlySet<KmipClientErrorCode> = new Set([
+  'KMIP_CONNECTION_LOST',
+  'KMIP_TIMEOUT',
+  'KMIP_BAD_RESPONSE',
+]);
+
+export type KmipClientErrorOptions = {
+  readonly cause?: unknown;
+  readonly hint?: string;
+  readonly sent?: boolean;
+};
+
 export class KmipClientError extends Error {
   readonly code: KmipClientErrorCode;
   /** What whoever meets the error can do. */
   readonly hint: string;
+  /** False: not a byte of the request has left, so that it was surely not carried out. */
+  readonly sent: boolean;
 
-  constructor(code: KmipClientErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(code: KmipClientErrorCode, message: string, options: KmipClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'KmipClientError';
     this.code = code;
     this.hint = options.hint ?? clientErrors[code];
+    this.sent = options.sent ?? perhapsSent.has(code);
+  }
+
+  /** The same error, of a request that has left or has not. */
+  of(request: { readonly sent: boolean }): KmipClientError {
+    if (request.sent === this.sent) return this;
+    const { cause, hint } = this;
+    return new KmipClientError(this.code, this.message, { cause, hint, sent: request.sent });
   }
 }
 

@@ -1,16 +1,19 @@
 /** A KMIP client over mutual TLS: a small pool of connections, requests pipelined on each, everything bounded. */
 import { type ConnectionOptions, connect } from 'node:tls';
 import type { MessageEncoding } from '../encodings/message-format.ts';
-import { KmipError } from '../errors.ts';
-import { decodeResponse, encodeRequest, MAX_BATCH_ITEMS } from '../messages/messages.ts';
-import type { RequestHeader, RequestItem, ResponseItem } from '../messages/schemas.ts';
-import { operationName } from '../names/lookup.ts';
-import { ResultReason, ResultStatus } from '../names/messages.ts';
 import type { OperationDefinition } from '../operations/define.ts';
-import { type KnownOperation, type RequestOf, type ResponseOf, schemasOf } from '../operations/index.ts';
+import type { KnownOperation, RequestOf, ResponseOf } from '../operations/index.ts';
 import { DEFAULT_MAX_FRAME_BYTES } from '../ttlv/frame-reader.ts';
-import { ItemType, type Ttlv } from '../ttlv/item.ts';
-import { LATEST_VERSION, type Version, versionText } from '../version.ts';
+import { LATEST_VERSION, type Version } from '../version.ts';
+import {
+  badResponse,
+  type Call,
+  type CallHeader,
+  type CallResults,
+  call,
+  decodeCalls,
+  encodeCalls,
+} from './calls.ts';
 import { ClientConnection } from './client-connection.ts';
 import { KmipClientError } from './client-errors.ts';
 import { HttpsExchange } from './https-exchange.ts';
@@ -53,60 +56,14 @@ const DEFAULT_MAX_PENDING = 64;
 
 export type SendOptions = {
   readonly timeoutMs?: number | undefined;
+  /** Ends the wait with the signal's reason. The server may carry the request out all the same. Not over HTTPS. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type RequestOptions = SendOptions & {
   /** Further fields of the request header, e.g. `batchErrorContinuationOption` or `maximumResponseSize`. */
-  readonly header?: Partial<Omit<RequestHeader, 'protocolVersion' | 'batchCount'>> | undefined;
+  readonly header?: CallHeader | undefined;
 };
-
-/** An operation with its payload; `call()` makes it. */
-export type Call<Response> = {
-  readonly operation: number;
-  readonly encode: (version: Version) => Ttlv;
-  readonly decode: (payload: Ttlv, version: Version) => Response;
-};
-
-export type CallResult<Response> =
-  | { readonly ok: true; readonly payload: Response }
-  | { readonly ok: false; readonly error: KmipError };
-
-type Results<Calls extends readonly Call<unknown>[]> = {
-  -readonly [K in keyof Calls]: Calls[K] extends Call<infer Response> ? CallResult<Response> : never;
-};
-
-/** Ties an operation to its payload: for `batch`, and for vendor operations by their definition. */
-export function call<O extends KnownOperation>(operation: O, payload: RequestOf<O>): Call<ResponseOf<O>>;
-export function call<Request, Response>(
-  definition: OperationDefinition<number, Request, Response>,
-  payload: Request,
-): Call<Response>;
-export function call(
-  operation: KnownOperation | OperationDefinition<number, unknown, unknown>,
-  payload: unknown,
-): Call<unknown> {
-  const definition = (
-    typeof operation === 'number' ? schemasOf(operation) : operation
-  ) as OperationDefinition<number, unknown, unknown>;
-  return {
-    operation: definition.operation,
-    encode: (version) => {
-      const item = definition.request.write(payload, version);
-      // Leaving out what the version does not know could change what is asked: data that should be authenticated
-      // would not be. A response may be cut down, a request may not.
-      if (itemsIn(definition.request.write(payload)) !== itemsIn(item)) {
-        const what = `KMIP ${versionText(version)} does not know a field of this ${operationName(definition.operation)} request`;
-        throw new KmipClientError('KMIP_VERSION', what);
-      }
-      return item;
-    },
-    decode: (item, version) => definition.response.read(item, version),
-  };
-}
-
-function itemsIn(item: Ttlv): number {
-  return item.type === ItemType.Structure ? item.value.reduce((sum, child) => sum + itemsIn(child), 1) : 1;
-}
 
 export class KmipClient {
   readonly #options: KmipClientOptions;
@@ -141,7 +98,7 @@ export class KmipClient {
   ): Promise<Response>;
   async request(operation: never, payload: never, options: RequestOptions = {}): Promise<unknown> {
     const [result] = await this.batch([call(operation, payload) as Call<unknown>], options);
-    if (result === undefined) throw this.#bad('no answer');
+    if (result === undefined) throw badResponse(this.#where, 'no answer');
     if (!result.ok) throw result.error;
     return result.payload;
   }
@@ -155,21 +112,9 @@ export class KmipClient {
   async batch<const Calls extends readonly Call<unknown>[]>(
     calls: Calls,
     options: RequestOptions = {},
-  ): Promise<Results<Calls>> {
-    if (calls.length < 1 || calls.length > MAX_BATCH_ITEMS) {
-      throw new RangeError(`a batch has 1 to ${MAX_BATCH_ITEMS} operations`);
-    }
-    const items = calls.map((each, index): RequestItem => {
-      const payload = each.encode(this.#version);
-      if (payload.type !== ItemType.Structure) throw new TypeError('a payload is a structure');
-      return calls.length === 1
-        ? { operation: each.operation, payload }
-        : { operation: each.operation, uniqueBatchItemId: batchItemId(index), payload };
-    });
-    const header = { ...options.header, protocolVersion: this.#version, batchCount: items.length };
-    const response = await this.send(encodeRequest({ header, items }), options);
-    const answers = this.#decode(response);
-    return calls.map((each, index) => this.#result(each, answers, index, calls.length)) as Results<Calls>;
+  ): Promise<CallResults<Calls>> {
+    const request = encodeCalls(calls, this.#version, options.header);
+    return decodeCalls(calls, this.#version, await this.send(request, options), this.#where);
   }
 
   /**
@@ -180,7 +125,9 @@ export class KmipClient {
   async send(request: Uint8Array, options: SendOptions = {}): Promise<Uint8Array> {
     if (this.#closed) throw new KmipClientError('KMIP_CLOSED', 'the client has been closed');
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    return (this.#https ?? this.#connection()).send(request, timeoutMs);
+    return this.#https === undefined
+      ? this.#connection().send(request, timeoutMs, options.signal)
+      : this.#https.send(request, timeoutMs);
   }
 
   /** Closes all connections; requests that wait are rejected. */
@@ -250,72 +197,4 @@ export class KmipClient {
     this.#pool.add(connection);
     return connection;
   }
-
-  #decode(response: Uint8Array): readonly ResponseItem[] {
-    try {
-      return decodeResponse(response).items;
-    } catch (error) {
-      throw this.#bad(error instanceof Error ? error.message : 'unreadable', error);
-    }
-  }
-
-  #result<Response>(
-    each: Call<Response>,
-    answers: readonly ResponseItem[],
-    index: number,
-    count: number,
-  ): CallResult<Response> {
-    const [first] = answers;
-    // A message that could not be read is answered by one item without an operation (KMIP 1.4 §11.1).
-    if (
-      answers.length === 1 &&
-      first?.operation === undefined &&
-      first?.resultStatus !== ResultStatus.Success
-    ) {
-      throw errorOf(first);
-    }
-    const answer = count === 1 ? first : answers.find((one) => isBatchItem(one.uniqueBatchItemId, index));
-    if (answer === undefined) {
-      const detail = 'not run, since an earlier item of the batch failed';
-      const options = { resultStatus: ResultStatus.OperationUndone };
-      return { ok: false, error: new KmipError(ResultReason.GeneralFailure, detail, options) };
-    }
-    if (answer.resultStatus !== ResultStatus.Success) return { ok: false, error: errorOf(answer) };
-    if (answer.operation !== undefined && answer.operation !== each.operation) {
-      throw this.#bad(`${operationName(answer.operation)} answered ${operationName(each.operation)}`);
-    }
-    if (answer.payload === undefined) throw this.#bad('a success without a payload');
-    try {
-      return { ok: true, payload: each.decode(answer.payload, this.#version) };
-    } catch (error) {
-      throw this.#bad(error instanceof Error ? error.message : 'unreadable', error);
-    }
-  }
-
-  #bad(detail: string, cause?: unknown): KmipClientError {
-    return new KmipClientError('KMIP_BAD_RESPONSE', `bad response from ${this.#where}: ${detail}`, { cause });
-  }
-}
-
-function batchItemId(index: number): Uint8Array {
-  const id = Buffer.alloc(4);
-  id.writeUInt32BE(index + 1);
-  return id;
-}
-
-function isBatchItem(id: Uint8Array | undefined, index: number): boolean {
-  return id !== undefined && Buffer.compare(id, batchItemId(index)) === 0;
-}
-
-function errorOf(answer: ResponseItem | undefined): KmipError {
-  const status = answer?.resultStatus;
-  const resultStatus =
-    status === ResultStatus.OperationPending || status === ResultStatus.OperationUndone
-      ? status
-      : ResultStatus.OperationFailed;
-  return new KmipError(
-    answer?.resultReason ?? ResultReason.GeneralFailure,
-    answer?.resultMessage ?? 'the server gave no message',
-    { resultStatus },
-  );
 }

@@ -3,12 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { ServiceName } from '../../../../contracts/index.ts';
 import { SecretBytes } from '../../../envelope/index.ts';
 import {
-  type Attribute,
-  CryptographicAlgorithm,
-  ItemType,
   KeyFormatType,
   KmipError,
-  ObjectType,
   Operation,
   operationSchemas,
   type RequestOf,
@@ -20,27 +16,6 @@ import { nameTaken } from '../../store/local-keys.ts';
 import type { LocalResult, RequestContext } from '../context.ts';
 
 export type CreateRequest = RequestOf<typeof Operation.Create>;
-
-/**
- * Whether the request makes an L4: an AES key. Templates are objects of the core, and limits on usage are spent in
- * its blocks; such requests are the core's whole.
- */
-export function isL4Create({ objectType, templateAttribute }: CreateRequest): boolean {
-  if (objectType !== ObjectType.SymmetricKey || (templateAttribute.name ?? []).length > 0) return false;
-  const attributes = templateAttribute.attribute ?? [];
-  return !attributes.some(
-    (attribute) =>
-      attribute.attributeName === 'Usage Limits' || (isAlgorithm(attribute) && !isAes(attribute)),
-  );
-}
-
-function isAlgorithm({ attributeName }: Attribute): boolean {
-  return attributeName === 'Cryptographic Algorithm';
-}
-
-function isAes({ attributeValue }: Attribute): boolean {
-  return attributeValue.type === ItemType.Enumeration && attributeValue.value === CryptographicAlgorithm.AES;
-}
 
 export async function create(request: CreateRequest, context: RequestContext): Promise<LocalResult> {
   const { services, requester } = context;
