@@ -35,6 +35,7 @@ interface HealthBody {
   readonly leases?: unknown;
   readonly backlog?: unknown;
   readonly cipher?: unknown;
+  readonly hotPath?: unknown;
 }
 
 interface ComponentStatus {
@@ -106,6 +107,8 @@ function describe(
         'leases',
         'behind by',
         'backlog',
+        'AES-GCM',
+        'hot path',
         'last report',
         'tasks pending',
       ],
@@ -120,6 +123,8 @@ function describe(
           typeof edge.leases === 'number' ? edge.leases : null,
           difference(edge.head, edge.appliedHead),
           text(edge.backlog),
+          text(edge.cipher),
+          text(edge.hotPath),
           report === undefined ? null : `${age(report.reportedAt)}${report.stale ? ', stale' : ''}`,
           report?.pendingTasks,
         ];

@@ -25,6 +25,12 @@ export function registerUpCommand(program: Command): void {
       '--broker <url>',
       'nats://… or amqp://… of a broker of yours, @FILE that holds such an address, or "embedded"',
     )
+    .addOption(
+      new Option(
+        '--hot-path <state>',
+        'off: gateways answer everything on the general path, for measurement and diagnosis; kept for later starts',
+      ).choices(['on', 'off']),
+    )
     .action(async (options: UpOptions, command: Command) => {
       const { home, output } = contextOf(command);
       // Compiled code is kept for later starts, in the private home: the system's own place for it is open to others.

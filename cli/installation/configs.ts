@@ -147,6 +147,7 @@ function gatewayConfig(installation: Installation, ports: Ports, region: RegionN
     },
     store: { path: join(directory, 'gateway.sqlite') },
     limits: { backlog: 1_000_000 },
+    hotPath: installation.stored.hotPath ?? 'on',
     log: { level: 'info' },
   };
 }

@@ -19,7 +19,7 @@ import {
   initialiseRegion,
 } from '../installation/components.ts';
 import { writeConfigs } from '../installation/configs.ts';
-import { Installation, makeHome } from '../installation/installation.ts';
+import { type HotPathState, Installation, makeHome } from '../installation/installation.ts';
 import { cmkComponent, coreOf, gatewayHttpsOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
 import { choosePorts, type PortMode, type Ports, portOf } from '../installation/ports.ts';
 import { type ControlCommand, type ControlServer, startControl } from '../supervisor/control.ts';
@@ -32,6 +32,7 @@ export interface LaunchOptions {
   readonly home: string;
   readonly portMode?: PortMode;
   readonly brokerUrl?: string;
+  readonly hotPath?: HotPathState;
   /** Told about what happens to the components while everything is up. */
   readonly onNote: (note: string) => void;
 }
@@ -88,7 +89,13 @@ export class Launch {
         heldByUs: new Set(mayHaveOrphans ? databaseComponents(installation) : []),
         mayHaveOrphans,
       });
-      await installation.update({ portMode: mode, ports, stoppedCleanly: false });
+      const { hotPath = stored.hotPath } = options;
+      await installation.update({
+        portMode: mode,
+        ports,
+        stoppedCleanly: false,
+        ...(hotPath === undefined ? {} : { hotPath }),
+      });
       await writeConfigs(installation, ports);
       const token = (await readPrivate(paths.token)).trim();
       return new Launch({ installation, lock, ports, token, onNote: options.onNote });

@@ -31,6 +31,7 @@ import { PushApplier } from './link/push-applier.ts';
 import { PushFeed } from './link/push-feed.ts';
 import { openSubscription } from './link/subscription.ts';
 import { createMetrics } from './metrics.ts';
+import { Correlations } from './requests/correlation.ts';
 import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
@@ -57,6 +58,7 @@ export interface GatewayStatus {
   readonly connections: number;
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
   readonly cipher: 'native' | 'node';
+  readonly hotPath: 'on' | 'off';
   /** Whether key material is locked in memory (D3). */
   readonly memory: MemoryLockStatus;
   readonly [detail: string]: unknown;
@@ -102,14 +104,19 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const { store, logger, client } = parts;
   const tenants = new Tenants(store.registry);
   const identities = new Identities(store.registry);
-  const audit = new Audit(store, logger);
+  const correlations = new Correlations();
+  const audit = new Audit(store, logger, {
+    ...config.audit,
+    onLost: (event) => metrics.auditLost.inc({ event }),
+    correlationText: (number) => correlations.textOf(number),
+  });
   const cache = new KeyCache(config.limits.keyMemoryBytes);
   const ivBudget = new IvBudget(store);
   const streams = new StreamTable();
   const metrics = createMetrics(region, () => ({
     openConnections: openConnections(),
     backlog: store.objects.backlog,
-    auditBacklog: store.audit.size,
+    auditBacklog: audit.waiting,
     leases: leases.size,
     openKeys: cache.size,
     openKeyBytes: cache.heldBytes,
@@ -198,7 +205,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     allowWeak: config.cryptography?.allowWeak ?? false,
     announcer,
   };
-  const handler = new RequestHandler({ services, tunnel, metrics, logger });
+  const { hotPath } = config;
+  const handler = new RequestHandler({ services, tunnel, metrics, logger, correlations, hotPath });
   const shared = { tls: parts.server, identities, handler, audit, metrics, logger };
   const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
   const httpsListener =
@@ -218,9 +226,10 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     appliedHead: applier.appliedHead,
     leases: leases.status(),
     backlog: store.objects.backlog,
-    auditBacklog: store.audit.size,
+    auditBacklog: audit.waiting,
     connections: openConnections(),
     cipher: gcm.name,
+    hotPath: config.hotPath ?? 'on',
     memory: memoryLockStatus(),
   });
 
@@ -245,6 +254,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     link.close();
     await announcer.stop();
     await audit.flush();
+    audit.close();
     await ivBudget.write().catch(() => undefined);
     leases.close();
     streams.clear();
@@ -264,6 +274,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
         'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
       );
     }
+    if (hotPath === 'off') logger.warn('the hot path is switched off: every request takes the general path');
     logger.info(
       {
         port: kmipPort,

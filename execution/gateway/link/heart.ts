@@ -62,17 +62,17 @@ export class Heart {
 
   async #beat(): Promise<void> {
     const { link, store, leases, logger } = this.#options;
-    const { events, upTo } = store.audit.oldest(MAX_AUDIT_EVENTS);
+    const { events, encoded, upTo, encodedUpTo } = store.audit.oldest(MAX_AUDIT_EVENTS);
     this.#auditIsStuck = false;
     try {
       try {
-        await this.#ask(this.#sendable(events));
-        if (upTo > 0) await store.commit(() => store.audit.acknowledge(upTo));
+        await this.#ask(this.#sendable(events), encoded);
+        if (upTo > 0 || encodedUpTo > 0) await store.commit(() => store.audit.acknowledge(upTo, encodedUpTo));
       } catch (error) {
         // Only what the core itself answered: it is in reach, and what it fails on may be the events.
-        if (events.length === 0 || error instanceof GatewayRefusal || !(error instanceof KmipError))
+        if (events.length + encoded.length === 0 || error instanceof GatewayRefusal || !(error instanceof KmipError))
           throw error;
-        await this.#ask([]);
+        await this.#ask([], []);
         this.#auditIsStuck = true;
         logger.error(
           { reason: 'AUDIT_NOT_TAKEN', waiting: store.audit.size, cause: errorMessage(error) },
@@ -87,7 +87,7 @@ export class Heart {
     leases.sweep();
   }
 
-  async #ask(audit: readonly AuditEvent[]): Promise<void> {
+  async #ask(audit: readonly AuditEvent[], encoded: readonly Uint8Array[]): Promise<void> {
     const { link, store, applier, feed, leases } = this.#options;
     const held = leases.held();
     const sentAtMs = performance.now();
@@ -101,6 +101,7 @@ export class Heart {
         audit,
       },
       HEARTBEAT_TIMEOUT_MS,
+      encoded,
     );
     leases.renew(held, response, sentAtMs);
     feed.observeHead(response.head);

@@ -38,6 +38,13 @@ const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
 
    CREATE TABLE audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;`,
+
+  // Several events in a row, as the mesh carries them.
+  `CREATE TABLE audit_encoded (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     events INTEGER NOT NULL,
+     body BLOB NOT NULL
+   ) STRICT;`,
 ];
 
 /** @throws Error when the file is of a later version than this program. */

@@ -5,7 +5,7 @@
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
 import { MAX_COMMIT_GROUP, MAX_COMMIT_QUEUE } from '../limits.ts';
@@ -25,6 +25,9 @@ export class Store {
   readonly registry: RegistryTable;
   readonly audit: AuditTable;
   readonly #db: DatabaseSync;
+  readonly #savepoint: StatementSync;
+  readonly #rollbackTo: StatementSync;
+  readonly #release: StatementSync;
   #queue: Waiting[] = [];
   #drainScheduled = false;
   #closed = false;
@@ -34,6 +37,10 @@ export class Store {
     this.objects = new ObjectTable(db);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
+    // Prepared once: each write of a group has its own.
+    this.#savepoint = db.prepare('SAVEPOINT entry');
+    this.#rollbackTo = db.prepare('ROLLBACK TO entry');
+    this.#release = db.prepare('RELEASE entry');
   }
 
   /**
@@ -79,9 +86,15 @@ export class Store {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.objects.recount();
+      this.#recount();
       throw error;
     }
+  }
+
+  /** What was counted in memory, and did not happen. */
+  #recount(): void {
+    this.objects.recount();
+    this.audit.recount();
   }
 
   /**
@@ -135,15 +148,15 @@ export class Store {
   }
 
   #runOne(entry: Waiting, failures: Map<Waiting, unknown>): void {
-    this.#db.exec('SAVEPOINT entry');
+    this.#savepoint.run();
     try {
       entry.write();
     } catch (error) {
-      this.#db.exec('ROLLBACK TO entry');
-      this.objects.recount();
+      this.#rollbackTo.run();
+      this.#recount();
       failures.set(entry, error);
     }
-    this.#db.exec('RELEASE entry');
+    this.#release.run();
   }
 
   /** Writes what waits and closes the file. */
