@@ -296,9 +296,9 @@ describe('the addon for AES-GCM', () => {
     assert.ok(runtime.startsWith('/'), 'no AddressSanitizer: apt-get install -y gcc libasan8');
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [join(import.meta.dirname, 'testing/gcm-storm.ts'), addon, '20000'],
+      [join(import.meta.dirname, 'testing/gcm-storm.ts'), addon, '10000'],
       { env: { ...process.env, LD_PRELOAD: runtime, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1' } },
     );
-    assert.ok(Number(stdout) > 5_000, `${stdout} valid calls`);
+    assert.ok(Number(stdout) > 2_000, `${stdout} valid calls`);
   });
 });

@@ -22,7 +22,6 @@ import {
   encoded,
   type HotWorld,
   hotWorld,
-  isAnsweredAlike,
   request,
   requester,
   withoutTime,
@@ -36,22 +35,9 @@ let world: HotWorld;
 before(async () => {
   world = await hotWorld();
 });
-after(() => world.store.close());
+after(() => world.close());
 
 describe('the hot path', () => {
-  it('gives the answers of the general path, or none', async () => {
-    let answered = 0;
-    let asked = 0;
-    await fc.assert(
-      fc.asyncProperty(request, async (wanted) => {
-        asked += 1;
-        if (await isAnsweredAlike(world, wanted)) answered += 1;
-      }),
-      { numRuns: 4_000 },
-    );
-    assert.ok(answered > asked / 20, `${answered} of ${asked} were answered`);
-  });
-
   for (const minor of [2, 3, 4]) {
     it(`encrypts for clients of KMIP 1.${minor} what the general path decrypts, and back`, () => {
       const uid = world.objects.get('plain')?.uid ?? '';
@@ -178,6 +164,7 @@ describe('the hot path', () => {
       header: { protocolVersion: V1_4, batchCount: 1 },
       items: [{ operation: Create, payload }],
     });
+    await world.audit.flush();
     const events = world.store.audit.size;
     const answer = await world.hot.create(message, requester);
     assert.ok(answer);

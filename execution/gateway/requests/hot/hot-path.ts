@@ -214,15 +214,14 @@ export class HotPath {
     const ivAt = writer.hole(IV, GCM_IV_BYTES);
     const tagAt = apart ? writer.hole(TAG, GCM_TAG_BYTES) : sealedAt + dataLength;
     writeRandomIv(writer.out, ivAt, GCM_IV_BYTES);
-    const aadBytes = aadLength > 0 ? aadLength : 0;
     key.use((secret) =>
       gcm.sealAt(
         secret,
         bytes,
         dataAt,
         dataLength,
-        aadAt,
-        aadBytes,
+        aadLength > 0 ? aadAt : 0,
+        aadLength > 0 ? aadLength : 0,
         writer.out,
         sealedAt,
         ivAt,
@@ -245,15 +244,14 @@ export class HotPath {
     if (!this.#begin(bytes, scan, fieldBytes(uidLength) + fieldBytes(length))) return NO;
     writer.copy(UNIQUE_IDENTIFIER, bytes, uidAt, uidLength);
     const plainAt = writer.hole(DATA, length);
-    const aadBytes = aadLength > 0 ? aadLength : 0;
     const isAuthentic = key.use((secret) =>
       gcm.openAt(
         secret,
         bytes,
         dataAt,
         length,
-        aadAt,
-        aadBytes,
+        aadLength > 0 ? aadAt : 0,
+        aadLength > 0 ? aadLength : 0,
         ivAt,
         ivLength,
         tagAt,
