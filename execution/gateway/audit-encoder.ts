@@ -44,7 +44,7 @@ export class AuditEncoder {
   /** With a number behind it, a UUID that no other process gives. */
   readonly #idPrefix: string;
   readonly #parts = { OBJECT_READ: new WeakMap<Caller, Parts>(), OBJECT_CREATED: new WeakMap<Caller, Parts>() };
-  readonly #scratch = new Writer(Buffer.alloc(4096));
+  readonly #scratch = new Writer(Buffer.alloc(65_536));
   #atMs = 0;
   #at = '';
 
@@ -54,13 +54,28 @@ export class AuditEncoder {
     this.#idPrefix = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13)}-8${randomBytes(2).toString('hex').slice(1)}-`;
   }
 
-  /** `number` tells events of one name apart, and makes an event that is encoded again the same event. */
-  encode(event: HotEvent, read: NotedRead): Uint8Array {
+  /**
+   * All of them, one behind the other. Their numbers tell events of one name apart, and make an event that is encoded
+   * again the same event.
+   */
+  encode(event: HotEvent, reads: readonly NotedRead[]): Uint8Array {
+    const writer = this.#scratch;
+    writer.at = 0;
+    for (const read of reads) this.#write(event, read, writer);
+    return Uint8Array.from(writer.out.subarray(0, writer.at));
+  }
+
+  #write(event: HotEvent, read: NotedRead, writer: Writer): void {
     const { uid, by, correlation } = read;
     const text = typeof correlation === 'number' ? this.#correlationText(correlation) : correlation;
     const id = this.#idOf(event, read.number);
     const at = this.#timeOf(read.atMs);
-    if (!isPlain(uid)) return this.#generally(event, read, id, at, text);
+    if (!isPlain(uid)) {
+      const general = this.#generally(event, read, id, at, text);
+      this.#makeRoom(writer, general.length);
+      writer.raw(general);
+      return;
+    }
     const { before, peer } = this.#partsOf(event, by);
     const size =
       fieldBytes(UUID_LENGTH) +
@@ -69,8 +84,7 @@ export class AuditEncoder {
       fieldBytes(uid.length) +
       peer.length +
       fieldBytes(text.length);
-    const writer = this.#scratch;
-    writer.place(Buffer.allocUnsafe(8 + size), 0);
+    this.#makeRoom(writer, 8 + size);
     writer.start(EVENT, size);
     writer.text(ID, id);
     writer.text(AT, at);
@@ -78,7 +92,13 @@ export class AuditEncoder {
     writer.text(UID, uid);
     writer.raw(peer);
     writer.text(CORRELATION, text);
-    return writer.out;
+  }
+
+  #makeRoom({ at, out }: Writer, bytes: number): void {
+    if (at + bytes <= out.length) return;
+    const larger = Buffer.alloc(2 * (at + bytes));
+    larger.set(out.subarray(0, at));
+    this.#scratch.place(larger, at);
   }
 
   /** A UID that is none of ours. */

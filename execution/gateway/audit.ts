@@ -110,7 +110,7 @@ export class Audit {
       return undefined;
     }
     const noted = { number: this.#created++, uid, by, correlation, atMs: Date.now() };
-    return this.#encoder.encode('OBJECT_CREATED', noted);
+    return this.#encoder.encode('OBJECT_CREATED', [noted]);
   }
 
   /**
@@ -187,10 +187,7 @@ export class Audit {
     const entries: { readonly bytes: Uint8Array; readonly events: number }[] = [];
     for (let from = 0; from < reads.length; from += MAX_EVENTS_PER_ENTRY) {
       const some = reads.slice(from, from + MAX_EVENTS_PER_ENTRY);
-      entries.push({
-        bytes: Buffer.concat(some.map((read) => this.#encoder.encode(event, read))),
-        events: some.length,
-      });
+      entries.push({ bytes: this.#encoder.encode(event, some), events: some.length });
     }
     return entries;
   }

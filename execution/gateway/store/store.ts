@@ -1,7 +1,7 @@
 /**
- * The gateway's durable memory: one SQLite file in WAL mode with full synchronisation, so that what was acknowledged
- * is there after a kill or a power cut. Writes of requests are grouped: everything that waits goes into one
- * transaction and shares one flush to disk.
+ * The gateway's durable memory: one SQLite file in WAL mode, so that what was acknowledged is there after a kill or a power
+ * cut. Writes of requests are grouped: everything that waits goes into one transaction and shares one flush to disk. That
+ * flush would hold up every request for milliseconds, so that it is not SQLite's own (`wal-sync.ts`).
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -13,6 +13,7 @@ import { AuditTable } from './audit-table.ts';
 import { ObjectTable } from './object-table.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
+import { WalSync } from './wal-sync.ts';
 
 interface Waiting {
   readonly write: () => void;
@@ -25,6 +26,9 @@ export class Store {
   readonly registry: RegistryTable;
   readonly audit: AuditTable;
   readonly #db: DatabaseSync;
+  readonly #wal: WalSync;
+  /** What is written and not yet on disk: its flush is under way, and the next group waits for that. */
+  #unsynced: (() => void) | undefined;
   readonly #savepoint: StatementSync;
   readonly #rollbackTo: StatementSync;
   readonly #release: StatementSync;
@@ -32,8 +36,9 @@ export class Store {
   #drainScheduled = false;
   #closed = false;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, wal: WalSync) {
     this.#db = db;
+    this.#wal = wal;
     this.objects = new ObjectTable(db);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
@@ -54,9 +59,9 @@ export class Store {
       closeSync(openSync(path, 'a', 0o600));
       db = new DatabaseSync(path, { timeout: 2_000 });
       // Exclusive: two gateways on one file would each take the other's announcements for their own.
-      db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       migrate(db);
-      const store = new Store(db);
+      const store = new Store(db, new WalSync(path));
       store.#claimFor(region);
       return store;
     } catch (error) {
@@ -80,6 +85,13 @@ export class Store {
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
   transaction<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
+    const result = this.#inTransaction(work);
+    this.#wal.syncNow();
+    return result;
+  }
+
+  /** Not yet on disk when this returns. */
+  #inTransaction<T>(work: () => T): T {
     try {
       const result = work();
       this.#db.exec('COMMIT');
@@ -112,7 +124,7 @@ export class Store {
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, resolve, reject });
-      if (this.#drainScheduled) return;
+      if (this.#drainScheduled || this.#unsynced !== undefined) return;
       this.#drainScheduled = true;
       // After the I/O of this turn: every request that came with it joins the group.
       setImmediate(() => this.#drain());
@@ -123,28 +135,44 @@ export class Store {
     this.#drainScheduled = false;
     const group = this.#queue.slice(0, MAX_COMMIT_GROUP);
     this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
-    if (this.#queue.length > 0) {
-      this.#drainScheduled = true;
-      setImmediate(() => this.#drain());
-    }
     const failures = new Map<Waiting, unknown>();
     try {
-      this.transaction(() => {
+      this.#db.exec('BEGIN IMMEDIATE');
+      this.#inTransaction(() => {
         for (const entry of group) this.#runOne(entry, failures);
       });
     } catch (error) {
-      const failure = new KmipError(
-        KmipError.generalFailure('').resultReason,
-        'the key store cannot be written',
-        { cause: error },
-      );
-      for (const { reject } of group) reject(failure);
+      this.#refuse(group, error);
+      this.#drainRest();
       return;
     }
-    for (const entry of group) {
-      if (failures.has(entry)) entry.reject(failures.get(entry));
-      else entry.resolve();
-    }
+    const settle = (error?: unknown): void => {
+      if (this.#unsynced !== settle) return; // by `close`
+      this.#unsynced = undefined;
+      if (error !== undefined) this.#refuse(group, error);
+      else {
+        for (const entry of group) {
+          if (failures.has(entry)) entry.reject(failures.get(entry));
+          else entry.resolve();
+        }
+      }
+      this.#drainRest();
+    };
+    this.#unsynced = settle;
+    this.#wal.sync(settle);
+  }
+
+  /** What has come in the meantime is the next group. */
+  #drainRest(): void {
+    if (this.#queue.length === 0 || this.#closed) return;
+    this.#drainScheduled = true;
+    setImmediate(() => this.#drain());
+  }
+
+  #refuse(group: readonly Waiting[], cause: unknown): void {
+    const { resultReason } = KmipError.generalFailure('');
+    const failure = new KmipError(resultReason, 'the key store cannot be written', { cause });
+    for (const { reject } of group) reject(failure);
   }
 
   #runOne(entry: Waiting, failures: Map<Waiting, unknown>): void {
@@ -163,8 +191,20 @@ export class Store {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    while (this.#queue.length > 0) this.#drain();
+    this.#settleNow();
+    while (this.#queue.length > 0) {
+      this.#drain();
+      this.#settleNow();
+    }
     this.#db.close();
+    this.#wal.close();
+  }
+
+  /** Without waiting for the flush that is under way. */
+  #settleNow(): void {
+    if (this.#unsynced === undefined) return;
+    this.#wal.syncNow();
+    this.#unsynced();
   }
 
   #claimFor(region: string): void {

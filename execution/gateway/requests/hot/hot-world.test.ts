@@ -3,6 +3,9 @@
  * apart, requests for them, valid, strange and damaged, and the comparison of its answers with those of the general path.
  */
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { StreamTable } from '../../../cipher/index.ts';
 import { generateKeyPair, SecretBytes } from '../../../envelope/index.ts';
@@ -105,7 +108,9 @@ export interface HotWorld {
 
 export async function hotWorld(whenAuditFull?: 'refuse' | 'drop', maxNoted?: number): Promise<HotWorld> {
   const objects = new Map<string, ManagedObject>();
-  const store = freshStore();
+  // Nothing of it is to last: a flush to a real disk for each key would be most of the time.
+  const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'okcm-hot-'));
+  const store = freshStore(join(directory, 'gateway.sqlite'));
   const core = new FakeCore();
   const l3 = SecretBytes.random(32);
   const link = new CoreLink({ open: core.open, logger: silent });
@@ -200,6 +205,7 @@ export async function hotWorld(whenAuditFull?: 'refuse' | 'drop', maxNoted?: num
       leases.close();
       cache.clear();
       store.close();
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }
