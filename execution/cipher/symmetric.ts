@@ -125,7 +125,8 @@ export function decryptWith(key: SecretBytes, input: DecryptInput): Buffer {
   }
   const { data, tag } = splitTag(plan, input.data, input.authenticationTag, input.tag);
   return run(() => {
-    if (iv !== undefined && isEngines(plan, iv, key)) return decryptGcm(key, { iv, aad: input.aad, data, tag });
+    if (iv !== undefined && isEngines(plan, iv, key))
+      return decryptGcm(key, { iv, aad: input.aad, data, tag });
     const ready = readyToDecrypt(key, plan, iv, input.aad);
     return ready.kind === 'whole' ? ready.run(data, tag) : wholeThrough(ready, data);
   }, decryptFailure);

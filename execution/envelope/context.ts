@@ -33,8 +33,7 @@ export function encodeContext(context: EnvelopeContext, before?: Uint8Array): Bu
   let size = start + 16;
   for (const text of texts) {
     const bytes = Buffer.byteLength(text, 'utf8');
-    if (bytes > MAX_FIELD_BYTES)
-      throw new RangeError(`a context field has at most ${MAX_FIELD_BYTES} bytes`);
+    if (bytes > MAX_FIELD_BYTES) throw new RangeError(`a context field has at most ${MAX_FIELD_BYTES} bytes`);
     size += 2 + bytes;
   }
   const out = Buffer.alloc(size);

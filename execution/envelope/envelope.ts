@@ -167,8 +167,7 @@ export function sealWith(
   envelope.set(nonce, header.length);
   const aad = aadOf(header, context);
   const into = envelope.subarray(textAt);
-  const seal = (bytes: Uint8Array): void =>
-    subkey.use((key) => gcm.seal(key, nonce, aad, bytes, into));
+  const seal = (bytes: Uint8Array): void => subkey.use((key) => gcm.seal(key, nonce, aad, bytes, into));
   if (plaintext instanceof SecretBytes) plaintext.use(seal);
   else seal(plaintext);
   return envelope;

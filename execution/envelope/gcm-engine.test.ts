@@ -108,36 +108,68 @@ for (const engine of [native, nodeGcm]) {
 
     it('finds text, additional data, IV and tag where they lie, and leaves all else as it is', () => {
       fc.assert(
-        fc.property(fc.array(message, { minLength: 1, maxLength: 4 }), fc.nat({ max: 20 }), (messages, gap) => {
-          // Some messages under one key in a row, as those of one read are.
-          for (const { key, iv, aad: data, text: plain } of [...messages, ...messages]) {
-            const source = Buffer.concat([Buffer.alloc(gap, 1), plain, Buffer.alloc(3, 2), data]);
-            const aadAt = gap + plain.length + 3;
-            const [outAt, ivAt] = [gap, gap + plain.length + 5];
-            const tagAt = ivAt + iv.length + gap;
-            const out = Buffer.alloc(tagAt + 16 + gap, 0xee);
-            out.set(iv, ivAt);
-            engine.sealAt(key, source, gap, plain.length, aadAt, data.length, out, outAt, ivAt, iv.length, tagAt);
-            const expected = sealed(nodeGcm, { key, iv, aad: data, text: plain });
-            assert.deepEqual(out.subarray(outAt, outAt + plain.length), expected.subarray(0, plain.length));
-            assert.deepEqual(out.subarray(tagAt, tagAt + 16), expected.subarray(plain.length));
-            assert.deepEqual(new Uint8Array(out.subarray(ivAt, ivAt + iv.length)), iv);
-            const others = [out.subarray(0, gap), out.subarray(outAt + plain.length, ivAt), out.subarray(tagAt + 16)];
-            assert.ok(others.every((part) => part.every((byte) => byte === 0xee)));
+        fc.property(
+          fc.array(message, { minLength: 1, maxLength: 4 }),
+          fc.nat({ max: 20 }),
+          (messages, gap) => {
+            // Some messages under one key in a row, as those of one read are.
+            for (const { key, iv, aad: data, text: plain } of [...messages, ...messages]) {
+              const source = Buffer.concat([Buffer.alloc(gap, 1), plain, Buffer.alloc(3, 2), data]);
+              const aadAt = gap + plain.length + 3;
+              const [outAt, ivAt] = [gap, gap + plain.length + 5];
+              const tagAt = ivAt + iv.length + gap;
+              const out = Buffer.alloc(tagAt + 16 + gap, 0xee);
+              out.set(iv, ivAt);
+              engine.sealAt(
+                key,
+                source,
+                gap,
+                plain.length,
+                aadAt,
+                data.length,
+                out,
+                outAt,
+                ivAt,
+                iv.length,
+                tagAt,
+              );
+              const expected = sealed(nodeGcm, { key, iv, aad: data, text: plain });
+              assert.deepEqual(out.subarray(outAt, outAt + plain.length), expected.subarray(0, plain.length));
+              assert.deepEqual(out.subarray(tagAt, tagAt + 16), expected.subarray(plain.length));
+              assert.deepEqual(new Uint8Array(out.subarray(ivAt, ivAt + iv.length)), iv);
+              const others = [
+                out.subarray(0, gap),
+                out.subarray(outAt + plain.length, ivAt),
+                out.subarray(tagAt + 16),
+              ];
+              assert.ok(others.every((part) => part.every((byte) => byte === 0xee)));
 
-            const whole = Buffer.concat([out, data]);
-            const back = Buffer.alloc(gap + plain.length + gap, 0xee);
-            const open = (): boolean =>
-              engine.openAt(key, whole, outAt, plain.length, out.length, data.length, ivAt, iv.length, tagAt, back, gap);
-            assert.equal(open(), true);
-            assert.deepEqual(new Uint8Array(back.subarray(gap, gap + plain.length)), plain);
-            whole[tagAt] = (whole[tagAt] ?? 0) ^ 1;
-            assert.equal(open(), false);
-            assert.ok(back.subarray(gap, gap + plain.length).every((byte) => byte === 0));
-            assert.ok(back.subarray(gap + plain.length).every((byte) => byte === 0xee));
-          }
-          engine.rest();
-        }),
+              const whole = Buffer.concat([out, data]);
+              const back = Buffer.alloc(gap + plain.length + gap, 0xee);
+              const open = (): boolean =>
+                engine.openAt(
+                  key,
+                  whole,
+                  outAt,
+                  plain.length,
+                  out.length,
+                  data.length,
+                  ivAt,
+                  iv.length,
+                  tagAt,
+                  back,
+                  gap,
+                );
+              assert.equal(open(), true);
+              assert.deepEqual(new Uint8Array(back.subarray(gap, gap + plain.length)), plain);
+              whole[tagAt] = (whole[tagAt] ?? 0) ^ 1;
+              assert.equal(open(), false);
+              assert.ok(back.subarray(gap, gap + plain.length).every((byte) => byte === 0));
+              assert.ok(back.subarray(gap + plain.length).every((byte) => byte === 0xee));
+            }
+            engine.rest();
+          },
+        ),
       );
     });
 
@@ -155,7 +187,8 @@ for (const engine of [native, nodeGcm]) {
         [0xffff_ffff, 8, 0, 0, 40, 12, 48],
       ] as const) {
         assert.throws(
-          () => engine.sealAt(key, buffer, textAt, textLength, 0, aadLength, out, outAt, ivAt, ivLength, tagAt),
+          () =>
+            engine.sealAt(key, buffer, textAt, textLength, 0, aadLength, out, outAt, ivAt, ivLength, tagAt),
           argument,
         );
       }

@@ -43,7 +43,10 @@ export class AuditEncoder {
   readonly #correlationText: (number: number) => string;
   /** With a number behind it, a UUID that no other process gives. */
   readonly #idPrefix: string;
-  readonly #parts = { OBJECT_READ: new WeakMap<Caller, Parts>(), OBJECT_CREATED: new WeakMap<Caller, Parts>() };
+  readonly #parts = {
+    OBJECT_READ: new WeakMap<Caller, Parts>(),
+    OBJECT_CREATED: new WeakMap<Caller, Parts>(),
+  };
   readonly #scratch = new Writer(Buffer.alloc(65_536));
   #atMs = 0;
   #at = '';
@@ -102,7 +105,13 @@ export class AuditEncoder {
   }
 
   /** A UID that is none of ours. */
-  #generally(event: HotEvent, { uid, by }: NotedRead, id: string, at: string, correlationId: string): Uint8Array {
+  #generally(
+    event: HotEvent,
+    { uid, by }: NotedRead,
+    id: string,
+    at: string,
+    correlationId: string,
+  ): Uint8Array {
     const { tenant, application, fingerprint } = by.identity;
     return encodeAuditEvent({
       id,

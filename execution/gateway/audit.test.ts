@@ -1,8 +1,8 @@
 /** What this gateway writes for the region's trail can always be handed over, whatever a client put into a request. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseCorrelationId } from '../../contracts/index.ts';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseCorrelationId } from '../../contracts/index.ts';
 import { createLogger } from '../../platform/log.ts';
 import {
   decodeAuditEvents,
@@ -81,11 +81,7 @@ describe('audit events', () => {
     const events = encoded.flatMap(decodeAuditEvents);
     assert.equal(events.length, 6);
     assert.equal(new Set(events.map(({ id }) => id)).size, 6);
-    assert.deepEqual(
-      Buffer.concat(encoded),
-      Buffer.concat(events.map(encodeAuditEvent)),
-      'byte for byte',
-    );
+    assert.deepEqual(Buffer.concat(encoded), Buffer.concat(events.map(encodeAuditEvent)), 'byte for byte');
     assert.ok(events.every(({ at }) => Math.abs(Date.parse(at) - Date.now()) < 60_000));
     const created = events.filter(({ event }) => event === 'OBJECT_CREATED');
     assert.deepEqual(

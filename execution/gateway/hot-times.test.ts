@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRegistry } from '../../platform/metrics.ts';
+import { Operation } from '../kmip/index.ts';
 import { REGION } from './fixture.test.ts';
 import { HotTimes } from './hot-times.ts';
-import { Operation } from '../kmip/index.ts';
 import { createMetrics } from './metrics.ts';
 
 test('the times of the hot path are a histogram of every operation, in seconds', async () => {
@@ -17,7 +17,12 @@ test('the times of the hot path are a histogram of every operation, in seconds',
   times.took(Operation.Create, 11);
   const text = await registry.metrics();
   const value = (series: string): number =>
-    Number(text.split('\n').find((line) => line.startsWith(`okcm_gateway_hot_seconds_${series} `))?.split(' ')[1]);
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`okcm_gateway_hot_seconds_${series} `))
+        ?.split(' ')[1],
+    );
   for (const [le, expected] of [
     ['0.0001', 0],
     ['0.00025', 0],

@@ -10,7 +10,14 @@ import { watchMemoryLock, wipeAllSecrets } from '../envelope/index.ts';
 import { GatewayConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
 
+/**
+ * Answers are cut from slabs of this size. The runtime's own, of 8 KiB, is used up by a few of them, and each slab is an
+ * allocation outside of the heap.
+ */
+const SLAB_BYTES = 64 * 1024;
+
 async function main(): Promise<void> {
+  Buffer.poolSize = SLAB_BYTES;
   const guard = await guardProcess();
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new OkcmError('USAGE', 'usage: main.ts --config FILE');

@@ -78,7 +78,13 @@ for (let i = 0; i < Number(count); i++) {
     const whole = Buffer.alloc(tagAt + 16);
     whole.set(iv, ivAt);
     const ends = [0, ivAt, iv.length, tagAt];
-    const strangely = [argument(key), argument(source), ...places.map(number), argument(whole), ...ends.map(number)];
+    const strangely = [
+      argument(key),
+      argument(source),
+      ...places.map(number),
+      argument(whole),
+      ...ends.map(number),
+    ];
     sealAt(...strangely.slice(0, pick([11, 11, 11, 11, 10, 0])));
     whole.set(iv, ivAt);
     sealAt(key, source, ...places, whole, ...ends);

@@ -70,7 +70,11 @@ export class Heart {
         if (upTo > 0 || encodedUpTo > 0) await store.commit(() => store.audit.acknowledge(upTo, encodedUpTo));
       } catch (error) {
         // Only what the core itself answered: it is in reach, and what it fails on may be the events.
-        if (events.length + encoded.length === 0 || error instanceof GatewayRefusal || !(error instanceof KmipError))
+        if (
+          events.length + encoded.length === 0 ||
+          error instanceof GatewayRefusal ||
+          !(error instanceof KmipError)
+        )
           throw error;
         await this.#ask([], []);
         this.#auditIsStuck = true;

@@ -155,8 +155,7 @@ export class RequestHandler {
         encodeResponse({ header, items: kept }),
       );
       for (const { operation } of items) {
-        if (operation !== undefined)
-          this.#options.metrics.countLocal(operation);
+        if (operation !== undefined) this.#options.metrics.countLocal(operation);
       }
       return response;
     } finally {

@@ -19,13 +19,13 @@ import {
   type KmipClientOptions,
   KmipError,
   Operation,
+  type PlainAnswers,
   type RequestItem,
   type ResponseItem,
   ResultReason,
   ResultStatus,
   required,
   responseHeaderFor,
-  type PlainAnswers,
   type ServeOptions,
   type ServerConnection,
   schemasOf,
@@ -169,9 +169,7 @@ describe('serveKmip', () => {
     const reads: number[] = [];
     const answered = encodeResponse({
       header: { protocolVersion: V1_2, timeStamp: 1, batchCount: 1 },
-      items: [
-        { operation: wait.operation, resultStatus: 0, payload: wait.response.write({ waitMs: 0 }) },
-      ],
+      items: [{ operation: wait.operation, resultStatus: 0, payload: wait.response.write({ waitMs: 0 }) }],
     });
     const plain: PlainAnswers = {
       answer: (bytes, start, end, out, at) => {

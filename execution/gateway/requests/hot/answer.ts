@@ -1,7 +1,15 @@
 /** The answers of the hot path: the bytes that the general codec would have written. */
 import { ItemType, ResultStatus, Tag } from '../../../kmip/index.ts';
+import {
+  bytesHead,
+  enumerationHead,
+  fieldBytes,
+  head,
+  integerHead,
+  structureHead,
+  Writer,
+} from '../../ttlv-writer.ts';
 import type { Scan } from './scan.ts';
-import { bytesHead, enumerationHead, fieldBytes, head, integerHead, structureHead, Writer } from '../../ttlv-writer.ts';
 
 const UNIQUE_BATCH_ITEM_ID = bytesHead(Tag.UniqueBatchItemID);
 const RESULT_STATUS = enumerationHead(Tag.ResultStatus);

@@ -74,7 +74,9 @@ const MAX_RECORD_BYTES = 8_192;
 
 const alwaysSensitive = make.boolean('Always Sensitive', true);
 const neverExtractable = make.boolean('Never Extractable', true);
-const encoded = new Map([ownGenerator, alwaysSensitive, neverExtractable].map((one) => [one, encodedAttribute(one)]));
+const encoded = new Map(
+  [ownGenerator, alwaysSensitive, neverExtractable].map((one) => [one, encodedAttribute(one)]),
+);
 
 function encodedAttribute({ attributeName, attributeValue }: Attribute): Uint8Array {
   return encodeTtlv(
@@ -211,7 +213,9 @@ export class HotCreate {
           break;
         default: {
           const { groupAt, groupLength } = create;
-          attributes.push(make.text('Object Group', bytes.toString('latin1', groupAt, groupAt + groupLength)));
+          attributes.push(
+            make.text('Object Group', bytes.toString('latin1', groupAt, groupAt + groupLength)),
+          );
         }
       }
     }

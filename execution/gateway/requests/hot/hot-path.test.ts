@@ -58,7 +58,10 @@ describe('the hot path', () => {
         assert.ok(payload);
         const { uniqueIdentifier: _, ...sealed } = operationSchemas[Encrypt].response.read(payload, version);
         const back = ask(Decrypt, sealed);
-        for (const opened of [world.hot.answer(back, requester), world.handler.handleGenerally(back, requester)]) {
+        for (const opened of [
+          world.hot.answer(back, requester),
+          world.handler.handleGenerally(back, requester),
+        ]) {
           assert.ok(opened instanceof Uint8Array);
           const found = decodeResponse(opened).items[0]?.payload;
           assert.ok(found);
@@ -138,7 +141,11 @@ describe('the hot path', () => {
               found.push([create.keptAt[i] ?? 0, create.keptLengths[i] ?? 0]);
           } else {
             found.push([scan.uidAt, scan.uidLength], [scan.dataAt, scan.dataLength]);
-            found.push([scan.ivAt, scan.ivLength], [scan.aadAt, scan.aadLength], [scan.tagAt, scan.tagLength]);
+            found.push(
+              [scan.ivAt, scan.ivLength],
+              [scan.aadAt, scan.aadLength],
+              [scan.tagAt, scan.tagLength],
+            );
           }
           for (const [at = 0, length = 0] of found) assert.ok(length < 0 || at + length <= one.length);
         }
@@ -192,7 +199,16 @@ describe('the hot path', () => {
 
   it('can be switched off', async () => {
     const { services, metrics } = world;
-    const off = new RequestHandler({ services, metrics, tunnel: {} as never, logger: silent, hotPath: 'off' });
-    assert.equal(off.plainAnswers(() => requester), undefined);
+    const off = new RequestHandler({
+      services,
+      metrics,
+      tunnel: {} as never,
+      logger: silent,
+      hotPath: 'off',
+    });
+    assert.equal(
+      off.plainAnswers(() => requester),
+      undefined,
+    );
   });
 });

@@ -53,6 +53,7 @@ const GCM_TAG_BYTES = 16;
 /** Clients before KMIP 1.4 have no field for the tag: it is the end of Data. */
 const FIRST_WITH_TAG_FIELD = 4;
 const NOTHING = new Uint8Array(0);
+const EMPTY = Buffer.alloc(0);
 /** Not for here. */
 const NO = -1;
 
@@ -89,6 +90,47 @@ export class HotPath {
   readonly #own = Buffer.alloc(MAX_HOT_DATA_BYTES + MAX_L3_DATA_BYTES + MAX_OVERHEAD_BYTES);
   /** Seconds since the epoch: one moment for all that came in one read; 0: not looked at yet. */
   #nowS = 0;
+
+  /** What `#seal` and `#open` work on: to make a function for each request would be most of what there is to collect. */
+  #bytes: Buffer = EMPTY;
+  #textAt = 0;
+  #textLength = 0;
+  #ivAt = 0;
+  #tagAt = 0;
+  readonly #seal = (secret: Uint8Array): void => {
+    const { dataAt, dataLength, aadAt, aadLength } = this.#scan;
+    const hasAad = aadLength > 0;
+    gcm.sealAt(
+      secret,
+      this.#bytes,
+      dataAt,
+      dataLength,
+      hasAad ? aadAt : 0,
+      hasAad ? aadLength : 0,
+      this.#writer.out,
+      this.#textAt,
+      this.#ivAt,
+      GCM_IV_BYTES,
+      this.#tagAt,
+    );
+  };
+  readonly #open = (secret: Uint8Array): boolean => {
+    const { dataAt, ivAt, ivLength, aadAt, aadLength } = this.#scan;
+    const hasAad = aadLength > 0;
+    return gcm.openAt(
+      secret,
+      this.#bytes,
+      dataAt,
+      this.#textLength,
+      hasAad ? aadAt : 0,
+      hasAad ? aadLength : 0,
+      ivAt,
+      ivLength,
+      this.#tagAt,
+      this.#writer.out,
+      this.#textAt,
+    );
+  };
 
   constructor(options: HotPathOptions) {
     this.#services = options.services;
@@ -159,6 +201,7 @@ export class HotPath {
   #done(readAtMs: number): void {
     // Nothing of a key stays between two turns of the event loop (D3).
     gcm.rest();
+    this.#bytes = EMPTY;
     this.#nowS = 0;
     this.#metrics.hot.readTook(performance.now() - readAtMs);
   }
@@ -198,7 +241,7 @@ export class HotPath {
   /** With a random IV of ours: one that the client brings is for the general path to note. */
   #encrypt(bytes: Buffer, scan: Scan, { object, key }: HeldKey): number {
     if (scan.ivLength >= 0) return NO;
-    const { uidAt, uidLength, dataAt, dataLength, aadAt, aadLength } = scan;
+    const { uidAt, uidLength, dataLength } = scan;
     const apart = scan.minor >= FIRST_WITH_TAG_FIELD;
     const length = apart ? dataLength : dataLength + GCM_TAG_BYTES;
     const sizeBytes =
@@ -214,26 +257,16 @@ export class HotPath {
     const ivAt = writer.hole(IV, GCM_IV_BYTES);
     const tagAt = apart ? writer.hole(TAG, GCM_TAG_BYTES) : sealedAt + dataLength;
     writeRandomIv(writer.out, ivAt, GCM_IV_BYTES);
-    key.use((secret) =>
-      gcm.sealAt(
-        secret,
-        bytes,
-        dataAt,
-        dataLength,
-        aadLength > 0 ? aadAt : 0,
-        aadLength > 0 ? aadLength : 0,
-        writer.out,
-        sealedAt,
-        ivAt,
-        GCM_IV_BYTES,
-        tagAt,
-      ),
-    );
+    this.#bytes = bytes;
+    this.#textAt = sealedAt;
+    this.#ivAt = ivAt;
+    this.#tagAt = tagAt;
+    key.use(this.#seal);
     return this.#answered(scan);
   }
 
   #decrypt(bytes: Buffer, scan: Scan, { key }: HeldKey): number {
-    const { uidAt, uidLength, dataAt, ivAt, ivLength, minor, aadAt, aadLength } = scan;
+    const { uidAt, uidLength, dataAt, ivLength, minor } = scan;
     if (ivLength < 1 || ivLength > MAX_GCM_IV_BYTES) return NO;
     const inField = scan.tagLength >= 0;
     if (inField ? scan.tagLength !== GCM_TAG_BYTES : minor >= FIRST_WITH_TAG_FIELD) return NO;
@@ -244,21 +277,11 @@ export class HotPath {
     if (!this.#begin(bytes, scan, fieldBytes(uidLength) + fieldBytes(length))) return NO;
     writer.copy(UNIQUE_IDENTIFIER, bytes, uidAt, uidLength);
     const plainAt = writer.hole(DATA, length);
-    const isAuthentic = key.use((secret) =>
-      gcm.openAt(
-        secret,
-        bytes,
-        dataAt,
-        length,
-        aadLength > 0 ? aadAt : 0,
-        aadLength > 0 ? aadLength : 0,
-        ivAt,
-        ivLength,
-        tagAt,
-        writer.out,
-        plainAt,
-      ),
-    );
+    this.#bytes = bytes;
+    this.#textAt = plainAt;
+    this.#textLength = length;
+    this.#tagAt = tagAt;
+    const isAuthentic = key.use(this.#open);
     return isAuthentic ? this.#answered(scan) : NO;
   }
 

@@ -93,7 +93,6 @@ const kinds: Readonly<Record<string, (plain: ManagedObject) => ManagedObject>> =
   hmac: (plain) => ({ ...plain, cryptographicAlgorithm: CryptographicAlgorithm.HMAC_SHA256 }),
 };
 
-
 export interface HotWorld {
   readonly store: Store;
   readonly audit: Audit;
@@ -261,7 +260,8 @@ const template: fc.Arbitrary<readonly Attribute[]> = fc
     order: fc.nat(),
   })
   .map((wanted) => {
-    const { algorithm, length, mask, activation, names, nameType, sensitive, extractable, group, more } = wanted;
+    const { algorithm, length, mask, activation, names, nameType, sensitive, extractable, group, more } =
+      wanted;
     const attributes = [
       ...(algorithm === undefined ? [] : [make.enumeration('Cryptographic Algorithm', algorithm)]),
       ...(length === undefined ? [] : [make.integer('Cryptographic Length', length)]),

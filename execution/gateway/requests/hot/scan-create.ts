@@ -3,8 +3,8 @@
  * without an index, with texts of ASCII. What is said otherwise, or of anything else, the general codec reads.
  */
 import { CryptographicAlgorithm, ItemType, NameType, ObjectType, Tag } from '../../../kmip/index.ts';
-import { booleanAt, dateAt, integerAt, isWhole, type Scan, wordAt } from './scan.ts';
 import { enumerationHead, head, integerHead, padded, structureHead, textHead } from '../../ttlv-writer.ts';
+import { booleanAt, dateAt, integerAt, isWhole, type Scan, wordAt } from './scan.ts';
 
 /** Attributes that are kept as they are; more are rare. */
 export const MAX_KEPT = 4;

@@ -4,7 +4,15 @@
  * included, is not for here: the general codec reads it and answers.
  */
 import { ItemType, Operation, Tag } from '../../../kmip/index.ts';
-import { bytesHead, enumerationHead, head, integerHead, padded, structureHead, textHead } from '../../ttlv-writer.ts';
+import {
+  bytesHead,
+  enumerationHead,
+  head,
+  integerHead,
+  padded,
+  structureHead,
+  textHead,
+} from '../../ttlv-writer.ts';
 
 /** Offsets are into the bytes that were scanned. A length of -1: the field is absent. */
 export interface Scan {
@@ -82,7 +90,8 @@ const MAX_ID_LENGTH = 64;
 /** Fills `scan` from the message that lies from `start` to `end`, and returns whether it is of the kind above. */
 export function scanRequest(bytes: Uint8Array, start: number, end: number, scan: Scan): boolean {
   if (end - start < SHORTEST || wordAt(bytes, start) !== REQUEST_MESSAGE) return false;
-  if (wordAt(bytes, start + 4) !== end - start - 8 || wordAt(bytes, start + 8) !== REQUEST_HEADER) return false;
+  if (wordAt(bytes, start + 4) !== end - start - 8 || wordAt(bytes, start + 8) !== REQUEST_HEADER)
+    return false;
   const headerEnd = start + 16 + wordAt(bytes, start + 12);
   if (headerEnd > end - 32) return false;
   const versionAt = start + VERSION_AT;
@@ -177,8 +186,7 @@ export function wordAt(bytes: Uint8Array, at: number): number {
 
 /** The value of an Integer or Enumeration that is whole and well padded; -1 for anything else, and for negative ones. */
 export function integerAt(bytes: Uint8Array, at: number, kind: number): number {
-  const isOne =
-    wordAt(bytes, at) === kind && wordAt(bytes, at + 4) === 4 && wordAt(bytes, at + 12) === 0;
+  const isOne = wordAt(bytes, at) === kind && wordAt(bytes, at + 4) === 4 && wordAt(bytes, at + 12) === 0;
   const value = isOne ? wordAt(bytes, at + 8) : -1;
   return value > 0x7fff_ffff ? -1 : value;
 }
