@@ -75,7 +75,9 @@ describe('audit events', () => {
     const audit = new Audit(store, silent, { correlationText: (number) => `gw-${number}` });
     const objects = [anObject(), anObject({ uid: 'Schlüssel' }), anObject()];
     for (const { uid } of objects) audit.noteRead(uid, by.requester, 7);
-    await store.commit(() => objects.forEach((object) => audit.created(object, by)));
+    await store.commit(() => {
+      for (const object of objects) audit.created(object, by);
+    });
     await audit.flush();
     const { encoded } = store.audit.oldest(100);
     const events = encoded.flatMap(decodeAuditEvents);
