@@ -26,6 +26,7 @@ import {
   MAX_REFUSAL_EVENTS_PER_SECOND,
   READ_GATHER_MS,
 } from './limits.ts';
+import { GatewayRefusal } from './refusals.ts';
 import type { Store } from './store/store.ts';
 
 export type NewAuditEvent = Omit<AuditEvent, 'id' | 'at'>;
@@ -103,10 +104,14 @@ export class Audit {
     if (entry !== undefined) this.#store.audit.appendEncoded(entry, 1);
   }
 
-  /** The entry of a new key, for the transaction that makes it durable; undefined when it is let go. */
+  /**
+   * The entry of a new key, for the transaction that makes it durable; undefined when it is let go.
+   *
+   * @throws GatewayRefusal AUDIT_FULL
+   */
   createdEntry(uid: string, by: Caller, correlation: Correlation): Uint8Array | undefined {
     if (!this.#hasRoom) {
-      this.#lose('OBJECT_CREATED');
+      this.#refuseOrLose('OBJECT_CREATED');
       return undefined;
     }
     const noted = { number: this.#created++, uid, by, correlation, atMs: Date.now() };
@@ -116,6 +121,8 @@ export class Audit {
   /**
    * A key is given out. Reads are on the hot path: they are noted, and written together soon after, so that many share one
    * entry and one flush to disk; the answer does not wait for it.
+   *
+   * @throws GatewayRefusal AUDIT_FULL
    */
   read(object: ManagedObject, by: Actor): void {
     this.noteRead(object.uid, by.requester, by.correlationId);
@@ -123,7 +130,7 @@ export class Audit {
 
   noteRead(uid: string, by: Caller, correlation: Correlation): void {
     if (!this.#hasRoom) {
-      this.#lose('OBJECT_READ');
+      this.#refuseOrLose('OBJECT_READ');
       return;
     }
     this.#reads.add(uid, by, correlation);
@@ -190,6 +197,12 @@ export class Audit {
       entries.push({ bytes: this.#encoder.encode(event, some), events: some.length });
     }
     return entries;
+  }
+
+  /** The room may have gone since the request was let in. @throws GatewayRefusal AUDIT_FULL */
+  #refuseOrLose(event: HotEvent): void {
+    if (this.#options.whenFull !== 'drop') throw new GatewayRefusal('AUDIT_FULL');
+    this.#lose(event);
   }
 
   /** The trail is incomplete: counted, logged at once and then as sums, and recorded when there is room again. */

@@ -41,7 +41,11 @@ export class AuditTable {
     this.recount();
   }
 
-  /** After a rollback the number in memory may be ahead of the tables. */
+  /** After a rollback: so many there were before. */
+  takeBack(size: number): void {
+    this.#size = size;
+  }
+
   recount(): void {
     const { n } = this.#count.get() as { n: number };
     this.#size = n + this.#encodedUpTo(Number.MAX_SAFE_INTEGER);

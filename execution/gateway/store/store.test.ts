@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { OkcmError } from '../../../platform/errors.ts';
 import { startChild } from '../../../testkit/children.ts';
 import { KmipError } from '../../kmip/index.ts';
+import { decodeAuditEvents, encodeAuditEvent } from '../../mesh/index.ts';
 import { isFresh } from '../../objects/index.ts';
 import { anIdentity, anObject, freshStore, OTHER_TENANT, storePath, TENANT } from '../fixture.test.ts';
 import { Store } from './store.ts';
@@ -216,6 +217,38 @@ function tests(): void {
       const { events, upTo } = again.audit.oldest(10);
       assert.equal(events[0]?.event, 'X');
       again.audit.acknowledge(upTo);
+      assert.equal(again.audit.size, 0);
+      again.close();
+    });
+
+    it('counts the audit events that are there, and not those of a transaction that was taken back', async () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const event = { id: '1', at: '2026-01-01T00:00:00.000Z', event: 'X', outcome: 'refused' } as const;
+      const both = Buffer.concat([
+        encodeAuditEvent({ ...event, id: '2' }),
+        encodeAuditEvent({ ...event, id: '3' }),
+      ]);
+      await store.commit(() => {
+        store.audit.append(event);
+        store.audit.appendEncoded(both, 2);
+      });
+      const failing = store.commit(() => {
+        store.audit.appendEncoded(both, 2);
+        throw new Error('taken back');
+      });
+      await assert.rejects(failing, /taken back/);
+      assert.equal(store.audit.size, 3);
+      store.close();
+      const again = freshStore(file);
+      assert.equal(again.audit.size, 3);
+      assert.equal(again.audit.oldest(2).encoded.length, 0, 'no room for two beside the one');
+      const { events, upTo, encoded, encodedUpTo } = again.audit.oldest(3);
+      assert.deepEqual(
+        [...events, ...encoded.flatMap(decodeAuditEvents)].map(({ id }) => id),
+        ['1', '2', '3'],
+      );
+      again.audit.acknowledge(upTo, encodedUpTo);
       assert.equal(again.audit.size, 0);
       again.close();
     });

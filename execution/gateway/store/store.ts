@@ -92,21 +92,22 @@ export class Store {
 
   /** Not yet on disk when this returns. */
   #inTransaction<T>(work: () => T): T {
+    const auditEvents = this.audit.size;
     try {
       const result = work();
       this.#db.exec('COMMIT');
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.#recount();
+      this.#takeBack(auditEvents);
       throw error;
     }
   }
 
   /** What was counted in memory, and did not happen. */
-  #recount(): void {
+  #takeBack(auditEvents: number): void {
     this.objects.recount();
-    this.audit.recount();
+    this.audit.takeBack(auditEvents);
   }
 
   /**
@@ -176,12 +177,13 @@ export class Store {
   }
 
   #runOne(entry: Waiting, failures: Map<Waiting, unknown>): void {
+    const auditEvents = this.audit.size;
     this.#savepoint.run();
     try {
       entry.write();
     } catch (error) {
       this.#rollbackTo.run();
-      this.#recount();
+      this.#takeBack(auditEvents);
       failures.set(entry, error);
     }
     this.#release.run();

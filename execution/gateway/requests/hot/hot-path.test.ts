@@ -12,6 +12,7 @@ import {
   Operation,
   operationSchemas,
   ResultReason,
+  ResultStatus,
   V1_4,
 } from '../../../kmip/index.ts';
 import { nameAttribute } from '../../../objects/index.ts';
@@ -196,6 +197,32 @@ describe('the hot path', () => {
     const refused = await world.handler.handle(message, requester);
     assert.equal(decodeResponse(refused).items[0]?.resultReason, ResultReason.InvalidField);
   });
+
+  for (const [whenFull, isServed] of [
+    ['refuse', false],
+    ['drop', true],
+  ] as const) {
+    it(`${isServed ? 'goes on, and counts it,' : 'refuses'} where there is no room for an audit entry and that was chosen`, async () => {
+      const full = await hotWorld(whenFull, 0);
+      const uid = full.objects.get('served')?.uid ?? '';
+      const message = encodeRequest({
+        header: { protocolVersion: V1_4, batchCount: 1 },
+        items: [
+          { operation: Get, payload: operationSchemas[Get].request.write({ uniqueIdentifier: uid }, V1_4) },
+        ],
+      });
+      assert.equal(full.hot.answer(message, requester) !== undefined, isServed);
+      const [item] = decodeResponse(await full.handler.handle(message, requester)).items;
+      assert.equal(item?.resultStatus, isServed ? ResultStatus.Success : ResultStatus.OperationFailed);
+      if (!isServed) {
+        assert.equal(item?.resultReason, ResultReason.GeneralFailure);
+        assert.match(item?.resultMessage ?? '', /too many audit events wait .* Create and Get are refused/);
+      }
+      const text = await full.metrics.registry.getSingleMetricAsString('okcm_gateway_audit_lost_total');
+      assert.match(text, new RegExp(`event="OBJECT_READ"[^}]*} ${isServed ? 2 : 0}`));
+      full.close();
+    });
+  }
 
   it('can be switched off', async () => {
     const { services, metrics } = world;

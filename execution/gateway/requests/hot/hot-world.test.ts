@@ -128,7 +128,11 @@ export async function hotWorld(whenAuditFull?: 'refuse' | 'drop', maxNoted?: num
     currency: { isCurrent: true, appliedHead: 0, sync: async () => undefined, observeHead: () => undefined },
   });
   const ring = new KeyRing({ region: REGION, store, cache, leases, logger: silent });
-  const audit = new Audit(store, silent, { whenFull: whenAuditFull, maxNoted });
+  const audit = new Audit(store, silent, {
+    whenFull: whenAuditFull,
+    maxNoted,
+    onLost: (event) => metrics.auditLost.inc({ event }),
+  });
   const ivBudget = new IvBudget(store);
   for (const [kind, change] of Object.entries(kinds)) {
     // Two keys in one, as XTS takes them.
