@@ -162,7 +162,8 @@ export function sealWith(
   const size = plaintext instanceof SecretBytes ? plaintext.sizeBytes : plaintext.byteLength;
   if (size > MAX_PLAINTEXT_BYTES) throw new EnvelopeError('TOO_LARGE');
   const textAt = header.length + NONCE_BYTES;
-  const envelope = Buffer.allocUnsafe(textAt + size + TAG_BYTES);
+  // Not from the shared slabs: an envelope may be kept for long, and would keep its whole slab.
+  const envelope = Buffer.alloc(textAt + size + TAG_BYTES);
   envelope.set(header);
   envelope.set(nonce, header.length);
   const aad = aadOf(header, context);

@@ -211,6 +211,11 @@ export function rememberEncoding(object: ManagedObject, bytes: Uint8Array): void
   encodings.set(object, bytes);
 }
 
+/** It is not needed any more: an object is kept longer than its record is. */
+export function forgetEncoding(object: ManagedObject): void {
+  encodings.delete(object);
+}
+
 /** Not to be changed: others may be given the same bytes. @throws KmipError Invalid Field past MAX_OBJECT_BYTES. */
 export function encodeObject(object: ManagedObject): Uint8Array {
   const known = encodings.get(object);

@@ -18,6 +18,7 @@ import {
   Tag,
 } from '../../../kmip/index.ts';
 import {
+  forgetEncoding,
   type ManagedObject,
   make,
   materialDigest,
@@ -141,6 +142,7 @@ export class HotCreate {
     };
     return store([object], context).then(
       () => {
+        forgetEncoding(object);
         services.ring.keep(object, key);
         metrics.hot.took(Operation.Create, performance.now() - startedAtMs);
         return answer;
