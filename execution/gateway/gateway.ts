@@ -9,7 +9,7 @@ import { errorMessage, OkcmError } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { StreamTable } from '../cipher/index.ts';
-import { gcm, generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
+import { gcm, generateKeyPair, memoryLockStatus } from '../envelope/index.ts';
 import { KmipClient } from '../kmip/index.ts';
 import { MAX_MESH_MESSAGE_BYTES } from '../mesh/index.ts';
 import { Audit } from './audit.ts';
@@ -38,50 +38,16 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import type { KeyStoreStatus } from './store/key-store.ts';
+import type { GatewayStatus, RunningGateway } from './status.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
 import { alone, type Crew } from './workers/crew.ts';
-import type { Workers } from './workers/overview.ts';
 
 export interface GatewayDeps {
   readonly logger?: Logger;
   /** Siblings on the same store, for a worker process. */
   readonly crew?: Crew;
-}
-
-export interface GatewayStatus {
-  readonly ok: boolean;
-  readonly status: 'ok' | 'degraded';
-  readonly region: string;
-  readonly name: string;
-  readonly core: 'connected' | 'unreachable';
-  /** Highest push number that the core has told us of, and the one that is applied here. */
-  readonly head: number;
-  readonly appliedHead: number;
-  readonly leases: ReturnType<LeaseBook['status']>;
-  readonly backlog: number;
-  /** Where the keys lie, and whether they are safe there. */
-  readonly store: KeyStoreStatus;
-  readonly auditBacklog: number;
-  readonly connections: number;
-  /** Worker processes, where there are several. */
-  readonly workers?: Workers;
-  /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
-  readonly cipher: 'native' | 'node';
-  /** Whether key material is locked in memory (D3). */
-  readonly memory: MemoryLockStatus;
-  readonly [detail: string]: unknown;
-}
-
-export interface RunningGateway {
-  readonly port: number;
-  /** Where KMIP is spoken over HTTPS, if it is. */
-  readonly httpsPort?: number | undefined;
-  readonly healthUrl: string;
-  status(): GatewayStatus;
-  close(): Promise<void>;
 }
 
 /** Errors: GATEWAY_TLS (a certificate or key cannot be read), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */
