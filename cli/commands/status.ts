@@ -36,6 +36,7 @@ interface HealthBody {
   readonly backlog?: unknown;
   readonly cipher?: unknown;
   readonly workers?: unknown;
+  readonly hotPath?: unknown;
 }
 
 interface ComponentStatus {
@@ -108,6 +109,8 @@ function describe(
         'leases',
         'behind by',
         'backlog',
+        'AES-GCM',
+        'hot path',
         'last report',
         'tasks pending',
       ],
@@ -123,6 +126,8 @@ function describe(
           typeof edge.leases === 'number' ? edge.leases : null,
           difference(edge.head, edge.appliedHead),
           text(edge.backlog),
+          text(edge.cipher),
+          text(edge.hotPath),
           report === undefined ? null : `${age(report.reportedAt)}${report.stale ? ', stale' : ''}`,
           report?.pendingTasks,
         ];

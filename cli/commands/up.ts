@@ -29,6 +29,12 @@ export function registerUpCommand(program: Command): void {
       '--gateway-store <where>',
       'where gateways keep data keys: sqlite (a file, the default), memory, redis://… or rediss://…?ca=FILE, or @FILE with that',
     )
+    .addOption(
+      new Option(
+        '--hot-path <state>',
+        'off: gateways answer everything on the general path, for measurement and diagnosis; kept for later starts',
+      ).choices(['on', 'off']),
+    )
     .action(async (options: UpOptions, command: Command) => {
       const { home, output } = contextOf(command);
       // Compiled code is kept for later starts, in the private home: the system's own place for it is open to others.

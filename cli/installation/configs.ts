@@ -154,6 +154,7 @@ function gatewayConfig(installation: Installation, ports: Ports, region: RegionN
     // Two regions on somebody's own machine: one process for each gateway is enough.
     workers: 1,
     limits: { backlog: 1_000_000 },
+    hotPath: installation.stored.hotPath ?? 'on',
     log: { level: 'info' },
   };
 }

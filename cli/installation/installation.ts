@@ -17,6 +17,10 @@ const MODE_PRIVATE = 0o700;
  */
 const MODE_FOR_ROOT = 0o711;
 
+const HotPathState = Type.Union([Type.Literal('on'), Type.Literal('off')]);
+/** Whether gateways answer the plainest requests on their hot path. */
+export type HotPathState = Static<typeof HotPathState>;
+
 const Stored = Type.Object({
   version: Type.Literal(1),
   portMode: Type.Union([Type.Literal('fixed'), Type.Literal('auto')]),
@@ -25,6 +29,8 @@ const Stored = Type.Object({
   brokerUrl: Type.Optional(Type.String()),
   /** Where gateways keep their keys, if not in a file of theirs. May hold a password. */
   gatewayStore: Type.Optional(Type.String()),
+  /** Absent: on. */
+  hotPath: Type.Optional(HotPathState),
   passwords: Type.Record(Type.String(), Type.String()),
   /** The regions have their MasterKeys. */
   initialised: Type.Optional(Type.Boolean()),

@@ -20,7 +20,7 @@ import {
 } from '../installation/components.ts';
 import { writeConfigs } from '../installation/configs.ts';
 import { checkGatewayStore } from '../installation/gateway-store.ts';
-import { Installation, makeHome } from '../installation/installation.ts';
+import { type HotPathState, Installation, makeHome } from '../installation/installation.ts';
 import { cmkComponent, coreOf, gatewayHttpsOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
 import { choosePorts, type PortMode, type Ports, portOf } from '../installation/ports.ts';
 import { type ControlCommand, type ControlServer, startControl } from '../supervisor/control.ts';
@@ -35,6 +35,7 @@ export interface LaunchOptions {
   readonly brokerUrl?: string;
   /** Where gateways keep their keys from now on; absent: where they did. */
   readonly gatewayStore?: string;
+  readonly hotPath?: HotPathState;
   /** Told about what happens to the components while everything is up. */
   readonly onNote: (note: string) => void;
 }
@@ -95,7 +96,13 @@ export class Launch {
         heldByUs: new Set(mayHaveOrphans ? databaseComponents(installation) : []),
         mayHaveOrphans,
       });
-      await installation.update({ portMode: mode, ports, stoppedCleanly: false });
+      const { hotPath = stored.hotPath } = options;
+      await installation.update({
+        portMode: mode,
+        ports,
+        stoppedCleanly: false,
+        ...(hotPath === undefined ? {} : { hotPath }),
+      });
       await writeConfigs(installation, ports);
       const token = (await readPrivate(paths.token)).trim();
       return new Launch({ installation, lock, ports, token, onNote: options.onNote });

@@ -1,6 +1,7 @@
 /** What `okcm up` does: start, run the main job, stay, stop in order, whatever happens in between. */
 import { readPrivate } from '../../platform/config-file.ts';
 import { CliError, describeError, exitCodes } from '../errors.ts';
+import type { HotPathState } from '../installation/installation.ts';
 import { isPortTaken, type PortMode } from '../installation/ports.ts';
 import type { Output } from '../output.ts';
 import { guide } from './guide.ts';
@@ -16,6 +17,7 @@ export interface UpOptions {
   readonly ports?: PortMode;
   readonly broker?: string;
   readonly gatewayStore?: string;
+  readonly hotPath?: HotPathState;
 }
 
 export async function up(home: string, output: Output, options: UpOptions): Promise<number> {
@@ -31,6 +33,7 @@ export async function up(home: string, output: Output, options: UpOptions): Prom
       ...(options.ports === undefined ? {} : { portMode: options.ports }),
       ...(brokerUrl === undefined ? {} : { brokerUrl }),
       ...(gatewayStore === undefined ? {} : { gatewayStore }),
+      ...(options.hotPath === undefined ? {} : { hotPath: options.hotPath }),
     });
     interruption.onForce = () => opened.supervisor.killAll();
     return opened;

@@ -12,7 +12,7 @@ export { MAX_GATHERED_BYTES, MAX_RNG_BYTES, MAX_STREAM_BYTES, STREAM_IDLE_MS } f
 export { isSameMac, type Mac, type MacParameters, type MacPlan, macOf, macPlanOf } from './mac.ts';
 export { type CipherParameters, type CipherPlan, planOf } from './parameters.ts';
 export { type Part, type PartFields, partOf } from './parts.ts';
-export { randomIv } from './random-iv.ts';
+export { randomIv, writeRandomIv } from './random-iv.ts';
 export { type AsymmetricOptions, type AsymmetricParameters, decryptWithRsa, encryptWithRsa } from './rsa.ts';
 export { type ServedCipher, type ServedCryptography, servedCryptography } from './served.ts';
 export { type SignaturePlan, signaturePlanOf } from './signature-plan.ts';

@@ -23,26 +23,34 @@ const MAX_FIELD_BYTES = 512;
 
 /**
  * Label and the five texts as UTF-8, each after its length (two bytes, big-endian), then version and revision as
- * eight bytes each, big-endian. @throws RangeError when a field is out of bounds: a mistake of the caller.
+ * eight bytes each, big-endian; behind `before`, if it is given. @throws RangeError when a field is out of bounds: a
+ * mistake of the caller.
  */
-export function encodeContext(context: EnvelopeContext): Buffer {
-  const texts = [LABEL, context.region, context.tenant, context.service, context.level, context.objectId].map(
-    (text) => Buffer.from(text, 'utf8'),
-  );
-  const out = Buffer.alloc(texts.reduce((size, text) => size + 2 + text.length, 16));
-  let at = 0;
+export function encodeContext(context: EnvelopeContext, before?: Uint8Array): Buffer {
+  const { region, tenant, service, level, objectId, version, revision } = context;
+  const texts = [LABEL, region, tenant, service, level, objectId];
+  const start = before?.length ?? 0;
+  let size = start + 16;
   for (const text of texts) {
-    if (text.length > MAX_FIELD_BYTES)
-      throw new RangeError(`a context field has at most ${MAX_FIELD_BYTES} bytes`);
-    at = out.writeUInt16BE(text.length, at);
-    at += text.copy(out, at);
+    const bytes = Buffer.byteLength(text, 'utf8');
+    if (bytes > MAX_FIELD_BYTES) throw new RangeError(`a context field has at most ${MAX_FIELD_BYTES} bytes`);
+    size += 2 + bytes;
   }
-  for (const number of [context.version, context.revision]) {
-    if (!Number.isSafeInteger(number) || number < 0)
-      throw new RangeError('version and revision are whole numbers');
-    at = out.writeBigUInt64BE(BigInt(number), at);
+  const out = Buffer.alloc(size);
+  if (before !== undefined) out.set(before);
+  let at = start;
+  for (const text of texts) {
+    const bytes = out.write(text, at + 2, 'utf8');
+    at = out.writeUInt16BE(bytes, at) + bytes;
   }
+  writeCount(out, revision, writeCount(out, version, at));
   return out;
+}
+
+function writeCount(out: Buffer, value: number, at: number): number {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError('version and revision are whole numbers');
+  return out.writeUInt32BE(value >>> 0, out.writeUInt32BE(Math.floor(value / 0x1_0000_0000), at));
 }
 
 /** An L4 or any other managed object, as gateway and core both wrap it under the service's L3. Its UID is its identity. */

@@ -10,7 +10,8 @@
 import { randomFillSync } from 'node:crypto';
 import { type EnvelopeContext, encodeContext } from './context.ts';
 import { EnvelopeError } from './errors.ts';
-import { encryptGcm, type GcmMessage, NONCE_BYTES, openGcm, openGcmData, TAG_BYTES } from './gcm.ts';
+import { type GcmMessage, NONCE_BYTES, openGcm, openGcmData, TAG_BYTES } from './gcm.ts';
+import { gcm } from './gcm-engine.ts';
 import { hkdfSha256 } from './hkdf.ts';
 import { SecretBytes } from './secret.ts';
 
@@ -160,11 +161,17 @@ export function sealWith(
 ): Uint8Array {
   const size = plaintext instanceof SecretBytes ? plaintext.sizeBytes : plaintext.byteLength;
   if (size > MAX_PLAINTEXT_BYTES) throw new EnvelopeError('TOO_LARGE');
-  const { text, tag } =
-    plaintext instanceof SecretBytes
-      ? plaintext.use((bytes) => encryptGcm(subkey, nonce, aadOf(header, context), bytes))
-      : encryptGcm(subkey, nonce, aadOf(header, context), plaintext);
-  return Buffer.concat([header, nonce, text, tag]);
+  const textAt = header.length + NONCE_BYTES;
+  // Not from the shared slabs: an envelope may be kept for long, and would keep its whole slab.
+  const envelope = Buffer.alloc(textAt + size + TAG_BYTES);
+  envelope.set(header);
+  envelope.set(nonce, header.length);
+  const aad = aadOf(header, context);
+  const into = envelope.subarray(textAt);
+  const seal = (bytes: Uint8Array): void => subkey.use((key) => gcm.seal(key, nonce, aad, bytes, into));
+  if (plaintext instanceof SecretBytes) plaintext.use(seal);
+  else seal(plaintext);
+  return envelope;
 }
 
 export function openWithSubkey(
@@ -203,7 +210,7 @@ function messageOf(envelope: Uint8Array, header: EnvelopeHeader, context: Envelo
 }
 
 function aadOf(header: Uint8Array, context: EnvelopeContext): Buffer {
-  return Buffer.concat([header, encodeContext(context)]);
+  return encodeContext(context, header);
 }
 
 function isParentKind(value: number): value is ParentKind {

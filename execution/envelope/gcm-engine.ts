@@ -34,6 +34,41 @@ export interface GcmEngine {
     tag: Uint8Array,
     out: Uint8Array,
   ): boolean;
+  /**
+   * As `seal`, of text and additional data that lie inside `source`, with the IV that lies in `out` at `ivAt`: the
+   * encrypted text is written at `outAt`, a tag of 16 bytes at `tagAt`. No views, no copies: for many short messages.
+   *
+   * The addon keeps the key's schedule for the next such call: `rest` before anything else may run.
+   */
+  sealAt(
+    key: Uint8Array,
+    source: Uint8Array,
+    textAt: number,
+    textLength: number,
+    aadAt: number,
+    aadLength: number,
+    out: Uint8Array,
+    outAt: number,
+    ivAt: number,
+    ivLength: number,
+    tagAt: number,
+  ): void;
+  /** As `open`, of a message that lies inside `source`, with a tag of 16 bytes at `tagAt`. As `sealAt`, ends with `rest`. */
+  openAt(
+    key: Uint8Array,
+    source: Uint8Array,
+    textAt: number,
+    textLength: number,
+    aadAt: number,
+    aadLength: number,
+    ivAt: number,
+    ivLength: number,
+    tagAt: number,
+    out: Uint8Array,
+    outAt: number,
+  ): boolean;
+  /** Overwrites the schedule that `sealAt` and `openAt` have left (D3). */
+  rest(): void;
 }
 
 class GcmArgumentError extends RangeError {
@@ -88,27 +123,52 @@ export const nodeGcm: GcmEngine = {
       plain.fill(0);
     }
   },
+  sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt) {
+    const sealed = Buffer.alloc(textLength + MAX_GCM_TAG_BYTES);
+    const tagRoom = place(out, tagAt, MAX_GCM_TAG_BYTES);
+    const textRoom = place(out, outAt, textLength);
+    const text = place(source, textAt, textLength);
+    nodeGcm.seal(key, place(out, ivAt, ivLength), place(source, aadAt, aadLength), text, sealed);
+    textRoom.set(sealed.subarray(0, textLength));
+    tagRoom.set(sealed.subarray(textLength));
+  },
+  openAt(key, source, textAt, textLength, aadAt, aadLength, ivAt, ivLength, tagAt, out, outAt) {
+    return nodeGcm.open(
+      key,
+      place(source, ivAt, ivLength),
+      place(source, aadAt, aadLength),
+      place(source, textAt, textLength),
+      place(source, tagAt, MAX_GCM_TAG_BYTES),
+      place(out, outAt, textLength),
+    );
+  },
+  rest: () => undefined,
 };
+
+function place(whole: Uint8Array, at: number, length: number): Uint8Array {
+  if (at < 0 || length < 0 || at + length > whole.length)
+    throw new GcmArgumentError('a place lies outside of its buffer');
+  return whole.subarray(at, at + length);
+}
 
 /** The addon at `path`; undefined where there is none, or none that this runtime can load. */
 export function nativeGcm(path: string = NATIVE_GCM_PATH): GcmEngine | undefined {
   try {
     const addon: unknown = createRequire(import.meta.url)(path);
-    return isEngine(addon) ? { name: 'native', seal: addon.seal, open: addon.open } : undefined;
+    if (!isEngine(addon)) return undefined;
+    const { seal, open, sealAt, openAt, rest } = addon;
+    return { name: 'native', seal, open, sealAt, openAt, rest };
   } catch {
     return undefined;
   }
 }
 
-function isEngine(addon: unknown): addon is Pick<GcmEngine, 'seal' | 'open'> {
-  return (
-    typeof addon === 'object' &&
-    addon !== null &&
-    'seal' in addon &&
-    typeof addon.seal === 'function' &&
-    'open' in addon &&
-    typeof addon.open === 'function'
-  );
+const functions = ['seal', 'open', 'sealAt', 'openAt', 'rest'] as const;
+
+function isEngine(addon: unknown): addon is Pick<GcmEngine, (typeof functions)[number]> {
+  if (typeof addon !== 'object' || addon === null) return false;
+  const members: Readonly<Record<string, unknown>> = { ...addon };
+  return functions.every((name) => typeof members[name] === 'function');
 }
 
 /** The engine of this process. */

@@ -37,6 +37,8 @@ export class WrapSession {
   #header: Buffer | null = null;
   #subkey: SecretBytes | null = null;
   #wraps = 0;
+  /** The number of the wrap under way; its first four bytes stay zero. */
+  readonly #nonce = Buffer.alloc(NONCE_BYTES);
   /** By salt in base64; a Map keeps insertion order, so the first entry is the least recently used. */
   readonly #subkeys = new Map<string, SecretBytes>();
   #wiped = false;
@@ -53,10 +55,11 @@ export class WrapSession {
     this.#assertAlive();
     if (this.#subkey === null || this.#header === null || this.#wraps >= this.#maxWraps) this.#renew();
     const { subkey, header } = this.#current();
-    const nonce = Buffer.alloc(NONCE_BYTES);
     // Spent before use: a wrap that throws must not leave its nonce to the next one.
-    nonce.writeBigUInt64BE(BigInt(this.#wraps++), NONCE_BYTES - 8);
-    return sealWith(subkey, header, nonce, plaintext, context);
+    const count = this.#wraps++;
+    this.#nonce.writeUInt32BE(Math.floor(count / 0x1_0000_0000), NONCE_BYTES - 8);
+    this.#nonce.writeUInt32BE(count >>> 0, NONCE_BYTES - 4);
+    return sealWith(subkey, header, this.#nonce, plaintext, context);
   }
 
   /** Opens any envelope of this parent, from whichever process. @throws EnvelopeError; SecretWipedError */

@@ -93,6 +93,22 @@ export const GatewayConfig = Type.Object(
       },
       closed,
     ),
+    /**
+     * `whenFull`: what happens to a Get or Create whose entry in the audit trail has no room, because the core has been away,
+     * or the store out of order, for too long: it is refused (default), or goes on and the lost entry is counted, logged
+     * and told of later. `maxWaiting`: events that wait for the core before that; default 2,000,000.
+     */
+    audit: Type.Optional(
+      Type.Object(
+        {
+          whenFull: Type.Optional(Type.Union([Type.Literal('refuse'), Type.Literal('drop')])),
+          maxWaiting: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
+        },
+        closed,
+      ),
+    ),
+    /** Off: all requests take the general path, at a fraction of the speed. For measurement and diagnosis. Default: on. */
+    hotPath: Type.Optional(Type.Union([Type.Literal('on'), Type.Literal('off')])),
     /** `allowWeak`: also serve weak algorithms, for data that is there already; the cores have the same switch. */
     cryptography: Type.Optional(Type.Object({ allowWeak: Type.Boolean({ default: false }) }, closed)),
     log: Type.Object({ level: Level }, closed),

@@ -34,6 +34,7 @@ import { PushApplier } from './link/push-applier.ts';
 import { PushFeed } from './link/push-feed.ts';
 import { openSubscription } from './link/subscription.ts';
 import { createMetrics } from './metrics.ts';
+import { Correlations } from './requests/correlation.ts';
 import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
@@ -86,7 +87,12 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const { appliedHead } = store;
   const tenants = new Tenants(store.registry);
   const identities = new Identities(store.registry);
-  const audit = new Audit(store, logger);
+  const correlations = new Correlations();
+  const audit = new Audit(store, logger, {
+    ...config.audit,
+    onLost: (event) => metrics.auditLost.inc({ event }),
+    correlationText: (number) => correlations.textOf(number),
+  });
   const cache = new KeyCache(config.limits.keyMemoryBytes);
   const ivBudget = new IvBudget(store, { isOpen: (uid) => cache.has(uid) });
   const streams = new StreamTable();
@@ -95,7 +101,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     backlog: store.keys.backlog,
     heldKeys: store.keys.held,
     storeUp: store.keys.status().up,
-    auditBacklog: store.audit.size,
+    auditBacklog: audit.waiting,
     leases: leases.size,
     openKeys: cache.size,
     openKeyBytes: cache.heldBytes,
@@ -206,7 +212,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     allowWeak: config.cryptography?.allowWeak ?? false,
     announcer,
   };
-  const handler = new RequestHandler({ services, tunnel, metrics, logger });
+  const { hotPath } = config;
+  const handler = new RequestHandler({ services, tunnel, metrics, logger, correlations, hotPath });
   const shared = { tls: parts.server, identities, handler, audit, metrics, logger };
   const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
   const httpsListener =
@@ -227,9 +234,10 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases: leases.status(),
     backlog: store.keys.backlog,
     store: store.keys.status(),
-    auditBacklog: store.audit.size,
+    auditBacklog: audit.waiting,
     connections: openConnections(),
     cipher: gcm.name,
+    hotPath: config.hotPath ?? 'on',
     memory: memoryLockStatus(),
   });
 
@@ -261,6 +269,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     link.close();
     await heart.stop();
     await ownAnnouncer.stop();
+    audit.close();
     await ivBudget.write().catch(() => undefined);
     leases.close();
     streams.clear();
@@ -273,6 +282,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
     );
   }
+  if (hotPath === 'off') logger.warn('the hot path is switched off: every request takes the general path');
   const close = async (): Promise<void> => {
     await drain();
     await stop();

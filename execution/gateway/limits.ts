@@ -129,13 +129,27 @@ export const MAX_COMMIT_GROUP = 1_024;
 /** Creates waiting for their commit; the next one is refused. */
 export const MAX_COMMIT_QUEUE = 16_384;
 
-/** Audit events kept while the core is away. Past it Create and Get are refused; refusals are only logged and counted. */
+/**
+ * Audit events kept while the core is away, unless configured. Past it Create and Get are refused, or go on unrecorded, as
+ * configured; refusals are only logged and counted.
+ */
 export const MAX_AUDIT_BACKLOG = 2_000_000;
 /** Characters of one text in an audit event; the rest is cut off. */
 export const MAX_AUDIT_TEXT_LENGTH = 256;
-/** Keys given out are recorded together: after this long, or as soon as there are so many. A crash loses these. */
+/** Keys given out are recorded together, after this long. A crash loses these. */
 export const READ_GATHER_MS = 20;
-export const MAX_GATHERED_READS = 512;
+/**
+ * Keys given out whose entries wait in memory: two seconds of Gets at full speed. Past it, with the store out of order,
+ * Create and Get are refused, or go on unrecorded, as configured.
+ */
+export const MAX_NOTED_READS = 65_536;
+/** Of them, in one transaction; and events of one row of the outbox, which never fill a heartbeat by themselves. */
+export const MAX_READS_PER_WRITE = 4_096;
+export const MAX_EVENTS_PER_ENTRY = 128;
+/** After a failure to write them. */
+export const AUDIT_RETRY_MS = 1_000;
+/** Events that are let go are logged as a sum, this often. */
+export const AUDIT_LOSS_REPORT_MS = 1_000;
 /** Refusals recorded one by one in a second; further ones are recorded as a sum. */
 export const MAX_REFUSAL_EVENTS_PER_SECOND = 200;
 

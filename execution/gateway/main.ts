@@ -12,7 +12,14 @@ import { startGateway } from './gateway.ts';
 import { workersOf } from './workers/count.ts';
 import { startWorkers } from './workers/primary.ts';
 
+/**
+ * Answers are cut from slabs of this size. The runtime's own, of 8 KiB, is used up by a few of them, and each slab is an
+ * allocation outside of the heap.
+ */
+const SLAB_BYTES = 64 * 1024;
+
 async function main(): Promise<void> {
+  Buffer.poolSize = SLAB_BYTES;
   const guard = await guardProcess();
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new OkcmError('USAGE', 'usage: main.ts --config FILE');

@@ -1,6 +1,7 @@
 /** The gateway's metrics. Every series that an alert may watch is there from the start. */
 import { Counter, createRegistry, Gauge, type Registry } from '../../platform/metrics.ts';
 import { operationName } from '../kmip/index.ts';
+import { HotTimes } from './hot-times.ts';
 import { type RefusalCode, refusals } from './refusals.ts';
 
 export interface GatewayMetrics {
@@ -8,9 +9,16 @@ export interface GatewayMetrics {
   readonly requests: Counter<'operation' | 'route'>;
   readonly refusals: Counter<'reason'>;
   readonly connections: Counter<'outcome'>;
-  /** Counts a request of the hot path: a number that is added to `requests` when the metrics are scraped. */
-  countHot(operation: number): void;
+  /** Audit events that were let go, by what had to record them. */
+  readonly auditLost: Counter<'event'>;
+  /** Requests of the hot path and how long they took. They are among `requests` as soon as the metrics are scraped. */
+  readonly hot: HotTimes;
+  /** Counts an item that was answered here by the general path: a number that is added to `requests` as well. */
+  countLocal(operation: number): void;
 }
+
+/** Operations have small numbers, but for those of vendors (KMIP 1.4 §9.1.3.2.27). */
+const COUNTED_OPERATIONS = 64;
 
 /** Read when the metrics are scraped. */
 export interface GatewayLevels {
@@ -35,16 +43,20 @@ export interface GatewayLevels {
 export function createMetrics(region: string, levels: () => GatewayLevels): GatewayMetrics {
   const registry = createRegistry({ labels: { component: 'gateway', region } });
   const registers = [registry];
-  const hot = new Map<number, number>();
+  const hot = new HotTimes(registry);
+  const local = new Float64Array(COUNTED_OPERATIONS);
   const requests = new Counter({
     name: 'okcm_gateway_operations_total',
     help: 'Batch items answered, by operation and by who ran them',
     labelNames: ['operation', 'route'],
     registers,
     collect() {
-      for (const [operation, count] of hot)
-        this.inc({ operation: operationName(operation), route: 'local' }, count);
-      hot.clear();
+      const add = (operation: number, count: number): void => {
+        if (count > 0) this.inc({ operation: operationName(operation), route: 'local' }, count);
+      };
+      for (const [operation, count] of local.entries()) add(operation, count);
+      local.fill(0);
+      hot.takeCounts(add);
     },
   });
   const refused = new Counter({
@@ -69,6 +81,13 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     okcm_gateway_core_up: 'min',
     okcm_gateway_pushes_behind: 'max',
   };
+  const auditLost = new Counter({
+    name: 'okcm_gateway_audit_lost_total',
+    help: 'Audit events that could not be recorded, by event: the trail is incomplete',
+    labelNames: ['event'],
+    registers,
+  });
+  for (const event of ['OBJECT_READ', 'OBJECT_CREATED']) auditLost.inc({ event }, 0);
   const gauge = (name: string, help: string, read: (now: GatewayLevels) => number): void => {
     new Gauge({
       name,
@@ -112,8 +131,9 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     'Changes of the region not yet applied here',
     (now) => now.pushesBehind,
   );
-  const countHot = (operation: number): void => {
-    hot.set(operation, (hot.get(operation) ?? 0) + 1);
+  const countLocal = (operation: number): void => {
+    if (operation < COUNTED_OPERATIONS) local[operation] = (local[operation] ?? 0) + 1;
+    else requests.inc({ operation: operationName(operation), route: 'local' });
   };
-  return { registry, requests, refusals: refused, connections, countHot };
+  return { registry, requests, refusals: refused, connections, auditLost, hot, countLocal };
 }

@@ -39,6 +39,7 @@ export interface GatewayStatus {
   readonly workers?: Workers;
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
   readonly cipher: 'native' | 'node';
+  readonly hotPath: 'on' | 'off';
   /** Whether key material is locked in memory (D3). */
   readonly memory: MemoryLockStatus;
   readonly [detail: string]: unknown;

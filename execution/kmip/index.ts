@@ -140,6 +140,7 @@ export {
 export {
   type CloseReason,
   DEFAULT_SERVER_LIMITS,
+  type PlainAnswers,
   type ServeOptions,
   ServerConnection,
   type ServerLimits,

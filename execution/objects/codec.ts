@@ -203,8 +203,23 @@ export const managedObjectCodec = {
   ): TtlvStructure | Ttlv => schema.encode(tag, toWire(object), version),
 } as const;
 
-/** @throws KmipError Invalid Field past MAX_OBJECT_BYTES. */
+/** Objects never change, a change is another object: so that what one was read from, or written as, stays true of it. */
+const encodings = new WeakMap<ManagedObject, Uint8Array>();
+
+/** `bytes` are what `encodeObject` would give. For whoever has written them by another way; nobody changes them afterwards. */
+export function rememberEncoding(object: ManagedObject, bytes: Uint8Array): void {
+  encodings.set(object, bytes);
+}
+
+/** It is not needed any more: an object is kept longer than its record is. */
+export function forgetEncoding(object: ManagedObject): void {
+  encodings.delete(object);
+}
+
+/** Not to be changed: others may be given the same bytes. @throws KmipError Invalid Field past MAX_OBJECT_BYTES. */
 export function encodeObject(object: ManagedObject): Uint8Array {
+  const known = encodings.get(object);
+  if (known !== undefined) return known;
   const bytes = encodeTtlv(schema.write(toWire(object)));
   if (bytes.length > MAX_OBJECT_BYTES) {
     throw new KmipError(

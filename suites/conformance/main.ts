@@ -2,6 +2,7 @@
  * Replays KMIP test cases in the XML encoding, as OASIS publishes them, at a gateway:
  *
  *     npm run conformance -- --cases DIR
+ *     npm run conformance -- --cases DIR --hot-path off
  *     npm run conformance -- --cases DIR --endpoint kms.example:5696 --cert app.pem --key app.key --ca ca.pem
  *
  * Without an endpoint it starts an installation of its own. Exit code: 0 when every case passed, 1 when one did not, 2
@@ -27,6 +28,7 @@ const usage = `npm run conformance -- --cases DIR [options]
   --cert FILE           certificate of an application, PEM
   --key FILE            its private key
   --ca FILE             issuer of the gateway's certificate
+  --hot-path on|off     whether the gateway of that installation has its hot path; on unless said otherwise
   --json                one JSON document for programs`;
 
 class UsageError extends Error {}
@@ -41,6 +43,7 @@ function options() {
       cert: { type: 'string' },
       key: { type: 'string' },
       ca: { type: 'string' },
+      'hot-path': { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -56,8 +59,17 @@ function addressOf(text: string): Address {
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
-async function targetOf({ endpoint, https, cert, key, ca }: Options): Promise<Target> {
-  if (endpoint === undefined) return await startTarget();
+function hotPathOf({ 'hot-path': state, endpoint }: Options): 'on' | 'off' {
+  if (state !== undefined && endpoint !== undefined)
+    throw new UsageError('--hot-path is for the installation that is started: leave out --endpoint');
+  if (state === undefined || state === 'on' || state === 'off') return state ?? 'on';
+  throw new UsageError('--hot-path is on or off');
+}
+
+async function targetOf(given: Options): Promise<Target> {
+  const hotPath = hotPathOf(given);
+  const { endpoint, https, cert, key, ca } = given;
+  if (endpoint === undefined) return await startTarget(hotPath);
   if (cert === undefined || key === undefined || ca === undefined)
     throw new UsageError('--endpoint needs --cert, --key and --ca');
   return await foreignTarget(addressOf(endpoint), https === undefined ? undefined : addressOf(https), {

@@ -21,8 +21,9 @@ export interface Files {
   readonly ca: string;
 }
 
-export async function startTarget(): Promise<Target> {
-  const system = await System.start();
+/** `hotPath`: whether its gateways have one; on unless said otherwise. */
+export async function startTarget(hotPath: 'on' | 'off' = 'on'): Promise<Target> {
+  const system = await System.start('--hot-path', hotPath);
   try {
     const { gateway, https } = system.region(REGION);
     return {

@@ -4,7 +4,8 @@
  * what the encryption of a data key does.
  *
  * Keys are not kept here. They lie in the caller's locked memory (arena.ts); a context holds the schedule of one for the
- * length of one call and is then overwritten with that of a key of zeros (D3).
+ * length of one call and is then overwritten with that of a key of zeros (D3). Only between `sealAt` or `openAt` and
+ * `rest`, within one turn of the event loop, the schedule stays for the next message under the same key.
  *
  * Nothing in here allocates, blocks or calls back. Whatever JavaScript passes is checked before OpenSSL sees it.
  */
@@ -45,12 +46,19 @@ extern void OPENSSL_cleanse(void *, size_t);
 #define MAX_TEXT_BYTES ((size_t)INT_MAX - MAX_TAG_BYTES)
 
 #define KEY_SIZES 3
+#define MAX_KEY_BYTES 32
 static const size_t key_bytes[KEY_SIZES] = {16, 24, 32};
 static const unsigned char zeros[MAX_IV_BYTES];
+
+#define NOTHING_HELD (-1)
 
 /* One for each thread that loads the module, one context for each size of key. */
 typedef struct {
   EVP_CIPHER_CTX *contexts[KEY_SIZES];
+  /* Which context still has the schedule of `held_key`, and for how long an IV it is set. */
+  int held;
+  size_t held_iv_bytes;
+  unsigned char held_key[MAX_KEY_BYTES];
 } Seam;
 
 typedef struct {
@@ -117,6 +125,32 @@ static bool forget(EVP_CIPHER_CTX *context) {
          EVP_CipherInit_ex(context, NULL, NULL, zeros, zeros, 1) == 1;
 }
 
+/* Whatever `begin_held` has left. */
+static bool forget_held(Seam *seam) {
+  if (seam->held == NOTHING_HELD) return true;
+  EVP_CIPHER_CTX *context = seam->contexts[seam->held];
+  seam->held = NOTHING_HELD;
+  OPENSSL_cleanse(seam->held_key, sizeof seam->held_key);
+  return forget(context);
+}
+
+/* As `begin`, and leaves the schedule where it is, so that the next message under the same key need not compute it. */
+static bool begin_held(Seam *seam, int size, View key, View iv, View aad, int encrypt) {
+  EVP_CIPHER_CTX *context = seam->contexts[size];
+  bool same = seam->held == size && seam->held_iv_bytes == iv.length &&
+              memcmp(seam->held_key, key.bytes, key.length) == 0;
+  if (!same) {
+    if (!forget_held(seam) || EVP_CIPHER_CTX_ctrl(context, CTRL_SET_IV_BYTES, (int)iv.length, NULL) != 1) return false;
+    /* Noted before it is so: whatever fails from here, `forget_held` overwrites it. */
+    seam->held = size;
+    seam->held_iv_bytes = iv.length;
+    memcpy(seam->held_key, key.bytes, key.length);
+  }
+  int ignored = 0;
+  return EVP_CipherInit_ex(context, NULL, NULL, same ? NULL : key.bytes, iv.bytes, encrypt) == 1 &&
+         (aad.length == 0 || EVP_CipherUpdate(context, NULL, &ignored, aad.bytes, (int)aad.length) == 1);
+}
+
 /* In place is well; an output that begins elsewhere in the text would overwrite what has not been read yet. */
 static bool overlaps_partly(View text, const unsigned char *out, size_t out_length) {
   uintptr_t from = (uintptr_t)text.bytes, to = (uintptr_t)out;
@@ -167,6 +201,10 @@ static bool read_call(napi_env env, napi_callback_info info, bool with_tag, Call
     return false;
   }
   Seam *seam = data;
+  if (!forget_held(seam)) {
+    fail(env);
+    return false;
+  }
   call->context = seam->contexts[size];
   call->out = (unsigned char *)out.bytes;
   call->out_length = out.length;
@@ -215,6 +253,133 @@ static napi_value open_message(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* A place inside a larger buffer, as the offsets and lengths of `sealAt` and `openAt` give it. */
+static bool slice(View whole, uint32_t at, uint32_t length, View *part) {
+  if (at > whole.length || length > whole.length - at) return false;
+  part->bytes = length == 0 ? zeros : whole.bytes + at;
+  part->length = length;
+  return true;
+}
+
+#define MAX_AT_ARGUMENTS 11
+
+typedef struct {
+  Seam *seam;
+  int size;
+  View key, source, out;
+  uint32_t numbers[MAX_AT_ARGUMENTS];
+} CallAt;
+
+/* The arguments of which `views` says what they are: a buffer, or, where it is NULL, the next number. */
+static bool read_call_at(napi_env env, napi_callback_info info, CallAt *call, View *const *views, size_t wanted) {
+  napi_value arguments[MAX_AT_ARGUMENTS];
+  size_t count = MAX_AT_ARGUMENTS;
+  void *data = NULL;
+  if (napi_get_cb_info(env, info, &count, arguments, NULL, NULL) != napi_ok ||
+      napi_get_instance_data(env, &data) != napi_ok || data == NULL) {
+    fail(env);
+    return false;
+  }
+  call->seam = data;
+  size_t numbers = 0;
+  for (size_t i = 0; i < wanted; i++) {
+    bool good = count == wanted &&
+                (views[i] == NULL ? napi_get_value_uint32(env, arguments[i], &call->numbers[numbers++]) == napi_ok
+                                  : read_view(env, arguments[i], views[i]));
+    if (!good) {
+      refuse(env, "an argument is no Uint8Array or no number");
+      return false;
+    }
+  }
+  call->size = size_index(call->key.length);
+  if (call->size < 0) refuse(env, "a key has 16, 24 or 32 bytes");
+  return call->size >= 0;
+}
+
+/*
+ * sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt): text and additional data
+ * lie in `source`; the IV lies in `out`, where the encrypted text and a tag of 16 bytes are written.
+ */
+static napi_value seal_at(napi_env env, napi_callback_info info) {
+  CallAt call;
+  View *const views[] = {&call.key, &call.source, NULL, NULL, NULL, NULL, &call.out, NULL, NULL, NULL, NULL};
+  if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
+  const uint32_t *n = call.numbers;
+  View text, aad, iv, sealed, tag;
+  if (!slice(call.source, n[0], n[1], &text) || !slice(call.source, n[2], n[3], &aad) ||
+      !slice(call.out, n[4], n[1], &sealed) || !slice(call.out, n[5], n[6], &iv) ||
+      !slice(call.out, n[7], MAX_TAG_BYTES, &tag)) {
+    return refuse(env, "a place lies outside of its buffer");
+  }
+  if (iv.length < 1 || iv.length > MAX_IV_BYTES) return refuse(env, "an initialization vector has 1 to 128 bytes");
+  if (text.length > MAX_TEXT_BYTES || aad.length > MAX_TEXT_BYTES) {
+    return refuse(env, "the text or the additional data are too long");
+  }
+  if (text.length > 0 && overlaps_partly(text, sealed.bytes, sealed.length)) {
+    return refuse(env, "the output lies over a part of the text");
+  }
+  EVP_CIPHER_CTX *context = call.seam->contexts[call.size];
+  int ignored = 0;
+  unsigned char *tag_bytes = (unsigned char *)tag.bytes;
+  bool done = begin_held(call.seam, call.size, call.key, iv, aad, 1) &&
+              (text.length == 0 || update(context, (unsigned char *)sealed.bytes, text)) &&
+              EVP_CipherFinal_ex(context, tag_bytes, &ignored) == 1 &&
+              EVP_CIPHER_CTX_ctrl(context, CTRL_GET_TAG, MAX_TAG_BYTES, tag_bytes) == 1;
+  if (done) return NULL;
+  forget_held(call.seam);
+  if (text.length > 0) OPENSSL_cleanse((unsigned char *)sealed.bytes, sealed.length);
+  return fail(env);
+}
+
+/*
+ * openAt(key, source, textAt, textLength, aadAt, aadLength, ivAt, ivLength, tagAt, out, outAt): all but the output lies in
+ * `source`, the tag with 16 bytes. True when the message is authentic; else zeros are written.
+ */
+static napi_value open_at(napi_env env, napi_callback_info info) {
+  CallAt call;
+  View *const views[] = {&call.key, &call.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &call.out, NULL};
+  if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
+  const uint32_t *n = call.numbers;
+  View text, aad, iv, given, plain;
+  if (!slice(call.source, n[0], n[1], &text) || !slice(call.source, n[2], n[3], &aad) ||
+      !slice(call.source, n[4], n[5], &iv) || !slice(call.source, n[6], MAX_TAG_BYTES, &given) ||
+      !slice(call.out, n[7], n[1], &plain)) {
+    return refuse(env, "a place lies outside of its buffer");
+  }
+  if (iv.length < 1 || iv.length > MAX_IV_BYTES) return refuse(env, "an initialization vector has 1 to 128 bytes");
+  if (text.length > MAX_TEXT_BYTES || aad.length > MAX_TEXT_BYTES) {
+    return refuse(env, "the text or the additional data are too long");
+  }
+  if (text.length > 0 && overlaps_partly(text, plain.bytes, plain.length)) {
+    return refuse(env, "the output lies over a part of the text");
+  }
+  EVP_CIPHER_CTX *context = call.seam->contexts[call.size];
+  int ignored = 0;
+  unsigned char tag[MAX_TAG_BYTES];
+  unsigned char last[MAX_TAG_BYTES];
+  memcpy(tag, given.bytes, MAX_TAG_BYTES);
+  bool begun = begin_held(call.seam, call.size, call.key, iv, aad, 0) &&
+               (text.length == 0 || update(context, (unsigned char *)plain.bytes, text)) &&
+               EVP_CIPHER_CTX_ctrl(context, CTRL_SET_TAG, MAX_TAG_BYTES, tag) == 1;
+  bool authentic = begun && EVP_CipherFinal_ex(context, last, &ignored) == 1;
+  if (!authentic && text.length > 0) OPENSSL_cleanse((unsigned char *)plain.bytes, plain.length);
+  if (!begun) {
+    forget_held(call.seam);
+    return fail(env);
+  }
+  napi_value result = NULL;
+  napi_get_boolean(env, authentic, &result);
+  return result;
+}
+
+/* rest(): nothing of a key stays. */
+static napi_value rest(napi_env env, napi_callback_info info) {
+  (void)info;
+  void *data = NULL;
+  if (napi_get_instance_data(env, &data) != napi_ok || data == NULL || !forget_held(data)) return fail(env);
+  return NULL;
+}
+
 static bool add(napi_env env, napi_value exports, const char *name, napi_callback function) {
   napi_value value;
   return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok &&
@@ -228,13 +393,17 @@ static napi_value initialise(napi_env env, napi_value exports) {
     free(seam);
     return fail(env);
   }
+  seam->held = NOTHING_HELD;
   for (int i = 0; i < KEY_SIZES; i++) {
     seam->contexts[i] = EVP_CIPHER_CTX_new();
     if (seam->contexts[i] == NULL || EVP_CipherInit_ex(seam->contexts[i], ciphers[i], NULL, zeros, zeros, 1) != 1) {
       return fail(env);
     }
   }
-  if (!add(env, exports, "seal", seal) || !add(env, exports, "open", open_message)) return fail(env);
+  if (!add(env, exports, "seal", seal) || !add(env, exports, "open", open_message) ||
+      !add(env, exports, "sealAt", seal_at) || !add(env, exports, "openAt", open_at) || !add(env, exports, "rest", rest)) {
+    return fail(env);
+  }
   return exports;
 }
 

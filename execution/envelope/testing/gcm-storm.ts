@@ -12,6 +12,9 @@ if (engine === undefined) throw new Error('the addon does not load');
 const seal = engine.seal as (...args: readonly unknown[]) => void;
 const open = engine.open as (...args: readonly unknown[]) => unknown;
 
+const sealAt = engine.sealAt as (...args: readonly unknown[]) => void;
+const openAt = engine.openAt as (...args: readonly unknown[]) => unknown;
+
 const pick = <T>(choices: readonly T[]): T => choices[randomInt(choices.length)] as T;
 const size = (): number => pick([0, 1, 11, 12, 15, 16, 17, 31, 32, 33, 255, 4096, randomInt(20_000)]);
 const detached = (): Uint8Array => {
@@ -45,6 +48,12 @@ const argument = (valid: Uint8Array): unknown => {
   return dice === 1 ? view(size()) : valid;
 };
 
+const number = (valid: number): unknown => {
+  const dice = randomInt(40);
+  if (dice === 0) return pick([undefined, null, 'text', {}, 7n, Number.NaN, Number.POSITIVE_INFINITY]);
+  return dice === 1 ? pick([-1, 0.5, 2 ** 31, 2 ** 32 - 1, 2 ** 32, randomInt(30_000)]) : valid;
+};
+
 let done = 0;
 for (let i = 0; i < Number(count); i++) {
   const key = view(pick([16, 24, 32]));
@@ -62,6 +71,30 @@ for (let i = 0; i < Number(count); i++) {
       throw new Error('a message did not come back');
     }
     open(...[key, iv, aad, sealed, tag, plain].map(argument).slice(0, pick([6, 6, 6, 6, 5, 1])));
+
+    const source = Buffer.concat([text, aad]);
+    const places = [0, text.length, text.length, aad.length];
+    const [ivAt, tagAt] = [text.length, text.length + iv.length];
+    const whole = Buffer.alloc(tagAt + 16);
+    whole.set(iv, ivAt);
+    const ends = [0, ivAt, iv.length, tagAt];
+    const strangely = [
+      argument(key),
+      argument(source),
+      ...places.map(number),
+      argument(whole),
+      ...ends.map(number),
+    ];
+    sealAt(...strangely.slice(0, pick([11, 11, 11, 11, 10, 0])));
+    whole.set(iv, ivAt);
+    sealAt(key, source, ...places, whole, ...ends);
+    const message = Buffer.concat([whole, aad]);
+    const found = [0, text.length, whole.length, aad.length, ivAt, iv.length, tagAt];
+    if (openAt(key, message, ...found, plain, 0) !== true || !plain.equals(text)) {
+      throw new Error('a message inside a buffer did not come back');
+    }
+    openAt(...[argument(key), argument(message), ...found.map(number), argument(plain), number(0)]);
+    if (randomInt(4) === 0) engine.rest();
     done += 1;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -12,9 +12,21 @@ export interface HeldKey {
   readonly key: SecretBytes;
 }
 
+interface Entry extends HeldKey {
+  /** The use at which it came to the end of the order. */
+  movedAt: number;
+}
+
+/** What an AES key takes of locked memory. */
+const SMALLEST_KEY_BYTES = 32;
+/** The order of use is exact but for this part of the cache. */
+const SLACK_PARTS = 8;
+
 export class KeyCache {
-  /** Insertion order is order of use: the first entry is the least recently used. */
-  readonly #entries = new Map<string, HeldKey>();
+  /** Insertion order is order of use, but for the last `#slack` uses: the first entry is the least recently used. */
+  readonly #entries = new Map<string, Entry>();
+  #uses = 0;
+  readonly #slack: number;
   readonly #byService = new Map<string, Set<string>>();
   readonly #maxBytes: number;
   readonly #maxKeys: number;
@@ -23,6 +35,7 @@ export class KeyCache {
   constructor(maxBytes: number = DEFAULT_KEY_MEMORY_BYTES, maxKeys: number = MAX_CACHED_KEYS) {
     this.#maxBytes = maxBytes;
     this.#maxKeys = maxKeys;
+    this.#slack = Math.floor(Math.min(maxKeys, maxBytes / SMALLEST_KEY_BYTES) / SLACK_PARTS);
   }
 
   get size(): number {
@@ -37,15 +50,20 @@ export class KeyCache {
   get(uid: string): HeldKey | undefined {
     const entry = this.#entries.get(uid);
     if (entry === undefined) return undefined;
-    this.#entries.delete(uid);
-    this.#entries.set(uid, entry);
+    // To move an entry at each use costs more than the use: it moves when it has fallen back by a part of the cache.
+    this.#uses += 1;
+    if (this.#uses - entry.movedAt > this.#slack) {
+      entry.movedAt = this.#uses;
+      this.#entries.delete(uid);
+      this.#entries.set(uid, entry);
+    }
     return entry;
   }
 
   /** Takes over the key: it is wiped here. The newest stays, whatever its size, since its request is about to use it. */
   put(object: ManagedObject, key: SecretBytes): HeldKey {
     this.drop(object.uid);
-    const entry = { object, key };
+    const entry = { object, key, movedAt: this.#uses };
     this.#entries.set(object.uid, entry);
     const service = serviceKey(object.tenant, object.service);
     const uids = this.#byService.get(service) ?? new Set();

@@ -52,6 +52,8 @@ export class LeaseBook {
   readonly #memory: LeasedMemory;
   readonly #stopping = new AbortController();
   #size = 0;
+  /** The service that was asked for last: the next request is most often for the same. */
+  #recent: LeaseEntry | undefined;
 
   constructor(options: LeaseBookOptions) {
     this.#options = options;
@@ -81,8 +83,13 @@ export class LeaseBook {
 
   /** The lease if it may be used this instant. */
   current(tenant: TenantId, service: ServiceName): Lease | undefined {
+    const recent = this.#recent;
+    if (recent !== undefined && recent.tenant === tenant && recent.service === service)
+      return this.#current(recent);
     const entry = this.#entries.get(keyOf(tenant, service));
-    return entry === undefined ? undefined : this.#current(entry);
+    if (entry === undefined) return undefined;
+    this.#recent = entry;
+    return this.#current(entry);
   }
 
   /**
@@ -207,7 +214,9 @@ export class LeaseBook {
   sweep(): void {
     for (const [key, entry] of this.#entries) {
       if (entry.lease !== undefined && this.#isOver(entry.lease)) this.#end(entry, 'EXPIRED');
-      if (isForgettable(entry)) this.#entries.delete(key);
+      if (!isForgettable(entry)) continue;
+      this.#entries.delete(key);
+      if (this.#recent === entry) this.#recent = undefined;
     }
   }
 
@@ -231,6 +240,7 @@ export class LeaseBook {
       entry.lease?.wipe();
     }
     this.#entries.clear();
+    this.#recent = undefined;
     this.#size = 0;
     this.#options.keyPair.privateKey.wipe();
   }

@@ -12,6 +12,7 @@ import {
   MeshOperation,
   type MeshRequest,
   type MeshResponse,
+  withEncoded,
 } from '../../mesh/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
 
@@ -23,6 +24,8 @@ export interface Carrier {
   send(message: Uint8Array, options: { readonly timeoutMs: number }): Promise<Uint8Array>;
   close(): void;
 }
+
+const NOTHING: readonly Uint8Array[] = [];
 
 export interface CoreLinkOptions {
   /** A fresh pool for a lane: connections that a dead network has swallowed are thrown away with their pool. */
@@ -76,7 +79,8 @@ export class CoreLink {
   }
 
   /**
-   * Asks the core. While it is known to be away only a heartbeat is tried.
+   * Asks the core. While it is known to be away only a heartbeat is tried. `encoded`: what the list at the end of the
+   * request holds besides, as it is stored.
    *
    * @throws GatewayRefusal CORE_UNREACHABLE (not carried out), CORE_SILENT or CORE_ANSWER_UNREADABLE (perhaps carried
    * out), CORE_BUSY;
@@ -87,10 +91,11 @@ export class CoreLink {
     operation: O,
     request: MeshRequest<O>,
     timeoutMs: number,
+    encoded: readonly Uint8Array[] = NOTHING,
   ): Promise<MeshResponse<O>> {
     if (this.#closed || (!this.#isUp && operation !== MeshOperation.Heartbeat))
       throw new GatewayRefusal('CORE_UNREACHABLE');
-    const message = encodeMeshRequest(operation, request);
+    const message = withEncoded(encodeMeshRequest(operation, request), encoded);
     let answer: Uint8Array;
     try {
       answer = await this.#carrier(lane).send(message, { timeoutMs });

@@ -25,7 +25,13 @@ export interface HeartOptions {
   readonly leads?: () => boolean;
 }
 
-const NONE: ReturnType<Store['audit']['oldest']> = { events: [], upTo: 0 };
+const NONE: ReturnType<Store['audit']['oldest']> = {
+  events: [],
+  upTo: 0,
+  encoded: [],
+  encodedEvents: 0,
+  encodedUpTo: 0,
+};
 
 export class Heart {
   readonly #options: HeartOptions;
@@ -69,17 +75,21 @@ export class Heart {
     const { link, store, leases, logger } = this.#options;
     store.refresh();
     const leads = this.#options.leads?.() ?? true;
-    const { events, upTo } = leads ? store.audit.oldest(MAX_AUDIT_EVENTS) : NONE;
+    const { events, encoded, upTo, encodedUpTo } = leads ? store.audit.oldest(MAX_AUDIT_EVENTS) : NONE;
     this.#auditIsStuck = false;
     try {
       try {
-        await this.#ask(this.#sendable(events));
-        if (upTo > 0) await store.commit(() => store.audit.acknowledge(upTo));
+        await this.#ask(this.#sendable(events), encoded);
+        if (upTo > 0 || encodedUpTo > 0) await store.commit(() => store.audit.acknowledge(upTo, encodedUpTo));
       } catch (error) {
         // Only what the core itself answered: it is in reach, and what it fails on may be the events.
-        if (events.length === 0 || error instanceof GatewayRefusal || !(error instanceof KmipError))
+        if (
+          events.length + encoded.length === 0 ||
+          error instanceof GatewayRefusal ||
+          !(error instanceof KmipError)
+        )
           throw error;
-        await this.#ask([]);
+        await this.#ask([], []);
         this.#auditIsStuck = true;
         logger.error(
           { reason: 'AUDIT_NOT_TAKEN', waiting: store.audit.size, cause: errorMessage(error) },
@@ -94,7 +104,7 @@ export class Heart {
     leases.sweep();
   }
 
-  async #ask(audit: readonly AuditEvent[]): Promise<void> {
+  async #ask(audit: readonly AuditEvent[], encoded: readonly Uint8Array[]): Promise<void> {
     const { link, store, applier, feed, leases } = this.#options;
     const held = leases.held();
     const sentAtMs = performance.now();
@@ -108,6 +118,7 @@ export class Heart {
         audit,
       },
       HEARTBEAT_TIMEOUT_MS,
+      encoded,
     );
     leases.renew(held, response, sentAtMs);
     feed.observeHead(response.head);

@@ -2,8 +2,6 @@
  * From the bytes of a request to the bytes of its answer. A request with one item whose key is in memory is answered
  * at once, without a promise; whatever has to wait goes the long way.
  */
-import { randomBytes } from 'node:crypto';
-import { type CorrelationId, parseCorrelationId } from '../../../contracts/index.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { SecretWipedError } from '../../envelope/index.ts';
@@ -16,6 +14,7 @@ import {
   KmipError,
   messageRefusal,
   operationName,
+  type PlainAnswers,
   peekVersion,
   type RequestItem,
   type RequestMessage,
@@ -41,6 +40,7 @@ import {
   type Services,
   Staged,
 } from './context.ts';
+import { Correlations } from './correlation.ts';
 import { HotPath } from './hot/hot-path.ts';
 import { lookUp, unopenedIn } from './look-up.ts';
 import { planItem, uidIn } from './plan.ts';
@@ -51,23 +51,42 @@ export interface RequestHandlerOptions {
   readonly tunnel: Tunnel;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
+  /** Default: a sequence of its own. */
+  readonly correlations?: Correlations | undefined;
+  /** Off, the general path answers everything: for measurement and diagnosis. Default: on. */
+  readonly hotPath?: 'on' | 'off' | undefined;
 }
 
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
-  readonly #hot: HotPath;
-  /** A correlation id is this process's random prefix and a number: unique, and cheap enough for every request. */
-  readonly #prefix = `gw-${randomBytes(6).toString('hex')}`;
-  #count = 0;
+  readonly #hot: HotPath | undefined;
+  readonly #correlations: Correlations;
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
-    this.#hot = new HotPath({ ...options, nextCorrelationId: () => this.#nextCorrelationId() });
+    this.#correlations = options.correlations ?? new Correlations();
+    this.#hot =
+      options.hotPath === 'off'
+        ? undefined
+        : new HotPath({
+            ...options,
+            correlations: this.#correlations,
+            failed: (message, error, requester) => this.#failedAlone(message, error, requester),
+          });
+  }
+
+  /** For a connection on which TTLV is spoken: what can be answered where it lies. */
+  plainAnswers(requester: () => Requester | undefined): PlainAnswers | undefined {
+    return this.#hot?.plainAnswers(requester);
   }
 
   /** Answers one whole message; failures are answers too. */
   handle(message: Uint8Array, requester: Requester): Uint8Array | Promise<Uint8Array> {
-    return this.#hot.answer(message, requester) ?? this.handleGenerally(message, requester);
+    return (
+      this.#hot?.answer(message, requester) ??
+      this.#hot?.create(message, requester) ??
+      this.handleGenerally(message, requester)
+    );
   }
 
   /** By the general codec, which reads whatever KMIP has. The hot path gives no other answer. */
@@ -152,13 +171,20 @@ export class RequestHandler {
         encodeResponse({ header, items: kept }),
       );
       for (const { operation } of items) {
-        if (operation !== undefined)
-          this.#options.metrics.requests.inc({ operation: operationName(operation), route: 'local' });
+        if (operation !== undefined) this.#options.metrics.countLocal(operation);
       }
       return response;
     } finally {
       context.lent.wipe();
     }
+  }
+
+  /** The answer to a message of one item that has failed. */
+  #failedAlone(message: Uint8Array, error: unknown, requester: Requester): Uint8Array {
+    const request = decodeRequest(message, { maxBytes: MAX_REQUEST_BYTES });
+    const context = this.#contextFor(request, requester);
+    const items = request.items.map((item) => failedItem(item, this.#failed(item, error, context)));
+    return this.#encode(request, items, context);
   }
 
   /** What the client is told of a failure, once log, metrics and audit trail have been told. */
@@ -226,14 +252,10 @@ export class RequestHandler {
       requester,
       version: request.header.protocolVersion,
       nowS: nowSeconds(),
-      correlationId: this.#nextCorrelationId(),
+      correlationId: this.#correlations.next(),
       lent: new Lent(),
       staged: undefined,
       lookedUp,
     };
-  }
-
-  #nextCorrelationId(): CorrelationId {
-    return parseCorrelationId(`${this.#prefix}-${(this.#count++).toString(36)}`);
   }
 }

@@ -4,11 +4,13 @@
  */
 import type { Server as HttpsServer } from 'node:https';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import { KmipError, serveKmip, serveKmipHttps } from '../../kmip/index.ts';
+import { KmipError, type PlainAnswers, serveKmip, serveKmipHttps } from '../../kmip/index.ts';
 import { MAX_HTTPS_BODY_BYTES, MAX_REQUEST_BYTES } from '../limits.ts';
 
 export interface ServeConnection {
   readonly handle: (message: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Where messages come as TTLV: those that can be answered where they lie. */
+  readonly plain?: PlainAnswers | undefined;
   readonly onError: (error: unknown) => void;
 }
 

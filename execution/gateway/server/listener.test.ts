@@ -38,6 +38,7 @@ before(async () => {
     operations: null,
   });
   const handler = {
+    plainAnswers: () => undefined,
     handle: () => {
       asked += 1;
       return new Uint8Array(8);

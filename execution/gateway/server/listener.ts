@@ -20,6 +20,7 @@ import {
   MAX_REQUEST_BYTES,
 } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Requester } from '../requests/context.ts';
 import type { RequestHandler } from '../requests/handler.ts';
 import { type TicketKeys, useTicketKeys } from '../workers/tickets.ts';
 import type { Door, Served } from './doors.ts';
@@ -207,17 +208,25 @@ export class Listener {
     }
     const { door, handler, identities, logger, metrics } = this.#options;
     const { fingerprint, certificate } = check;
+    let last: Requester = { identity, peer };
+    // Looked up anew for each message: what an identity may do can change while it is connected.
+    const requester = (): Requester | undefined => {
+      const current = identities.get(fingerprint);
+      if (current === undefined) return undefined;
+      if (current !== last.identity) last = { identity: current, peer };
+      return last;
+    };
     const connection = door.serve(socket, {
+      plain: handler.plainAnswers(requester),
       handle: (message) => {
-        // Looked up anew for each message: what an identity may do can change while it is connected.
-        const current = identities.get(fingerprint);
+        const current = requester();
         if (current === undefined)
           throw KmipError.authenticationNotSuccessful('this identity is no longer registered');
-        return answerAnyVersion(message, (asked) => handler.handle(asked, { identity: current, peer }), {
+        return answerAnyVersion(message, (asked) => handler.handle(asked, current), {
           limits: { maxBytes: MAX_REQUEST_BYTES },
           onRefused: ({ code, message: cause }) => {
             metrics.refusals.inc({ reason: code });
-            const { application } = current;
+            const { application } = current.identity;
             logger.info({ reason: code, cause, peer, application }, 'a message of KMIP 2 was refused');
           },
         });

@@ -1,13 +1,32 @@
-/** Audit events that the core has not acknowledged yet: on disk, in order, bounded. */
+/**
+ * Audit events that the core has not acknowledged yet: on disk, in order, bounded by whoever appends. Those of the hot
+ * path come encoded and several in a row, and leave so, in a table of their own.
+ */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { AuditEvent } from '../../mesh/index.ts';
-import { MAX_AUDIT_BACKLOG } from '../limits.ts';
+
+export interface WaitingAudit {
+  readonly events: readonly AuditEvent[];
+  /** Position to acknowledge `events` by. */
+  readonly upTo: number;
+  /** Events as a heartbeat carries them, some in each. */
+  readonly encoded: readonly Uint8Array[];
+  readonly encodedEvents: number;
+  /** Position to acknowledge `encoded` by. */
+  readonly encodedUpTo: number;
+}
+
+type EncodedRow = { readonly seq: number; readonly events: number; readonly body: Uint8Array };
 
 export class AuditTable {
   readonly #insert: StatementSync;
   readonly #oldest: StatementSync;
   readonly #deleteUpTo: StatementSync;
   readonly #range: StatementSync;
+  readonly #insertEncoded: StatementSync;
+  readonly #oldestEncoded: StatementSync;
+  readonly #deleteEncodedUpTo: StatementSync;
+  readonly #countEncoded: StatementSync;
   #size = 0;
 
   constructor(db: DatabaseSync) {
@@ -18,21 +37,27 @@ export class AuditTable {
     this.#range = db.prepare(
       'SELECT (SELECT min(seq) FROM audit) AS first, (SELECT max(seq) FROM audit) AS last',
     );
+    this.#insertEncoded = db.prepare('INSERT INTO audit_encoded (events, body) VALUES (?, ?)');
+    this.#oldestEncoded = db.prepare('SELECT seq, events, body FROM audit_encoded ORDER BY seq LIMIT ?');
+    this.#deleteEncodedUpTo = db.prepare('DELETE FROM audit_encoded WHERE seq <= ?');
+    this.#countEncoded = db.prepare('SELECT coalesce(sum(events), 0) AS n FROM audit_encoded WHERE seq <= ?');
     this.recount();
+  }
+
+  /** After a rollback: so many there were before. */
+  takeBack(size: number): void {
+    this.#size = size;
   }
 
   /** What other processes have appended and handed over counts too. */
   recount(): void {
     const { first, last } = this.#range.get() as { first: number | null; last: number | null };
-    this.#size = first === null || last === null ? 0 : last - first + 1;
+    const single = first === null || last === null ? 0 : last - first + 1;
+    this.#size = single + this.#encodedUpTo(Number.MAX_SAFE_INTEGER);
   }
 
   get size(): number {
     return this.#size;
-  }
-
-  get isFull(): boolean {
-    return this.#size >= MAX_AUDIT_BACKLOG;
   }
 
   append(event: AuditEvent): void {
@@ -40,16 +65,44 @@ export class AuditTable {
     this.#size += 1;
   }
 
-  /** The oldest events and the position to acknowledge them by. */
-  oldest(limit: number): { readonly events: readonly AuditEvent[]; readonly upTo: number } {
+  /** `body`: so many events, one behind the other, as `encodeAuditEvent` gives them. */
+  appendEncoded(body: Uint8Array, events: number): void {
+    this.#insertEncoded.run(events, body);
+    this.#size += events;
+  }
+
+  /** The oldest events, `limit` at most, but for an entry that holds more by itself. */
+  oldest(limit: number): WaitingAudit {
     const rows = this.#oldest.all(limit) as { seq: number; body: string }[];
+    const encoded: Uint8Array[] = [];
+    let encodedEvents = 0;
+    let encodedUpTo = 0;
+    const room = limit - rows.length;
+    // One by one: an entry may hold a hundred events.
+    const entries = room < 1 ? [] : (this.#oldestEncoded.iterate(room) as Iterable<EncodedRow>);
+    for (const { seq, events, body } of entries) {
+      if (encodedEvents + events > room && (encodedEvents > 0 || rows.length > 0)) break;
+      encoded.push(body);
+      encodedEvents += events;
+      encodedUpTo = seq;
+    }
     return {
       events: rows.map(({ body }) => JSON.parse(body) as AuditEvent),
       upTo: rows.at(-1)?.seq ?? 0,
+      encoded,
+      encodedEvents,
+      encodedUpTo,
     };
   }
 
-  acknowledge(upTo: number): void {
-    this.#size = Math.max(0, this.#size - Number(this.#deleteUpTo.run(upTo).changes));
+  acknowledge(upTo: number, encodedUpTo = 0): void {
+    const encoded = encodedUpTo > 0 ? this.#encodedUpTo(encodedUpTo) : 0;
+    if (encoded > 0) this.#deleteEncodedUpTo.run(encodedUpTo);
+    const single = upTo > 0 ? Number(this.#deleteUpTo.run(upTo).changes) : 0;
+    this.#size = Math.max(0, this.#size - single - encoded);
+  }
+
+  #encodedUpTo(seq: number): number {
+    return (this.#countEncoded.get(seq) as { n: number }).n;
   }
 }

@@ -66,6 +66,12 @@ const migrations: readonly string[] = [
    -- The line as a whole, and what the core has refused: neither may cost a look at every key.
    CREATE INDEX objects_in_line ON objects (seq) WHERE announced = 0;
    CREATE INDEX objects_refused ON objects (uid) WHERE announced = 2;`,
+  // Several events in a row, as the mesh carries them.
+  `CREATE TABLE audit_encoded (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     events INTEGER NOT NULL,
+     body BLOB NOT NULL
+   ) STRICT;`,
 ];
 
 /** @throws Error when the file is of a later version than this program. */

@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { OkcmError } from '../../../platform/errors.ts';
 import { startChild } from '../../../testkit/children.ts';
 import { KmipError } from '../../kmip/index.ts';
+import { decodeAuditEvents, encodeAuditEvent } from '../../mesh/index.ts';
 import { isFresh } from '../../objects/index.ts';
 import { anIdentity, anObject, freshStore, OTHER_TENANT, storePath, TENANT } from '../fixture.test.ts';
 import { Store } from './store.ts';
@@ -270,7 +271,8 @@ function tests(): void {
       store.close();
       const raw = new DatabaseSync(file);
       raw.exec(`DROP TRIGGER objects_added; DROP TRIGGER objects_announced; DROP TRIGGER objects_removed;
-        DROP INDEX objects_in_line; DROP INDEX objects_refused; DROP TABLE key_counts; PRAGMA user_version = 1`);
+        DROP INDEX objects_in_line; DROP INDEX objects_refused; DROP TABLE key_counts;
+        DROP TABLE audit_encoded; PRAGMA user_version = 1`);
       raw.close();
       const again = freshStore(file);
       const { objects } = again;
@@ -298,6 +300,38 @@ function tests(): void {
         }
       }
       raw.close();
+    });
+
+    it('counts the audit events that are there, and not those of a transaction that was taken back', async () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const event = { id: '1', at: '2026-01-01T00:00:00.000Z', event: 'X', outcome: 'refused' } as const;
+      const both = Buffer.concat([
+        encodeAuditEvent({ ...event, id: '2' }),
+        encodeAuditEvent({ ...event, id: '3' }),
+      ]);
+      await store.commit(() => {
+        store.audit.append(event);
+        store.audit.appendEncoded(both, 2);
+      });
+      const failing = store.commit(() => {
+        store.audit.appendEncoded(both, 2);
+        throw new Error('taken back');
+      });
+      await assert.rejects(failing, /taken back/);
+      assert.equal(store.audit.size, 3);
+      store.close();
+      const again = freshStore(file);
+      assert.equal(again.audit.size, 3);
+      assert.equal(again.audit.oldest(2).encoded.length, 0, 'no room for two beside the one');
+      const { events, upTo, encoded, encodedUpTo } = again.audit.oldest(3);
+      assert.deepEqual(
+        [...events, ...encoded.flatMap(decodeAuditEvents)].map(({ id }) => id),
+        ['1', '2', '3'],
+      );
+      again.audit.acknowledge(upTo, encodedUpTo);
+      assert.equal(again.audit.size, 0);
+      again.close();
     });
 
     it('is left alone by a program that is older than it', () => {

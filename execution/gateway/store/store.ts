@@ -1,11 +1,12 @@
 /**
- * The gateway's durable memory: one SQLite file in WAL mode with full synchronisation, so that what was acknowledged
- * is there after a kill or a power cut. Writes of requests are grouped: everything that waits goes into one
- * transaction and shares one flush to disk. Keys lie in it too, unless another store takes them (`keys`).
+ * The gateway's durable memory: one SQLite file in WAL mode, so that what was acknowledged is there after a kill or a power
+ * cut. Writes of requests are grouped: everything that waits goes into one transaction and shares one flush to disk. That
+ * flush would hold up every request for milliseconds, so that it is not SQLite's own (`wal-sync.ts`). Keys lie in it too,
+ * unless another store takes them (`keys`).
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
 import {
@@ -21,6 +22,7 @@ import { LocalKeys } from './local-keys.ts';
 import { ObjectTable } from './object-table.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
+import { WalSync } from './wal-sync.ts';
 
 export interface StoreSharing {
   /** Other processes of this gateway have the file open too; it exists, and is of this version. */
@@ -47,6 +49,13 @@ export class Store {
   readonly registry: RegistryTable;
   readonly audit: AuditTable;
   readonly #db: DatabaseSync;
+  /** Absent where nothing is written anywhere. */
+  readonly #wal: WalSync | undefined;
+  /** What is written and not yet on disk: its flush is under way, and the next group waits for that. */
+  #unsynced: (() => void) | undefined;
+  readonly #savepoint: StatementSync;
+  readonly #rollbackTo: StatementSync;
+  readonly #release: StatementSync;
   #queue: Waiting[] = [];
   #drainScheduled = false;
   #closed = false;
@@ -55,14 +64,19 @@ export class Store {
   /** Since when another process's transaction has been in the way (monotonic). */
   #busySinceMs: number | undefined;
 
-  private constructor(db: DatabaseSync, kind: 'sqlite' | 'memory', options: StoreOptions) {
+  private constructor(db: DatabaseSync, wal: WalSync | undefined, options: StoreOptions) {
     const { isShared = false, isFirst = !isShared, keysPerTenant = MAX_KEYS_PER_TENANT } = options;
     this.#db = db;
+    this.#wal = wal;
     this.#isShared = isShared;
     this.objects = new ObjectTable(db, isFirst);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
-    this.#keys = new LocalKeys(kind, this, { keysPerTenant });
+    this.#keys = new LocalKeys(wal === undefined ? 'memory' : 'sqlite', this, { keysPerTenant });
+    // Prepared once: each write of a group has its own.
+    this.#savepoint = db.prepare('SAVEPOINT entry');
+    this.#rollbackTo = db.prepare('ROLLBACK TO entry');
+    this.#release = db.prepare('RELEASE entry');
   }
 
   /**
@@ -80,9 +94,9 @@ export class Store {
       // Exclusive: two gateways on one file would each take the other's announcements for their own. The processes of one
       // gateway have a primary that sees to it.
       if (options.isShared !== true) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
-      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       migrate(db);
-      const store = new Store(db, path === IN_MEMORY ? 'memory' : 'sqlite', options);
+      const store = new Store(db, path === IN_MEMORY ? undefined : new WalSync(path), options);
       store.#claimFor(region);
       return store;
     } catch (error) {
@@ -120,16 +134,21 @@ export class Store {
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
   transaction<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
-    return this.#inTransaction(work);
+    const result = this.#inTransaction(work);
+    this.#wal?.syncNow();
+    return result;
   }
 
+  /** Not yet on disk when this returns. */
   #inTransaction<T>(work: () => T): T {
+    const auditEvents = this.audit.size;
     try {
       const result = work();
       this.#db.exec('COMMIT');
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.audit.takeBack(auditEvents);
       throw error;
     }
   }
@@ -154,7 +173,7 @@ export class Store {
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, resolve, reject });
-      if (this.#drainScheduled) return;
+      if (this.#drainScheduled || this.#unsynced !== undefined) return;
       this.#drainScheduled = true;
       // After the I/O of this turn: every request that came with it joins the group.
       setImmediate(() => this.#drainSoon());
@@ -200,10 +219,6 @@ export class Store {
     this.#drainScheduled = false;
     const group = this.#queue.slice(0, MAX_COMMIT_GROUP);
     this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
-    if (this.#queue.length > 0) {
-      this.#drainScheduled = true;
-      setImmediate(() => this.#drainSoon());
-    }
     const failures = new Map<Waiting, unknown>();
     try {
       if (!this.#db.isTransaction) this.#db.exec('BEGIN IMMEDIATE');
@@ -211,37 +226,71 @@ export class Store {
         for (const entry of group) this.#runOne(entry, failures);
       });
     } catch (error) {
-      const failure = new KmipError(
-        KmipError.generalFailure('').resultReason,
-        'the key store cannot be written',
-        { cause: error },
-      );
-      for (const { reject } of group) reject(failure);
+      this.#refuse(group, error);
+      this.#drainRest();
       return;
     }
-    for (const entry of group) {
-      if (failures.has(entry)) entry.reject(failures.get(entry));
-      else entry.resolve();
-    }
+    const settle = (error?: unknown): void => {
+      if (this.#unsynced !== settle) return; // by `close`
+      this.#unsynced = undefined;
+      if (error !== undefined) this.#refuse(group, error);
+      else {
+        for (const entry of group) {
+          if (failures.has(entry)) entry.reject(failures.get(entry));
+          else entry.resolve();
+        }
+      }
+      this.#drainRest();
+    };
+    this.#unsynced = settle;
+    if (this.#wal === undefined) settle();
+    else this.#wal.sync(settle);
+  }
+
+  /** What has come in the meantime is the next group. */
+  #drainRest(): void {
+    if (this.#queue.length === 0 || this.#closed) return;
+    this.#drainScheduled = true;
+    setImmediate(() => this.#drainSoon());
+  }
+
+  #refuse(group: readonly Waiting[], cause: unknown): void {
+    const { resultReason } = KmipError.generalFailure('');
+    const failure = new KmipError(resultReason, 'the key store cannot be written', { cause });
+    for (const { reject } of group) reject(failure);
   }
 
   #runOne(entry: Waiting, failures: Map<Waiting, unknown>): void {
-    this.#db.exec('SAVEPOINT entry');
+    const auditEvents = this.audit.size;
+    this.#savepoint.run();
     try {
       entry.write();
     } catch (error) {
-      this.#db.exec('ROLLBACK TO entry');
+      this.#rollbackTo.run();
+      this.audit.takeBack(auditEvents);
       failures.set(entry, error);
     }
-    this.#db.exec('RELEASE entry');
+    this.#release.run();
   }
 
   /** Writes what waits and closes the file. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    while (this.#queue.length > 0) this.#drain();
+    this.#settleNow();
+    while (this.#queue.length > 0) {
+      this.#drain();
+      this.#settleNow();
+    }
     this.#db.close();
+    this.#wal?.close();
+  }
+
+  /** Without waiting for the flush that is under way. */
+  #settleNow(): void {
+    if (this.#unsynced === undefined) return;
+    this.#wal?.syncNow();
+    this.#unsynced();
   }
 
   #claimFor(region: string): void {

@@ -33,6 +33,7 @@ export function overviewOf({ region, name, workers, answers, connections }: Over
     store: some?.store ?? { kind: 'sqlite', durable: true, up: false },
     auditBacklog: largest(({ auditBacklog }) => auditBacklog),
     connections,
+    hotPath: some?.hotPath ?? 'on',
     cipher: all(({ cipher }) => cipher === 'native') ? 'native' : 'node',
     memory: memory ?? memoryLockStatus(),
     workers: {

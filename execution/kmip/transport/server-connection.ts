@@ -8,6 +8,7 @@ import { KmipError } from '../errors.ts';
 import { errorResponse, peekVersion } from '../messages/messages.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES, FrameError, FrameReader } from '../ttlv/frame-reader.ts';
+import { HEADER_BYTES, ItemType } from '../ttlv/item.ts';
 
 export type ServerLimits = {
   /** Greatest size of a request, in bytes. */
@@ -33,6 +34,8 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   idleTimeoutMs: 15 * 60_000,
 };
 
+/** Of every tag of KMIP (§9.1.1.1). */
+const FIRST_BYTE = 0x42;
 /** After our last answer, how long the peer has to read it and hang up. */
 const LINGER_MS = 2_000;
 
@@ -55,9 +58,30 @@ export type ServeOptions = Partial<ServerLimits> & {
    * and nothing more is read from it.
    */
   readonly handle: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Asked before `handle`, as long as nothing waits that came before. */
+  readonly plain?: PlainAnswers | undefined;
   /** Hears of what the peer cannot be told: failures of the handler, and messages that could not be read. */
   readonly onError?: ((error: unknown) => void) | undefined;
 };
+
+/**
+ * Answers requests where they lie and writes the answers one behind the other: no view, promise or buffer for each. All
+ * answers to what came in one read leave in one write.
+ */
+export interface PlainAnswers {
+  /**
+   * Answers the message in `bytes` from `start` to `end` by writing at `at`, and returns where the answer ends. -1: it is
+   * not for here, or does not fit, and nothing has happened; `handle` is asked then.
+   */
+  answer(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number;
+  /** The answers since the last call are written. The requests were read at `readAtMs` (`performance.now`). */
+  done(readAtMs: number): void;
+}
+
+/** Answers of `PlainAnswers` gather here before they are written; a larger one goes the other way. */
+const GATHER_BYTES = 128 * 1024;
+/** One for all connections: it is empty again before another is served. */
+let gathering: Buffer | undefined;
 
 type Slot = { answer: Uint8Array | undefined };
 
@@ -77,6 +101,7 @@ export class ServerConnection {
   #frameTimer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
+  #lastRequestAtMs = performance.now();
   #pumping = false;
   #pumpScheduled = false;
   /** The answer to a message that could not be read: the last thing that is written. */
@@ -123,20 +148,59 @@ export class ServerConnection {
   #received(chunk: Buffer): void {
     // After the end of the conversation what still comes is read and dropped, so that our last answer arrives.
     if (this.#ending !== undefined) return;
+    const rest = this.#answerPlain(chunk);
+    if (rest === undefined) return;
     let frames: readonly Uint8Array[];
     let failure: FrameError | undefined;
     try {
-      frames = this.#reader.push(chunk);
+      frames = this.#reader.push(rest);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       failure = error;
       frames = error.frames;
     }
     this.#watchFrame(frames.length > 0);
-    if (frames.length > 0) this.#armIdle();
+    if (frames.length > 0) this.#lastRequestAtMs = performance.now();
     for (const frame of frames) this.#waiting.push(frame);
     this.#pump();
     if (failure !== undefined) this.#refuse(failure);
+  }
+
+  /** What is left of the bytes once the plain requests at their start have been answered; undefined when all have. */
+  #answerPlain(chunk: Buffer): Buffer | undefined {
+    const { plain } = this.#options;
+    const isQuiet = this.#slots.length === 0 && this.#waiting.length === 0 && this.#reader.pendingBytes === 0;
+    if (plain === undefined || !isQuiet || this.#paused || !this.#hasRoom()) return chunk;
+    const readAtMs = performance.now();
+    gathering ??= Buffer.alloc(GATHER_BYTES);
+    let from = 0;
+    let filled = 0;
+    try {
+      for (;;) {
+        const end = frameEnd(chunk, from, this.#limits.maxFrameBytes);
+        if (end < 0) break;
+        const answered = plain.answer(chunk, from, end, gathering, filled);
+        if (answered < 0) break;
+        from = end;
+        filled = answered;
+      }
+    } catch (error) {
+      // A fault of ours; the other way may still have an answer.
+      this.#options.onError?.(error);
+    }
+    if (filled > 0) {
+      const answers = Buffer.allocUnsafe(filled);
+      gathering.copy(answers, 0, 0, filled);
+      gathering.fill(0, 0, filled);
+      this.#lastRequestAtMs = readAtMs;
+      this.#write(answers);
+    }
+    plain.done(readAtMs);
+    if (from === chunk.length) {
+      this.#throttle();
+      return undefined;
+    }
+    return from === 0 ? chunk : chunk.subarray(from);
   }
 
   /** The stream is beyond repair: say so where the peer speaks KMIP, after the answers that are due, and hang up. */
@@ -221,10 +285,13 @@ export class ServerConnection {
     const answers = this.#slots
       .splice(0, due)
       .flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
-    // The peer has closed its side and, unless half-open connections are allowed, thereby ours.
-    if (this.#socket.destroyed || this.#socket.writableEnded) return;
     const [only] = answers;
-    this.#socket.write(answers.length === 1 && only !== undefined ? only : Buffer.concat(answers));
+    this.#write(answers.length === 1 && only !== undefined ? only : Buffer.concat(answers));
+  }
+
+  #write(answers: Uint8Array): void {
+    // The peer has closed its side and, unless half-open connections are allowed, thereby ours.
+    if (!this.#socket.destroyed && !this.#socket.writableEnded) this.#socket.write(answers);
   }
 
   #throttle(): void {
@@ -262,16 +329,16 @@ export class ServerConnection {
     }
   }
 
-  #armIdle(): void {
-    if (this.#limits.idleTimeoutMs === 0) return;
-    if (this.#idleTimer !== undefined) {
-      this.#idleTimer.refresh();
-      return;
-    }
+  /** One timer, which looks at the clock when it fires: to set it anew for each request would cost more. */
+  #armIdle(leftMs = this.#limits.idleTimeoutMs): void {
+    const { idleTimeoutMs } = this.#limits;
+    if (idleTimeoutMs === 0) return;
     this.#idleTimer = setTimeout(() => {
-      if (this.#slots.length > 0) this.#idleTimer?.refresh();
+      const left = this.#lastRequestAtMs + idleTimeoutMs - performance.now();
+      if (this.#slots.length > 0) this.#armIdle();
+      else if (left > 0) this.#armIdle(left);
       else this.#finish('idle');
-    }, this.#limits.idleTimeoutMs);
+    }, leftMs);
     this.#idleTimer.unref();
   }
 
@@ -297,6 +364,15 @@ export class ServerConnection {
     this.#ending ??= reason;
     this.#socket.destroy();
   }
+}
+
+/** Where the message that starts at `from` ends; -1 unless it lies whole in `bytes` and may be looked at. */
+function frameEnd(bytes: Buffer, from: number, maxFrameBytes: number): number {
+  if (from + HEADER_BYTES > bytes.length || bytes[from] !== FIRST_BYTE) return -1;
+  if (bytes[from + 3] !== ItemType.Structure) return -1;
+  const length = bytes.readUInt32BE(from + 4);
+  const end = from + HEADER_BYTES + length;
+  return length % 8 === 0 && end - from <= maxFrameBytes && end <= bytes.length ? end : -1;
 }
 
 function withDefaults(options: ServeOptions): ServerLimits {

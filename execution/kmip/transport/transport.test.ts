@@ -19,6 +19,7 @@ import {
   type KmipClientOptions,
   KmipError,
   Operation,
+  type PlainAnswers,
   type RequestItem,
   type ResponseItem,
   ResultReason,
@@ -161,6 +162,48 @@ describe('serveKmip', () => {
     const { socket } = await open({ handle: () => fixed });
     socket.end(Buffer.concat([request(0), request(0)]));
     assert.deepEqual(await rest(socket), Buffer.concat([fixed, fixed]));
+  });
+
+  it('has plain requests answered where they lie, in their order among the others, however they are cut', async () => {
+    const plainly: number[] = [];
+    const reads: number[] = [];
+    const answered = encodeResponse({
+      header: { protocolVersion: V1_2, timeStamp: 1, batchCount: 1 },
+      items: [{ operation: wait.operation, resultStatus: 0, payload: wait.response.write({ waitMs: 0 }) }],
+    });
+    const plain: PlainAnswers = {
+      answer: (bytes, start, end, out, at) => {
+        const [item] = decodeRequest(bytes.subarray(start, end)).items;
+        if (item === undefined || wait.request.read(item.payload).waitMs !== 0) return -1;
+        plainly.push(start);
+        out.set(answered, at);
+        return at + answered.length;
+      },
+      done: (readAtMs) => void reads.push(readAtMs),
+    };
+    const { socket } = await open({ plain });
+    const wanted = [0, 0, 20, 0, 0, 5, 0];
+    const stream = Buffer.concat(wanted.map(request));
+    socket.write(stream.subarray(0, 400));
+    await sleep(20);
+    socket.end(stream.subarray(400));
+    assert.deepEqual(frames(await rest(socket)).map(waited), wanted);
+    assert.deepEqual(plainly.slice(0, 2), [0, request(0).length], 'one behind the other, in one read');
+    assert.ok(reads.length > 0);
+  });
+
+  it('goes the other way where a plain answer fails', async () => {
+    const fault = new Error('a fault in the plain way');
+    const plain: PlainAnswers = {
+      answer: () => {
+        throw fault;
+      },
+      done: () => undefined,
+    };
+    const { socket } = await open({ plain });
+    socket.end(request(0));
+    assert.deepEqual(frames(await rest(socket)).map(waited), [0]);
+    assert.ok(errors.includes(fault));
   });
 
   it('tells the peer General Failure when the handler throws, and us the cause', async () => {

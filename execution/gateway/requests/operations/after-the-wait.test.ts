@@ -15,7 +15,7 @@ import {
   V1_4,
   WrappingMethod,
 } from '../../../kmip/index.ts';
-import { MeshOperation } from '../../../mesh/index.ts';
+import { decodeAuditEvents, MeshOperation } from '../../../mesh/index.ts';
 import { type ManagedObject, make, State } from '../../../objects/index.ts';
 import { Audit } from '../../audit.ts';
 import {
@@ -161,7 +161,7 @@ describe('what has changed while a request waited for its key', () => {
     await get({}, object, context);
     await get(wrapping('l3:orders'), object, context);
     await audit.flush();
-    const { events } = store.audit.oldest(10);
+    const events = store.audit.oldest(10).encoded.flatMap(decodeAuditEvents);
     assert.deepEqual(
       events.map(({ event, uid }) => [event, uid]),
       [
