@@ -67,7 +67,9 @@ function textOf({ kills, reckoning, refusals }: CrashReport): string {
   ].join('\n\n');
 }
 
-const countOf = (kills: CrashReport['kills'], victim: string): number => timesOf(kills, victim).length;
+function countOf(kills: CrashReport['kills'], victim: string): number {
+  return timesOf(kills, victim).length;
+}
 
 function timesOf(kills: CrashReport['kills'], victim: string): number[] {
   return kills.filter((kill) => kill.victim === victim).map(({ wholeAfterMs }) => wholeAfterMs);
