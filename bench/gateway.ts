@@ -7,6 +7,7 @@
  *     npm run bench:gateway -- --matrix targets --rounds 15
  */
 import { table } from '../cli/output.ts';
+import { errorMessage } from '../platform/errors.ts';
 import { measure, type Stage } from '../testkit/measure/command.ts';
 import { medianOf, type Spread } from '../testkit/measure/spread.ts';
 import { startPyKmipServer } from '../testkit/pykmip-server.ts';
@@ -40,8 +41,15 @@ await measure('bench:gateway', options, async ({ quick, ...given }, stage) => {
   );
   try {
     const rows: Row[] = [];
-    for (const cell of cells) rows.push(await bench.row(cell, { rounds, turnMs: seconds * 1_000 }, stage));
-    return verdict(rows, Object.fromEntries(bench.tls));
+    const failures: string[] = [];
+    for (const cell of cells) {
+      // One row that cannot be measured is no reason to lose the others, which may have taken an hour.
+      const row = await bench
+        .row(cell, { rounds, turnMs: seconds * 1_000 }, stage)
+        .catch((error: unknown) => void failures.push(`${titleOf(cell)}: ${errorMessage(error)}`));
+      if (row !== undefined) rows.push(row);
+    }
+    return verdict(rows, Object.fromEntries(bench.tls), failures);
   } finally {
     await bench.close();
   }
@@ -143,7 +151,11 @@ function shown(ratio: Spread | undefined): string {
   return ratio.median.toFixed(digits);
 }
 
-function verdict(rows: readonly Row[], tls: Readonly<Record<string, Negotiated>>) {
+function verdict(
+  rows: readonly Row[],
+  tls: Readonly<Record<string, Negotiated>>,
+  failures: readonly string[],
+) {
   const lines = rows.map((row) => {
     const { cell, requestBytes, responseBytes, runs } = row;
     const echo = against(row, 'echo');
@@ -177,7 +189,7 @@ function verdict(rows: readonly Row[], tls: Readonly<Record<string, Negotiated>>
   return {
     data: { rows, tls },
     text: `Processor time of the server for each item.\n${table(head, lines)}\n${protocols.join('; ')}`,
-    failures: [],
+    failures,
     targets: targetsOf(rows),
   };
 }

@@ -28,7 +28,7 @@ const QUICK = { pairs: 2, seconds: 0.3 } as const;
 const WARM_UP_SECONDS = 1;
 /** What the picture is drawn from. */
 const CURVE = [1, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99, 100] as const;
-const SERVER_HISTOGRAM = 'okcm_gateway_hot_request_seconds';
+const SERVER_HISTOGRAM = 'okcm_gateway_hot_seconds';
 const SERVER_LIMIT_S = 0.001;
 const MOST_P50_MS = 0.2;
 const MOST_P99_OF_ECHO = 1.3;

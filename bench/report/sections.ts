@@ -26,7 +26,8 @@ export const sections: { readonly [N in ResultName]: Section<N> } = {
     title: 'The gateway: processor time and throughput',
     method: `A whole region runs: core, PostgreSQL, broker, and a gateway with authorisation, metrics and audit on, over TLS with client
 certificates. Messages are encoded beforehand; each connection sends one write and waits for all of its answers. *Depth* is
-messages in one write, *batch* is items in one message; times are for each item.
+messages in one write, *batch* is items in one message; times are for each item. *Wrap* and *Unwrap* are Encrypt and Decrypt
+under the service's own key, \`l3:SERVICE\`.
 
 - **echo**: a Node.js server that only counts bytes and answers with as many as the gateway does, all that is due in one write,
   with the gateway's certificates, TLS version and cipher. Echo ÷ gateway: 1.00 would be a gateway that costs nothing.
