@@ -128,7 +128,9 @@ class Bench {
   #note(runs: ReadonlyMap<string, Runs>): void {
     const [own, echo] = [runs.get('gateway')?.negotiated, runs.get('echo')?.negotiated];
     if (echo !== undefined && (own?.version !== echo.version || own.cipher !== echo.cipher))
-      throw new Error(`the gateway speaks ${own?.version} ${own?.cipher}, the echo ${echo.version} ${echo.cipher}`);
+      throw new Error(
+        `the gateway speaks ${own?.version} ${own?.cipher}, the echo ${echo.version} ${echo.cipher}`,
+      );
     for (const [name, { negotiated }] of runs) this.tls.set(name as Server['name'], negotiated);
   }
 }
@@ -136,7 +138,12 @@ class Bench {
 async function pyKmip(world: World): Promise<Server> {
   const server = await startPyKmipServer(world.serverFiles);
   const { host, port, pid } = server;
-  return { name: 'pykmip', access: { ...world.gateway.access, host, port }, pid, close: () => server.close() };
+  return {
+    name: 'pykmip',
+    access: { ...world.gateway.access, host, port },
+    pid,
+    close: () => server.close(),
+  };
 }
 
 const kept = ([name, { micros, perSecond, unsettled }]: [string, Runs]): [string, Measured] => [

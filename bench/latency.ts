@@ -95,7 +95,12 @@ interface Given {
   readonly seconds: number;
 }
 
-async function playPairs(loop: OpenLoop, healthUrl: string, given: Given, tell: Tell): Promise<LatencyResult> {
+async function playPairs(
+  loop: OpenLoop,
+  healthUrl: string,
+  given: Given,
+  tell: Tell,
+): Promise<LatencyResult> {
   const turns: Record<Side, Turn[]> = { echo: [], gateway: [] };
   const sums: Record<Side, Histogram> = { echo: new Histogram(), gateway: new Histogram() };
   const server = { requests: 0, withinLimit: 0, limitMs: SERVER_LIMIT_S * 1_000 };
@@ -146,7 +151,9 @@ function verdict(result: LatencyResult, rate: number) {
   };
   const rows = [
     ...(['p50', 'p99', 'p999', 'max'] as const).flatMap((of) => sides.map((side) => line(of, side, of))),
-    ...(['lateP50', 'lateP99', 'lateP999'] as const).map((of) => line(`sent late, ${of.slice(4)}`, 'gateway', of)),
+    ...(['lateP50', 'lateP99', 'lateP999'] as const).map((of) =>
+      line(`sent late, ${of.slice(4)}`, 'gateway', of),
+    ),
   ];
   const share = server.requests === 0 ? Number.NaN : server.withinLimit / server.requests;
   const percent = (value: number): string => `${(value * 100).toFixed(3)} %`;
@@ -161,7 +168,11 @@ function verdict(result: LatencyResult, rate: number) {
     ].join('\n\n'),
     failures: [],
     targets: [
-      below(MOST_P50_MS, { what: `latency of Encrypt, p50, ${at}`, value: spread('gateway', 'p50').median, shown: ms }),
+      below(MOST_P50_MS, {
+        what: `latency of Encrypt, p50, ${at}`,
+        value: spread('gateway', 'p50').median,
+        shown: ms,
+      }),
       atMost(MOST_P99_OF_ECHO, {
         what: `latency of Encrypt, p99, gateway ÷ echo, ${at}`,
         value: p99Ratio.median,

@@ -170,7 +170,11 @@ function verdict(
     text: `${distributionTable('UNLINK', parts)}\n\ncall sent → all refused everywhere, in broker round trips: ${spread}`,
     failures,
     targets: [
-      below(LIMIT_MS, { what: 'UNLINK answered → all refused everywhere, p99', value: refused.p99, shown: ms }),
+      below(LIMIT_MS, {
+        what: 'UNLINK answered → all refused everywhere, p99',
+        value: refused.p99,
+        shown: ms,
+      }),
     ],
   };
 }

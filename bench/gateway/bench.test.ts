@@ -61,10 +61,20 @@ test('two echoes by turns cost about the same, and what an item costs falls wher
   assert.ok(first > 2 && second > 0.1 && second < first / 2, `${first} µs and ${second} µs`);
 });
 
-const CELL = { verb: 'Encrypt', payloadBytes: 32, connections: 4, depth: 1, batch: 1, against: ['echo'] } as const;
+const CELL = {
+  verb: 'Encrypt',
+  payloadBytes: 32,
+  connections: 4,
+  depth: 1,
+  batch: 1,
+  against: ['echo'],
+} as const;
 
 test('servers take turns forwards and backwards', () => {
-  assert.deepEqual([0, 1, 2].map((round) => orderOf(['A', 'B'], round).join('')), ['AB', 'BA', 'AB']);
+  assert.deepEqual(
+    [0, 1, 2].map((round) => orderOf(['A', 'B'], round).join('')),
+    ['AB', 'BA', 'AB'],
+  );
 });
 
 test('requests of several sizes by turns; an answer of another size is noticed', async () => {
@@ -85,7 +95,12 @@ test('requests of several sizes by turns; an answer of another size is noticed',
 
 test('an open loop sends at its rate and charges a server for the time that it keeps requests waiting', async () => {
   const server = await echo('echo', ECHO);
-  const target = { access: server.access, request: REQUEST.toString('base64'), responseBytes: ANSWER_BYTES, connections: 4 };
+  const target = {
+    access: server.access,
+    request: REQUEST.toString('base64'),
+    responseBytes: ANSWER_BYTES,
+    connections: 4,
+  };
   const loop = await OpenLoop.open([target]);
   opened.push(() => loop.close());
   const run = { target: 0, perSecond: 1_000, seconds: 0.4 };

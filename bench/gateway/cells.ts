@@ -26,7 +26,12 @@ const BATCHES = [1, 16, 128] as const;
 const MAIN = { payloadBytes: SMALL, connections: 16, depth: 1, batch: 1 } as const;
 const BOTH: readonly Reference[] = ['echo', 'general'];
 
-const cell = (verb: Verb, change: Partial<Cell> = {}): Cell => ({ verb, ...MAIN, against: ['echo'], ...change });
+const cell = (verb: Verb, change: Partial<Cell> = {}): Cell => ({
+  verb,
+  ...MAIN,
+  against: ['echo'],
+  ...change,
+});
 
 /** The rows that the targets are about. */
 const targets: readonly Cell[] = [

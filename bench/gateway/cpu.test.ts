@@ -25,7 +25,8 @@ test('time of all threads, to a few milliseconds', async () => {
 });
 
 test('time of a child counts for who started it', async () => {
-  const burn = 'const end = Date.now() + 150; while (Date.now() < end); console.log("burnt"); setInterval(() => 0, 1e3)';
+  const burn =
+    'const end = Date.now() + 150; while (Date.now() < end); console.log("burnt"); setInterval(() => 0, 1e3)';
   const script = `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(burn)}], { stdio: 'inherit' }); console.log('up')`;
   const child = await startChild({ name: 'parent', command: process.execPath, args: ['-e', script] });
   try {
@@ -45,9 +46,28 @@ test('where a thread has ended the coarser clock counts, which knows it; a proce
     threads: new Map(threads),
     processes: new Map(processes),
   });
-  const before = reading([['1/1', 5e9], ['1/2', 1e9]], [[1, 600]]);
+  const before = reading(
+    [
+      ['1/1', 5e9],
+      ['1/2', 1e9],
+    ],
+    [[1, 600]],
+  );
   const near = (told: number, wanted: number): void => assert.ok(Math.abs(told - wanted) < 1e-9, `${told}`);
-  near(cpuSecondsBetween(before, reading([['1/1', 5.25e9], ['1/2', 1e9], ['1/3', 1e8]], [[1, 634]])), 0.35);
+  near(
+    cpuSecondsBetween(
+      before,
+      reading(
+        [
+          ['1/1', 5.25e9],
+          ['1/2', 1e9],
+          ['1/3', 1e8],
+        ],
+        [[1, 634]],
+      ),
+    ),
+    0.35,
+  );
   near(cpuSecondsBetween(before, reading([['1/1', 5.25e9]], [[1, 634]])), 0.34);
   near(cpuSecondsBetween(reading([], [[1, 600]]), reading([], [[1, 610]])), 0.1);
   assert.throws(() => cpuSecondsBetween(before, reading([['2/2', 0]], [[2, 0]])), /process 1 ended/);

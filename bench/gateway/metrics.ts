@@ -42,7 +42,10 @@ export function observedBetween(before: Metrics, after: Metrics, name: string) {
     if (limit !== undefined) limits.add(limit);
   }
   const count = grown(`${name}_count`);
-  return { count, within: (limit: number) => withinOf([...limits], limit, (le) => grown(`${name}_bucket`, le)) };
+  return {
+    count,
+    within: (limit: number) => withinOf([...limits], limit, (le) => grown(`${name}_bucket`, le)),
+  };
 }
 
 function withinOf(limits: readonly string[], limit: number, grown: (le: string) => number): number {

@@ -70,7 +70,9 @@ export class Requests {
 
   /** So many of the same message in one write. */
   async step(wanted: Wanted, depth: number): Promise<Step & { readonly echo: EchoStep }> {
-    const request = message(await Promise.all(wanted.items.map((verb) => this.#item(verb, wanted.payloadBytes))));
+    const request = message(
+      await Promise.all(wanted.items.map((verb) => this.#item(verb, wanted.payloadBytes))),
+    );
     const { length: responseBytes } = await exchange(this.#access, request);
     return {
       bytes: Buffer.concat(new Array<Buffer>(depth).fill(request)),
@@ -146,7 +148,10 @@ function message(items: readonly Item[]): Buffer {
       items:
         items.length === 1 && only !== undefined
           ? [only]
-          : items.map((one, index) => ({ ...one, uniqueBatchItemId: Buffer.from([index >> 8, index & 0xff]) })),
+          : items.map((one, index) => ({
+              ...one,
+              uniqueBatchItemId: Buffer.from([index >> 8, index & 0xff]),
+            })),
     }),
   );
 }

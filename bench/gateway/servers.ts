@@ -95,7 +95,10 @@ export class World {
     };
     const file = join(directory, 'config.json');
     await writeFile(file, JSON.stringify(configured), { mode: 0o600 });
-    await this.#system.rest('POST', `/v1/regions/${REGION}/gateways`, { name, certificate: own.certificatePem });
+    await this.#system.rest('POST', `/v1/regions/${REGION}/gateways`, {
+      name,
+      certificate: own.certificatePem,
+    });
     const child = await startChild({
       name,
       command: process.execPath,

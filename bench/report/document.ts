@@ -77,12 +77,7 @@ function section<N extends ResultName>(name: N, results: Results): string[] {
   const { title, method, tables } = sections[name];
   const result = results[name];
   const command = `    npm run bench:${name}`;
-  return [
-    `## ${title}`,
-    method,
-    command,
-    ...(result === undefined ? ['Not measured yet.'] : tables(result)),
-  ];
+  return [`## ${title}`, method, command, ...(result === undefined ? ['Not measured yet.'] : tables(result))];
 }
 
 function repeat(): string {

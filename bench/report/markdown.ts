@@ -36,4 +36,11 @@ export function distributionRows(of: Readonly<Record<string, Distribution>>): Ma
   ]);
 }
 
-export const distributionHead = (what: string): string[] => [what, 'runs', 'p50 ms', 'p99 ms', 'min ms', 'max ms'];
+export const distributionHead = (what: string): string[] => [
+  what,
+  'runs',
+  'p50 ms',
+  'p99 ms',
+  'min ms',
+  'max ms',
+];

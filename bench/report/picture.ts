@@ -29,7 +29,10 @@ interface Frame {
 
 export function pictureOf(results: Results): string {
   const drawing = new Drawing(WIDTH, HEIGHT);
-  drawing.text('ink', MARGIN, 42, 'The gateway beside a server that does nothing but TLS', { size: 20, bold: true });
+  drawing.text('ink', MARGIN, 42, 'The gateway beside a server that does nothing but TLS', {
+    size: 20,
+    bold: true,
+  });
   legend(drawing);
   cpu(drawing, results, 1, { x: MARGIN, y: BARS.top, width: HALF, height: CPU_HEIGHT });
   cpu(drawing, results, 16, { x: RIGHT, y: BARS.top, width: HALF, height: CPU_HEIGHT });
@@ -58,7 +61,10 @@ function panel(drawing: Drawing, { x, y, width, height }: Frame, title: string, 
 
 function cpu(drawing: Drawing, { gateway }: Results, depth: number, frame: Frame): void {
   const rows = VERBS.map((verb) => gateway?.rows.find((row) => isShown(row, verb, depth)));
-  const remark = depth === 1 ? '32 B, 16 connections, one request at a time' : `32 B, 16 connections, ${depth} requests in one write`;
+  const remark =
+    depth === 1
+      ? '32 B, 16 connections, one request at a time'
+      : `32 B, 16 connections, ${depth} requests in one write`;
   panel(drawing, frame, 'Processor time of an operation, µs', remark);
   const times = rows.flatMap((row) => SERVERS.map((server) => medianOf(row?.runs[server]?.micros ?? [])));
   const scale = (frame.width - BARS.label - 86) / Math.max(...times.filter(Number.isFinite), 1e-3);
@@ -66,8 +72,11 @@ function cpu(drawing: Drawing, { gateway }: Results, depth: number, frame: Frame
     const y = frame.y + 60 + index * BARS.group;
     drawing.text('ink', frame.x + 14, y + 20, VERBS[index] ?? '', { bold: true });
     const ratio = row === undefined ? undefined : against(row, 'echo')?.median;
-    drawing.text('faint', frame.x + 14, y + 36, ratio === undefined ? 'not yet' : ratio.toFixed(2), { size: 11 });
-    if (ratio !== undefined && index === 0) drawing.text('faint', frame.x + 14, y + 49, 'of echo', { size: 10 });
+    drawing.text('faint', frame.x + 14, y + 36, ratio === undefined ? 'not yet' : ratio.toFixed(2), {
+      size: 11,
+    });
+    if (ratio !== undefined && index === 0)
+      drawing.text('faint', frame.x + 14, y + 49, 'of echo', { size: 10 });
     for (const [bar, server] of SERVERS.entries()) {
       const time = medianOf(row?.runs[server]?.micros ?? []);
       if (Number.isNaN(time)) continue;
@@ -80,7 +89,9 @@ function cpu(drawing: Drawing, { gateway }: Results, depth: number, frame: Frame
 
 function isShown({ cell }: Row, verb: string, depth: number): boolean {
   const { payloadBytes, connections, batch } = cell;
-  return cell.verb === verb && cell.depth === depth && payloadBytes === 32 && connections === 16 && batch === 1;
+  return (
+    cell.verb === verb && cell.depth === depth && payloadBytes === 32 && connections === 16 && batch === 1
+  );
 }
 
 /** Nines to the right, each decade of milliseconds one step up. */
@@ -88,9 +99,18 @@ function latency(drawing: Drawing, { latency: result }: Results, frame: Frame): 
   const rate = result?.options['rate'];
   const at = typeof rate === 'number' ? `, ${rate.toLocaleString('en-US')} requests a second, open loop` : '';
   panel(drawing, frame, 'Latency by percentile, ms', `Encrypt of 32 B${at}`);
-  const inner = { left: frame.x + 52, right: frame.x + frame.width - 66, top: frame.y + 62, bottom: frame.y + frame.height - 34 };
-  const values = result === undefined ? [] : [...result.curves.echo, ...result.curves.gateway].map(([, ms]) => ms);
-  const [low, high] = [Math.floor(Math.log10(Math.min(...values, 0.1))), Math.ceil(Math.log10(Math.max(...values, 1)))];
+  const inner = {
+    left: frame.x + 52,
+    right: frame.x + frame.width - 66,
+    top: frame.y + 62,
+    bottom: frame.y + frame.height - 34,
+  };
+  const values =
+    result === undefined ? [] : [...result.curves.echo, ...result.curves.gateway].map(([, ms]) => ms);
+  const [low, high] = [
+    Math.floor(Math.log10(Math.min(...values, 0.1))),
+    Math.ceil(Math.log10(Math.max(...values, 1))),
+  ];
   const x = (percent: number): number => {
     const nines = Math.min(4, -Math.log10(1 - Math.min(percent, 99.99) / 100));
     return inner.left + (nines / 4) * (inner.right - inner.left);
@@ -99,17 +119,35 @@ function latency(drawing: Drawing, { latency: result }: Results, frame: Frame): 
     inner.bottom - ((Math.log10(ms) - low) / (high - low)) * (inner.bottom - inner.top);
   for (let decade = low; decade <= high; decade++) {
     const level = y(10 ** decade);
-    drawing.line('faint', [[inner.left, level], [inner.right, level]], { width: 0.4 });
+    drawing.line(
+      'faint',
+      [
+        [inner.left, level],
+        [inner.right, level],
+      ],
+      { width: 0.4 },
+    );
     drawing.text('faint', inner.left - 8, level + 4, String(10 ** decade), { size: 11, anchor: 'end' });
   }
   for (const percent of [50, 90, 99, 99.9, 99.99]) {
-    drawing.line('faint', [[x(percent), inner.top], [x(percent), inner.bottom]], { width: 0.4 });
+    drawing.line(
+      'faint',
+      [
+        [x(percent), inner.top],
+        [x(percent), inner.bottom],
+      ],
+      { width: 0.4 },
+    );
     drawing.text('faint', x(percent), inner.bottom + 18, `p${percent}`, { size: 11, anchor: 'middle' });
   }
   const ends: [Role, number][] = [];
   for (const server of ['echo', 'gateway'] as const) {
     const curve = (result?.curves[server] ?? []).filter(([percent]) => percent <= 99.99);
-    drawing.line(server, curve.map(([percent, ms]) => [x(percent), y(ms)] as const), { width: 2.5 });
+    drawing.line(
+      server,
+      curve.map(([percent, ms]) => [x(percent), y(ms)] as const),
+      { width: 2.5 },
+    );
     const last = curve.at(-1);
     if (last !== undefined) ends.push([server, last[1]]);
   }
@@ -117,7 +155,10 @@ function latency(drawing: Drawing, { latency: result }: Results, frame: Frame): 
   for (const [index, end] of [first, second].entries()) {
     if (end === undefined) continue;
     // The higher one's label stands above its end, the lower one's below: they never meet.
-    drawing.text(end[0], inner.right + 8, y(end[1]) + (index === 0 ? -2 : 12), figure(end[1]), { size: 12, bold: true });
+    drawing.text(end[0], inner.right + 8, y(end[1]) + (index === 0 ? -2 : 12), figure(end[1]), {
+      size: 12,
+      bold: true,
+    });
   }
 }
 
@@ -129,24 +170,52 @@ function sustained(drawing: Drawing, { sustained: result }: Results, frame: Fram
     'median minute; the mark on a bar is the worst; load generator on the same machine',
   );
   const shapes = result?.shapes ?? [];
-  const most = Math.max(TARGET_A_MINUTE, ...shapes.flatMap(({ echo, gateway }) => [...echo.minutes, ...gateway.minutes]));
+  const most = Math.max(
+    TARGET_A_MINUTE,
+    ...shapes.flatMap(({ echo, gateway }) => [...echo.minutes, ...gateway.minutes]),
+  );
   const [bottom, top] = [frame.y + frame.height - 34, frame.y + 76];
   const y = (count: number): number => bottom - (count / most) * (bottom - top);
   const step = (frame.width - 40) / Math.max(1, shapes.length);
   for (const [index, { shape, echo, gateway }] of shapes.entries()) {
     const left = frame.x + 20 + index * step;
-    for (const [bar, [server, { minutes }]] of ([['echo', echo], ['gateway', gateway]] as const).entries()) {
+    for (const [bar, [server, { minutes }]] of (
+      [
+        ['echo', echo],
+        ['gateway', gateway],
+      ] as const
+    ).entries()) {
       const [x, width, median] = [left + step * (0.14 + bar * 0.38), step * 0.34, medianOf(minutes)];
       drawing.box(server, x, y(median), width, bottom - y(median));
       const worst = y(Math.min(...minutes));
-      drawing.line('ink', [[x, worst], [x + width, worst]], { width: 1.5 });
-      drawing.text('ink', x + width / 2, y(Math.max(...minutes)) - 5, (median / 1e6).toFixed(1), { size: 11, anchor: 'middle' });
+      drawing.line(
+        'ink',
+        [
+          [x, worst],
+          [x + width, worst],
+        ],
+        { width: 1.5 },
+      );
+      drawing.text('ink', x + width / 2, y(Math.max(...minutes)) - 5, (median / 1e6).toFixed(1), {
+        size: 11,
+        anchor: 'middle',
+      });
     }
     const label = shape === result?.main ? `${shape} *` : shape;
     drawing.text('ink', left + step / 2, bottom + 18, label, { anchor: 'middle' });
   }
-  drawing.line('faint', [[frame.x + 14, bottom], [frame.x + frame.width - 14, bottom]]);
+  drawing.line('faint', [
+    [frame.x + 14, bottom],
+    [frame.x + frame.width - 14, bottom],
+  ]);
   const goal = y(TARGET_A_MINUTE);
-  drawing.line('goal', [[frame.x + 14, goal], [frame.x + frame.width - 14, goal]], { width: 1.5, dashed: true });
+  drawing.line(
+    'goal',
+    [
+      [frame.x + 14, goal],
+      [frame.x + frame.width - 14, goal],
+    ],
+    { width: 1.5, dashed: true },
+  );
   drawing.text('goal', frame.x + frame.width - 14, goal - 5, 'target: 2 M (*)', { size: 11, anchor: 'end' });
 }

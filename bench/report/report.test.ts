@@ -38,7 +38,16 @@ test('before anything has been measured there is a document, and a picture', () 
 });
 
 test('numbers and tables', () => {
-  assert.deepEqual([0.1234, 1.234, 12.34, 1234.5, Number.NaN].map(figure), ['0.123', '1.23', '12.3', '1,235', '–']);
+  assert.deepEqual([0.1234, 1.234, 12.34, 1234.5, Number.NaN].map(figure), [
+    '0.123',
+    '1.23',
+    '12.3',
+    '1,235',
+    '–',
+  ]);
   assert.equal(markdownTable(['a', 'b'], [['x|y', undefined]]), '| a | b |\n| --- | --: |\n| x\\|y | – |');
-  assert.equal(spreadText({ runs: 3, min: 1, q1: 1.5, median: 2, q3: 2.5, max: 3 }), '**2.00** (1.00 1.50 2.50 3.00)');
+  assert.equal(
+    spreadText({ runs: 3, min: 1, q1: 1.5, median: 2, q3: 2.5, max: 3 }),
+    '**2.00** (1.00 1.50 2.50 3.00)',
+  );
 });

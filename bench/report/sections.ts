@@ -91,7 +91,11 @@ tenth of a per cent wide.`,
       'All turns together:',
       markdownTable(
         ['percentile', 'echo, ms', 'gateway, ms'],
-        curves.gateway.map(([percent, value], index) => [percent, figure(curves.echo[index]?.[1]), figure(value)]),
+        curves.gateway.map(([percent, value], index) => [
+          percent,
+          figure(curves.echo[index]?.[1]),
+          figure(value),
+        ]),
       ),
     ],
   },
@@ -103,7 +107,16 @@ machine. An item of a batch is one operation. Before each shape an echo of as ma
 ${shapes.map((shape) => `- **${shape}**: ${aboutShape[shape]}.`).join('\n')}`,
     tables: ({ main, shapes: results }) => [
       markdownTable(
-        ['shape', 'server', 'minutes', 'median, M', 'worst, M', 'each minute, M', 'processors: server', 'generator'],
+        [
+          'shape',
+          'server',
+          'minutes',
+          'median, M',
+          'worst, M',
+          'each minute, M',
+          'processors: server',
+          'generator',
+        ],
         results.flatMap(({ shape, echo, gateway }) =>
           (['echo', 'gateway'] as const).map((name): MarkdownCell[] => {
             const { minutes, serverCpus, generatorCpus } = name === 'echo' ? echo : gateway;
@@ -186,14 +199,19 @@ is ${spreadText(ratio, 0)}.`,
 }
 
 function unsettledText(rows: readonly Row[]): string[] {
-  const left = Math.max(...rows.map(({ runs }) => Math.max(runs.gateway?.unsettled ?? 0, runs.general?.unsettled ?? 0)));
+  const left = Math.max(
+    ...rows.map(({ runs }) => Math.max(runs.gateway?.unsettled ?? 0, runs.general?.unsettled ?? 0)),
+  );
   return left > 0
-    ? [`Of Get and Create at most ${left.toLocaleString('en-US')} keys and entries were not yet told to the core when a turn's time was up.`]
+    ? [
+        `Of Get and Create at most ${left.toLocaleString('en-US')} keys and entries were not yet told to the core when a turn's time was up.`,
+      ]
     : [];
 }
 
 function serverText({ requests, withinLimit, limitMs }: ResultOf<'latency'>['server']): string {
-  if (requests === 0 || Number.isNaN(withinLimit ?? Number.NaN)) return 'The gateway has counted no hot requests.';
+  if (requests === 0 || Number.isNaN(withinLimit ?? Number.NaN))
+    return 'The gateway has counted no hot requests.';
   const share = ((withinLimit / requests) * 100).toFixed(3);
   return `As the gateway itself sees them, from the first byte read to the answer handed to TLS, ${share} % of
 ${requests.toLocaleString('en-US')} requests took at most ${limitMs} ms.`;

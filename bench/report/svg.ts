@@ -45,7 +45,11 @@ export class Drawing {
     );
   }
 
-  line(role: Role, points: readonly (readonly [x: number, y: number])[], more: { width?: number; dashed?: boolean } = {}): void {
+  line(
+    role: Role,
+    points: readonly (readonly [x: number, y: number])[],
+    more: { width?: number; dashed?: boolean } = {},
+  ): void {
     const path = points.map(([x, y]) => `${at(x)},${at(y)}`).join(' ');
     const dashes = more.dashed === true ? ' stroke-dasharray="5 4"' : '';
     this.#parts.push(

@@ -52,11 +52,17 @@ export function parseOptions<O extends Options>(
   const given: Readonly<Record<string, string | boolean | undefined>> = values;
   if (given['help'] === true) return undefined;
   const read = (of: Options): Record<string, unknown> =>
-    Object.fromEntries(Object.entries(of).map(([name, option]) => [name, valueOf(name, option, given[name])]));
+    Object.fromEntries(
+      Object.entries(of).map(([name, option]) => [name, readOption(name, option, given[name])]),
+    );
   return { values: read(options) as ValuesOf<O>, common: read(common) as unknown as CommonValues };
 }
 
-function valueOf(name: string, option: Option, given: string | boolean | undefined): number | string | boolean {
+function readOption(
+  name: string,
+  option: Option,
+  given: string | boolean | undefined,
+): number | string | boolean {
   if (given === undefined || typeof given === 'boolean') return given ?? option.default;
   if (typeof option.default !== 'number') {
     if (option.choices !== undefined && !option.choices.includes(given))
@@ -70,12 +76,17 @@ function valueOf(name: string, option: Option, given: string | boolean | undefin
 }
 
 export function usage(name: string, options: Options): string {
-  const lines = Object.entries({ ...options, ...common }).map(([option, { default: value, about, ...more }]) => {
-    const choices = (more as Option).choices;
-    const shown = choices === undefined ? String(value) : `${choices.join(' | ')}; ${value}`;
-    const takes = value === false ? '' : typeof value === 'number' ? ' N' : ' TEXT';
-    return [`  --${option}${takes}`, value === false || value === '' ? about : `${about} (${shown})`] as const;
-  });
+  const lines = Object.entries({ ...options, ...common }).map(
+    ([option, { default: value, about, ...more }]) => {
+      const choices = (more as Option).choices;
+      const shown = choices === undefined ? String(value) : `${choices.join(' | ')}; ${value}`;
+      const takes = value === false ? '' : typeof value === 'number' ? ' N' : ' TEXT';
+      return [
+        `  --${option}${takes}`,
+        value === false || value === '' ? about : `${about} (${shown})`,
+      ] as const;
+    },
+  );
   const width = Math.max(...lines.map(([left]) => left.length)) + 2;
   return [
     `npm run ${name} -- [options]`,
