@@ -1,4 +1,5 @@
 /** The results of the gateway's benches as they are kept as JSON, and what the verdict says of them. */
+import type { Spread } from '../../testkit/measure/spread.ts';
 import { atLeast, type Target } from '../../testkit/measure/target.ts';
 import { type Cell, type Reference, titleOf } from './cells.ts';
 import type { Negotiated } from './connections.ts';
@@ -32,6 +33,10 @@ export function against({ runs }: Row, reference: Reference) {
   return first === undefined || second === undefined
     ? undefined
     : ratioOf({ micros: [...first.micros] }, { micros: [...second.micros] });
+}
+
+export function ratioText(ratio: Spread | undefined): string {
+  return ratio === undefined ? '–' : ratio.median.toFixed(ratio.median < 10 ? 2 : 0);
 }
 
 export function targetsOf(rows: readonly Row[]): Target[] {
