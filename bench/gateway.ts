@@ -37,7 +37,7 @@ await measure('bench:gateway', options, async ({ quick, ...given }, stage) => {
   );
   try {
     const rows: Row[] = [];
-    const failures: string[] = [];
+    const failures = [...bench.problems];
     for (const cell of cells) {
       // One row that cannot be measured is no reason to lose the others, which may have taken an hour.
       const row = await bench

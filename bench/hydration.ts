@@ -192,9 +192,9 @@ function verdict(given: Options, results: Results) {
   const parts: [string, Distribution][] = [
     [`start with ${given.tenants} tenants`, starts],
     ['read cold', distributionOf(reads.cold.cold)],
-    ['  reference: bare select', distributionOf(reads.cold.bare)],
+    ['  its reference: bare select', distributionOf(reads.cold.bare)],
     ['read cold, tenant linked', distributionOf(reads.coldLinked.cold)],
-    ['  reference: bare select', distributionOf(reads.coldLinked.bare)],
+    ['  its reference, tenant linked', distributionOf(reads.coldLinked.bare)],
     ['read warm', reads.warm],
     ['read warm, link row asked again', reads.rechecked],
     ['read cold, something evicted', eviction.cold],

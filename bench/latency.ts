@@ -81,7 +81,7 @@ await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
       (tell) => playPairs(generator, healthUrl, given, tell),
       ({ p99Ratio }) => `p99 is ${p99Ratio.median.toFixed(2)} of the echo's`,
     );
-    return verdict(result, given.rate);
+    return verdict(result, given.rate, world.problems);
   } finally {
     loop?.close();
     await echo?.close();
@@ -142,7 +142,7 @@ function turnOf({ latency, lateness }: Observed): Turn {
   };
 }
 
-function verdict(result: LatencyResult, rate: number) {
+function verdict(result: LatencyResult, rate: number, failures: readonly string[]) {
   const { turns, p99Ratio, server } = result;
   const spread = (side: Side, of: keyof Turn): Spread => spreadOf(turns[side].map((turn) => turn[of]));
   const line = (name: string, side: Side, of: keyof Turn): Cell[] => {
@@ -166,7 +166,7 @@ function verdict(result: LatencyResult, rate: number) {
       `p99, gateway ÷ echo: ${p99Ratio.median.toFixed(2)} (min q1 q3 max: ${ratio.join(' ')})`,
       `the gateway itself: ${percent(share)} of ${server.requests} requests within ${server.limitMs} ms`,
     ].join('\n\n'),
-    failures: [],
+    failures,
     targets: [
       below(MOST_P50_MS, {
         what: `latency of Encrypt, p50, ${at}`,

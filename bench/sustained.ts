@@ -72,7 +72,7 @@ await measure('bench:sustained', options, async ({ quick, ...all }, stage) => {
       );
       results.push({ shape, echo, gateway, refusals: sumOf(await scrape(healthUrl), REFUSALS) - before });
     }
-    return verdict({ main: given.shape as Shape, shapes: results });
+    return verdict({ main: given.shape as Shape, shapes: results }, world.problems);
   } finally {
     await world.close();
   }
@@ -124,7 +124,7 @@ async function sustain(
   }
 }
 
-function verdict(result: SustainedResult) {
+function verdict(result: SustainedResult, problems: readonly string[]) {
   const rows = result.shapes.flatMap(({ shape, echo, gateway }) =>
     (['echo', 'gateway'] as const).map((name) => {
       const { minutes, serverCpus, generatorCpus } = name === 'echo' ? echo : gateway;
@@ -148,9 +148,12 @@ function verdict(result: SustainedResult) {
       `Operations in a minute: half Encrypt, half Decrypt.\n${table(head, rows)}`,
       ...shapes.map((shape) => `${shape}: ${aboutShape[shape]}`),
     ].join('\n'),
-    failures: result.shapes
-      .filter(({ refusals }) => refusals > 0)
-      .map(({ shape, refusals }) => `${shape}: the gateway refused ${refusals} requests`),
+    failures: [
+      ...problems,
+      ...result.shapes
+        .filter(({ refusals }) => refusals > 0)
+        .map(({ shape, refusals }) => `${shape}: the gateway refused ${refusals} requests`),
+    ],
     targets: [
       atLeast(LEAST_A_MINUTE, {
         what: `data-record operations in the worst minute, ${result.main}`,

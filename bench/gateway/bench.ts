@@ -32,6 +32,10 @@ export class Bench {
     return new Bench(world, servers, requests);
   }
 
+  get problems(): readonly string[] {
+    return this.#world.problems;
+  }
+
   async row(cell: Cell, given: Pick<Plan, 'rounds' | 'turnMs'>, stage: Stage): Promise<Row> {
     const isRecorded = cell.verb === 'Get' || cell.verb === 'Create';
     const plan: Plan = {

@@ -17,6 +17,7 @@ import type { Access } from './connections.ts';
 import type { EchoOptions, EchoStep } from './echo.ts';
 
 const MEET_WITHIN_MS = 30_000;
+const NO_ADDON = 'the gateway measured does AES-GCM without the addon: npm run build:native';
 const [REGION, OTHER_REGION] = REGIONS;
 
 export interface Server {
@@ -30,13 +31,16 @@ export interface Server {
 
 export class World {
   readonly gateway: Server;
+  /** Why its figures are not those of an installation as it should be. */
+  readonly problems: readonly string[];
   readonly #system: System;
   readonly #config: GatewayConfig;
 
-  private constructor(system: System, gateway: Server, config: GatewayConfig) {
+  private constructor(system: System, gateway: Server, config: GatewayConfig, problems: readonly string[]) {
     this.#system = system;
     this.gateway = gateway;
     this.#config = config;
+    this.problems = problems;
   }
 
   static async start(): Promise<World> {
@@ -52,7 +56,10 @@ export class World {
     const config = JSON.parse(await readFile(path, 'utf8')) as GatewayConfig;
     const access = { ...gateway, cert, key, ca };
     const close = (): Promise<void> => Promise.resolve();
-    return new World(system, { name: 'gateway', access, pid, healthUrl: health.gateway, close }, config);
+    const { cipher } = (await (await fetch(health.gateway)).json()) as { cipher: string };
+    const problems = cipher === 'native' ? [] : [NO_ADDON];
+    const server: Server = { name: 'gateway', access, pid, healthUrl: health.gateway, close };
+    return new World(system, server, config, problems);
   }
 
   /** With which the gateway serves, for a server that shall be like it. */

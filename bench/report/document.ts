@@ -31,8 +31,9 @@ function provisional(measured: readonly ResultHead[]): string[] {
   const names = measured.filter(({ provisional: is }) => is).map(({ name }) => `\`${name}\``);
   if (names.length === 0) return [];
   return [
-    `> **Provisional**: ${names.join(', ')}. Measured briefly, or on a machine that had other things to do. These figures show what
-> the tables look like, not how fast anything is.`,
+    `> **Provisional**: ${names.join(', ')}.
+> Measured briefly, or on a machine that had other things to do: these figures show what the tables look like, not how fast
+> anything is.`,
   ];
 }
 

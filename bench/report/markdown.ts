@@ -7,9 +7,13 @@ export type MarkdownCell = string | number | undefined;
 export function markdownTable(head: readonly string[], rows: readonly (readonly MarkdownCell[])[]): string {
   const line = (cells: readonly MarkdownCell[]): string =>
     `| ${cells.map((cell) => String(cell ?? '–').replaceAll('|', '\\|')).join(' | ')} |`;
-  // What is no name is a number, and stands at the right.
-  const rule = head.map((_, column) => (column === 0 ? '---' : '--:'));
+  const rule = head.map((_, column) => (rows.every((row) => isNumber(row[column])) ? '--:' : '---'));
   return [line(head), line(rule), ...rows.map(line)].join('\n');
+}
+
+/** Or begins with one, as a median does that its spread follows. */
+function isNumber(cell: MarkdownCell): boolean {
+  return cell === undefined || typeof cell === 'number' || /^(–|\**[\d.,]+\**( \(.*\))?)$/.test(cell);
 }
 
 /** Three digits or so: 0.123, 1.23, 12.3, 1,234. */

@@ -14,8 +14,8 @@ const VERBS = ['Encrypt', 'Decrypt', 'Get', 'Create'] as const;
 const SERVERS = ['echo', 'gateway', 'general'] as const;
 const serverText = { echo: 'bare echo', gateway: 'gateway', general: 'gateway, general codec' } as const;
 const TARGET_A_MINUTE = 2_000_000;
-const BARS = { top: 92, group: 74, bar: 14, label: 68 } as const;
-const CPU_HEIGHT = 60 + VERBS.length * BARS.group;
+const BARS = { top: 92, head: 70, group: 72, bar: 14, label: 68 } as const;
+const CPU_HEIGHT = BARS.head + VERBS.length * BARS.group;
 const LOWER_TOP = BARS.top + CPU_HEIGHT + GAP;
 const LOWER_HEIGHT = 300;
 const HEIGHT = LOWER_TOP + LOWER_HEIGHT + MARGIN;
@@ -33,6 +33,8 @@ export function pictureOf(results: Results): string {
     size: 20,
     bold: true,
   });
+  if (Object.values(results).some((result) => result?.provisional === true))
+    drawing.text('goal', WIDTH - MARGIN, 72, 'provisional figures', { size: 13, bold: true, anchor: 'end' });
   legend(drawing);
   cpu(drawing, results, 1, { x: MARGIN, y: BARS.top, width: HALF, height: CPU_HEIGHT });
   cpu(drawing, results, 16, { x: RIGHT, y: BARS.top, width: HALF, height: CPU_HEIGHT });
@@ -60,30 +62,30 @@ function panel(drawing: Drawing, { x, y, width, height }: Frame, title: string, 
 }
 
 function cpu(drawing: Drawing, { gateway }: Results, depth: number, frame: Frame): void {
-  const rows = VERBS.map((verb) => gateway?.rows.find((row) => isShown(row, verb, depth)));
-  const remark =
-    depth === 1
-      ? '32 B, 16 connections, one request at a time'
-      : `32 B, 16 connections, ${depth} requests in one write`;
-  panel(drawing, frame, 'Processor time of an operation, µs', remark);
-  const times = rows.flatMap((row) => SERVERS.map((server) => medianOf(row?.runs[server]?.micros ?? [])));
-  const scale = (frame.width - BARS.label - 86) / Math.max(...times.filter(Number.isFinite), 1e-3);
-  for (const [index, row] of rows.entries()) {
-    const y = frame.y + 60 + index * BARS.group;
-    drawing.text('ink', frame.x + 14, y + 20, VERBS[index] ?? '', { bold: true });
+  const how = depth === 1 ? 'one request at a time' : `${depth} requests in one write`;
+  panel(drawing, frame, 'Processor time of an operation, µs', `32 B, 16 connections, ${how}`);
+  drawing.text('faint', frame.x + 14, frame.y + 56, 'each to its own scale; in grey: echo ÷ gateway', {
+    size: 11,
+  });
+  for (const [index, verb] of VERBS.entries()) {
+    const row = gateway?.rows.find((one) => isShown(one, verb, depth));
+    const y = frame.y + BARS.head + index * BARS.group;
+    drawing.text('ink', frame.x + 14, y + 20, verb, { bold: true });
     const ratio = row === undefined ? undefined : against(row, 'echo')?.median;
-    drawing.text('faint', frame.x + 14, y + 36, ratio === undefined ? 'not yet' : ratio.toFixed(2), {
-      size: 11,
-    });
-    if (ratio !== undefined && index === 0)
-      drawing.text('faint', frame.x + 14, y + 49, 'of echo', { size: 10 });
+    drawing.text('faint', frame.x + 14, y + 38, ratio === undefined ? '–' : ratio.toFixed(2), { size: 13 });
+    const times = SERVERS.map((server) => medianOf(row?.runs[server]?.micros ?? []));
+    const scale = (frame.width - BARS.label - 86) / Math.max(...times.filter(Number.isFinite), 1e-3);
     for (const [bar, server] of SERVERS.entries()) {
-      const time = medianOf(row?.runs[server]?.micros ?? []);
+      const time = times[bar] ?? Number.NaN;
       if (Number.isNaN(time)) continue;
       const [left, top] = [frame.x + BARS.label + 14, y + 6 + bar * (BARS.bar + 3)];
       drawing.box(server, left, top, time * scale, BARS.bar);
       drawing.text('ink', left + time * scale + 6, top + 11, figure(time), { size: 11 });
     }
+    const pykmip = medianOf(row?.runs.pykmip?.micros ?? []);
+    if (Number.isNaN(pykmip)) continue;
+    const right = frame.x + frame.width - 14;
+    drawing.text('faint', right, y + 17, `PyKMIP: ${figure(pykmip)}`, { size: 11, anchor: 'end' });
   }
 }
 
@@ -167,7 +169,7 @@ function sustained(drawing: Drawing, { sustained: result }: Results, frame: Fram
     drawing,
     frame,
     'Encrypt and Decrypt in a minute, millions',
-    'median minute; the mark on a bar is the worst; load generator on the same machine',
+    'median minute, mark: the worst, dashed: the target for * (2 M)',
   );
   const shapes = result?.shapes ?? [];
   const most = Math.max(
@@ -217,5 +219,4 @@ function sustained(drawing: Drawing, { sustained: result }: Results, frame: Fram
     ],
     { width: 1.5, dashed: true },
   );
-  drawing.text('goal', frame.x + frame.width - 14, goal - 5, 'target: 2 M (*)', { size: 11, anchor: 'end' });
 }

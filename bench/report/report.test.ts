@@ -45,7 +45,8 @@ test('numbers and tables', () => {
     '1,235',
     '–',
   ]);
-  assert.equal(markdownTable(['a', 'b'], [['x|y', undefined]]), '| a | b |\n| --- | --: |\n| x\\|y | – |');
+  const table = markdownTable(['a', 'b', 'c'], [['x|y', undefined, '**2.0** (1 3)']]);
+  assert.equal(table, '| a | b | c |\n| --- | --: | --: |\n| x\\|y | – | **2.0** (1 3) |');
   assert.equal(
     spreadText({ runs: 3, min: 1, q1: 1.5, median: 2, q3: 2.5, max: 3 }),
     '**2.00** (1.00 1.50 2.50 3.00)',
