@@ -21,7 +21,7 @@ test('time of all threads, to a few milliseconds', async () => {
   await work();
   const { ours, theirs } = await both(work);
   assert.ok(theirs > 0.02, `${theirs} s of work`);
-  assert.ok(Math.abs(ours - theirs) < 0.015, `${ours} s, not ${theirs}`);
+  assert.ok(Math.abs(ours - theirs) < 0.03, `${ours} s, not ${theirs}`);
 });
 
 test('time of a child counts for who started it', async () => {

@@ -36,7 +36,7 @@ export function against({ runs }: Row, reference: Reference) {
 }
 
 export function ratioText(ratio: Spread | undefined): string {
-  return ratio === undefined ? '–' : ratio.median.toFixed(ratio.median < 10 ? 2 : 0);
+  return ratio === undefined ? '–' : ratio.median.toFixed(ratio.median < 0.1 ? 3 : ratio.median < 10 ? 2 : 0);
 }
 
 export function targetsOf(rows: readonly Row[]): Target[] {

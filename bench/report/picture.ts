@@ -1,6 +1,6 @@
 /** The picture of docs/benchmarks.md: processor time, latency by percentile, and minutes of sustained load. */
 import { medianOf } from '../../testkit/measure/spread.ts';
-import { against, type Row } from '../gateway/result.ts';
+import { against, type Row, ratioText } from '../gateway/result.ts';
 import { figure } from './markdown.ts';
 import type { Results } from './results.ts';
 import { Drawing, type Role } from './svg.ts';
@@ -71,8 +71,8 @@ function cpu(drawing: Drawing, { gateway }: Results, depth: number, frame: Frame
     const row = gateway?.rows.find((one) => isShown(one, verb, depth));
     const y = frame.y + BARS.head + index * BARS.group;
     drawing.text('ink', frame.x + 14, y + 20, verb, { bold: true });
-    const ratio = row === undefined ? undefined : against(row, 'echo')?.median;
-    drawing.text('faint', frame.x + 14, y + 38, ratio === undefined ? '–' : ratio.toFixed(2), { size: 13 });
+    const ratio = row === undefined ? undefined : against(row, 'echo');
+    drawing.text('faint', frame.x + 14, y + 38, ratioText(ratio), { size: 13 });
     const times = SERVERS.map((server) => medianOf(row?.runs[server]?.micros ?? []));
     const scale = (frame.width - BARS.label - 86) / Math.max(...times.filter(Number.isFinite), 1e-3);
     for (const [bar, server] of SERVERS.entries()) {

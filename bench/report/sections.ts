@@ -169,6 +169,7 @@ each tenant held takes of memory. The reference of a cold read is a bare select 
 
 function gatewayRow(row: Row): MarkdownCell[] {
   const { cell, requestBytes, responseBytes, runs } = row;
+  const echo = against(row, 'echo');
   const size = cell.verb === 'Get' || cell.verb === 'Create' ? '' : ` ${cell.payloadBytes} B`;
   const micros = (name: keyof typeof runs): string => figure(medianOf(runs[name]?.micros ?? []));
   const rate = (name: keyof typeof runs): string => figure(medianOf(runs[name]?.perSecond ?? []));
@@ -180,13 +181,15 @@ function gatewayRow(row: Row): MarkdownCell[] {
     `${requestBytes} → ${responseBytes}`,
     micros('echo'),
     micros('gateway'),
-    spreadText(against(row, 'echo')),
+    spreadText(echo, digitsOf(echo?.median)),
     micros('general'),
     figure(against(row, 'general')?.median),
     rate('gateway'),
     rate('echo'),
   ];
 }
+
+const digitsOf = (ratio = 1): number => (ratio < 0.1 ? 3 : 2);
 
 function pykmipText(row: Row): string[] {
   const ratio = against(row, 'pykmip');
