@@ -3,7 +3,8 @@
  * the answers (a closed loop). Nothing is decoded: the answers are counted by their size.
  */
 import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
+import { withDeadline } from '../../platform/backoff.ts';
 
 /** PEM of the client's certificate, its key, and the server's authority. */
 export interface Access {
@@ -24,17 +25,24 @@ export interface Step {
 }
 
 export interface Negotiated {
-  readonly version: string;
+  readonly version: SecureVersion;
   readonly cipher: string;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** The last answers may wait for a great many Creates before them. */
+const ANSWER_WITHIN_MS = 60_000;
 
 export async function open(access: Access): Promise<TLSSocket> {
   const socket = connect({ ...access, servername: 'localhost' });
   await once(socket, 'secureConnect', { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
   socket.setNoDelay(true);
   return socket;
+}
+
+export function negotiatedOn(socket: TLSSocket): Negotiated {
+  // Node's own names of them, which `minVersion` takes.
+  return { version: socket.getProtocol() as SecureVersion, cipher: socket.getCipher().name };
 }
 
 /** Sends a step in one write, waits for all of its answers, and goes on with the next step; after the last with the first. */
@@ -116,10 +124,9 @@ export class Connections {
     const sockets = await Promise.all(Array.from({ length: count }, () => open(access)));
     const [first] = sockets;
     if (first === undefined) throw new RangeError('at least one connection');
-    const negotiated = { version: first.getProtocol() ?? 'none', cipher: first.getCipher().name };
     return new Connections(
       sockets.map((socket) => new Line(socket, steps)),
-      negotiated,
+      negotiatedOn(first),
     );
   }
 
@@ -132,9 +139,11 @@ export class Connections {
     for (const line of this.#lines) line.start();
   }
 
-  /** Resolves when all that was sent is answered. Rejects when anything went wrong since `open`. */
+  /** Resolves when all that was sent is answered. Rejects when anything went wrong since `open`, or an answer is missing. */
   async stop(): Promise<void> {
-    await Promise.all(this.#lines.map((line) => line.stop()));
+    await withDeadline(ANSWER_WITHIN_MS, 'the last answers', () =>
+      Promise.all(this.#lines.map((line) => line.stop())),
+    );
     this.check();
   }
 

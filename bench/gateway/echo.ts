@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:tls';
+import type { Negotiated } from './connections.ts';
 
 /** Bytes of one request and of its answer; a connection's requests go through the list, over and over. */
 export interface EchoStep {
@@ -19,6 +20,8 @@ export interface EchoOptions {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** What the gateway has agreed on with the same client; otherwise what this runtime prefers. */
+  readonly negotiated?: Negotiated;
   readonly steps: readonly EchoStep[];
 }
 
@@ -27,9 +30,13 @@ const LARGEST_WRITE = 256 * 1024;
 const answers = Buffer.from(Array.from({ length: LARGEST_WRITE }, (_, index) => (index * 167) & 0xff));
 
 const [, , file = ''] = process.argv;
-const { cert, key, ca, steps } = JSON.parse(readFileSync(file, 'utf8')) as EchoOptions;
+const { cert, key, ca, negotiated, steps } = JSON.parse(readFileSync(file, 'utf8')) as EchoOptions;
+const agreed =
+  negotiated === undefined
+    ? {}
+    : { ciphers: negotiated.cipher, minVersion: negotiated.version, maxVersion: negotiated.version };
 const server = createServer(
-  { cert, key, ca, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+  { cert, key, ca, requestCert: true, rejectUnauthorized: true, ...agreed },
   (socket) => {
     let received = 0;
     let next = 0;

@@ -5,7 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import { errorMessage } from '../../platform/errors.ts';
 import { Histogram } from '../../testkit/measure/histogram.ts';
-import { open } from './connections.ts';
+import { negotiatedOn, open } from './connections.ts';
 import type { FromGenerator, OpenLoopReport, OpenLoopRun, OpenLoopTarget, ToGenerator } from './open-loop.ts';
 import { Schedule } from './schedule.ts';
 
@@ -74,9 +74,10 @@ async function connectAll(target: OpenLoopTarget) {
   const request = Buffer.from(target.request, 'base64');
   const sockets = await Promise.all(Array.from({ length: target.connections }, () => open(target.access)));
   const [first] = sockets;
+  if (first === undefined) throw new RangeError('at least one connection');
   return {
     lines: sockets.map((socket) => new Line(socket, request, target.responseBytes)),
-    negotiated: { version: first?.getProtocol() ?? 'none', cipher: first?.getCipher().name ?? 'none' },
+    negotiated: negotiatedOn(first),
   };
 }
 

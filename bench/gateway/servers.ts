@@ -13,7 +13,7 @@ import { startChild } from '../../testkit/children.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import type { PemFiles } from '../../testkit/pki.ts';
 import { eventually, REPOSITORY, System } from '../../testkit/system.ts';
-import type { Access } from './connections.ts';
+import { type Access, type Negotiated, negotiatedOn, open } from './connections.ts';
 import type { EchoOptions, EchoStep } from './echo.ts';
 
 const MEET_WITHIN_MS = 30_000;
@@ -35,11 +35,19 @@ export class World {
   readonly problems: readonly string[];
   readonly #system: System;
   readonly #config: GatewayConfig;
+  readonly #negotiated: Negotiated;
 
-  private constructor(system: System, gateway: Server, config: GatewayConfig, problems: readonly string[]) {
+  private constructor(
+    system: System,
+    gateway: Server,
+    config: GatewayConfig,
+    negotiated: Negotiated,
+    problems: readonly string[],
+  ) {
     this.#system = system;
     this.gateway = gateway;
     this.#config = config;
+    this.#negotiated = negotiated;
     this.problems = problems;
   }
 
@@ -59,7 +67,10 @@ export class World {
     const { cipher } = (await (await fetch(health.gateway)).json()) as { cipher: string };
     const problems = cipher === 'native' ? [] : [NO_ADDON];
     const server: Server = { name: 'gateway', access, pid, healthUrl: health.gateway, close };
-    return new World(system, server, config, problems);
+    const socket = await open(access);
+    const negotiated = negotiatedOn(socket);
+    socket.destroy();
+    return new World(system, server, config, negotiated, problems);
   }
 
   /** With which the gateway serves, for a server that shall be like it. */
@@ -72,11 +83,11 @@ export class World {
     await this.#system.interrupt();
   }
 
-  /** The gateway's certificates and settings, and as many bytes. */
+  /** The gateway's certificates, what it has agreed on with its clients, and as many bytes. */
   async echo(steps: readonly EchoStep[]): Promise<Server> {
     const { certFile, keyFile, caFile } = this.serverFiles;
     const [cert, key, ca] = await readAll(certFile, keyFile, caFile);
-    const { child, port } = await startEcho({ cert, key, ca, steps });
+    const { child, port } = await startEcho({ cert, key, ca, negotiated: this.#negotiated, steps });
     const access = { ...this.gateway.access, host: '127.0.0.1', port };
     return { name: 'echo', access, pid: child.pid, close: () => child.kill() };
   }
