@@ -14,6 +14,7 @@ import { KEY_BYTES } from '../execution/envelope/index.ts';
 import { defaultLimits, type Keychain } from '../execution/keychain/index.ts';
 import { distributionTable, measure, ms, type Stage, type Tell } from '../testkit/measure/command.ts';
 import { type Distribution, distributionOf } from '../testkit/measure/distribution.ts';
+import { atMost } from '../testkit/measure/target.ts';
 import type { Held, HolderTask } from './hydration/holder.ts';
 import type { MemoryUse } from './hydration/memory.ts';
 import { coldReads, recheckedReads, timed, warmReads } from './hydration/reads.ts';
@@ -191,9 +192,9 @@ function verdict(given: Options, results: Results) {
   const parts: [string, Distribution][] = [
     [`start with ${given.tenants} tenants`, starts],
     ['read cold', distributionOf(reads.cold.cold)],
-    ['  reference: bare select', distributionOf(reads.cold.bare)],
+    ['  its reference: bare select', distributionOf(reads.cold.bare)],
     ['read cold, tenant linked', distributionOf(reads.coldLinked.cold)],
-    ['  reference: bare select', distributionOf(reads.coldLinked.bare)],
+    ['  its reference, tenant linked', distributionOf(reads.coldLinked.bare)],
     ['read warm', reads.warm],
     ['read warm, link row asked again', reads.rechecked],
     ['read cold, something evicted', eviction.cold],
@@ -226,6 +227,13 @@ function verdict(given: Options, results: Results) {
       evictionText(eviction),
     ].join('\n\n'),
     failures,
+    targets: [
+      atMost(eviction.budgetBytes, {
+        what: 'bytes of keys in memory, where more tenants are read than fit',
+        value: eviction.mostBytes,
+        shown: (bytes) => bytes.toLocaleString('en-US'),
+      }),
+    ],
   };
 }
 

@@ -10,6 +10,7 @@ import type { LinksView } from '../cli/cmk/views.ts';
 import { L1_ALIAS, SERVICE, TENANT } from '../cli/job/names.ts';
 import { distributionTable, measure, ms, type Tell } from '../testkit/measure/command.ts';
 import { type Distribution, distributionOf } from '../testkit/measure/distribution.ts';
+import { below } from '../testkit/measure/target.ts';
 import { eventually, System } from '../testkit/system.ts';
 import { Load, type Seat } from './unlink/load.ts';
 import { LogTimes } from './unlink/log-times.ts';
@@ -168,5 +169,12 @@ function verdict(
     },
     text: `${distributionTable('UNLINK', parts)}\n\ncall sent → all refused everywhere, in broker round trips: ${spread}`,
     failures,
+    targets: [
+      below(LIMIT_MS, {
+        what: 'UNLINK answered → all refused everywhere, p99',
+        value: refused.p99,
+        shown: ms,
+      }),
+    ],
   };
 }

@@ -1,12 +1,15 @@
 /**
- * What benches and soaks have in common as commands: options that are numbers, live progress on a terminal and plain
- * lines in a pipe, a result for people or with `--json` for programs, and 1 as exit code when the result is not good enough.
+ * What benches and soaks have in common as commands: options, live progress on a terminal and plain lines in a pipe, a
+ * result for people or with `--json` for programs, and 1 as exit code when the result is not good enough.
  */
-import { availableParallelism, cpus, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { dirname } from 'node:path';
 import { Output, table } from '../../cli/output.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { Distribution } from './distribution.ts';
+import { type CommonValues, type Options, parseOptions, usage, type ValuesOf } from './options.ts';
+import { type Target, targetTable } from './target.ts';
 
 const GIBIBYTE = 1024 ** 3;
 /** Into a pipe progress is told this often. */
@@ -15,16 +18,13 @@ const LIVE_EVERY_MS = 100;
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-export interface NumberOption {
-  readonly default: number;
-  readonly about: string;
-}
-
 export interface Measurement {
   readonly data: Readonly<Record<string, unknown>>;
   readonly text: string;
-  /** Why the result is not good enough. */
+  /** Why the result is not good enough, whatever was asked for. */
   readonly failures: readonly string[];
+  /** What it was meant to reach. A miss is told, and fails the command with `--assert`. */
+  readonly targets?: readonly Target[];
 }
 
 export type Tell = (text: string) => void;
@@ -35,32 +35,69 @@ export type Stage = <T>(
   summary?: (result: T) => string,
 ) => Promise<T>;
 
+/** What stands in every result, beside what was measured. */
+export interface ResultHead {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly measuredAt: string;
+  /** Its options, defaults included. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly provisional: boolean;
+  /** Processes that were ready to run before anything of ours was: 0 on a quiet machine. */
+  readonly loadBefore: number;
+  readonly targets: readonly Target[];
+  readonly failures: readonly string[];
+}
+
 /** Parses the options, runs, prints, and ends the process. */
-export async function measure<K extends string>(
+export async function measure<O extends Options>(
   name: string,
-  options: Readonly<Record<K, NumberOption>>,
-  run: (values: Readonly<Record<K, number>>, stage: Stage) => Promise<Measurement>,
+  options: O,
+  run: (values: ValuesOf<O>, stage: Stage) => Promise<Measurement>,
 ): Promise<never> {
-  const values = parseOrExit(name, options);
-  const output = new Output({ json: values.json });
+  const { values, common } = parseOrExit(name, options);
+  const output = new Output({ json: common.json });
+  const loadBefore = loadavg()[0] ?? Number.NaN;
   try {
-    const { data, text, failures } = await run(values.numbers, stageIn(output));
-    output.result(
-      { name, machine: machine(), ...data, failures },
-      () => `\n${name}: ${machineText()}\n\n${text}`,
-    );
+    const { data, text, failures, targets = [] } = await run(values, stageIn(output));
+    const head: ResultHead = {
+      name,
+      machine: machine(),
+      measuredAt: new Date().toISOString(),
+      options: values,
+      provisional: common.provisional,
+      loadBefore,
+      targets,
+      failures,
+    };
+    const result = { ...head, ...data };
+    if (common.save !== '') await save(common.save, result);
+    output.result(result, () => `\n${name}: ${machineText()}\n\n${text}${targetText(targets)}`);
     for (const failure of failures) output.note(`✖ ${failure}`);
-    process.exit(failures.length > 0 ? FAILED : 0);
+    const missed = common.assert && targets.some(({ met }) => !met);
+    process.exit(failures.length > 0 || missed ? FAILED : 0);
   } catch (error) {
     if (!output.json && error instanceof Error) output.note(error.stack ?? error.message);
     process.exit(output.failure(error));
   }
 }
 
-function parseOrExit<K extends string>(name: string, options: Readonly<Record<K, NumberOption>>): Values<K> {
+async function save(path: string, result: unknown): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${JSON.stringify(result)}\n`);
+}
+
+function targetText(targets: readonly Target[]): string {
+  return targets.length === 0 ? '' : `\n\n${targetTable(targets)}`;
+}
+
+function parseOrExit<O extends Options>(
+  name: string,
+  options: O,
+): { readonly values: ValuesOf<O>; readonly common: CommonValues } {
   try {
-    const values = parse(options);
-    if (values !== undefined) return values;
+    const parsed = parseOptions(options);
+    if (parsed !== undefined) return parsed;
     process.stdout.write(`${usage(name, options)}\n`);
     process.exit(0);
   } catch (error) {
@@ -69,18 +106,29 @@ function parseOrExit<K extends string>(name: string, options: Readonly<Record<K,
   }
 }
 
-export function machine(): Readonly<Record<string, unknown>> {
+export interface Machine {
+  readonly cores: number;
+  readonly processor: string;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly openssl: string;
+}
+
+export function machine(): Machine {
   return {
     cores: availableParallelism(),
     processor: cpus()[0]?.model ?? 'unknown',
     memoryGiB: Math.round(totalmem() / GIBIBYTE),
+    kernel: `${process.platform} ${release()}`,
     node: process.version,
+    openssl: process.versions.openssl,
   };
 }
 
 function machineText(): string {
-  const { cores, processor, memoryGiB, node } = machine();
-  return `${cores} cores (${processor}), ${memoryGiB} GiB, Node ${node}`;
+  const { cores, processor, memoryGiB, kernel, node, openssl } = machine();
+  return `${cores} cores (${processor}), ${memoryGiB} GiB, ${kernel}, Node ${node}, OpenSSL ${openssl}`;
 }
 
 /** A table with one line for each distribution, in milliseconds. */
@@ -122,47 +170,4 @@ function sparingly(tell: Tell, everyMs: number): Tell {
     toldAt = now;
     tell(text);
   };
-}
-
-interface Values<K extends string> {
-  readonly numbers: Readonly<Record<K, number>>;
-  readonly json: boolean;
-}
-
-/** Undefined: help was asked for. */
-function parse<K extends string>(options: Readonly<Record<K, NumberOption>>): Values<K> | undefined {
-  const names = Object.keys(options) as K[];
-  const { values } = parseArgs({
-    options: {
-      ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
-  const given: Readonly<Record<string, string | boolean | undefined>> = values;
-  if (given['help'] === true) return undefined;
-  const numbers = Object.fromEntries(
-    names.map((name) => {
-      const text = given[name];
-      const number = text === undefined ? options[name].default : Number(text);
-      if (!Number.isFinite(number) || number < 0)
-        throw new RangeError(`--${name} takes a number, not "${text}"`);
-      return [name, number];
-    }),
-  ) as Record<K, number>;
-  return { numbers, json: given['json'] === true };
-}
-
-function usage<K extends string>(name: string, options: Readonly<Record<K, NumberOption>>): string {
-  const entries: [string, NumberOption][] = Object.entries(options);
-  const lines = entries.map(([option, { default: value, about }]) => [
-    `  --${option} N`,
-    `${about} (${value})`,
-  ]);
-  const all = [...lines, ['  --json', 'one JSON document for programs']];
-  const width = Math.max(...all.map(([left = '']) => left.length)) + 2;
-  return [
-    `npm run ${name} -- [options]`,
-    ...all.map(([left = '', right]) => `${left.padEnd(width)}${right}`),
-  ].join('\n');
 }
