@@ -19,7 +19,7 @@ const SEEDS = 2 ** 31;
 /** A world of its own for so many, so that its store stays small. */
 const LOT = 20_000;
 const TELL_EVERY = 1_000;
-const FEW = 1_500;
+const FEW = 1_000;
 const operations = [Operation.Encrypt, Operation.Decrypt, Operation.Get, Operation.Create] as const;
 
 interface Outcome {
