@@ -27,6 +27,8 @@ export interface GatewayLevels {
   readonly coreUp: boolean;
   /** Changes of the region that have not been applied here. */
   readonly pushesBehind: number;
+  /** Requests in line for the tunnel to the core. */
+  readonly tunnelWaiting: number;
 }
 
 export function createMetrics(region: string, levels: () => GatewayLevels): GatewayMetrics {
@@ -97,6 +99,11 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     'okcm_gateway_pushes_behind',
     'Changes of the region not yet applied here',
     (now) => now.pushesBehind,
+  );
+  gauge(
+    'okcm_gateway_tunnel_waiting',
+    'Requests that wait for a connection to the core',
+    (now) => now.tunnelWaiting,
   );
   const countHot = (operation: number): void => {
     hot.set(operation, (hot.get(operation) ?? 0) + 1);

@@ -1,6 +1,6 @@
 /** The gateways that this core has heard of: for health, for reports, and to cut off those that lost their registration. */
 import type { RegionReport } from '../../../contracts/index.ts';
-import { GATEWAY_FORGOTTEN_MS, GATEWAY_SILENT_MS } from '../limits.ts';
+import { GATEWAY_FORGOTTEN_MS, GATEWAY_NOTED_MS, GATEWAY_SILENT_MS } from '../limits.ts';
 import type { RegisteredIdentity } from '../store/registry.ts';
 
 /** An authenticated and registered gateway at the other end of a connection. */
@@ -13,6 +13,7 @@ export interface GatewayPeer {
 interface Entry {
   name: string;
   lastSeenMs: number;
+  notedMs: number;
   appliedHead: number;
   backlog: number;
   leases: number;
@@ -26,11 +27,21 @@ export class Gateways {
     const entry = this.#entries.get(fingerprint) ?? {
       name,
       lastSeenMs: 0,
+      notedMs: 0,
       appliedHead: 0,
       backlog: 0,
       leases: 0,
     };
     this.#entries.set(fingerprint, { ...entry, ...status, name, lastSeenMs: Date.now() });
+  }
+
+  /** Whether it is time to tell the other cores that this gateway was heard of; if so, it counts as told. */
+  isToBeNoted({ identity }: GatewayPeer): boolean {
+    const entry = this.#entries.get(identity.fingerprint);
+    const now = Date.now();
+    if (entry === undefined || now - entry.notedMs < GATEWAY_NOTED_MS) return false;
+    entry.notedMs = now;
+    return true;
   }
 
   /** As contracts/report.ts has it. Those that have been silent for long are left out. */

@@ -133,6 +133,18 @@ export const coreMigrations: Record<string, Migration> = {
       await sql.raw('create index asynchronous_by_age on core.asynchronous (created_at)').execute(db);
     },
   },
+  '0006_gateways': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(
+          `create table core.gateways (
+             fingerprint text primary key,
+             heard_us bigint not null,
+             announced_us bigint not null)`,
+        )
+        .execute(db);
+    },
+  },
 };
 
 const SEARCH = [

@@ -9,6 +9,7 @@ import type { Logger } from '../../../platform/log.ts';
 import { type AnnounceOutcome, MAX_ANNOUNCE_BYTES, MeshOperation } from '../../mesh/index.ts';
 import { encodeObject, type ManagedObject } from '../../objects/index.ts';
 import type { Audit } from '../audit.ts';
+import { Asks } from '../keys/asks.ts';
 import { ANNOUNCE_BATCH, BACKOFF, FLUSH_DEADLINE_MS, TUNNEL_TIMEOUT_MS } from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { WaitingKeys } from '../store/object-table.ts';
@@ -34,6 +35,9 @@ export class Announcer {
   #timer: NodeJS.Timeout | undefined;
   #attempt = 0;
   #stopped = false;
+  /** The latest moment that the core asked about. */
+  #asked = 0;
+  readonly #answers = new Asks(() => this.#announceAll());
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -75,6 +79,18 @@ export class Announcer {
     }
   }
 
+  /** The core wants to know of every key that was made by now, and to be told when it does (D6). */
+  asked(moment: number): void {
+    this.#asked = Math.max(this.#asked, moment);
+    this.#answers.follow().catch((error: unknown) => {
+      // Whoever asks gives up by itself, and asks again.
+      this.#options.logger.debug(
+        { cause: errorMessage(error) },
+        'the core could not be told of all new keys',
+      );
+    });
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -104,6 +120,18 @@ export class Announcer {
       );
       this.#schedule(backoffMs(this.#attempt++, BACKOFF));
     }
+  }
+
+  async #announceAll(): Promise<void> {
+    const { link, store } = this.#options;
+    const answers = this.#asked;
+    for (let left = store.objects.backlog; left > 0; ) {
+      const announced = await this.#inLine(() => this.#announceSome());
+      if (announced === 0) break;
+      left -= announced;
+    }
+    if (this.#stopped) return;
+    await link.ask('bulk', MeshOperation.Announce, { objects: [], answers }, TUNNEL_TIMEOUT_MS);
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {

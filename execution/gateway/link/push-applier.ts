@@ -173,6 +173,9 @@ export class PushApplier {
         if (objects.apply(object)) after.push(() => this.#effects.objectChanged(object.uid));
         return;
       }
+      case 'announce.asked':
+        // The feed has seen to it: there is nothing to apply.
+        return;
       case 'object.destroyed':
         this.#effects.objectChanged(push.uid);
         objects.destroy(push.tenant, push.uid);
