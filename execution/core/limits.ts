@@ -53,7 +53,7 @@ export const MAX_LOCATE_ATTRIBUTES = 128;
 /** Objects that all Locates of one message look at when their criteria go beyond the columns. */
 export const MAX_LOCATE_SCAN = 50_000;
 /** Objects that a search with columns alone counts; where there are more, Located Items is left out. */
-export const MAX_LOCATE_COUNT = 100_000;
+export const MAX_LOCATE_COUNT = 25_000;
 /** Objects decoded in one go; between two pages others have their turn. */
 export const LOCATE_PAGE = 250;
 /** Work for one tunnelled message, counted from its arrival: a gateway waits for 10 s. */

@@ -19,7 +19,7 @@ const BACK_TIMEOUT_MS = 60_000;
 /** A million announcements take their time. */
 const ANNOUNCED_TIMEOUT_MS = 15 * 60 * SECOND_MS;
 /** How long everything goes on with the core back, at least. */
-const BACK_MS = 1_000;
+const BACK_MS = 2_000;
 const TELL_EVERY_MS = 1_000;
 const TENANTS = ['acme', 'globex'] as const;
 const CLEAR_REASON = refusals.CORE_UNREACHABLE.message;
@@ -32,7 +32,7 @@ export interface CutOffReport {
   readonly lifecycle: Tally;
   readonly seconds: ReadonlyMap<Phase, number>;
   readonly wrongPlaintexts: number;
-  /** From the core's start until the gateway had it again, and from then until nothing waited any more, under full load. */
+  /** From the core's start until the gateway had it again, and from then, under full load at first, until nothing waited any more. */
   readonly foundMs: number;
   readonly announcedMs: number;
   readonly backlog: number;
@@ -65,7 +65,7 @@ async function run(
     phase: () => stage.phase,
     hot: new Tally(),
     lifecycle: new Tally(),
-    acknowledged: new Set(),
+    acknowledged: new Map(),
     wrong: { plaintexts: 0 },
     signal: end.signal,
   };
@@ -84,28 +84,36 @@ async function run(
   // Whatever breaks there comes out at the end.
   traffic.catch(() => end.abort());
   try {
-    const times = await story(world, core, plan, stage);
+    const { foundAt, ...times } = await story(world, core, plan, stage);
     end.abort();
     await traffic;
     clearInterval(telling);
-    const client = connect(0);
-    const others = TENANTS.slice(1).map((_, index) => connect(index + 1));
-    const reckoning = await reckon(world.coreConfig.database.url, context.acknowledged, client);
-    for (const each of [client, ...others]) each.close();
+    const { gateway } = world;
+    await until(
+      'all keys are announced and all events handed over',
+      () => gateway.status().backlog === 0 && gateway.status().auditBacklog === 0,
+      ANNOUNCED_TIMEOUT_MS,
+    );
+    const announcedMs = performance.now() - foundAt;
+    tell('comparing what the core knows with what was acknowledged');
+    const reckoning = await reckon(world.coreConfig.database.url, context.acknowledged);
     const { hot, lifecycle, wrong } = context;
+    const { seconds } = stage;
     return {
       plan,
       hot,
       lifecycle,
-      seconds: stage.seconds,
+      seconds,
       wrongPlaintexts: wrong.plaintexts,
       ...times,
+      announcedMs,
       reckoning,
     };
   } finally {
     end.abort();
     clearInterval(telling);
     await traffic.catch(() => undefined);
+    for (const seat of seats) seat.close();
   }
 }
 
@@ -131,13 +139,8 @@ async function story(world: RegionWorld, core: RegionProcess, plan: CutOffPlan, 
   await delay(LATE_MS);
   stage.enter('back');
   await delay(BACK_MS);
-  await until(
-    'all keys are announced and all events handed over',
-    () => gateway.status().backlog === 0 && gateway.status().auditBacklog === 0,
-    ANNOUNCED_TIMEOUT_MS,
-  );
   stage.enter('back');
-  return { backlog, foundMs: foundAt - startedAt, announcedMs: performance.now() - foundAt };
+  return { backlog, foundMs: foundAt - startedAt, foundAt };
 }
 
 /** An application of each tenant; connections take them in turn. */
@@ -169,13 +172,19 @@ class Stage {
   }
 }
 
-/** Every reason why the cut-off has failed. */
-export function failuresOf({
-  hot,
-  lifecycle,
-  wrongPlaintexts,
-  reckoning,
-}: Pick<CutOffReport, 'hot' | 'lifecycle' | 'wrongPlaintexts' | 'reckoning'>): string[] {
+/**
+ * Every reason why the cut-off has failed. `quantile`: of the times in which lifecycle requests are refused; the median
+ * where the machine has other work, too.
+ */
+export function failuresOf(
+  {
+    hot,
+    lifecycle,
+    wrongPlaintexts,
+    reckoning,
+  }: Pick<CutOffReport, 'hot' | 'lifecycle' | 'wrongPlaintexts' | 'reckoning'>,
+  quantile: 'p50' | 'p99' = 'p99',
+): string[] {
   const failures: string[] = [];
   const nothingRefused = (result: PhaseResult, what: string): void => {
     for (const [reason, count] of result.refused) failures.push(`${what}: ${count} refused: ${reason}`);
@@ -195,8 +204,8 @@ export function failuresOf({
     for (const [reason, count] of refused)
       if (reason !== CLEAR_REASON && reason !== CUT_SHORT)
         failures.push(`lifecycle, ${phase}: ${count} refused without a clear reason: ${reason}`);
-    if (latency.p99 >= REFUSED_WITHIN_MS)
-      failures.push(`lifecycle, ${phase}: refused after ${latency.p99.toFixed(0)} ms (p99)`);
+    if (latency[quantile] >= REFUSED_WITHIN_MS)
+      failures.push(`lifecycle, ${phase}: refused after ${latency[quantile].toFixed(0)} ms (${quantile})`);
   }
   if (wrongPlaintexts > 0) failures.push(`${wrongPlaintexts} wrong plaintexts`);
   const { lost, twice, unasked, unusable } = reckoning;

@@ -6,6 +6,9 @@ import { withClient } from '../../platform/postgres-admin.ts';
 
 const SAMPLE = 500;
 
+/** Every key whose Create was answered, with a client of its application. */
+export type Acknowledged = ReadonlyMap<string, KmipClient>;
+
 export interface Reckoning {
   readonly acknowledged: number;
   readonly announced: number;
@@ -19,11 +22,7 @@ export interface Reckoning {
   readonly unusable: number;
 }
 
-export async function reckon(
-  databaseUrl: string,
-  acknowledged: ReadonlySet<string>,
-  client: KmipClient,
-): Promise<Reckoning> {
+export async function reckon(databaseUrl: string, acknowledged: Acknowledged): Promise<Reckoning> {
   const { uids, twice } = await withClient({ url: databaseUrl }, async (db) => {
     const objects = await db.query<{ uid: string }>('select uid from core.objects');
     const keys = await db.query<{ n: string }>(
@@ -41,7 +40,7 @@ export async function reckon(
     };
   });
   let unusable = 0;
-  for (const uid of sampleOf([...acknowledged])) {
+  for (const [uid, client] of sampleOf([...acknowledged])) {
     const data = Buffer.from('after the return');
     await client.request(Operation.Encrypt, { uniqueIdentifier: uid, data }).catch(() => {
       unusable += 1;
@@ -50,7 +49,7 @@ export async function reckon(
   return {
     acknowledged: acknowledged.size,
     announced: uids.size,
-    lost: [...acknowledged].filter((uid) => !uids.has(uid)).length,
+    lost: [...acknowledged.keys()].filter((uid) => !uids.has(uid)).length,
     unasked: [...uids].filter((uid) => !acknowledged.has(uid)).length,
     twice,
     unusable,
@@ -58,7 +57,7 @@ export async function reckon(
 }
 
 /** Evenly spread over the whole run. */
-function sampleOf(uids: readonly string[]): string[] {
-  const step = Math.max(1, Math.floor(uids.length / SAMPLE));
-  return uids.filter((_, index) => index % step === 0);
+function sampleOf<T>(all: readonly T[]): T[] {
+  const step = Math.max(1, Math.floor(all.length / SAMPLE));
+  return all.filter((_, index) => index % step === 0);
 }

@@ -27,7 +27,7 @@ export interface TrafficContext {
   readonly phase: () => Phase;
   readonly hot: Tally;
   readonly lifecycle: Tally;
-  readonly acknowledged: Set<string>;
+  readonly acknowledged: Map<string, KmipClient>;
   readonly wrong: { plaintexts: number };
   readonly signal: AbortSignal;
 }
@@ -74,17 +74,17 @@ export class HotSeat {
 
   static async open(client: KmipClient, context: TrafficContext, createPercent: number): Promise<HotSeat> {
     const uid = await create(client);
-    context.acknowledged.add(uid);
+    context.acknowledged.set(uid, client);
     const answer = await client.send(sealingWith(uid, randomBytes(DATA_BYTES)).request);
     return new HotSeat(client, context, createPercent, uid, answer.length);
   }
 
   async work(depth: number): Promise<void> {
-    try {
-      await Promise.all(Array.from({ length: depth }, () => this.#line()));
-    } finally {
-      this.#client.close();
-    }
+    await Promise.all(Array.from({ length: depth }, () => this.#line()));
+  }
+
+  close(): void {
+    this.#client.close();
   }
 
   async #line(): Promise<void> {
@@ -106,7 +106,7 @@ export class HotSeat {
 
   async #make(): Promise<void> {
     const uid = await create(this.#client);
-    this.#context.acknowledged.add(uid);
+    this.#context.acknowledged.set(uid, this.#client);
     this.#sealing = sealingWith(uid, this.#data);
   }
 

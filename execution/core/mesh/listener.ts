@@ -148,9 +148,13 @@ export async function listenForGateways(
 
   async function recheck(): Promise<void> {
     if (open.size === 0) return;
-    const registered = await registeredGateways(deps.db, [...new Set(open.values())]);
+    // As they are now: one that is let in while the registry is asked was not asked about.
+    const asked = [...open];
+    const registered = await registeredGateways(deps.db, [
+      ...new Set(asked.map(([, fingerprint]) => fingerprint)),
+    ]);
     const now = new Date();
-    for (const [socket, fingerprint] of open) {
+    for (const [socket, fingerprint] of asked) {
       const certificate = socket.getPeerX509Certificate();
       const validity = certificate === undefined ? undefined : checkValidity(certificate, now);
       const reason = !registered.has(fingerprint) ? 'NOT_REGISTERED' : validity?.code;
