@@ -13,8 +13,11 @@ export interface CutOffPlan {
   readonly createPercent: number;
 }
 
-/** Before the core was killed a heartbeat had renewed the lease, no longer ago than this: by so much the grace may end early. */
-export const EARLY_MS = 1_500;
+/**
+ * Before the core was killed a heartbeat had renewed the lease, sent no longer ago than a pause between two and the time
+ * that one may take: by so much the grace may end early.
+ */
+export const EARLY_MS = 3_500;
 /** A lease that is over is refused by then. */
 export const LATE_MS = 500;
 /** Whatever needs the core is refused by then. */
