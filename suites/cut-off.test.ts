@@ -17,7 +17,8 @@ test('the core killed under full load: nothing hot fails within the grace, and n
   t.diagnostic(
     `${hot.total} served, ${hot.result('grace').served} of them without the core; ${reckoning.acknowledged} keys, of which ${backlog} waited`,
   );
-  assert.deepEqual(failuresOf(report, 'p50'), []);
+  // How soon is asserted where nothing else runs (region-cut-off.test.ts).
+  assert.deepEqual(failuresOf(report, false), []);
   assert.ok(hot.result('grace').served > MIN_OPERATIONS, `${hot.result('grace').served} served`);
   assert.ok(backlog > 0, 'no key was made while the core was away');
 });
