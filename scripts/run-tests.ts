@@ -21,6 +21,7 @@ const CONCURRENCY = 2;
 const TOTAL_LIMIT_MS = 10 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
+  'cut-off',
   'memory',
   'plug',
   'region-cut-off',

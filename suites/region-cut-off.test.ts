@@ -13,6 +13,7 @@ import {
   ResultReason,
   State,
 } from '../execution/kmip/index.ts';
+import { distributionOf } from '../testkit/measure/distribution.ts';
 import {
   create,
   depopulate,
@@ -25,7 +26,7 @@ import {
 import { type RegionWorld, until } from './support/region.ts';
 
 /** "At once" for a request whose answer needs no core that is away. */
-const AT_ONCE_MS = 150;
+const AT_ONCE_MS = 50;
 
 let populated: Populated | undefined;
 let world: RegionWorld;
@@ -37,6 +38,14 @@ before(async () => {
   ({ world, billing, shipping } = populated);
 });
 after(() => depopulate(populated));
+
+/** The median of some: the machine may be busy with something else for a moment, but not each time. */
+async function refusedAtOnce(message: RegExp, attempt: () => Promise<unknown>): Promise<void> {
+  const took: number[] = [];
+  for (let i = 0; i < 5; i++) took.push(await refused(ResultReason.GeneralFailure, message, attempt));
+  const { p50 } = distributionOf(took);
+  assert.ok(p50 < AT_ONCE_MS, `${p50} ms`);
+}
 
 describe('with the core away', () => {
   let uid: string;
@@ -76,10 +85,7 @@ describe('with the core away', () => {
       () => billing.request(Operation.Locate, {}),
       () => billing.request(Operation.Get, { uniqueIdentifier: 'held-by-another-gateway' }),
     ];
-    for (const attempt of attempts) {
-      const tookMs = await refused(ResultReason.GeneralFailure, /core cannot be reached; try again/, attempt);
-      assert.ok(tookMs < AT_ONCE_MS, `${tookMs} ms`);
-    }
+    for (const attempt of attempts) await refusedAtOnce(/core cannot be reached; try again/, attempt);
   });
 
   it('a restart loses nothing that was acknowledged, and refuses what it has no service key for', async () => {
@@ -114,10 +120,7 @@ describe('with the core away', () => {
     world.proxy.swallow();
     await until('the gateway has noticed', () => world.gateway.status().core === 'unreachable', 6_000);
     await roundTrip(billing, await create(billing));
-    const tookMs = await refused(ResultReason.GeneralFailure, /try again/, () =>
-      billing.request(Operation.Activate, { uniqueIdentifier: uid }),
-    );
-    assert.ok(tookMs < AT_ONCE_MS, `${tookMs} ms`);
+    await refusedAtOnce(/try again/, () => billing.request(Operation.Activate, { uniqueIdentifier: uid }));
   });
 });
 

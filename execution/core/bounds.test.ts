@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { parseCorrelationId, parseRegionId, parseServiceName } from '../../contracts/index.ts';
+import { sql } from 'kysely';
+import { parseCorrelationId, parseRegionId, parseServiceName, parseTenantId } from '../../contracts/index.ts';
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
@@ -32,10 +33,11 @@ import { type ManagedObject, nameAttribute, nowSeconds } from '../objects/index.
 import { MessageBudget } from './kmip/budget.ts';
 import { Later } from './kmip/later.ts';
 import { runBatch } from './kmip/run-batch.ts';
-import { MAX_RANDOM_IVS_PER_KEY } from './limits.ts';
+import { MAX_LOCATE_COUNT, MAX_RANDOM_IVS_PER_KEY } from './limits.ts';
+import { locateObjects } from './store/locate.ts';
 import { keysIn } from './store/tables.ts';
 import { type ClientRequest, type GatewayClient, payloadOf, request } from './testing/gateway-client.ts';
-import { auditReasons, createKey, headOf, madeByGateway, populate } from './testing/keys.ts';
+import { auditReasons, billing, createKey, headOf, madeByGateway, populate } from './testing/keys.ts';
 import { JobFailedError, type TestIdentity, TestRegion } from './testing/region.ts';
 
 const { Encrypt, Decrypt, WrapKey } = CryptographicUsageMask;
@@ -277,6 +279,28 @@ describe('bounds', () => {
       item?.payload?.value.flatMap((field) => (field.type === ItemType.TextString ? [field.value] : [])),
       [uid],
     );
+  });
+
+  test('Located Items is left out where nobody can want the exact number', async () => {
+    const uid = await createKey(gateway, app);
+    const { db } = region.core;
+    await sql`
+      insert into core.objects (uid, tenant, service, object_type, state, usage_mask, initial_date, wrapped_digest, revision, terms, body)
+      select 'many-' || n, 'crowded', service, object_type, state, usage_mask, initial_date, wrapped_digest, revision, terms, body
+      from core.objects, generate_series(1, ${MAX_LOCATE_COUNT}::int) n where uid = ${uid}`.execute(db);
+    const scope = { tenant: parseTenantId('crowded'), services: [billing] };
+    const search = { attributes: [], maximumItems: 2, offsetItems: 0, nowS: 0, budget: new MessageBudget() };
+    const locate = () =>
+      locateObjects(db, scope, { ...search, onDamaged: () => assert.fail('nothing is looked at') });
+    assert.equal((await locate()).total, MAX_LOCATE_COUNT);
+    await sql`
+      insert into core.objects (uid, tenant, service, object_type, state, usage_mask, initial_date, wrapped_digest, revision, terms, body)
+      select 'one-more', tenant, service, object_type, state, usage_mask, initial_date, wrapped_digest, revision, terms, body
+      from core.objects where uid = 'many-1'`.execute(db);
+    const { uids, total } = await locate();
+    assert.deepEqual(uids, ['many-1', 'many-2']);
+    assert.equal(total, undefined);
+    await db.deleteFrom('core.objects').where('tenant', '=', 'crowded').execute();
   });
 
   test('work stops when nobody waits for it any more', async () => {

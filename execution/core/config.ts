@@ -153,6 +153,11 @@ export const CoreConfig = Type.Object(
     previousSeal: Type.Optional(Seal),
     /** Where tenants' keys lie: all of them, for good. Links, leases and objects stay in PostgreSQL whatever it says. */
     keyStore: Type.Optional(KeyStore),
+    /**
+     * `shareKeys`: every gateway of the region is given the keys that the others make, so that each serves them while no core
+     * is in reach (D6). One row of the outbox for each key, for good: the same on every core of the region.
+     */
+    gateways: Type.Optional(Type.Object({ shareKeys: Type.Boolean({ default: false }) }, closed)),
     /** Where operators unseal the region and change its seal; without it, a region of shares cannot be unsealed. */
     admin: Type.Optional(Admin),
     orbital: Type.Object(

@@ -3,9 +3,10 @@
 /** Connections to the database: Orbital holds up to 8 while handlers run, requests up to twice the numbers below. */
 export const DATABASE_POOL_MAX = 40;
 /**
- * Mesh requests that work on the database at once, in a line for each kind: leases and heartbeats, tunnelled requests,
+ * Mesh requests that work on the database at once, in a line for each kind: heartbeats, leases, tunnelled requests,
  * announcements. More wait. Each may need a second connection for keys.
  */
+export const MAX_CONCURRENT_HEARTBEATS = 2;
 export const MAX_CONCURRENT_HOT = 5;
 export const MAX_CONCURRENT_LIFECYCLE = 6;
 export const MAX_CONCURRENT_ANNOUNCEMENTS = 2;
@@ -22,6 +23,17 @@ export const RECHECK_CONNECTIONS_MS = 1_000;
 export const GATEWAY_SILENT_MS = 5_000;
 /** How long after its last word a gateway that went away stays in reports. */
 export const GATEWAY_FORGOTTEN_MS = 10 * 60_000;
+/** That a gateway was heard of is written down for the other cores this often. */
+export const GATEWAY_NOTED_MS = 2_000;
+/**
+ * Where a key is asked for that no core knows, all gateways are asked to announce what they have made (D6): for so long
+ * they are waited for, looked after this often, and asked again after this pause at the earliest.
+ */
+export const ELSEWHERE_WAIT_MS = 1_000;
+export const ELSEWHERE_CHECK_MS = 50;
+export const ELSEWHERE_SPACING_MS = 10;
+/** Such questions to one gateway that it has not acknowledged; further ones are not put to it. */
+export const MAX_ASKED = 8;
 /** Safety net for a lost NOTIFY. */
 export const PUSH_POLL_MS = 1_000;
 /** A gateway that does not answer a push for this long is cut off; it comes back and syncs. */
@@ -40,6 +52,8 @@ export const MAX_LOCATED_ITEMS = 1_000;
 export const MAX_LOCATE_ATTRIBUTES = 128;
 /** Objects that all Locates of one message look at when their criteria go beyond the columns. */
 export const MAX_LOCATE_SCAN = 50_000;
+/** Objects that a search with columns alone counts; where there are more, Located Items is left out. */
+export const MAX_LOCATE_COUNT = 25_000;
 /** Objects decoded in one go; between two pages others have their turn. */
 export const LOCATE_PAGE = 250;
 /** Work for one tunnelled message, counted from its arrival: a gateway waits for 10 s. */

@@ -31,6 +31,7 @@ import { Later } from './kmip/later.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
 import { LinkRounds } from './link-rounds.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
+import { Elsewhere } from './mesh/elsewhere.ts';
 import { Gateways } from './mesh/gateways.ts';
 import { listenForGateways } from './mesh/listener.ts';
 import { PushHub } from './mesh/push-hub.ts';
@@ -116,7 +117,12 @@ async function start(
   steps.add(() => keychain.close());
 
   const gateways = new Gateways();
-  const hub = new PushHub(config.database.url, () => keychain.recheck(), logger);
+  const elsewhere = new Elsewhere(db, logger);
+  const hub = new PushHub(config.database.url, {
+    onKeysChanged: () => keychain.recheck(),
+    onAnnounced: () => elsewhere.told(),
+    logger,
+  });
   steps.add(() => hub.close());
   const { instance, lease } = config;
   const wraps = new WrapBlocks(keysIn(db));
@@ -134,7 +140,9 @@ async function start(
     cryptography,
     lease,
     hub,
+    shareKeys: config.gateways?.shareKeys ?? false,
     gateways,
+    elsewhere,
     later,
     metrics,
     logger,

@@ -111,7 +111,15 @@ export class FakeCore {
   isCut = false;
   readonly asked: MeshOperation[] = [];
 
-  readonly open = (): Carrier => ({ send: (message) => this.#send(message), close: () => undefined });
+  /** Closing a carrier rejects what is under way on it. */
+  readonly open = (): Carrier => {
+    const closed = Promise.withResolvers<never>();
+    closed.promise.catch(() => undefined);
+    return {
+      send: (message) => Promise.race([this.#send(message), closed.promise]),
+      close: () => closed.reject(new KmipClientError('KMIP_CLOSED', 'closed')),
+    };
+  };
 
   count(operation: MeshOperation): number {
     return this.asked.filter((one) => one === operation).length;

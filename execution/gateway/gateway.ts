@@ -24,7 +24,8 @@ import {
   DRAIN_CORE_MS,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
-  MAX_TUNNEL_QUEUE,
+  HOT_CONNECTIONS,
+  MAX_PENDING_PER_CONNECTION,
   TUNNEL_CONNECTIONS,
 } from './limits.ts';
 import { Announcer } from './link/announcer.ts';
@@ -109,6 +110,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leasedKeyBytes: leases.memory.heldBytes,
     coreUp: link.isUp,
     pushesBehind: feed.knownHead - applier.appliedHead,
+    tunnelWaiting: tunnel.waiting,
   }));
 
   const { host, port, servername } = config.core;
@@ -155,6 +157,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     logger,
     subscribe: (after, handlers) =>
       openSubscription({ ...connection, minVersion: 'TLSv1.2' }, after, handlers),
+    onAsked: (asked) => ownAnnouncer.asked(asked),
   });
   const leases = new LeaseBook({
     region,
@@ -363,17 +366,21 @@ async function handOver(announcer: Announcer, heart: Heart): Promise<void> {
   await withDeadline(leftMs, 'the last heartbeat', () => heart.beat()).catch(() => undefined);
 }
 
-/** Slow lifecycle requests have connections of their own, so that they never stand before a lease (D8). */
+/**
+ * Connections of each lane, and requests under way on each of them. A connection's answers come in order, so that a
+ * tunnelled request, which may be slow, has one to itself (D8).
+ */
+const laneShapes: Readonly<Record<Lane, { readonly poolSize: number; readonly maxPending: number }>> = {
+  heart: { poolSize: 1, maxPending: MAX_PENDING_PER_CONNECTION },
+  hot: { poolSize: HOT_CONNECTIONS, maxPending: MAX_PENDING_PER_CONNECTION },
+  lifecycle: { poolSize: TUNNEL_CONNECTIONS, maxPending: 1 },
+  bulk: { poolSize: 1, maxPending: MAX_PENDING_PER_CONNECTION },
+};
+
 function laneOptions(lane: Lane) {
   const connectTimeoutMs = HEARTBEAT_TIMEOUT_MS;
   const maxResponseBytes = MAX_MESH_MESSAGE_BYTES;
-  const poolSize = lane === 'lifecycle' ? TUNNEL_CONNECTIONS : 1;
-  return {
-    connectTimeoutMs,
-    maxResponseBytes,
-    poolSize,
-    maxPending: Math.ceil(MAX_TUNNEL_QUEUE / TUNNEL_CONNECTIONS),
-  };
+  return { connectTimeoutMs, maxResponseBytes, ...laneShapes[lane] };
 }
 
 async function readTls({ cert, key, ca }: TlsFiles): Promise<TlsFiles> {

@@ -79,10 +79,26 @@ export const MAX_GAP_MS = 500;
 export const MAX_OPEN_GAPS = 64;
 /** A tunnelled request without an answer. Lifecycle operations may be slow; the outcome is then unknown. */
 export const TUNNEL_TIMEOUT_MS = 10_000;
-/** Tunnelled requests waiting or under way; the next one is refused at once. */
+/**
+ * Tunnelled requests under way, each on a connection that it has to itself, since answers on one connection come in
+ * order (D8): of all tenants, and of one. More wait in line.
+ */
+export const TUNNEL_CONNECTIONS = 16;
+export const MAX_TUNNELLED_PER_TENANT = 4;
+/** Those in line, of all tenants and of one; the next one is refused at once, and one that has waited for so long then. */
 export const MAX_TUNNEL_QUEUE = 1_024;
-/** Connections to the core over which they go. */
-export const TUNNEL_CONNECTIONS = 4;
+export const MAX_TUNNEL_QUEUE_PER_TENANT = 256;
+export const MAX_TUNNEL_WAIT_MS = 5_000;
+/** Connections of the other lanes, and requests under way on each; more are refused. */
+export const HOT_CONNECTIONS = 2;
+export const MAX_PENDING_PER_CONNECTION = 256;
+/** While the core is away it is tried again after a time that grows from the first to the last of these, with jitter. */
+export const MIN_RECONNECT_MS = 50;
+export const RECONNECT = { baseMs: 100, capMs: 1_000 } as const;
+/** Of the heartbeat's interval: so much earlier, at random, that gateways which started together do not stay together. */
+export const HEARTBEAT_JITTER = 0.1;
+/** Leases that are over are wiped this often, whatever else goes on. */
+export const LEASE_SWEEP_MS = 500;
 export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
 /** Keys of one announcement: half as many after each that the core did not answer in time, and then again more. */

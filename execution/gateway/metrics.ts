@@ -38,6 +38,8 @@ export interface GatewayLevels {
   readonly coreUp: boolean;
   /** Changes of the region that have not been applied here. */
   readonly pushesBehind: number;
+  /** Requests in line for the tunnel to the core. */
+  readonly tunnelWaiting: number;
 }
 
 export function createMetrics(region: string, levels: () => GatewayLevels): GatewayMetrics {
@@ -130,6 +132,11 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     'okcm_gateway_pushes_behind',
     'Changes of the region not yet applied here',
     (now) => now.pushesBehind,
+  );
+  gauge(
+    'okcm_gateway_tunnel_waiting',
+    'Requests that wait for a connection to the core',
+    (now) => now.tunnelWaiting,
   );
   const countLocal = (operation: number): void => {
     if (operation < COUNTED_OPERATIONS) local[operation] = (local[operation] ?? 0) + 1;

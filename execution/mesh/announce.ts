@@ -1,14 +1,18 @@
 /** Announce: keys that a gateway made, and what the core made of them (D6). */
 import { optional, repeated, required, structure, Tag, textString } from '../kmip/index.ts';
 import { managedObjectCodec, VendorTag } from '../objects/index.ts';
-import { bounded, MeshCodecError, mapped, word } from './fields.ts';
+import { bounded, count, MeshCodecError, mapped, present, word } from './fields.ts';
 import { MAX_ANNOUNCED_OBJECTS } from './limits.ts';
 import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from './messages.ts';
 
 export const announceRequest = mapped(
-  structure(Tag.RequestPayload, { objects: repeated(VendorTag.ManagedObject, managedObjectCodec) }),
-  ({ objects }): AnnounceRequest => ({
+  structure(Tag.RequestPayload, {
+    objects: repeated(VendorTag.ManagedObject, managedObjectCodec),
+    answers: optional(VendorTag.Asked, count),
+  }),
+  ({ objects, answers }): AnnounceRequest => ({
     objects: bounded(objects, MAX_ANNOUNCED_OBJECTS, 'announced objects'),
+    ...present({ answers }),
   }),
   (value) => value,
 );

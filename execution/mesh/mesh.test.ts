@@ -90,6 +90,7 @@ const pushes: readonly Push[] = [
   { kind: 'service.rotated', tenant, service, version: 8 },
   { kind: 'object.put', object: object() },
   { kind: 'object.destroyed', tenant, uid: 'uid-9' },
+  { kind: 'announce.asked', asked: 1_764_115_200_000_000 },
 ];
 
 /** The gateway holds all that it may need. */
@@ -113,6 +114,7 @@ test('every request comes out as it went in', () => {
   requestRoundTrip(MeshOperation.Tunnel, { message, caller, correlationId, items: [], idPlaceholder: 'x' });
   requestRoundTrip(MeshOperation.Tunnel, { message, caller, correlationId, items: [0, 3] });
   requestRoundTrip(MeshOperation.Announce, { objects: [object('a'), object('b')] });
+  requestRoundTrip(MeshOperation.Announce, { objects: [], answers: 1_764_115_200_000_000 });
   requestRoundTrip(MeshOperation.Lease, {
     tenant,
     service,

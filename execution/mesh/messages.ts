@@ -56,7 +56,12 @@ export type Push =
   /** Hold this object (its key wrapped by an L3): made elsewhere, or changed by the core. */
   | { readonly kind: 'object.put'; readonly object: ManagedObject }
   /** Forget the object and its key; the tombstone stays. */
-  | { readonly kind: 'object.destroyed'; readonly tenant: TenantId; readonly uid: string };
+  | { readonly kind: 'object.destroyed'; readonly tenant: TenantId; readonly uid: string }
+  /**
+   * No change, and always unnumbered: announce whatever was made before this arrives, and say so in the last of those
+   * announcements (`answers`). Somebody asks for a key that no core knows (D6).
+   */
+  | { readonly kind: 'announce.asked'; readonly asked: number };
 
 /** The `number` of an effect that has none. */
 export const UNNUMBERED = 0;
@@ -97,6 +102,8 @@ export interface TunnelResponse {
 /** Keys that the gateway made, oldest first. Idempotent by UID and digest of the wrapped key; at most 256 a request. */
 export interface AnnounceRequest {
   readonly objects: readonly ManagedObject[];
+  /** With these, all is announced that the gateway had made when it was asked so (`announce.asked`). */
+  readonly answers?: number;
 }
 export type AnnounceOutcome =
   | { readonly uid: string; readonly outcome: 'accepted' | 'known' }

@@ -28,6 +28,7 @@ const kinds = [
   'object.put',
   'object.destroyed',
   'service.rotated',
+  'announce.asked',
 ] as const satisfies readonly Push['kind'][];
 
 const wire = structure(VendorTag.Push, {
@@ -38,6 +39,7 @@ const wire = structure(VendorTag.Push, {
   epoch: optional(VendorTag.Epoch, count),
   version: optional(VendorTag.KeyVersion, count),
   uid: optional(Tag.UniqueIdentifier, textString),
+  asked: optional(VendorTag.Asked, count),
   fingerprint: optional(VendorTag.CallerFingerprint, keyFingerprint),
   issuerFingerprint: optional(VendorTag.IssuerFingerprint, textString),
   certificatePem: optional(VendorTag.CertificatePem, textString),
@@ -80,6 +82,8 @@ function bodyOf(w: Wire): Push {
       return { kind, object: needed(w.object, 'object') };
     case 'object.destroyed':
       return { kind, tenant: needed(w.tenant, 'tenant'), uid: needed(w.uid, 'UID') };
+    case 'announce.asked':
+      return { kind, asked: needed(w.asked, 'moment') };
   }
 }
 

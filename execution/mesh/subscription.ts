@@ -49,6 +49,8 @@ function subjectOf(push: Exclude<Push, { kind: 'object.put' }>): string {
       return `${push.tenant}/${push.service}`;
     case 'object.destroyed':
       return push.uid;
+    case 'announce.asked':
+      return 'gateway';
   }
 }
 

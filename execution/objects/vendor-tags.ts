@@ -35,6 +35,7 @@ export const VendorTag = {
   AnnounceOutcome: 0x540030,
   OutcomeCode: 0x540031,
   OutcomeReason: 0x540032,
+  Asked: 0x540033,
 
   RecipientPublicKey: 0x540040,
   AppliedHead: 0x540041,

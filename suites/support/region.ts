@@ -79,18 +79,27 @@ export interface RegionWorld {
   ): Promise<KeyAndCertificate>;
   /** The certificate of an application that was registered before. */
   certificate(name: string): KeyAndCertificate;
+  /** One more core of the region: over the same database, and taking jobs from the same broker. Closed with the world. */
+  anotherCore(instance: string): Promise<RunningCore>;
+  /** One more gateway of the region, registered, which reaches `core` through a proxy of its own. Closed with the world. */
+  anotherGateway(name: string, core: RunningCore): Promise<OtherGateway>;
   /** Until this gateway has applied all that the core has committed by now. */
   caughtUp(gateway: RunningGateway): Promise<void>;
-  /** `https`: over HTTPS, in this encoding. */
+  /** `https`: over HTTPS, in this encoding. `port`: of another gateway. */
   client(
     certificate: KeyAndCertificate,
-    options?: { version?: Version; poolSize?: number; https?: MessageEncoding },
+    options?: { version?: Version; poolSize?: number; https?: MessageEncoding; port?: number },
   ): KmipClient;
   stopCore(): Promise<void>;
   startCore(): Promise<void>;
   restartGateway(change?: Partial<GatewayConfig>): Promise<void>;
   stopGateway(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface OtherGateway {
+  readonly gateway: RunningGateway;
+  readonly proxy: FaultProxy;
 }
 
 /** How core and gateway are run: inside the test process, unless a test needs them elsewhere. */
@@ -219,6 +228,8 @@ export async function startRegion(
     });
   }
 
+  const others: (() => Promise<unknown>)[] = [];
+
   /** Asks the database: what a gateway believes the head to be may be older than what was just done. */
   async function caughtUp(one: RunningGateway): Promise<void> {
     const head = await withClient({ url: coreDb.url }, async (client) => {
@@ -307,6 +318,31 @@ export async function startRegion(
         timeoutMs: 15_000,
         ...options,
       }),
+    async anotherCore(instance) {
+      const other = await run.core({ ...coreConfig, instance }, { logger: quiet });
+      others.push(() => other.close());
+      return other;
+    },
+    async anotherGateway(name, { port }) {
+      const certificate = await pki.both(name);
+      await register(certificate, { role: 'gateway', name });
+      const own = await startProxy({ targetPort: port });
+      others.push(() => own.close());
+      const other = await run.gateway(
+        {
+          ...gatewayConfig,
+          name,
+          kmip: { host: '127.0.0.1', port: 0 },
+          https: { host: '127.0.0.1', port: 0 },
+          tls: tlsFiles(name, certificate),
+          core: { ...gatewayConfig.core, port: own.port, ...tlsFiles(`${name}-client`, certificate) },
+          store: { path: join(directory, `${name}.sqlite`) },
+        },
+        { logger: gatewayLogger },
+      );
+      others.push(() => other.close());
+      return { gateway: other, proxy: own };
+    },
     async stopCore() {
       await core.close();
     },
@@ -321,6 +357,8 @@ export async function startRegion(
       gateway = await run.gateway(gatewayConfig, { logger: gatewayLogger });
     },
     async close() {
+      // The last one first: a gateway before its proxy, and that before its core.
+      for (const end of others.reverse()) await end();
       await gateway.close();
       await proxy.close();
       await core.close();

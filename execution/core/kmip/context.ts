@@ -53,6 +53,16 @@ export class RefusedError extends KmipError {
   }
 }
 
+/** No core knows the object. Not to be told to the client before the gateways have announced theirs (D6). */
+export class AbsentError extends KmipError {
+  readonly uid: string;
+  constructor(uid: string) {
+    super(ResultReason.ItemNotFound, 'no object has this unique identifier');
+    this.name = 'AbsentError';
+    this.uid = uid;
+  }
+}
+
 /** Permission Denied with a Response Payload beside it: what in the request the refusal is for (KMIP 1.4 §4.10). */
 export class RefusalWithPayload extends KmipError {
   readonly payload: TtlvStructure;

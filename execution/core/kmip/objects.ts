@@ -33,7 +33,7 @@ import {
   updateObject,
 } from '../store/objects.ts';
 import { openContainer } from './containers.ts';
-import { type OperationContext, RefusedError } from './context.ts';
+import { AbsentError, type OperationContext, RefusedError } from './context.ts';
 import { type Shelf, unwrap } from './unwrapping.ts';
 import { spend } from './usage-limits.ts';
 
@@ -56,7 +56,7 @@ function require(
       }
       return settle(found.object, nowS);
     case 'absent':
-      throw KmipError.itemNotFound('no object has this unique identifier');
+      throw new AbsentError(uid);
     case 'foreign':
       throw new RefusedError(
         ResultReason.ItemNotFound,

@@ -26,11 +26,13 @@ import {
 import type { NumberedPush } from '../../mesh/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
 import { ASYNCHRONOUS_WORK_MS } from '../limits.ts';
+import { mayBeAGatewayKey } from '../mesh/elsewhere.ts';
 import { findIdentity } from '../store/registry.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
 import { isPutOff, putOff } from './asynchronous.ts';
 import { type BudgetMark, MessageBudget } from './budget.ts';
 import {
+  AbsentError,
   type BatchState,
   type Cryptography,
   Lent,
@@ -54,6 +56,8 @@ export interface BatchDependencies {
   readonly later: Later;
   readonly cryptography: Cryptography;
   readonly logger: Logger;
+  /** Names of gateways that may have made keys of which no core knows. Absent: there are none. */
+  readonly unannounced?: () => Promise<readonly string[]>;
   readonly onItem?: (operation: string, outcome: 'success' | 'failed', seconds: number) => void;
 }
 
@@ -138,16 +142,21 @@ async function runOneByOne(
             effects: [],
           };
         }
-        const settled = await withSlowWork((slow) =>
-          inTransaction(deps.db, async (tx) => {
-            goBack(batch, before);
-            turn.abort();
-            slow.restart();
-            const ran = await runWithin(item, contextFor(deps, request, tx, { batch, lent, turn, slow }));
-            const [one] = await settleItems(deps, tx, [ran]);
-            return one ?? { item: ran.response, effects: [] };
-          }),
-        );
+        const run = () =>
+          withSlowWork((slow) =>
+            inTransaction(deps.db, async (tx) => {
+              goBack(batch, before);
+              turn.abort();
+              slow.restart();
+              const ran = await runWithin(item, contextFor(deps, request, tx, { batch, lent, turn, slow }));
+              const [one] = await settleItems(deps, tx, [ran]);
+              return one ?? { item: ran.response, effects: [] };
+            }),
+          );
+        const settled = await run().catch(async (error: unknown) => {
+          const search = await searchElsewhere(deps, request.requester, error);
+          return search === undefined ? Promise.reject(error) : await run().catch(search.verdict);
+        });
         turn.settle();
         return settled;
       } catch (error) {
@@ -210,6 +219,7 @@ async function runUndo(
   items: readonly RequestItem[],
   batch: BatchState,
   lent: Lent,
+  search?: Search,
 ): Promise<Done[]> {
   const before = markOf(batch);
   let done: Done[] = [];
@@ -244,9 +254,52 @@ async function runUndo(
     const cause = failure?.error instanceof UnfinishedWork ? error : failure?.error;
     if (failure === undefined || (cause !== error && !(error instanceof UndoSignal))) throw error;
     goBack(batch, before);
-    done.push({ item: await refuse(deps, request.requester, failure.item, cause), effects: [] });
+    if (search === undefined) {
+      const again = await searchElsewhere(deps, request.requester, cause);
+      if (again !== undefined) return runUndo(deps, request, items, batch, lent, again);
+    }
+    const told = search?.judge(cause) ?? cause;
+    done.push({ item: await refuse(deps, request.requester, failure.item, told), effects: [] });
   }
   return done;
+}
+
+/** After all gateways that could be asked have announced what they had: what a second look means. */
+interface Search {
+  /** What the client is told of this error. */
+  judge(error: unknown): unknown;
+  /** The same, thrown. */
+  verdict(error: unknown): never;
+}
+
+/**
+ * Nobody knows the object that the request names: it may be a key that another gateway has made and not announced, which
+ * is never *Item Not Found* (D6). Undefined: the error has another reason, or no gateway makes such identifiers.
+ */
+async function searchElsewhere(
+  { unannounced, logger }: BatchDependencies,
+  { correlationId }: Requester,
+  error: unknown,
+): Promise<Search | undefined> {
+  if (unannounced === undefined || !(error instanceof AbsentError) || !mayBeAGatewayKey(error.uid))
+    return undefined;
+  const gateways = await unannounced();
+  const judge = (later: unknown): unknown => {
+    if (!(later instanceof AbsentError) || gateways.length === 0) return later;
+    logger.warn(
+      { reason: 'PERHAPS_ELSEWHERE', correlationId, uid: later.uid, gateways },
+      'an object is not known, and gateways that may have made it cannot be asked',
+    );
+    return KmipError.generalFailure(
+      'the object is not known here, and not every gateway of the region has told what it has made; try again',
+    );
+  };
+  return {
+    judge,
+    verdict: (later) => {
+      throw judge(later);
+    },
+  };
 }
 
 /** A transaction that is tried again starts with none of the streams that the try before had in hand: they have moved on. */

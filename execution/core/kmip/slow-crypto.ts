@@ -3,9 +3,9 @@
  * answer, and never inside a transaction (`slow-results.ts`).
  */
 import type { TenantId } from '../../../contracts/index.ts';
+import { QueueFullError, Semaphore } from '../../../platform/semaphore.ts';
 import { KmipError } from '../../kmip/index.ts';
 import { MAX_CONCURRENT_SLOW_CRYPTO, MAX_QUEUED_SLOW_CRYPTO } from '../limits.ts';
-import { QueueFullError, Semaphore } from '../semaphore.ts';
 import type { OperationContext } from './context.ts';
 import { UnfinishedWork } from './slow-results.ts';
 

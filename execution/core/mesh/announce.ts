@@ -5,7 +5,7 @@ import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { ParentKind, parseHeader } from '../../envelope/index.ts';
 import { KmipError } from '../../kmip/index.ts';
-import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse } from '../../mesh/index.ts';
+import type { AnnounceOutcome, AnnounceRequest, AnnounceResponse, Push } from '../../mesh/index.ts';
 import {
   checkCounts,
   isDestroyed,
@@ -22,7 +22,9 @@ import {
 import { isL3Address } from '../../routing/index.ts';
 import { asKmipError } from '../kmip/objects.ts';
 import { appendAudit, type NewAuditEvent } from '../store/audit.ts';
-import { claimNames, insertRow, lockObject, markServed, updateObject } from '../store/objects.ts';
+import { noteAnnounced } from '../store/gateways.ts';
+import { claimNames, insertRow, insertRows, lockObject, markServed, updateObject } from '../store/objects.ts';
+import { appendPushes } from '../store/pushes.ts';
 import type { RegionTx } from '../store/tables.ts';
 import { mayServe } from './authorise.ts';
 import type { MeshDependencies } from './dependencies.ts';
@@ -50,18 +52,32 @@ function objection(object: ManagedObject): string | null {
 export async function announce(
   deps: MeshDependencies,
   peer: GatewayPeer,
-  { objects }: AnnounceRequest,
+  { objects, answers }: AnnounceRequest,
 ): Promise<AnnounceResponse> {
   const known = await knownServices(deps, objects);
   return inTransaction(deps.db, async (tx) => {
     const events: NewAuditEvent[] = [];
     const outcomes: AnnounceOutcome[] = [];
-    for (const object of objects) outcomes.push(await announceApart(deps, tx, peer, object, known, events));
+    const stored = await storePlain(
+      tx,
+      objects.filter((object) => isPlain(peer, object, known)),
+    );
+    for (const object of objects) {
+      const isStored = stored.delete(object);
+      outcomes.push(
+        isStored
+          ? { uid: object.uid, outcome: 'accepted' }
+          : await announceApart(deps, tx, peer, object, known, events),
+      );
+    }
+    // Before the trail: every transaction locks the counter of pushes first.
+    if (deps.shareKeys) await appendPushes(tx, newKeysIn(objects, outcomes));
     await appendAudit(
       tx,
       { source: deps.instance },
       events.map((event) => ({ ...event, peer: peer.identity.name })),
     );
+    if (answers !== undefined) await noteAnnounced(tx, peer.identity.fingerprint, answers);
     return { outcomes };
   });
 }
@@ -95,6 +111,49 @@ function isNotStorable(error: unknown): boolean {
     error instanceof ObjectCodecError ||
     VALUE_SQLSTATE.test(errorCode(error) ?? '')
   );
+}
+
+/** What the region has not known before, as it knows it now: for the other gateways (D6). */
+function newKeysIn(objects: readonly ManagedObject[], outcomes: readonly AnnounceOutcome[]): Push[] {
+  return outcomes.flatMap((outcome, index): readonly Push[] => {
+    const object = outcome.outcome === 'name-conflict' ? outcome.object : objects[index];
+    const isNew = outcome.outcome === 'accepted' || outcome.outcome === 'name-conflict';
+    return !isNew || object === undefined ? [] : [{ kind: 'object.put', object }];
+  });
+}
+
+/** Whether nothing is to be decided about the object but whether its UID is free: so it is with nearly all of them. */
+function isPlain(peer: GatewayPeer, object: ManagedObject, known: ReadonlySet<string>): boolean {
+  try {
+    return (
+      mayServe(peer, object.tenant) &&
+      known.has(`${object.tenant}/${object.service}`) &&
+      objection(object) === null &&
+      namesOf(object).length === 0
+    );
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Stores those whose UID is free, all in one statement: one by one each would cost three round trips to the database, and
+ * whoever is waiting for its own keys to be announced before a search would wait for all of them (D6). Nothing is
+ * stored when the database refuses one of them: then each is tried apart.
+ */
+async function storePlain(tx: RegionTx, objects: readonly ManagedObject[]): Promise<Set<ManagedObject>> {
+  const first = new Map<string, ManagedObject>();
+  for (const object of objects) if (!first.has(object.uid)) first.set(object.uid, object);
+  await sql`savepoint announced`.execute(tx);
+  try {
+    const stored = await insertRows(tx, [...first.values()]);
+    await sql`release savepoint announced`.execute(tx);
+    return new Set([...first.values()].filter(({ uid }) => stored.has(uid)));
+  } catch (error) {
+    if (!isNotStorable(error)) throw error;
+    await sql`rollback to savepoint announced`.execute(tx);
+    return new Set();
+  }
 }
 
 /** Behind a savepoint of its own, so that an object which cannot be stored does not keep the others out. */

@@ -3,6 +3,7 @@
  * sends pushes on it; anything else makes it a connection on which the gateway asks (D8).
  */
 import type { TLSSocket } from 'node:tls';
+import { QueueFullError, type Semaphore } from '../../../platform/semaphore.ts';
 import {
   errorResponse,
   FrameReader,
@@ -21,7 +22,6 @@ import {
   type MeshResponse,
   meshPayload,
 } from '../../mesh/index.ts';
-import { QueueFullError, type Semaphore } from '../semaphore.ts';
 import { readHead, readPushes } from '../store/pushes.ts';
 import { announce } from './announce.ts';
 import type { MeshDependencies } from './dependencies.ts';
@@ -39,10 +39,11 @@ const IDLE_TIMEOUT_MS = 15 * 60_000;
 const MAX_IN_FLIGHT = 64;
 
 /**
- * Short requests must not wait behind lifecycle ones, nor announcements behind either, so each kind has a line of its
- * own (D8); in that of the tunnelled requests no tenant takes the places of the others.
+ * Short requests must not wait behind lifecycle ones, nor announcements behind either, nor a heartbeat behind anything,
+ * so each kind has a line of its own (D8); in that of the tunnelled requests no tenant takes the places of the others.
  */
 export interface Lanes {
+  readonly heart: Semaphore;
   readonly hot: Semaphore;
   readonly lifecycle: Semaphore;
   readonly announce: Semaphore;
@@ -65,6 +66,7 @@ const answerers: {
 
 function laneOf(operation: MeshOperation): keyof Lanes {
   if (operation === MeshOperation.Tunnel) return 'lifecycle';
+  if (operation === MeshOperation.Heartbeat) return 'heart';
   return operation === MeshOperation.Announce ? 'announce' : 'hot';
 }
 

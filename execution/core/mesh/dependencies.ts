@@ -6,6 +6,7 @@ import type { Cryptography } from '../kmip/context.ts';
 import type { Later } from '../kmip/later.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { RegionDb } from '../store/tables.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { Gateways } from './gateways.ts';
 import type { PushHub } from './push-hub.ts';
 
@@ -20,7 +21,11 @@ export interface MeshDependencies {
   readonly cryptography: Cryptography;
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   readonly hub: PushHub;
+  /** Whether all gateways are given what one of them has made. */
+  readonly shareKeys: boolean;
   readonly gateways: Gateways;
+  /** Finds out what gateways have made and not announced. */
+  readonly elsewhere: Elsewhere;
   /** Operations that clients poll for. */
   readonly later: Later;
   readonly metrics: CoreMetrics;

@@ -1,6 +1,6 @@
 /** The gateways that this core has heard of: for health, for reports, and to cut off those that lost their registration. */
 import type { RegionReport } from '../../../contracts/index.ts';
-import { GATEWAY_FORGOTTEN_MS, GATEWAY_SILENT_MS } from '../limits.ts';
+import { GATEWAY_FORGOTTEN_MS, GATEWAY_NOTED_MS, GATEWAY_SILENT_MS } from '../limits.ts';
 import type { RegisteredIdentity } from '../store/registry.ts';
 
 /** An authenticated and registered gateway at the other end of a connection. */
@@ -21,6 +21,7 @@ interface Standing {
 interface Entry {
   name: string;
   lastSeenMs: number;
+  notedMs: number;
   readonly standings: Map<string, Standing>;
 }
 
@@ -30,7 +31,7 @@ export class Gateways {
   seen(peer: GatewayPeer, status?: Omit<Standing, 'lastSeenMs'>): void {
     const { fingerprint, name } = peer.identity;
     const lastSeenMs = Date.now();
-    const entry = this.#entries.get(fingerprint) ?? { name, lastSeenMs, standings: new Map() };
+    const entry = this.#entries.get(fingerprint) ?? { name, lastSeenMs, notedMs: 0, standings: new Map() };
     this.#entries.set(fingerprint, entry);
     entry.name = name;
     entry.lastSeenMs = lastSeenMs;
@@ -40,6 +41,15 @@ export class Gateways {
     entry.standings.set(peer.address, { ...status, lastSeenMs });
     for (const [address, standing] of entry.standings)
       if (lastSeenMs - standing.lastSeenMs > GATEWAY_SILENT_MS) entry.standings.delete(address);
+  }
+
+  /** Whether it is time to tell the other cores that this gateway was heard of; if so, it counts as told. */
+  isToBeNoted({ identity }: GatewayPeer): boolean {
+    const entry = this.#entries.get(identity.fingerprint);
+    const now = Date.now();
+    if (entry === undefined || now - entry.notedMs < GATEWAY_NOTED_MS) return false;
+    entry.notedMs = now;
+    return true;
   }
 
   /** As contracts/report.ts has it. Those that have been silent for long are left out. */

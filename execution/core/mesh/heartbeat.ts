@@ -8,6 +8,7 @@ import { KmipError } from '../../kmip/index.ts';
 import type { HeartbeatRequest, HeartbeatResponse } from '../../mesh/index.ts';
 import { asKmipError } from '../kmip/objects.ts';
 import { appendAudit } from '../store/audit.ts';
+import { noteGateway } from '../store/gateways.ts';
 import { readHead } from '../store/pushes.ts';
 import { mayServe } from './authorise.ts';
 import type { MeshDependencies } from './dependencies.ts';
@@ -32,6 +33,7 @@ export async function heartbeat(
   { appliedHead, backlog, leases, audit }: HeartbeatRequest,
 ): Promise<HeartbeatResponse> {
   deps.gateways.seen(peer, { appliedHead, backlog, leases: leases.length });
+  if (deps.gateways.isToBeNoted(peer)) await noteGateway(deps.db, peer.identity.fingerprint);
   if (audit.length > 0) {
     const source = peer.identity.name;
     // An id is unique at its source: prefixed, no gateway can make another's event look like a repetition.

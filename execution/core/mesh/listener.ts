@@ -6,10 +6,12 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { inTransaction } from '../../../platform/postgres.ts';
+import { Semaphore } from '../../../platform/semaphore.ts';
 import { checkPeer, checkValidity, keyFingerprint } from '../../../platform/tls-identity.ts';
 import type { CoreConfig } from '../config.ts';
 import {
   MAX_CONCURRENT_ANNOUNCEMENTS,
+  MAX_CONCURRENT_HEARTBEATS,
   MAX_CONCURRENT_HOT,
   MAX_CONCURRENT_LIFECYCLE,
   MAX_CONCURRENT_PER_TENANT,
@@ -18,7 +20,6 @@ import {
   MAX_QUEUED_REQUESTS,
   RECHECK_CONNECTIONS_MS,
 } from '../limits.ts';
-import { Semaphore } from '../semaphore.ts';
 import { appendAudit } from '../store/audit.ts';
 import { findIdentity, registeredGateways } from '../store/registry.ts';
 import { type Lanes, serveGateway } from './connection.ts';
@@ -59,6 +60,7 @@ export async function listenForGateways(
   const open = new Map<TLSSocket, string>();
   const auditedRefusals = { second: 0, count: 0 };
   const lanes: Lanes = {
+    heart: new Semaphore({ max: MAX_CONCURRENT_HEARTBEATS, maxQueued: MAX_QUEUED_REQUESTS }),
     hot: new Semaphore({ max: MAX_CONCURRENT_HOT, maxQueued: MAX_QUEUED_REQUESTS }),
     lifecycle: new Semaphore({
       max: MAX_CONCURRENT_LIFECYCLE,
@@ -146,9 +148,13 @@ export async function listenForGateways(
 
   async function recheck(): Promise<void> {
     if (open.size === 0) return;
-    const registered = await registeredGateways(deps.db, [...new Set(open.values())]);
+    // As they are now: one that is let in while the registry is asked was not asked about.
+    const asked = [...open];
+    const registered = await registeredGateways(deps.db, [
+      ...new Set(asked.map(([, fingerprint]) => fingerprint)),
+    ]);
     const now = new Date();
-    for (const [socket, fingerprint] of open) {
+    for (const [socket, fingerprint] of asked) {
       const certificate = socket.getPeerX509Certificate();
       const validity = certificate === undefined ? undefined : checkValidity(certificate, now);
       const reason = !registered.has(fingerprint) ? 'NOT_REGISTERED' : validity?.code;

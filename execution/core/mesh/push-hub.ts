@@ -6,8 +6,17 @@
 import type { Logger } from '../../../platform/log.ts';
 import { type Listener, listen } from '../../../platform/postgres-listen.ts';
 import { PUSH_POLL_MS } from '../limits.ts';
+import { ANNOUNCED, askedIn } from '../store/gateways.ts';
 import { KEYS_CHANGED, PUSH_CHANNEL } from '../store/pushes.ts';
 import type { Subscriber } from './subscriber.ts';
+
+export interface PushHubOptions {
+  /** Any core of the region has changed keys or links, or may have. */
+  readonly onKeysChanged: () => void;
+  /** A gateway has announced what it was asked for, to whichever core. */
+  readonly onAnnounced: () => void;
+  readonly logger: Logger;
+}
 
 export class PushHub {
   readonly #subscribers = new Set<Subscriber>();
@@ -15,10 +24,18 @@ export class PushHub {
   readonly #poll: NodeJS.Timeout;
   readonly #waiting = new Set<() => void>();
 
-  /** @param onKeysChanged called when any core of the region has changed keys or links, or may have. */
-  constructor(databaseUrl: string, onKeysChanged: () => void, logger: Logger) {
+  constructor(databaseUrl: string, { onKeysChanged, onAnnounced, logger }: PushHubOptions) {
     const wake = () => this.wake();
     const told = (payload: string) => {
+      const asked = askedIn(payload);
+      if (asked !== undefined) {
+        for (const subscriber of this.#subscribers) subscriber.ask(asked);
+        return;
+      }
+      if (payload === ANNOUNCED) {
+        onAnnounced();
+        return;
+      }
       if (payload === KEYS_CHANGED) onKeysChanged();
       wake();
     };

@@ -11,8 +11,9 @@ import {
   type NumberedPush,
   PUSH_WINDOW,
   readPushAnswer,
+  UNNUMBERED,
 } from '../../mesh/index.ts';
-import { PUSH_ACK_TIMEOUT_MS } from '../limits.ts';
+import { MAX_ASKED, PUSH_ACK_TIMEOUT_MS } from '../limits.ts';
 import type { GatewayPeer } from './gateways.ts';
 
 /** Answers to pushes are small. */
@@ -68,6 +69,16 @@ export class Subscriber {
     this.#options.socket.destroy();
   }
 
+  /** Has the gateway announce all that it has made by now (D6). It answers with an announcement, wherever it sends those. */
+  ask(asked: number): void {
+    const { socket } = this.#options;
+    if (socket.destroyed || this.#underWay.filter((number) => number === UNNUMBERED).length >= MAX_ASKED)
+      return;
+    socket.write(encodePush({ number: UNNUMBERED, push: { kind: 'announce.asked', asked } }));
+    this.#underWay.push(UNNUMBERED);
+    this.#watch();
+  }
+
   /** There may be something new. Never rejects: a subscription that fails is closed, and the gateway comes back. */
   async wake(): Promise<void> {
     this.#again = true;
@@ -119,7 +130,7 @@ export class Subscriber {
         readPushAnswer(frame);
         const number = this.#underWay.shift();
         if (number === undefined) throw new Error('an answer to no push');
-        this.#acknowledged = number;
+        if (number !== UNNUMBERED) this.#acknowledged = number;
       }
     } catch (err) {
       this.#options.logger.warn({ err, gateway: this.peer.identity.name }, 'a gateway refused a push');

@@ -32,6 +32,7 @@ export async function tunnel(
   const { idPlaceholder, ...result } = await runBatch(
     {
       ...deps,
+      unannounced: () => deps.elsewhere.unannounced(peer.identity.fingerprint),
       onItem: (operation, outcome, seconds) => deps.metrics.operation(operation, outcome, seconds),
     },
     {

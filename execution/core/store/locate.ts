@@ -7,7 +7,7 @@ import type { Attribute } from '../../kmip/index.ts';
 import { ObjectGroupMember, StorageStatusMask } from '../../kmip/index.ts';
 import { attributesOf, type ManagedObject, State } from '../../objects/index.ts';
 import type { MessageBudget } from '../kmip/budget.ts';
-import { LOCATE_PAGE, MAX_LOCATED_ITEMS } from '../limits.ts';
+import { LOCATE_PAGE, MAX_LOCATE_COUNT, MAX_LOCATED_ITEMS } from '../limits.ts';
 import { type Criterion, criteriaOf } from './locate-criteria.ts';
 import { objectIn, type Scope } from './objects.ts';
 import type { RegionDb } from './tables.ts';
@@ -89,7 +89,14 @@ async function search(
   for (const condition of conditions) candidates = candidates.where(condition);
 
   if (residual.length === 0) {
-    const { count } = await candidates
+    // Counting stops where nobody needs the exact number: a tenant may have millions of keys.
+    const { count } = await db
+      .selectFrom(
+        candidates
+          .select(sql<number>`1`.as('one'))
+          .limit(MAX_LOCATE_COUNT + 1)
+          .as('candidates'),
+      )
       .select((eb) => eb.fn.countAll<string>().as('count'))
       .executeTakeFirstOrThrow();
     const rows = await candidates
@@ -98,7 +105,8 @@ async function search(
       .offset(request.offsetItems)
       .limit(max)
       .execute();
-    return { uids: rows.map((row) => row.uid), total: Number(count) };
+    const total = Number(count);
+    return { uids: rows.map((row) => row.uid), total: total > MAX_LOCATE_COUNT ? undefined : total };
   }
 
   const matches = (object: ManagedObject): boolean => {

@@ -133,6 +133,23 @@ export const coreMigrations: Record<string, Migration> = {
       await sql.raw('create index asynchronous_by_age on core.asynchronous (created_at)').execute(db);
     },
   },
+  '0006_gateways': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(
+          `create table core.gateways (
+             fingerprint text primary key,
+             heard_us bigint not null,
+             announced_us bigint not null)`,
+        )
+        .execute(db);
+    },
+  },
+  '0007_listing': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of LISTING) await sql.raw(statement).execute(db);
+    },
+  },
 };
 
 const SEARCH = [
@@ -140,6 +157,18 @@ const SEARCH = [
   'alter table core.objects add column archive_date bigint',
   'alter table core.objects add column fresh boolean not null default true',
   'alter table core.objects add column terms bigint[]',
+];
+
+/**
+ * Searches are for what lives and is on line, and most say no more than what kind it is: their index holds all of that, so that
+ * listing and counting look at no object. Most keys have no terms: leaving those out, they are written at less cost.
+ */
+const LISTING = [
+  `create index objects_listed on core.objects (tenant, service, seq)
+     include (object_type, state, activation_date, deactivation_date)
+     where archive_date is null and state not in (5, 6)`,
+  'drop index core.objects_by_term',
+  `create index objects_by_term on core.objects using gin (terms) where terms <> '{}'`,
 ];
 
 const OBJECTS_AT_ONCE = 500;

@@ -123,21 +123,30 @@ export async function releaseNames(tx: RegionTx, uid: string): Promise<void> {
   await tx.deleteFrom('core.names').where('uid', '=', uid).execute();
 }
 
+/** What a new object's row holds. Throws ObjectCodecError, EnvelopeError. */
+function rowOf(object: ManagedObject) {
+  const { uid, tenant, service } = object;
+  return { uid, tenant, service, wrapped_digest: digestColumn(object), ...columnsOf(object) };
+}
+
 /** The row alone. Returns false when the UID is taken. */
 export async function insertRow(tx: RegionTx, object: ManagedObject): Promise<boolean> {
+  return (await insertRows(tx, [object])).has(object.uid);
+}
+
+/** Rows alone, in one statement. Returns the UIDs that were not taken; of two with one UID the first is kept. */
+export async function insertRows(
+  tx: RegionTx,
+  objects: readonly ManagedObject[],
+): Promise<ReadonlySet<string>> {
+  if (objects.length === 0) return new Set();
   const inserted = await tx
     .insertInto('core.objects')
-    .values({
-      uid: object.uid,
-      tenant: object.tenant,
-      service: object.service,
-      wrapped_digest: digestColumn(object),
-      ...columnsOf(object),
-    })
+    .values(objects.map(rowOf))
     .onConflict((conflict) => conflict.doNothing())
     .returning('uid')
-    .executeTakeFirst();
-  return inserted !== undefined;
+    .execute();
+  return new Set(inserted.map(({ uid }) => uid));
 }
 
 /** A new object made by the core. `taken` is the reason for a name that is taken: it differs by operation (§11). */

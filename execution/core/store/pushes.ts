@@ -47,6 +47,8 @@ function subjectOf(push: Push): string {
       return `object:${push.object.uid}`;
     case 'object.destroyed':
       return `object:${push.uid}`;
+    case 'announce.asked':
+      throw new TypeError('a question to gateways is no change, and stands in no outbox');
   }
 }
 

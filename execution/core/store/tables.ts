@@ -41,6 +41,8 @@ export interface CoreTables {
     created_at: Generated<Date>;
   };
   'core.random_ivs': { uid: string; used: string | number };
+  /** See `gateways.ts`. */
+  'core.gateways': { fingerprint: string; heard_us: string | number; announced_us: string | number };
   'core.push_counter': { id: 1; head: string | number };
   'core.pushes': {
     number: string | number;

@@ -85,6 +85,13 @@ export class HeldLease implements Lease {
     return [...this.#sessions.keys()].sort((a, b) => a - b);
   }
 
+  /** Locked memory that those take, with the subkeys derived from them. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const session of this.#sessions.values()) bytes += session.footprintBytes;
+    return bytes;
+  }
+
   /** Whether the version lives; it may have to be fetched. */
   lists(version: number): boolean {
     return this.#living.has(version);

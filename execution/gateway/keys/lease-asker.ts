@@ -25,6 +25,7 @@ import type { CoreLink } from '../link/core-link.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Tenants } from '../tenants.ts';
 import { type Grant, HeldLease, wipeSession } from './held-lease.ts';
+import { leaseNowMs } from './lease-clock.ts';
 import { type LeaseEntry, type Round, toldVersion } from './lease-entry.ts';
 import type { LeasedMemory } from './leased-memory.ts';
 
@@ -75,7 +76,7 @@ export class LeaseAsker {
         // Before anything is sent: whatever is applied from now on finds it.
         const round: Round = { overtaken: 'no' };
         entry.round = round;
-        const sentAtMs = performance.now();
+        const sentAtMs = leaseNowMs();
         const response = await this.#request(entry, wanted);
         if (response.outcome === 'refused') this.#refuse(entry, response.reason);
         if (response.outcome === 'granted') {
@@ -130,7 +131,7 @@ export class LeaseAsker {
     const opened = await this.#openKeys(entry, grant);
     // From here on nothing waits: what has come in until now is known.
     const graceMs = link.isUp ? 0 : grant.graceMs;
-    const isLate = performance.now() >= sentAtMs + grant.ttlMs + graceMs;
+    const isLate = leaseNowMs() >= sentAtMs + grant.ttlMs + graceMs;
     const isEnded = round.overtaken === 'ended' || tenants.isClosed(tenant) || signal.aborted;
     const lease = entry.lease ?? new HeldLease({ tenant, service, memory, onLow: () => onLow(entry) });
     if (isEnded || isLate || round.overtaken === 'flushed' || !lease.hasActive(grant, opened)) {

@@ -10,6 +10,7 @@ import { EnvelopeError, type WrapSession } from '../../envelope/index.ts';
 import type { HeartbeatResponse } from '../../mesh/index.ts';
 import {
   LEASE_REFRESH_MIN_MS,
+  LEASE_SWEEP_MS,
   MAX_LEASES,
   MAX_REMEMBERED_SERVICES,
   MAX_STALE_ROUNDS,
@@ -20,6 +21,7 @@ import { GatewayRefusal } from '../refusals.ts';
 import { Asks } from './asks.ts';
 import type { HeldLease, Lease } from './held-lease.ts';
 import { LeaseAsker, type LeaseParts } from './lease-asker.ts';
+import { leaseNowMs } from './lease-clock.ts';
 import {
   isForgettable,
   type LeaseEntry,
@@ -51,6 +53,8 @@ export class LeaseBook {
   readonly #refresher: Refresher;
   readonly #memory: LeasedMemory;
   readonly #stopping = new AbortController();
+  /** Nobody else's work: a lease that is over is wiped also where everything around it hangs (D7). */
+  readonly #deadman: NodeJS.Timeout;
   #size = 0;
   /** The service that was asked for last: the next request is most often for the same. */
   #recent: LeaseEntry | undefined;
@@ -70,6 +74,8 @@ export class LeaseBook {
       },
       onLow: (entry) => this.#refreshSoon(entry),
     });
+    this.#deadman = setInterval(() => this.sweep(), LEASE_SWEEP_MS);
+    this.#deadman.unref();
   }
 
   get size(): number {
@@ -185,7 +191,7 @@ export class LeaseBook {
     });
   }
 
-  /** The core's answer to a heartbeat that was sent at `sentAtMs` (monotonic) for `asked`. One that is missing has ended. */
+  /** The core's answer to a heartbeat that was sent at `sentAtMs` (`leaseNowMs`) for `asked`. One that is missing has ended. */
   renew(
     asked: readonly AskedLease[],
     { renewed, unknown }: Pick<HeartbeatResponse, 'renewed' | 'unknown'>,
@@ -210,7 +216,7 @@ export class LeaseBook {
     }
   }
 
-  /** Wipes what is over. Called each second, so that a key that nobody asks for does not outlive its lease. */
+  /** Wipes what is over, so that a key that nobody asks for does not outlive its lease. Runs by itself each LEASE_SWEEP_MS. */
   sweep(): void {
     for (const [key, entry] of this.#entries) {
       if (entry.lease !== undefined && this.#isOver(entry.lease)) this.#end(entry, 'EXPIRED');
@@ -227,6 +233,7 @@ export class LeaseBook {
       activeVersion: lease.activeVersion,
       living: lease.livingCount,
       held: lease.held.length,
+      heldBytes: lease.heldBytes,
       wrapsLeft: lease.wrapsLeft,
       expiresInMs: Math.round(this.#leftMs(lease)),
     }));
@@ -234,6 +241,7 @@ export class LeaseBook {
 
   close(): void {
     this.#stopping.abort();
+    clearInterval(this.#deadman);
     this.#refresher.close();
     for (const entry of this.#entries.values()) {
       if (entry.round !== undefined) entry.round.overtaken = 'ended';
@@ -275,12 +283,12 @@ export class LeaseBook {
 
   /** Milliseconds for which the lease may still be used as things stand. */
   #leftMs({ sentAtMs, ttlMs, graceMs }: HeldLease): number {
-    return sentAtMs + ttlMs + (this.#options.link.isUp ? 0 : graceMs) - performance.now();
+    return sentAtMs + ttlMs + (this.#options.link.isUp ? 0 : graceMs) - leaseNowMs();
   }
 
   /** Past its TTL a lease waits for the verdict on the core's reach; past its grace nothing can save it. */
   #isOver({ sentAtMs, ttlMs, graceMs }: HeldLease): boolean {
-    return performance.now() >= sentAtMs + ttlMs + graceMs;
+    return leaseNowMs() >= sentAtMs + ttlMs + graceMs;
   }
 
   #end(entry: LeaseEntry, reason: string): void {

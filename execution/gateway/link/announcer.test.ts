@@ -211,6 +211,57 @@ describe('announcing', () => {
   });
 });
 
+describe('asked for all that was made', () => {
+  it('announces it, whoever made it, and says so in the end', async () => {
+    const core = new FakeCore();
+    const told: { uids: string[]; answers: number | undefined }[] = [];
+    const { link, store, announcer } = setUp(core);
+    let late: ManagedObject | undefined;
+    core.answers[MeshOperation.Announce] = ({ objects, answers }) => {
+      told.push({ uids: objects.map(({ uid }) => uid), answers });
+      if (late === undefined) {
+        // Asked once more while the answer is on its way: what was made meanwhile belongs to that.
+        const object = anObject();
+        late = object;
+        store.transaction(() => store.objects.insertNew(object));
+        announcer.asked(8);
+      }
+      return { outcomes: objects.map(({ uid }) => ({ uid, outcome: 'accepted' })) };
+    };
+    const objects = [anObject(), anObject({ tenant: OTHER_TENANT })];
+    store.transaction(() => {
+      for (const object of objects) store.objects.insertNew(object);
+    });
+    link.markUp();
+    announcer.asked(7);
+    while (told.at(-1)?.answers !== 8) await delay(5);
+    const first = told.findIndex(({ answers }) => answers !== undefined);
+    const before = told.slice(0, first).flatMap(({ uids }) => uids);
+    assert.deepEqual(
+      before.slice(0, 2),
+      objects.map(({ uid }) => uid),
+    );
+    assert.ok(told.flatMap(({ uids }) => uids).includes(late?.uid ?? ''));
+    assert.equal(store.objects.backlog, 0);
+    await announcer.stop();
+  });
+
+  it('with nothing to announce says just that', async () => {
+    const core = new FakeCore();
+    const told: (number | undefined)[] = [];
+    core.answers[MeshOperation.Announce] = ({ answers }) => {
+      told.push(answers);
+      return { outcomes: [] };
+    };
+    const { link, announcer } = setUp(core);
+    link.markUp();
+    announcer.asked(7);
+    while (told.length === 0) await delay(5);
+    assert.deepEqual(told, [7]);
+    await announcer.stop();
+  });
+});
+
 describe('flushing a tenant', () => {
   it('does not wait for others, and costs nothing when nothing waits', async () => {
     const core = new FakeCore();

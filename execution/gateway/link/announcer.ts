@@ -14,6 +14,7 @@ import {
 } from '../../mesh/index.ts';
 import { encodeObject, type ManagedObject } from '../../objects/index.ts';
 import type { Audit } from '../audit.ts';
+import { Asks } from '../keys/asks.ts';
 import {
   ANNOUNCE_BATCH,
   BACKOFF,
@@ -49,6 +50,9 @@ export class Announcer {
   /** Keys of the next announcement. */
   #batch = ANNOUNCE_BATCH;
   #stopped = false;
+  /** The latest moment that the core asked about. */
+  #asked = 0;
+  readonly #answers = new Asks(() => this.#announceAll());
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -108,6 +112,22 @@ export class Announcer {
     });
   }
 
+  /**
+   * The core wants to know of every key that was made by now, and to be told when it does (D6). Of several processes on one
+   * store the one that announces answers for all.
+   */
+  asked(moment: number): void {
+    if (this.#options.leads?.() === false) return;
+    this.#asked = Math.max(this.#asked, moment);
+    this.#answers.follow().catch((error: unknown) => {
+      // Whoever asks gives up by itself, and asks again.
+      this.#options.logger.debug(
+        { cause: errorMessage(error) },
+        'the core could not be told of all new keys',
+      );
+    });
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -136,6 +156,18 @@ export class Announcer {
       logger.warn({ cause: errorMessage(error), backlog: store.keys.backlog }, 'announcing new keys failed');
       this.#schedule(backoffMs(this.#attempt++, BACKOFF));
     }
+  }
+
+  async #announceAll(): Promise<void> {
+    const { link, store } = this.#options;
+    const answers = this.#asked;
+    for (let left = store.keys.backlog; left > 0; ) {
+      const announced = await this.#inLine(() => this.#announceSome());
+      if (announced === 0) break;
+      left -= announced;
+    }
+    if (this.#stopped) return;
+    await link.ask('bulk', MeshOperation.Announce, { objects: [], answers }, TUNNEL_TIMEOUT_MS);
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {

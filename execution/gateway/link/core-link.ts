@@ -1,6 +1,6 @@
 /**
- * The gateway's line to its regional core: KMIP over mutual TLS on persistent connections, in three lanes, so that a
- * slow lifecycle request never holds up a lease (D8). It knows at any moment whether the core is there: while it is
+ * The gateway's line to its regional core: KMIP over mutual TLS on persistent connections, in lanes, so that a
+ * slow lifecycle request never holds up a lease, nor many leases the heartbeat (D8). It knows at any moment whether the core is there: while it is
  * not, requests fail at once, and only the heartbeat keeps trying.
  */
 import { errorMessage } from '../../../platform/errors.ts';
@@ -16,8 +16,11 @@ import {
 } from '../../mesh/index.ts';
 import { GatewayRefusal } from '../refusals.ts';
 
-/** `hot`: leases, heartbeats, sync. `lifecycle`: tunnelled requests. `bulk`: announcements. */
-export type Lane = 'hot' | 'lifecycle' | 'bulk';
+/** `heart`: heartbeats. `hot`: leases, sync. `lifecycle`: tunnelled requests. `bulk`: announcements. */
+export type Lane = 'heart' | 'hot' | 'lifecycle' | 'bulk';
+
+/** Lanes in which every answer comes soon: one that does not, or cannot be read, means that the line is broken. */
+const swift: ReadonlySet<Lane> = new Set<Lane>(['heart', 'hot']);
 
 /** A pool of connections that carries whole messages; a KmipClient is one. Rejects with a KmipClientError. */
 export interface Carrier {
@@ -37,6 +40,7 @@ export class CoreLink {
   readonly #open: CoreLinkOptions['open'];
   readonly #logger: Logger;
   readonly #onUp: (() => void)[] = [];
+  readonly #onDown: (() => void)[] = [];
   readonly #carriers = new Map<Lane, Carrier>();
   #isUp = false;
   #closed = false;
@@ -54,6 +58,11 @@ export class CoreLink {
   /** Runs each time the core comes (back) into reach. */
   onUp(listener: () => void): void {
     this.#onUp.push(listener);
+  }
+
+  /** Runs each time the core goes out of reach. */
+  onDown(listener: () => void): void {
+    this.#onDown.push(listener);
   }
 
   /** The heartbeat's verdict, after it has dealt with the answer. */
@@ -76,6 +85,7 @@ export class CoreLink {
       { reason: 'CORE_UNREACHABLE', cause: errorMessage(cause) },
       'the regional core is out of reach',
     );
+    for (const listener of this.#onDown) listener();
   }
 
   /**
@@ -129,12 +139,12 @@ export class CoreLink {
       case 'KMIP_OVERLOADED':
         return new GatewayRefusal('CORE_BUSY');
       case 'KMIP_TIMEOUT':
-        // A slow lifecycle request says nothing of the line; the hot lane is never slow.
-        if (lane === 'hot') this.markDown(error);
+        // A slow lifecycle request says nothing of the line.
+        if (swift.has(lane)) this.markDown(error);
         return new GatewayRefusal('CORE_SILENT');
       case 'KMIP_BAD_RESPONSE':
         // A client can ask for an answer that is too large: that is its own trouble, and not the line's.
-        if (lane === 'hot') this.markDown(error);
+        if (swift.has(lane)) this.markDown(error);
         else this.#logger.error({ lane, cause: errorMessage(error) }, 'an answer of the core cannot be read');
         return new GatewayRefusal('CORE_ANSWER_UNREADABLE');
       case 'KMIP_CLOSED': // by markDown, while the request was under way

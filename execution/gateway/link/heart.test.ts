@@ -1,6 +1,7 @@
 /** The heartbeat's verdict is about the core: nothing that a client made us write may turn it (D7). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '../../../platform/log.ts';
 import { generateKeyPair } from '../../envelope/index.ts';
 import { KmipClientError, KmipError } from '../../kmip/index.ts';
@@ -8,11 +9,14 @@ import { type AuditEvent, MeshOperation } from '../../mesh/index.ts';
 import { FakeCore, freshStore, REGION, silent } from '../fixture.test.ts';
 import { Identities } from '../identities.ts';
 import { LeaseBook } from '../keys/lease-book.ts';
+import { HEARTBEAT_INTERVAL_MS, MIN_RECONNECT_MS, RECONNECT } from '../limits.ts';
 import { Tenants } from '../tenants.ts';
 import { CoreLink } from './core-link.ts';
 import { Heart } from './heart.ts';
 import { PushApplier } from './push-applier.ts';
 import { PushFeed } from './push-feed.ts';
+
+const FIRST_RETRY_MS = MIN_RECONNECT_MS + RECONNECT.baseMs;
 
 const event = (id: string, uid?: string): AuditEvent => ({
   id,
@@ -136,6 +140,23 @@ describe('a heartbeat', () => {
     };
     await heart.beat();
     assert.equal(link.isUp, false);
+    await stop();
+  });
+
+  it('finds a core again at once that was away for a moment, whichever lane noticed', async () => {
+    const { heart, link, core, stop } = await setUp();
+    await heart.start();
+    link.markDown(new Error('a connection was lost'));
+    const downAt = performance.now();
+    while (!link.isUp && performance.now() - downAt < 2 * FIRST_RETRY_MS) await delay(5);
+    assert.equal(link.isUp, true, 'not a whole interval later');
+    core.isCut = true;
+    await heart.beat();
+    assert.equal(link.isUp, false);
+    core.isCut = false;
+    const cutAt = performance.now();
+    while (!link.isUp && performance.now() - cutAt < 2 * HEARTBEAT_INTERVAL_MS) await delay(5);
+    assert.equal(link.isUp, true);
     await stop();
   });
 });

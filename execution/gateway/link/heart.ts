@@ -2,12 +2,20 @@
  * The heartbeat (D7): each second it tells the core how far we are, renews the leases that we hold, hands over audit
  * events, and learns of changes that did not reach us. It alone decides whether the core is in reach.
  */
+import { backoffMs } from '../../../platform/backoff.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { KmipError } from '../../kmip/index.ts';
 import { type AuditEvent, encodeMeshRequest, MAX_AUDIT_EVENTS, MeshOperation } from '../../mesh/index.ts';
 import type { LeaseBook } from '../keys/lease-book.ts';
-import { HEARTBEAT_INTERVAL_MS, HEARTBEAT_TIMEOUT_MS } from '../limits.ts';
+import { leaseNowMs } from '../keys/lease-clock.ts';
+import {
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_JITTER,
+  HEARTBEAT_TIMEOUT_MS,
+  MIN_RECONNECT_MS,
+  RECONNECT,
+} from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Store } from '../store/store.ts';
 import type { CoreLink } from './core-link.ts';
@@ -40,9 +48,19 @@ export class Heart {
   #stopped = false;
   /** The core has just answered with audit events as its trouble: they wait for the next regular beat. */
   #auditIsStuck = false;
+  /** Beats in a row that have found no core. */
+  #failures = 0;
 
   constructor(options: HeartOptions) {
     this.#options = options;
+    // Whichever lane noticed it: a line that broke for a moment is not given up for a second.
+    options.link.onDown(() => {
+      if (this.#beating === undefined) this.#schedule();
+    });
+  }
+
+  get #leads(): boolean {
+    return this.#options.leads?.() ?? true;
   }
 
   /** Resolves after the first beat, whether the core answered or not. */
@@ -54,15 +72,23 @@ export class Heart {
   beat(): Promise<void> {
     this.#beating ??= this.#beat().finally(() => {
       this.#beating = undefined;
-      if (this.#stopped) return;
-      // More audit events than one beat takes do not wait a second for the next.
-      const { link, store } = this.#options;
-      const leads = this.#options.leads?.() ?? true;
-      const more = leads && link.isUp && !this.#auditIsStuck && store.audit.size >= MAX_AUDIT_EVENTS;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.beat(), more ? 0 : HEARTBEAT_INTERVAL_MS);
+      this.#schedule();
     });
     return this.#beating;
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => void this.beat(), this.#pauseMs());
+  }
+
+  #pauseMs(): number {
+    const { link, store } = this.#options;
+    if (!link.isUp) return MIN_RECONNECT_MS + backoffMs(this.#failures, RECONNECT);
+    // More audit events than one beat takes do not wait a second for the next.
+    if (this.#leads && !this.#auditIsStuck && store.audit.size >= MAX_AUDIT_EVENTS) return 0;
+    return HEARTBEAT_INTERVAL_MS * (1 - HEARTBEAT_JITTER * Math.random());
   }
 
   async stop(): Promise<void> {
@@ -72,10 +98,9 @@ export class Heart {
   }
 
   async #beat(): Promise<void> {
-    const { link, store, leases, logger } = this.#options;
+    const { link, store, logger } = this.#options;
     store.refresh();
-    const leads = this.#options.leads?.() ?? true;
-    const { events, encoded, upTo, encodedUpTo } = leads ? store.audit.oldest(MAX_AUDIT_EVENTS) : NONE;
+    const { events, encoded, upTo, encodedUpTo } = this.#leads ? store.audit.oldest(MAX_AUDIT_EVENTS) : NONE;
     this.#auditIsStuck = false;
     try {
       try {
@@ -96,20 +121,21 @@ export class Heart {
           'the core does not take audit events; they are kept',
         );
       }
+      this.#failures = 0;
       link.markUp();
     } catch (error) {
+      this.#failures += 1;
       link.markDown(error);
       logger.debug({ cause: errorMessage(error) }, 'heartbeat failed');
     }
-    leases.sweep();
   }
 
   async #ask(audit: readonly AuditEvent[], encoded: readonly Uint8Array[]): Promise<void> {
     const { link, store, applier, feed, leases } = this.#options;
     const held = leases.held();
-    const sentAtMs = performance.now();
+    const sentAtMs = leaseNowMs();
     const response = await link.ask(
-      'hot',
+      'heart',
       MeshOperation.Heartbeat,
       {
         appliedHead: applier.appliedHead,

@@ -171,6 +171,8 @@ export class PushApplier {
       case 'object.destroyed':
         this.#effects.objectChanged(push.uid);
         return true;
+      case 'announce.asked':
+        return true;
     }
   }
 
@@ -222,6 +224,9 @@ export class PushApplier {
           after.push(() => this.#effects.objectChanged(object.uid, object));
         return;
       }
+      case 'announce.asked':
+        // The feed has seen to it: there is nothing to apply.
+        return;
       case 'object.destroyed':
         this.#effects.objectChanged(push.uid);
         keys.destroy(push.tenant, push.uid);

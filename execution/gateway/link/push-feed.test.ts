@@ -271,7 +271,7 @@ describe('the feed', () => {
     // The core is always two ahead of us: we never reach the head that we know of.
     for (let head = 3; head < 70; head++) {
       feed.observeHead(head);
-      subscribed[0]?.handlers.onPush({ number: head - 2, push });
+      subscribed[0]?.handlers.onPushes([{ number: head - 2, push }]);
       await delay(10);
       assert.equal(feed.isCurrent, true);
     }
@@ -292,10 +292,12 @@ describe('the feed', () => {
           { kind: 'service.flush', tenant: TENANT, service: SERVICE },
         ]),
       );
-    subscribed[0]?.handlers.onPush({
-      number: 2,
-      push: { kind: 'service.flush', tenant: TENANT, service: SERVICE },
-    });
+    subscribed[0]?.handlers.onPushes([
+      {
+        number: 2,
+        push: { kind: 'service.flush', tenant: TENANT, service: SERVICE },
+      },
+    ]);
     await delay(50);
     assert.equal(applier.appliedHead, 2);
     assert.equal(feed.isCurrent, true);

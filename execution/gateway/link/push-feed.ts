@@ -5,7 +5,7 @@
 import { backoffMs } from '../../../platform/backoff.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { MeshOperation, type NumberedPush } from '../../mesh/index.ts';
+import { MeshOperation, type NumberedPush, UNNUMBERED } from '../../mesh/index.ts';
 import { BACKOFF, LEASE_DEADLINE_MS, MAX_GAP_MS, MAX_OPEN_GAPS } from '../limits.ts';
 import type { CoreLink } from './core-link.ts';
 import type { PushApplier } from './push-applier.ts';
@@ -16,6 +16,8 @@ export interface PushFeedOptions {
   readonly applier: PushApplier;
   /** Opens the second connection; `after` is the head that we have. */
   readonly subscribe: (after: number, handlers: SubscriptionHandlers) => Subscription;
+  /** The core asks for all keys that were made here by now to be announced. */
+  readonly onAsked?: (asked: number) => void;
   readonly logger: Logger;
 }
 
@@ -28,6 +30,7 @@ export class PushFeed {
   readonly #link: CoreLink;
   readonly #applier: PushApplier;
   readonly #subscribe: PushFeedOptions['subscribe'];
+  readonly #onAsked: PushFeedOptions['onAsked'];
   readonly #logger: Logger;
   #subscription: Subscription | undefined;
   #syncing: Promise<void> | undefined;
@@ -46,6 +49,7 @@ export class PushFeed {
     this.#link = options.link;
     this.#applier = options.applier;
     this.#subscribe = options.subscribe;
+    this.#onAsked = options.onAsked;
     this.#logger = options.logger;
     options.link.onUp(() => this.#restart());
   }
@@ -128,7 +132,7 @@ export class PushFeed {
       () => {
         if (this.#closed || this.#subscription !== undefined) return;
         const subscription = this.#subscribe(this.#applier.appliedHead, {
-          onPush: (push) => this.#receive(push),
+          onPushes: (pushes) => this.#receive(pushes),
           onClosed: (cause) => {
             if (this.#subscription === subscription) this.#later(cause);
           },
@@ -156,11 +160,15 @@ export class PushFeed {
     this.#retry.unref();
   }
 
-  #receive(push: NumberedPush): void {
+  #receive(received: readonly NumberedPush[]): void {
     this.#attempt = 0;
-    const inOrder = this.#applier.applyInOrder([push]);
-    this.observeHead(push.number);
-    if (!inOrder) this.#closeGap();
+    const changes = received.filter(({ number }) => number !== UNNUMBERED);
+    if (changes.length > 0) {
+      const inOrder = this.#applier.applyInOrder(changes);
+      this.observeHead(Math.max(...changes.map(({ number }) => number)));
+      if (!inOrder) this.#closeGap();
+    }
+    for (const { push } of received) if (push.kind === 'announce.asked') this.#onAsked?.(push.asked);
   }
 
   async #runSync(): Promise<void> {

@@ -17,8 +17,8 @@ import {
 import { LEASE_DEADLINE_MS } from '../limits.ts';
 
 export interface SubscriptionHandlers {
-  /** Applies one push; throws when it could not be made durable. */
-  readonly onPush: (push: NumberedPush) => void;
+  /** Applies what came together, in one transaction; throws when it could not be made durable. */
+  readonly onPushes: (pushes: readonly NumberedPush[]) => void;
   readonly onClosed: (cause: unknown) => void;
 }
 
@@ -60,16 +60,14 @@ export function openSubscription(
   socket.on('close', () => end(new Error('the core has closed the subscription')));
   socket.on('data', (chunk: Buffer) => {
     try {
-      for (const frame of reader.push(chunk)) {
-        if (ended) return;
-        if (confirmed) {
-          answer(socket, frame, handlers);
-          continue;
-        }
-        decodeMeshResponse(MeshOperation.Subscribe, frame);
+      const frames = [...reader.push(chunk)];
+      if (!confirmed && frames[0] !== undefined) {
+        decodeMeshResponse(MeshOperation.Subscribe, frames[0]);
+        frames.shift();
         confirmed = true;
         clearTimeout(timer);
       }
+      if (!ended && frames.length > 0) answer(socket, frames, handlers);
     } catch (error) {
       end(error);
     }
@@ -83,13 +81,17 @@ export function openSubscription(
   };
 }
 
-function answer(socket: TLSSocket, frame: Uint8Array, handlers: SubscriptionHandlers): void {
-  const { item, numbered } = decodePush(frame);
+/** One flush to disk for all that came in one read: where changes come all the time, none waits for many before it. */
+function answer(socket: TLSSocket, frames: readonly Uint8Array[], handlers: SubscriptionHandlers): void {
+  const pushes = frames.map((frame) => decodePush(frame));
+  let failure: { readonly error: unknown } | undefined;
   try {
-    handlers.onPush(numbered);
+    handlers.onPushes(pushes.map(({ numbered }) => numbered));
   } catch (error) {
-    socket.write(encodePushAnswer(item, error));
-    return;
+    failure = { error };
   }
-  socket.write(encodePushAnswer(item));
+  const answers = pushes.map(({ item }) =>
+    failure === undefined ? encodePushAnswer(item) : encodePushAnswer(item, failure.error),
+  );
+  socket.write(Buffer.concat(answers));
 }

@@ -2,9 +2,17 @@
  * The transparent proxy (split record §3): hands the client's own bytes to the core, beside who sent them, and brings
  * back the answer once what it changed is in effect here (D6).
  */
+import { QueueFullError, Semaphore } from '../../../platform/semaphore.ts';
 import { decodeResponse, KmipError, type ResponseItem } from '../../kmip/index.ts';
 import { MeshOperation, type NumberedPush } from '../../mesh/index.ts';
-import { MAX_TUNNEL_QUEUE, TUNNEL_TIMEOUT_MS } from '../limits.ts';
+import {
+  MAX_TUNNEL_QUEUE,
+  MAX_TUNNEL_QUEUE_PER_TENANT,
+  MAX_TUNNEL_WAIT_MS,
+  MAX_TUNNELLED_PER_TENANT,
+  TUNNEL_CONNECTIONS,
+  TUNNEL_TIMEOUT_MS,
+} from '../limits.ts';
 import type { Announcer } from '../link/announcer.ts';
 import type { CoreLink } from '../link/core-link.ts';
 import type { PushApplier } from '../link/push-applier.ts';
@@ -16,7 +24,7 @@ import type { RequestContext } from './context.ts';
 export interface TunnelOptions {
   readonly link: CoreLink;
   readonly announcer: Pick<Announcer, 'flush'>;
-  readonly applier: PushApplier;
+  readonly applier: Pick<PushApplier, 'applyEffects'>;
   /** Other processes of this gateway learn what the request has changed before its answer is relayed (D6). */
   readonly crew?: Pick<Crew, 'changed'>;
 }
@@ -29,14 +37,22 @@ export interface Tunnelled {
 
 export class Tunnel {
   readonly #options: TunnelOptions;
-  #waiting = 0;
+  /** One place for each connection, and no tenant takes those of the others, at work or in line (D8). */
+  readonly #places = new Semaphore({
+    max: TUNNEL_CONNECTIONS,
+    maxPerKey: MAX_TUNNELLED_PER_TENANT,
+    maxQueued: MAX_TUNNEL_QUEUE,
+    maxQueuedPerKey: MAX_TUNNEL_QUEUE_PER_TENANT,
+    maxWaitMs: MAX_TUNNEL_WAIT_MS,
+  });
 
   constructor(options: TunnelOptions) {
     this.#options = options;
   }
 
+  /** Requests in line. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#places.queued;
   }
 
   /**
@@ -51,31 +67,43 @@ export class Tunnel {
     idPlaceholder: string | undefined,
     context: RequestContext,
   ): Promise<Tunnelled> {
-    const { link, announcer, applier, crew } = this.#options;
-    if (this.#waiting >= MAX_TUNNEL_QUEUE) throw new GatewayRefusal('CORE_BUSY');
-    this.#waiting += 1;
+    // Known at once, whatever stands in line.
+    if (!this.#options.link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
     try {
-      const { tenant, application, fingerprint } = context.requester.identity;
-      // So that a client reads its own writes: what it created here, the core must know (D6).
-      await announcer.flush(tenant);
-      const response = await link.ask(
-        'lifecycle',
-        MeshOperation.Tunnel,
-        {
-          message,
-          caller: { tenant, application, fingerprint },
-          correlationId: context.correlationId,
-          ...(indexes === undefined ? {} : { items: indexes }),
-          ...(idPlaceholder === undefined ? {} : { idPlaceholder }),
-        },
-        TUNNEL_TIMEOUT_MS,
+      return await this.#places.run(
+        () => this.#ask(message, indexes, idPlaceholder, context),
+        context.requester.identity.tenant,
       );
-      applier.applyEffects(response.effects);
-      await crew?.changed(changesOf(response.effects));
-      return { message: response.message, idPlaceholder: response.idPlaceholder };
-    } finally {
-      this.#waiting -= 1;
+    } catch (error) {
+      throw error instanceof QueueFullError ? new GatewayRefusal('CORE_BUSY') : error;
     }
+  }
+
+  async #ask(
+    message: Uint8Array,
+    indexes: readonly number[] | undefined,
+    idPlaceholder: string | undefined,
+    context: RequestContext,
+  ): Promise<Tunnelled> {
+    const { link, announcer, applier, crew } = this.#options;
+    const { tenant, application, fingerprint } = context.requester.identity;
+    // So that a client reads its own writes: what it created here, the core must know (D6).
+    await announcer.flush(tenant);
+    const response = await link.ask(
+      'lifecycle',
+      MeshOperation.Tunnel,
+      {
+        message,
+        caller: { tenant, application, fingerprint },
+        correlationId: context.correlationId,
+        ...(indexes === undefined ? {} : { items: indexes }),
+        ...(idPlaceholder === undefined ? {} : { idPlaceholder }),
+      },
+      TUNNEL_TIMEOUT_MS,
+    );
+    applier.applyEffects(response.effects);
+    await crew?.changed(changesOf(response.effects));
+    return { message: response.message, idPlaceholder: response.idPlaceholder };
   }
 }
 

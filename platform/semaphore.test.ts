@@ -52,6 +52,23 @@ describe('Semaphore', () => {
     assert.equal(started.at(-1), 'later');
   });
 
+  test('whoever waits for too long is turned away, and the line goes on', async () => {
+    const semaphore = new Semaphore({ max: 1, maxQueued: 3, maxWaitMs: 20 });
+    const started: string[] = [];
+    const first = work(started, 'first');
+    const atWork = semaphore.run(first.run);
+    await assert.rejects(
+      semaphore.run(async () => void started.push('late')),
+      QueueFullError,
+    );
+    assert.equal(semaphore.queued, 0);
+    const next = semaphore.run(async () => void started.push('next'));
+    first.end();
+    await Promise.all([atWork, next]);
+    assert.deepEqual(started, ['first', 'next']);
+    assert.equal(semaphore.active, 0);
+  });
+
   test('work that fails gives its place back', async () => {
     const semaphore = new Semaphore({ max: 1, maxQueued: 1 });
     await assert.rejects(

@@ -5,8 +5,8 @@
 
 export class QueueFullError extends Error {
   readonly code = 'OKCM_QUEUE_FULL';
-  constructor() {
-    super('too many requests are waiting');
+  constructor(message = 'too many requests are waiting') {
+    super(message);
     this.name = 'QueueFullError';
   }
 }
@@ -18,6 +18,8 @@ export interface SemaphoreOptions {
   readonly maxPerKey?: number;
   /** In line for one key; default: no share of its own. */
   readonly maxQueuedPerKey?: number;
+  /** In line, in milliseconds; default: for as long as it takes. */
+  readonly maxWaitMs?: number;
 }
 
 interface Waiting {
@@ -26,17 +28,35 @@ interface Waiting {
 }
 
 export class Semaphore {
-  readonly #options: Required<SemaphoreOptions>;
+  readonly #max: number;
+  readonly #maxQueued: number;
+  readonly #maxPerKey: number;
+  readonly #maxQueuedPerKey: number;
+  readonly #maxWaitMs: number | undefined;
   /** In the order of arrival. */
   readonly #waiting: Waiting[] = [];
   readonly #activeOf = new Map<string, number>();
   #active = 0;
 
-  constructor({ max, maxQueued, maxPerKey = max, maxQueuedPerKey = maxQueued }: SemaphoreOptions) {
-    this.#options = { max, maxQueued, maxPerKey, maxQueuedPerKey };
+  constructor({ max, maxQueued, maxPerKey = max, maxQueuedPerKey = maxQueued, maxWaitMs }: SemaphoreOptions) {
+    this.#max = max;
+    this.#maxQueued = maxQueued;
+    this.#maxPerKey = maxPerKey;
+    this.#maxQueuedPerKey = maxQueuedPerKey;
+    this.#maxWaitMs = maxWaitMs;
   }
 
-  /** Throws QueueFullError at once when the line is full. `key`: whom the work is for. */
+  /** At work. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** In line. */
+  get queued(): number {
+    return this.#waiting.length;
+  }
+
+  /** Throws QueueFullError: at once when the line is full, and when it has waited for too long. `key`: whom the work is for. */
   async run<T>(fn: () => Promise<T>, key?: string): Promise<T> {
     if (this.#hasPlace(key)) this.#count(key, 1);
     else await this.#wait(key);
@@ -49,8 +69,8 @@ export class Semaphore {
   }
 
   #hasPlace(key: string | undefined): boolean {
-    if (this.#active >= this.#options.max) return false;
-    return key === undefined || (this.#activeOf.get(key) ?? 0) < this.#options.maxPerKey;
+    if (this.#active >= this.#max) return false;
+    return key === undefined || (this.#activeOf.get(key) ?? 0) < this.#maxPerKey;
   }
 
   #count(key: string | undefined, by: 1 | -1): void {
@@ -62,12 +82,25 @@ export class Semaphore {
   }
 
   #wait(key: string | undefined): Promise<void> {
-    const { maxQueued, maxQueuedPerKey } = this.#options;
     const ofKey = () => this.#waiting.filter((waiting) => waiting.key === key).length;
-    if (this.#waiting.length >= maxQueued || (key !== undefined && ofKey() >= maxQueuedPerKey)) {
+    if (this.#waiting.length >= this.#maxQueued || (key !== undefined && ofKey() >= this.#maxQueuedPerKey)) {
       throw new QueueFullError();
     }
-    return new Promise((resolve) => this.#waiting.push({ key, start: resolve }));
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        key,
+        start: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(new QueueFullError(`no place was free within ${this.#maxWaitMs} ms`));
+      };
+      const timer = this.#maxWaitMs === undefined ? undefined : setTimeout(giveUp, this.#maxWaitMs);
+      this.#waiting.push(waiting);
+    });
   }
 
   /** The place passes on before anybody new can ask for it. */
