@@ -55,7 +55,7 @@ export interface TlsServerSettings extends TlsTuning {
   /** PEM of the server's certificate, with its intermediates, and of its private key. */
   readonly cert: string;
   readonly key: string;
-  /** PEM of the authorities whose certificates clients may show. Each is trusted as such, also one below another. */
+  /** PEM of the authorities whose certificates clients may show; one below another counts with that one alone. */
   readonly trusted: readonly string[];
   readonly tickets: TicketSettings;
 }
@@ -86,7 +86,6 @@ export function serverContext(settings: TlsServerSettings): SecureContextOptions
     cert,
     key,
     ca: [...trusted],
-    allowPartialTrustChain: true,
     honorCipherOrder: true,
     // A second handshake on an open connection could bring another certificate.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,

@@ -83,9 +83,8 @@ export function checkPeer(socket: TLSSocket, options: CheckPeerOptions = {}): Pe
     return refuse(code, explain(code, certificate, openssl, purpose));
   }
   if (validity !== undefined) return validity;
-  if (!hasUsage(certificate, purpose)) {
-    return refuse('WRONG_PURPOSE', explain('WRONG_PURPOSE', certificate, '', purpose));
-  }
+  const misused = checkPurpose(certificate, purpose);
+  if (misused !== undefined) return misused;
   return {
     ok: true,
     fingerprint: keyFingerprint(certificate),
@@ -113,6 +112,15 @@ export function checkValidity(certificate: X509Certificate, now: Date): PeerRefu
     );
   }
   return undefined;
+}
+
+/** The extended key usage alone: undefined where the certificate may be used for `purpose`. */
+export function checkPurpose(
+  certificate: X509Certificate,
+  purpose: 'client' | 'server',
+): PeerRefusal | undefined {
+  if (hasUsage(certificate, purpose)) return undefined;
+  return refuse('WRONG_PURPOSE', explain('WRONG_PURPOSE', certificate, '', purpose));
 }
 
 /** The URI entries of Node's subjectAltName string. */
@@ -180,7 +188,8 @@ function hasUsage(certificate: X509Certificate, purpose: 'client' | 'server'): b
   );
 }
 
-function subjectOf(certificate: X509Certificate): string {
+/** The subject's parts on one line, for people. */
+export function subjectOf(certificate: X509Certificate): string {
   return oneLine(certificate.subject);
 }
 
