@@ -2,11 +2,15 @@
  * Puts a gateway together and runs it: the store first, then the line to the core, the port for applications last, so
  * that no request meets a gateway that is half there. With the core away it starts all the same and serves what it may.
  */
-import { readFile } from 'node:fs/promises';
 import { parseRegionId, type RegionId } from '../../contracts/index.ts';
-import { errorMessage, OkcmError } from '../../platform/errors.ts';
+import { errorMessage } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
+import { ServerIdentity } from '../../platform/server-identity.ts';
+import { clientParameters } from '../../platform/tls-context.ts';
+import { subjectOf } from '../../platform/tls-identity.ts';
+import { readTlsMaterial, type TlsMaterial } from '../../platform/tls-material.ts';
+import { WatchedFiles } from '../../platform/watched-files.ts';
 import { StreamTable } from '../cipher/index.ts';
 import { gcm, generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
 import { KmipClient } from '../kmip/index.ts';
@@ -19,6 +23,7 @@ import { KeyCache } from './keys/key-cache.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
+  DEFAULT_CONNECTIONS_PER_IDENTITY,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   MAX_TUNNEL_QUEUE,
@@ -35,11 +40,14 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
+import { ConnectionQuota } from './server/quota.ts';
 import { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
 
 export interface GatewayDeps {
   readonly logger?: Logger;
+  /** TICKET_KEYS_BYTES: the same in all processes that share a port, so that each resumes the sessions of the others. */
+  readonly ticketKeys?: Uint8Array;
 }
 
 export interface GatewayStatus {
@@ -55,11 +63,24 @@ export interface GatewayStatus {
   readonly backlog: number;
   readonly auditBacklog: number;
   readonly connections: number;
+  /** What is served and shown now, which may be newer than the start. */
+  readonly certificates: {
+    readonly server: CertificateStatus;
+    readonly core: CertificateStatus;
+    /** When the first revocation list is out of date, RFC 3339; null where there is none. */
+    readonly revocationListUntil: string | null;
+  };
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
   readonly cipher: 'native' | 'node';
   /** Whether key material is locked in memory (D3). */
   readonly memory: MemoryLockStatus;
   readonly [detail: string]: unknown;
+}
+
+export interface CertificateStatus {
+  readonly subject: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
 }
 
 export interface RunningGateway {
@@ -68,38 +89,34 @@ export interface RunningGateway {
   readonly httpsPort?: number | undefined;
   readonly healthUrl: string;
   status(): GatewayStatus;
+  /** Reads certificates, keys and revocation lists now, whether they look changed or not. Never rejects. */
+  reloadTls(): Promise<void>;
+  /** Replaces `GatewayDeps.ticketKeys`: sessions under those of before are not resumed any more. */
+  setTicketKeys(keys: Uint8Array): void;
   close(): Promise<void>;
 }
 
-/** Errors: GATEWAY_TLS (a certificate or key cannot be read), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */
+/** Errors: TLS_FILES, CRL_REFUSED, TLS_NO_HYBRID (certificates, keys, lists), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}): Promise<RunningGateway> {
   const logger = deps.logger ?? createLogger({ name: 'gateway', level: config.log.level });
   const region = parseRegionId(config.region);
-  const [server, client] = await Promise.all([readTls(config.tls), readTls(config.core)]);
   const store = Store.open(config.store.path, config.region);
   try {
-    return await assemble(config, region, { server, client, store, logger });
+    return await assemble(config, region, { store, logger, ticketKeys: deps.ticketKeys });
   } catch (error) {
     store.close();
     throw error;
   }
 }
 
-interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-}
-
 interface Parts {
-  readonly server: TlsFiles;
-  readonly client: TlsFiles;
   readonly store: Store;
   readonly logger: Logger;
+  readonly ticketKeys: Uint8Array | undefined;
 }
 
 async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): Promise<RunningGateway> {
-  const { store, logger, client } = parts;
+  const { store, logger, ticketKeys } = parts;
   const tenants = new Tenants(store.registry);
   const identities = new Identities(store.registry);
   const audit = new Audit(store, logger);
@@ -117,13 +134,46 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leasedKeyBytes: leases.memory.heldBytes,
     coreUp: link.isUp,
     pushesBehind: feed.knownHead - applier.appliedHead,
+    notAfter: notAfter(),
   }));
+  const onReload = (outcome: 'taken' | 'refused'): void => metrics.reloads.inc({ outcome });
+  const server = await ServerIdentity.open({
+    config: config.tls,
+    alsoTrusted: () => identities.issuers(),
+    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+    onReload,
+    logger,
+  });
+  const client = await WatchedFiles.open<TlsMaterial>({
+    what: 'client certificate for the core',
+    paths: [config.core.cert, config.core.key, config.core.ca],
+    load: (before) => readTlsMaterial(config.core, { purpose: 'client', mustBeValid: before !== undefined }),
+    onChanged: () => link.renew(),
+    onOutcome: onReload,
+    logger,
+  });
+  const notAfter = () => {
+    const listUntilMs = server.revocations?.nextUpdateMs;
+    return {
+      server: server.material.certificate.validToDate,
+      core: client.current.certificate.validToDate,
+      revocationList: listUntilMs === undefined ? undefined : new Date(listUntilMs),
+    };
+  };
 
-  const { host, port, servername } = config.core;
-  const connection = { host, port, servername, cert: client.cert, key: client.key, ca: client.ca };
+  const { host, port, servername, minVersion, keyExchange } = config.core;
+  /** As the files are now: each new connection asks. */
+  const connection = () => {
+    const { cert, key, ca } = client.current;
+    const parameters = clientParameters({ minVersion, keyExchange });
+    return { host, port, servername, cert, key, ca, ...parameters };
+  };
   const link = new CoreLink({
     logger,
-    open: (lane) => new KmipClient({ ...connection, ...laneOptions(lane) }),
+    open: (lane) => {
+      const { cert, key, ca, ...parameters } = connection();
+      return new KmipClient({ cert, key, ca, host, port, servername, tls: parameters, ...laneOptions(lane) });
+    },
   });
   const applier = new PushApplier({
     store,
@@ -149,9 +199,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       identityRemoved: (fingerprint) => {
         for (const listener of listeners) listener.cutOff(fingerprint);
       },
-      issuersChanged: () => {
-        for (const listener of listeners) listener.reloadIssuers();
-      },
+      issuersChanged: () => server.trustChanged(),
     },
   });
   const feed = new PushFeed({
@@ -159,7 +207,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     applier,
     logger,
     subscribe: (after, handlers) =>
-      openSubscription({ ...connection, minVersion: 'TLSv1.2' }, after, handlers),
+openSubscription(connection(), after, handlers),
   });
   const leases = new LeaseBook({
     region,
@@ -199,7 +247,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     announcer,
   };
   const handler = new RequestHandler({ services, tunnel, metrics, logger });
-  const shared = { tls: parts.server, identities, handler, audit, metrics, logger };
+  const quota = new ConnectionQuota(config.limits.connectionsPerIdentity ?? DEFAULT_CONNECTIONS_PER_IDENTITY);
+  const shared = { tls: server, quota, identities, handler, audit, metrics, logger };
   const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
   const httpsListener =
     config.https === undefined ? undefined : new Listener({ ...config.https, door: httpsDoor(), ...shared });
@@ -220,6 +269,11 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     backlog: store.objects.backlog,
     auditBacklog: store.audit.size,
     connections: openConnections(),
+    certificates: {
+      server: certificateStatus(server.material),
+      core: certificateStatus(client.current),
+      revocationListUntil: notAfter().revocationList?.toISOString() ?? null,
+    },
     cipher: gcm.name,
     memory: memoryLockStatus(),
   });
@@ -240,6 +294,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   ivTimer.unref();
   const stop = async (): Promise<void> => {
     clearInterval(ivTimer);
+    server.close();
+    client.close();
     await heart.stop();
     feed.close();
     link.close();
@@ -254,6 +310,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   try {
     const kmipPort = await kmipListener.listen();
     const httpsPort = await httpsListener?.listen();
+    server.start();
+    client.start();
     const health = await startHealthServer({
       ...config.health,
       health: publicStatus,
@@ -279,6 +337,10 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       httpsPort,
       healthUrl: health.url,
       status,
+      reloadTls: async () => {
+        await Promise.all([server.reload(), client.reload()]);
+      },
+      setTicketKeys: (keys) => server.setTicketKeys(keys),
       close: async () => {
         await Promise.all(listeners.map((listener) => listener.close()));
         await health.close();
@@ -305,14 +367,6 @@ function laneOptions(lane: Lane) {
   };
 }
 
-async function readTls({ cert, key, ca }: TlsFiles): Promise<TlsFiles> {
-  try {
-    const [certPem, keyPem, caPem] = await Promise.all([cert, key, ca].map((path) => readFile(path, 'utf8')));
-    if (certPem === undefined || keyPem === undefined || caPem === undefined) throw new Error('unreachable');
-    return { cert: certPem, key: keyPem, ca: caPem };
-  } catch (error) {
-    throw new OkcmError('GATEWAY_TLS', `a certificate or key cannot be read: ${errorMessage(error)}`, {
-      cause: error,
-    });
-  }
+function certificateStatus({ certificate }: TlsMaterial): CertificateStatus {
+  return { subject: subjectOf(certificate), notAfter: certificate.validToDate.toISOString() };
 }

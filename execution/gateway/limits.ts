@@ -2,10 +2,14 @@
 
 /** Connections of applications; further ones are closed before the handshake. */
 export const MAX_CONNECTIONS = 4096;
+/** Of these, connections of one identity at all ports, unless configured; a further one is refused. */
+export const DEFAULT_CONNECTIONS_PER_IDENTITY = 512;
 /** A handshake that takes longer is ended. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
-/** Expiry of certificates on open connections is looked at this often. */
-export const EXPIRY_CHECK_INTERVAL_MS = 1_000;
+/** Handshakes under way at one port; with a further one the oldest is ended. */
+export const MAX_HANDSHAKES = 1_024;
+/** Open connections are judged anew by registry, expiry and revocation lists this often; changes do it at once. */
+export const EXPIRY_CHECK_INTERVAL_MS = 500;
 /** Trusted issuers of application certificates; further ones are logged and not trusted. */
 export const MAX_ISSUERS = 1_000;
 
@@ -80,6 +84,8 @@ export const TUNNEL_TIMEOUT_MS = 10_000;
 export const MAX_TUNNEL_QUEUE = 1_024;
 /** Connections to the core over which they go. */
 export const TUNNEL_CONNECTIONS = 4;
+/** Connections that a new client certificate has replaced are closed after this long, when all they carried has ended. */
+export const RETIRED_CARRIERS_MS = TUNNEL_TIMEOUT_MS + 1_000;
 export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
 /** Keys of one announcement. */

@@ -8,6 +8,10 @@ export interface GatewayMetrics {
   readonly requests: Counter<'operation' | 'route'>;
   readonly refusals: Counter<'reason'>;
   readonly connections: Counter<'outcome'>;
+  /** Handshakes that went well, by version and by whether a session was resumed (`yes`, `no`). */
+  readonly handshakes: Counter<'version' | 'resumed'>;
+  /** Certificates, keys and revocation lists read anew, by outcome. */
+  readonly reloads: Counter<'outcome'>;
   /** Counts a request of the hot path: a number that is added to `requests` when the metrics are scraped. */
   countHot(operation: number): void;
 }
@@ -27,7 +31,32 @@ export interface GatewayLevels {
   readonly coreUp: boolean;
   /** Changes of the region that have not been applied here. */
   readonly pushesBehind: number;
+  /** Until when the certificates in use are valid, and the first revocation list to be out of date is fresh. */
+  readonly notAfter: {
+    readonly server: Date;
+    readonly core: Date;
+    readonly revocationList: Date | undefined;
+  };
 }
+
+/** Why a connection is not let in, or is ended, beside the refusals of single operations. */
+const connectionRefusals = [
+  'NO_CERTIFICATE',
+  'UNTRUSTED_ISSUER',
+  'EXPIRED',
+  'NOT_YET_VALID',
+  'BAD_CHAIN',
+  'WRONG_PURPOSE',
+  'NOT_REGISTERED',
+  'IDENTITY_REMOVED',
+  'REVOKED',
+  'CRL_STALE',
+  'CRL_MISSING',
+  'TOO_MANY_CONNECTIONS',
+  'TOO_MANY_CONNECTIONS_OF_IDENTITY',
+  'TOO_MANY_HANDSHAKES',
+  'HANDSHAKE_FAILED',
+];
 
 export function createMetrics(region: string, levels: () => GatewayLevels): GatewayMetrics {
   const registry = createRegistry({ labels: { component: 'gateway', region } });
@@ -51,6 +80,7 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     registers,
   });
   for (const reason of Object.keys(refusals) as RefusalCode[]) refused.inc({ reason }, 0);
+  for (const reason of connectionRefusals) refused.inc({ reason }, 0);
   const connections = new Counter({
     name: 'okcm_gateway_connections_total',
     help: 'Connections of applications, by outcome',
@@ -58,6 +88,31 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     registers,
   });
   for (const outcome of ['accepted', 'refused']) connections.inc({ outcome }, 0);
+  const handshakes = new Counter({
+    name: 'okcm_gateway_handshakes_total',
+    help: 'TLS handshakes that went well, by version and by whether a session was resumed',
+    labelNames: ['version', 'resumed'],
+    registers,
+  });
+  for (const version of ['TLSv1.2', 'TLSv1.3'])
+    for (const resumed of ['yes', 'no']) handshakes.inc({ version, resumed }, 0);
+  const reloads = new Counter({
+    name: 'okcm_gateway_tls_reloads_total',
+    help: 'Certificates, keys and revocation lists read anew, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of ['taken', 'refused']) reloads.inc({ outcome }, 0);
+  new Gauge({
+    name: 'okcm_gateway_certificate_not_after_seconds',
+    help: 'When what is in use ends, in seconds since 1970: the server certificate, the one shown to the core, a revocation list',
+    labelNames: ['what'],
+    registers,
+    collect() {
+      for (const [what, end] of Object.entries(levels().notAfter))
+        if (end !== undefined) this.set({ what }, end.getTime() / 1000);
+    },
+  });
   const gauge = (name: string, help: string, read: (now: GatewayLevels) => number): void => {
     new Gauge({
       name,
@@ -101,5 +156,5 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
   const countHot = (operation: number): void => {
     hot.set(operation, (hot.get(operation) ?? 0) + 1);
   };
-  return { registry, requests, refusals: refused, connections, countHot };
+  return { registry, requests, refusals: refused, connections, handshakes, reloads, countHot };
 }
