@@ -15,7 +15,7 @@ import {
   X509Crl,
 } from '@peculiar/x509';
 import { errorMessage, OkcmError } from './errors.ts';
-import { keyFingerprint, subjectOf } from './tls-identity.ts';
+import { issuerOf, keyFingerprint, subjectOf } from './tls-identity.ts';
 import { certificatesIn, readBounded } from './tls-material.ts';
 
 cryptoProvider.set(webcrypto);
@@ -120,18 +120,6 @@ function withIntermediates(
     authorities.push(...found);
     left = left.filter((candidate) => !found.includes(candidate));
   }
-}
-
-/** The authority that has signed this certificate. */
-export function issuerOf(
-  certificate: X509Certificate,
-  authorities: readonly X509Certificate[],
-): X509Certificate | undefined {
-  return authorities.find((authority) => isSignedBy(certificate, authority));
-}
-
-export function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
-  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 }
 
 /** The name of its issuer where that is not known. */

@@ -137,6 +137,18 @@ export function urisOf(subjectAltName: string | undefined): string[] {
   return uris;
 }
 
+/** The authority that has signed this certificate. */
+export function issuerOf(
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+): X509Certificate | undefined {
+  return authorities.find((authority) => isSignedBy(certificate, authority));
+}
+
+export function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+}
+
 function refuse(code: PeerRefusalCode, message: string): PeerRefusal {
   return { ok: false, code, message };
 }

@@ -10,7 +10,7 @@ import { errorCode, errorMessage, OkcmError } from './errors.ts';
 import type { Logger } from './log.ts';
 
 /** How often files are looked at. A change counts when it has stayed so for one more look: files come one by one. */
-export const FILE_POLL_MS = 200;
+export const FILE_POLL_MS = 150;
 
 export interface WatchedOptions<T> {
   /** For the log: `server certificate`. */

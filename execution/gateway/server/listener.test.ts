@@ -5,8 +5,9 @@ import { after, before, describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { parseApplicationName, parseKeyFingerprint } from '../../../contracts/index.ts';
 import type { KeyAndCertificate } from '../../../platform/pki.ts';
+import { ServerIdentity } from '../../../platform/server-identity.ts';
 import { keyFingerprint } from '../../../platform/tls-identity.ts';
-import { type TestPki, testPki } from '../../../testkit/pki.ts';
+import { pemFiles, type TestPki, testPki } from '../../../testkit/pki.ts';
 import { Audit } from '../audit.ts';
 import { freshStore, REGION, SERVICE, silent, TENANT } from '../fixture.test.ts';
 import { Identities } from '../identities.ts';
@@ -15,6 +16,7 @@ import { createMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
 import { type Door, httpsDoor, kmipDoor } from './doors.ts';
 import { Listener } from './listener.ts';
+import { ConnectionQuota } from './quota.ts';
 
 const doors = { kmip: kmipDoor, https: httpsDoor } satisfies Record<Door['name'], () => Door>;
 
@@ -27,7 +29,9 @@ let member: KeyAndCertificate;
 
 before(async () => {
   pki = await testPki();
-  const server = await pki.server();
+  const { certFile, keyFile, caFile } = await pemFiles(await pki.server(), pki.ca);
+  const config = { cert: certFile, key: keyFile, ca: caFile };
+  const tls = await ServerIdentity.open({ config, logger: silent });
   member = await pki.client('member');
   const identities = new Identities(store.registry);
   identities.put({
@@ -48,7 +52,8 @@ before(async () => {
       host: '127.0.0.1',
       port: 0,
       door: door(),
-      tls: { cert: server.certificatePem, key: server.privateKeyPem, ca: pki.ca.certificatePem },
+      tls,
+      quota: new ConnectionQuota(16),
       identities,
       handler: handler as unknown as RequestHandler,
       audit: new Audit(store, silent),
