@@ -42,6 +42,8 @@ const refusalReasons = [
   'REVOKED',
   'CRL_STALE',
   'CRL_MISSING',
+  'TOO_MANY_CONNECTIONS_OF_IDENTITY',
+  'TOO_MANY_HANDSHAKES',
   'HANDSHAKE',
 ];
 

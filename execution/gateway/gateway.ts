@@ -3,6 +3,7 @@
  * that no request meets a gateway that is half there. With the core away it starts all the same and serves what it may.
  */
 import { parseRegionId, type RegionId } from '../../contracts/index.ts';
+import { ConnectionQuota } from '../../platform/connection-quota.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
@@ -40,7 +41,6 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import { ConnectionQuota } from './server/quota.ts';
 import { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
 

@@ -4,10 +4,12 @@
  * is cut off before a byte of KMIP is read, and log and trail say exactly why (D10).
  */
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import type { ChainLink } from '../../../platform/revocation.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
+import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
 import { checkPeer, keyFingerprint } from '../../../platform/tls-identity.ts';
 import type { CoreConfig } from '../config.ts';
 import {
@@ -15,7 +17,9 @@ import {
   MAX_CONCURRENT_HOT,
   MAX_CONCURRENT_LIFECYCLE,
   MAX_CONCURRENT_PER_TENANT,
+  MAX_CONNECTIONS_PER_GATEWAY,
   MAX_GATEWAY_CONNECTIONS,
+  MAX_HANDSHAKES,
   MAX_QUEUED_PER_TENANT,
   MAX_QUEUED_REQUESTS,
   RECHECK_CONNECTIONS_MS,
@@ -76,6 +80,12 @@ export async function listenForGateways(
     }
   });
   server.maxConnections = MAX_GATEWAY_CONNECTIONS;
+  const handshakes = new Handshakes({
+    max: MAX_HANDSHAKES,
+    onEvicted: () => deps.metrics.connectionRefused('TOO_MANY_HANDSHAKES'),
+  });
+  server.on('connection', (socket) => handshakes.begin(socket));
+  const quota = new ConnectionQuota(MAX_CONNECTIONS_PER_GATEWAY);
   const open = new Map<TLSSocket, Open>();
   const auditedRefusals = { second: 0, count: 0 };
   const lanes: Lanes = {
@@ -116,7 +126,8 @@ export async function listenForGateways(
   }
 
   async function accept(socket: TLSSocket): Promise<void> {
-    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    const address = peerOf(socket);
+    handshakes.ended(address);
     const peer = checkPeer(socket);
     if (!peer.ok) {
       // A certificate of another authority still says who it was: the trail can name a lost application.
@@ -149,8 +160,16 @@ export async function listenForGateways(
       return;
     }
     if (socket.destroyed) return;
+    if (!quota.take(fingerprint)) {
+      const message = `"${registered.name}" has ${quota.max} connections open, which is the limit`;
+      await refuse(socket, address, 'TOO_MANY_CONNECTIONS_OF_IDENTITY', message, fingerprint);
+      return;
+    }
     open.set(socket, { fingerprint, notAfterMs: peer.notAfter.getTime(), chain });
-    socket.once('close', () => open.delete(socket));
+    socket.once('close', () => {
+      open.delete(socket);
+      quota.give(fingerprint);
+    });
     deps.logger.info({ gateway: registered.name, peer: address }, 'a gateway has connected');
     serveGateway(deps, { identity: registered, address }, lanes, socket);
   }
@@ -206,6 +225,7 @@ export async function listenForGateways(
         identity.close();
         server.close(() => resolve());
         for (const socket of open.keys()) socket.destroy();
+        handshakes.destroyAll();
       }),
   };
 }

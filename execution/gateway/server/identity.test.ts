@@ -8,10 +8,12 @@ import { after, before, describe, it } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { parseApplicationName, parseKeyFingerprint } from '../../../contracts/index.ts';
 import { writePrivate, writePublic } from '../../../platform/config-file.ts';
+import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { createLogger } from '../../../platform/log.ts';
 import { issue, type KeyAndCertificate } from '../../../platform/pki.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import type { ServerTlsConfig } from '../../../platform/tls-config.ts';
+import { Handshakes } from '../../../platform/tls-handshakes.ts';
 import { keyFingerprint } from '../../../platform/tls-identity.ts';
 import { revocationList } from '../../../testkit/crl.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
@@ -23,9 +25,7 @@ import { Identities } from '../identities.ts';
 import { createMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
 import { kmipDoor } from './doors.ts';
-import { Handshakes } from './handshakes.ts';
 import { Listener } from './listener.ts';
-import { ConnectionQuota } from './quota.ts';
 
 const WITHIN_MS = 1_000;
 /** The smallest message that the port takes for one, and hands on. */

@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { parseApplicationName, parseKeyFingerprint } from '../../../contracts/index.ts';
+import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import type { KeyAndCertificate } from '../../../platform/pki.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import { keyFingerprint } from '../../../platform/tls-identity.ts';
@@ -16,7 +17,6 @@ import { createMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
 import { type Door, httpsDoor, kmipDoor } from './doors.ts';
 import { Listener } from './listener.ts';
-import { ConnectionQuota } from './quota.ts';
 
 const doors = { kmip: kmipDoor, https: httpsDoor } satisfies Record<Door['name'], () => Door>;
 

@@ -5,10 +5,12 @@
  */
 import type { AddressInfo, Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
+import type { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { ChainLink } from '../../../platform/revocation.ts';
 import type { ServerIdentity } from '../../../platform/server-identity.ts';
+import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
 import { checkPeer } from '../../../platform/tls-identity.ts';
 import { answerAnyVersion, KmipError } from '../../kmip/index.ts';
 import type { Audit } from '../audit.ts';
@@ -23,8 +25,6 @@ import {
 import type { GatewayMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
 import type { Door, Served } from './doors.ts';
-import { Handshakes, peerOf } from './handshakes.ts';
-import type { ConnectionQuota } from './quota.ts';
 
 /** How long requests in flight may take when the gateway stops. */
 const CLOSE_WITHIN_MS = 3_000;
