@@ -9,7 +9,12 @@ import { Revocations } from './revocation.ts';
 import type { ReadLists } from './revocation-lists.ts';
 import { readRevocationListsAside } from './revocation-reader.ts';
 import type { RevocationConfig, ServerTlsConfig } from './tls-config.ts';
-import { freshTicketKeys, serverContext, TICKET_KEYS_LIFETIME_MS, type TicketSettings } from './tls-context.ts';
+import {
+  freshTicketKeys,
+  serverContext,
+  TICKET_KEYS_LIFETIME_MS,
+  type TicketSettings,
+} from './tls-context.ts';
 import { checkValidity } from './tls-identity.ts';
 import { certificatesIn, readTlsMaterial, type TlsMaterial } from './tls-material.ts';
 import { WatchedFiles } from './watched-files.ts';
@@ -46,7 +51,9 @@ export class ServerIdentity {
     const lists =
       crl === undefined
         ? undefined
-        : await watchLists(options, crl, material, (fresh) => self?.#useLists(fresh));
+        : await watchLists(options, crl, material, (fresh) => {
+            if (self !== undefined) self.#useLists(fresh);
+          });
     self = new ServerIdentity(options, material, lists);
     const expired = checkValidity(self.material.certificate, new Date());
     if (expired !== undefined)

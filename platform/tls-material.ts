@@ -43,8 +43,7 @@ export async function readTlsMaterial(
     throw wrong(files.key, `does not go with ${files.cert}: ${errorMessage(error)}`, error);
   }
   const refusal =
-    checkPurpose(certificate, purpose) ??
-    (mustBeValid ? checkValidity(certificate, new Date()) : undefined);
+    checkPurpose(certificate, purpose) ?? (mustBeValid ? checkValidity(certificate, new Date()) : undefined);
   if (refusal !== undefined) throw wrong(files.cert, refusal.message);
   return { cert, key, ca, certificate, authorities };
 }

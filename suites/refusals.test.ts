@@ -178,7 +178,10 @@ describe('refusals', () => {
       const afterMs = (await end) - toldAt;
       assert.ok(afterMs < 1_000, `an open connection ended ${afterMs} ms after the command`);
     }
-    const answer = await knock(gatewayPort(), gatewayCa, { certificatePem: cert ?? '', privateKeyPem: key ?? '' });
+    const answer = await knock(gatewayPort(), gatewayCa, {
+      certificatePem: cert ?? '',
+      privateKeyPem: key ?? '',
+    });
     assert.equal(answer.length, 0);
     for (const reason of ['IDENTITY_REMOVED', 'lost laptop'])
       await eventually(`${reason} in the audit trail`, AUDIT_DEADLINE_MS, async () =>

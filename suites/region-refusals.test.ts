@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
 import { verifyAudit } from '../execution/core/index.ts';
 import {
   attribute,
@@ -189,7 +189,8 @@ describe('certificates that change while both run', () => {
 
 async function metricOf({ gateway }: RegionWorld, series: string): Promise<number> {
   const text = await (await fetch(new URL('/metrics', gateway.healthUrl))).text();
-  const line = text.split('\n').find((one) => one.startsWith(series)) ?? assert.fail(`no ${series} in\n${text}`);
+  const line =
+    text.split('\n').find((one) => one.startsWith(series)) ?? assert.fail(`no ${series} in\n${text}`);
   return Number(line.split(' ').at(-1));
 }
 

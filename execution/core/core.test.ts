@@ -328,12 +328,12 @@ describe('core', () => {
     const identity = await region.gateway('gateway-3');
     const client = region.connect(identity);
     await client.ask(MeshOperation.Sync, { after: 0 });
-    await writePublic(
-      revoked,
-      (await revocationList(region.ca, { revoked: [identity.certificatePem] })).pem,
-    );
+    await writePublic(revoked, (await revocationList(region.ca, { revoked: [identity.certificatePem] })).pem);
     assert.ok((await until('it is cut off', () => client.isClosed)) < 1_000);
-    await assert.rejects(region.connect(identity).ask(MeshOperation.Sync, { after: 0 }), /closed the connection/);
+    await assert.rejects(
+      region.connect(identity).ask(MeshOperation.Sync, { after: 0 }),
+      /closed the connection/,
+    );
     await until('the trail', async () =>
       (await auditReasons(region, 'CONNECTION_REFUSED')).includes('REVOKED'),
     );

@@ -206,8 +206,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     link,
     applier,
     logger,
-    subscribe: (after, handlers) =>
-openSubscription(connection(), after, handlers),
+    subscribe: (after, handlers) => openSubscription(connection(), after, handlers),
   });
   const leases = new LeaseBook({
     region,

@@ -239,15 +239,19 @@ test('what every gateway would refuse is refused at registration, and what some 
   const intermediate = await createCa({ commonName: 'intermediate', days: 2, issuer: root });
   const leaf = await issue({ ca: intermediate, commonName: 'leaf', usages: ['client'], days: 1 });
   const warnings = async (): Promise<string[]> => (await register(leaf.certificatePem)).body.warnings;
-  assert.match((await warnings())[0] ?? '', /signed the certificate of "CN=leaf" \(issuer "CN=intermediate"\)/);
+  assert.match(
+    (await warnings())[0] ?? '',
+    /signed the certificate of "CN=leaf" \(issuer "CN=intermediate"\)/,
+  );
   await world.must(202, 'POST', '/v1/issuers', { certificate: intermediate.certificatePem });
   assert.match((await warnings())[0] ?? '', /signed the certificate of "CN=intermediate"/);
   await world.must(202, 'POST', '/v1/issuers', { certificate: root.certificatePem });
   assert.deepEqual(await warnings(), []);
   await world.must(202, 'DELETE', '/v1/tenants/acme/applications/judged?reason=lost%20laptop');
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=acme&limit=200');
-  const removal = items.find(({ action, subject }: { action: string; subject: string }) =>
-    action === 'application.remove' && subject === 'application:acme/judged',
+  const removal = items.find(
+    ({ action, subject }: { action: string; subject: string }) =>
+      action === 'application.remove' && subject === 'application:acme/judged',
   );
   assert.equal(removal?.detail.reason, 'lost laptop');
 });

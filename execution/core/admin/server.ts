@@ -71,7 +71,10 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
     try {
       app.server.setSecureContext(identity.context('admin'));
     } catch (error) {
-      parts.logger.error({ cause: errorMessage(error) }, 'the new TLS context cannot be used; the former stays');
+      parts.logger.error(
+        { cause: errorMessage(error) },
+        'the new TLS context cannot be used; the former stays',
+      );
     }
   });
   app.server.on('secureConnection', (socket) => {

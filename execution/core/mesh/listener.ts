@@ -76,7 +76,10 @@ export async function listenForGateways(
     try {
       server.setSecureContext(identity.context('mesh'));
     } catch (error) {
-      logger.error({ cause: errorMessage(error) }, 'the new TLS context cannot be used; the former one stays');
+      logger.error(
+        { cause: errorMessage(error) },
+        'the new TLS context cannot be used; the former one stays',
+      );
     }
   });
   server.maxConnections = MAX_GATEWAY_CONNECTIONS;

@@ -115,7 +115,9 @@ class World {
   }
 
   audited(): string[] {
-    return this.store.audit.oldest(1_000).events.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
+    return this.store.audit
+      .oldest(1_000)
+      .events.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
   }
 
   async close(): Promise<void> {
@@ -145,7 +147,8 @@ class Dialled {
 
   /** Whether a message is answered; false when the connection ends instead. */
   async isServed(): Promise<boolean> {
-    if (this.socket.connecting || !this.socket.writable) await Promise.race([this.#connected(), this.#closed()]);
+    if (this.socket.connecting || !this.socket.writable)
+      await Promise.race([this.#connected(), this.#closed()]);
     if (this.socket.destroyed) return false;
     this.socket.write(MESSAGE);
     return await Promise.race([once(this.socket, 'data').then(() => true), this.#closed()]);
@@ -323,7 +326,12 @@ describe('revocation', () => {
   it('expiry ends open connections within a second', async () => {
     const world = await start((await files()).config);
     const seconds = 2;
-    const short = await issue({ ca: pki.ca, commonName: 'short', usages: ['client'], days: seconds / 86_400 });
+    const short = await issue({
+      ca: pki.ca,
+      commonName: 'short',
+      usages: ['client'],
+      days: seconds / 86_400,
+    });
     world.register(short);
     const open = world.dial(short);
     assert.ok(await open.isServed());
