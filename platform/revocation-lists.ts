@@ -14,6 +14,7 @@ import {
   X509Certificate as ParsedCertificate,
   X509Crl,
 } from '@peculiar/x509';
+import { type Entries, readEntries, splitList } from './crl-entries.ts';
 import { errorMessage, OkcmError } from './errors.ts';
 import { issuerOf, keyFingerprint, subjectOf } from './tls-identity.ts';
 import { certificatesIn, readBounded } from './tls-material.ts';
@@ -35,7 +36,7 @@ export interface RevocationList {
   readonly thisUpdateMs: number;
   /** By then there is a newer one, and nobody should go by this any more. */
   readonly nextUpdateMs: number;
-  /** Serial numbers, as `serialOf` writes them. */
+  /** Serial numbers in lower-case hex, without leading zeros. */
   readonly revoked: ReadonlySet<string>;
   /** Hex SHA-256 of the list. */
   readonly digest: string;
@@ -91,12 +92,8 @@ export async function readRevocationLists(
   return { lists: [...latest.values()], unknownIssuers: [...unknown], authorities };
 }
 
-/** The one way in which serial numbers are written here: lower-case hex without leading zeros. */
-export function serialOf(serialNumber: string): string {
-  return serialNumber.toLowerCase().replace(/^0+(?=.)/, '');
-}
-
-const CRL_BLOCK = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g;
+/** RFC 7468 §7: `X509 CRL`; some tools leave the first word out. */
+const CRL_BLOCK = /-----BEGIN (?:X509 )?CRL-----([A-Za-z0-9+/=\s]+)-----END (?:X509 )?CRL-----/g;
 const DER_SEQUENCE = 0x30;
 
 function contentOf(bytes: Buffer, path: string) {
@@ -122,13 +119,26 @@ function withIntermediates(
   }
 }
 
+/** A list as the library reads it, without its entries; signed is what they are a part of. */
+class ListWithoutEntries extends X509Crl {
+  constructor(withoutEntries: Buffer, signed: Buffer) {
+    super(withoutEntries);
+    this.asn.tbsCertListRaw = new Uint8Array(signed).buffer;
+  }
+}
+
+interface Parsed {
+  readonly list: X509Crl;
+  readonly entries: Entries;
+}
+
 /** The name of its issuer where that is not known. */
 async function verified(
   der: Buffer,
   authorities: readonly X509Certificate[],
   path: string,
 ): Promise<RevocationList | string> {
-  const list = parse(der, path);
+  const { list, entries } = await parse(der, path);
   const name = Buffer.from(list.issuerName.toArrayBuffer());
   const namesakes = authorities
     .map((authority) => ({ authority, parsed: new ParsedCertificate(authority.raw) }))
@@ -136,24 +146,36 @@ async function verified(
   if (namesakes.length === 0) return list.issuer;
   for (const { authority, parsed } of namesakes) {
     if (!maySignLists(parsed) || !(await hasSignedList(list, parsed))) continue;
-    return reduce(list, der, authority, path);
+    refuseUnlessItHolds(list, entries, path);
+    return {
+      issuer: keyFingerprint(authority),
+      issuerName: subjectOf(authority),
+      thisUpdateMs: list.thisUpdate.getTime(),
+      nextUpdateMs: list.nextUpdate?.getTime() ?? 0,
+      revoked: entries.serials,
+      digest: createHash('sha256').update(der).digest('hex'),
+    };
   }
   throw refused(path, `is not signed by "${list.issuer}", in whose name it is, or that may not sign lists`);
 }
 
-function parse(der: Buffer, path: string): X509Crl {
-  let list: X509Crl;
+async function parse(der: Buffer, path: string): Promise<Parsed> {
+  let parsed: Parsed;
   try {
-    list = new X509Crl(der);
+    const { withoutEntries, signed, entries } = splitList(der);
+    parsed = {
+      list: new ListWithoutEntries(withoutEntries, signed),
+      entries: await readEntries(entries),
+    };
   } catch (error) {
     throw refused(path, `cannot be read: ${errorMessage(error)}`, error);
   }
-  const odd = list.extensions.find(({ type, critical }) => critical || NEVER_WHOLE.has(type));
+  const odd = parsed.list.extensions.find(({ type, critical }) => critical || NEVER_WHOLE.has(type));
   if (odd !== undefined) {
     const what = NEVER_WHOLE.get(odd.type) ?? `a critical extension that is not understood (${odd.type})`;
     throw refused(path, `holds ${what}; a complete list of the authority itself is needed`);
   }
-  return list;
+  return parsed;
 }
 
 const NEVER_WHOLE: ReadonlyMap<string, string> = new Map([
@@ -175,25 +197,16 @@ async function hasSignedList(list: X509Crl, authority: ParsedCertificate): Promi
   }
 }
 
-function reduce(list: X509Crl, der: Buffer, authority: X509Certificate, path: string): RevocationList {
-  const { thisUpdate, nextUpdate, entries } = list;
+function refuseUnlessItHolds(
+  { thisUpdate, nextUpdate }: X509Crl,
+  { hasCritical }: Entries,
+  path: string,
+): void {
   if (nextUpdate === undefined) throw refused(path, 'does not say until when it holds (nextUpdate)');
-  if (thisUpdate.getTime() > Date.now() + SKEW_MS) {
+  if (thisUpdate.getTime() > Date.now() + SKEW_MS)
     throw refused(path, `holds from ${thisUpdate.toISOString()} on, our clock is behind that`);
-  }
-  for (const entry of entries) {
-    if (entry.extensions.some(({ critical }) => critical)) {
-      throw refused(path, 'holds an entry with a critical extension, as lists for other authorities do');
-    }
-  }
-  return {
-    issuer: keyFingerprint(authority),
-    issuerName: subjectOf(authority),
-    thisUpdateMs: thisUpdate.getTime(),
-    nextUpdateMs: nextUpdate.getTime(),
-    revoked: new Set(entries.map(({ serialNumber }) => serialOf(serialNumber))),
-    digest: createHash('sha256').update(der).digest('hex'),
-  };
+  if (hasCritical)
+    throw refused(path, 'holds an entry with a critical extension, as lists for other authorities do');
 }
 
 function refused(path: string, what: string, cause?: unknown): OkcmError {

@@ -1,6 +1,7 @@
 /** Whether a certificate has been revoked, by the revocation lists in use: asked at a handshake, and again ever after. */
 import { createHash, type X509Certificate } from 'node:crypto';
-import { type ReadLists, type RevocationList, serialOf } from './revocation-lists.ts';
+import { serialOf } from './crl-entries.ts';
+import type { ReadLists, RevocationList } from './revocation-lists.ts';
 import { isSignedBy, issuerOf, keyFingerprint, subjectOf } from './tls-identity.ts';
 
 export type RevocationCode = 'REVOKED' | 'CRL_STALE' | 'CRL_MISSING';

@@ -6,8 +6,7 @@
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Logger } from './log.ts';
 import { Revocations } from './revocation.ts';
-import type { ReadLists } from './revocation-lists.ts';
-import { readRevocationListsAside } from './revocation-reader.ts';
+import { type ReadLists, readRevocationLists } from './revocation-lists.ts';
 import type { RevocationConfig, ServerTlsConfig } from './tls-config.ts';
 import {
   freshTicketKeys,
@@ -178,7 +177,7 @@ function watchLists(
     load: async (before) => {
       const pushed = alsoTrusted().flatMap((pem) => certificatesIn(pem, 'an issuer'));
       const trusted = [...material.current.authorities, ...pushed];
-      const read = await readRevocationListsAside(files, trusted, before?.lists);
+      const read = await readRevocationLists(files, trusted, before?.lists);
       for (const issuer of read.unknownIssuers)
         logger.warn({ issuer }, 'a revocation list has no use: its authority is not trusted here');
       return read;

@@ -69,7 +69,7 @@ export async function readBounded(path: string, maxBytes: number): Promise<Buffe
     return await file.readFile();
   } catch (error) {
     if (error instanceof OkcmError) throw error;
-    throw wrong(path, `cannot be read (${errorCode(error) ?? errorMessage(error)})`, error);
+    throw wrong(path, `cannot be read (${errorCode(error) ?? errorMessage(error)})`);
   } finally {
     await file?.close();
   }

@@ -40,5 +40,7 @@ export async function revocationList(ca: KeyAndCertificate, options: CrlOptions 
     signingAlgorithm: ALGORITHM,
     signingKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign']),
   });
-  return { pem: `${list.toString('pem').trim()}\n`, der: Buffer.from(list.rawData) };
+  const der = Buffer.from(list.rawData);
+  const lines = der.toString('base64').replace(/.{64}/g, '$&\n');
+  return { pem: `-----BEGIN X509 CRL-----\n${lines}\n-----END X509 CRL-----\n`, der };
 }

@@ -147,11 +147,11 @@ class Dialled {
 
   /** Whether a message is answered; false when the connection ends instead. */
   async isServed(): Promise<boolean> {
-    if (this.socket.connecting || !this.socket.writable)
-      await Promise.race([this.#connected(), this.#closed()]);
+    if (this.socket.connecting || !this.socket.authorized)
+      await Promise.race([this.#first('secureConnect'), this.#closed()]);
     if (this.socket.destroyed) return false;
     this.socket.write(MESSAGE);
-    return await Promise.race([once(this.socket, 'data').then(() => true), this.#closed()]);
+    return await Promise.race([this.#first('data'), this.#closed()]);
   }
 
   /** How long it took until the connection was ended. */
@@ -160,13 +160,14 @@ class Dialled {
     return (this.#closedAt ?? Number.POSITIVE_INFINITY) - startedAt;
   }
 
-  async #connected(): Promise<boolean> {
-    await once(this.socket, 'secureConnect');
-    return true;
+  #first(event: 'secureConnect' | 'data'): Promise<true> {
+    return new Promise((resolve) => {
+      this.socket.once(event, () => resolve(true));
+    });
   }
 
   #closed(): Promise<false> {
-    if (this.socket.closed) return Promise.resolve(false);
+    if (this.#closedAt !== undefined) return Promise.resolve(false);
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve(false));
     });
