@@ -23,7 +23,8 @@ export interface HealthServerOptions {
   /** Further names or addresses by which it may be asked, beside loopback, `host` and the address that was reached. */
   readonly hosts?: readonly string[];
   readonly health: () => Health | Promise<Health>;
-  readonly registry: Registry;
+  /** What is scraped; a Registry is one. */
+  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
 }
 
 export interface HealthServer {
@@ -101,7 +102,10 @@ async function sendHealth(response: ServerResponse, health: HealthServerOptions[
   send(response, answer.ok ? 200 : 503, 'application/json', `${JSON.stringify(answer)}\n`);
 }
 
-async function sendMetrics(response: ServerResponse, registry: Registry): Promise<void> {
+async function sendMetrics(
+  response: ServerResponse,
+  registry: HealthServerOptions['registry'],
+): Promise<void> {
   try {
     send(response, 200, registry.contentType, await registry.metrics());
   } catch (error) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use: the brokers, an independent KMIP client, a PKCS#11 token in
+# Installs the Debian packages that the tests use: the brokers, Redis, an independent KMIP client, a PKCS#11 token in
 # software, age, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
 # encryption. Run by `npm run setup:test`, by the continuous integration, and by `npm test` when something is missing.
 # Nothing is installed when all is there. No service is started: tests start their own, on ports of their own.
@@ -12,6 +12,7 @@ need() { # path package
 need /usr/sbin/nats-server nats-server
 need /usr/lib/rabbitmq/bin/rabbitmq-server rabbitmq-server
 need /usr/bin/epmd erlang-base
+need /usr/bin/redis-server redis-server
 need /usr/bin/python3 python3
 need /usr/lib/python3/dist-packages/kmip/__init__.py python3-pykmip
 need /usr/lib/softhsm/libsofthsm2.so softhsm2
@@ -21,7 +22,7 @@ need /usr/bin/c++ g++
 need /usr/include/mongocrypt/mongocrypt.h libmongocrypt-dev
 
 if [ -z "$PACKAGES" ]; then
-  echo 'test services: all there (nats-server, rabbitmq-server, python3-pykmip, softhsm2, age, g++, libmongocrypt-dev)'
+  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, softhsm2, age, g++, libmongocrypt-dev)'
   exit 0
 fi
 COMMAND="apt-get install -y --no-install-recommends$PACKAGES"
@@ -52,6 +53,6 @@ apt-get update -q
 apt-get install -y -q --no-install-recommends $PACKAGES
 # They would otherwise start with the machine and take the default ports.
 if [ -d /run/systemd/system ]; then
-  systemctl disable --now nats-server rabbitmq-server >/dev/null 2>&1 || true
+  systemctl disable --now nats-server rabbitmq-server redis-server >/dev/null 2>&1 || true
 fi
 echo 'test services: installed'

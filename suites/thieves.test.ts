@@ -404,6 +404,7 @@ describe('who reads the memory', () => {
     database = await dump();
     assert.ok(coreConfig.seal.kind === 'development-key-file');
     seal = keyFile(coreConfig.seal.path);
+    assert.ok(gatewayConfig.store.kind === undefined);
     const copy = join(temporaryDirectory('store'), 'gateway.sqlite');
     for (const suffix of ['', '-wal'])
       copyFileSync(`${gatewayConfig.store.path}${suffix}`, `${copy}${suffix}`);

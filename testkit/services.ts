@@ -11,6 +11,7 @@ export const SERVICES = {
   softhsmTool: { program: '/usr/bin/softhsm2-util', debianPackage: 'softhsm2' },
   age: { program: '/usr/bin/age', debianPackage: 'age' },
   ageKeygen: { program: '/usr/bin/age-keygen', debianPackage: 'age' },
+  redis: { program: '/usr/bin/redis-server', debianPackage: 'redis-server' },
   python: { program: '/usr/bin/python3', debianPackage: 'python3' },
 } as const;
 

@@ -35,6 +35,7 @@ interface HealthBody {
   readonly leases?: unknown;
   readonly backlog?: unknown;
   readonly cipher?: unknown;
+  readonly workers?: unknown;
 }
 
 interface ComponentStatus {
@@ -102,6 +103,7 @@ function describe(
         'region',
         'seal',
         'gateway',
+        'workers',
         'its core',
         'leases',
         'behind by',
@@ -116,6 +118,7 @@ function describe(
           name,
           text(bodyOf(`${name}/core`).seal),
           `${gateway.host}:${gateway.port}`,
+          workersOf(edge.workers),
           text(edge.core),
           typeof edge.leases === 'number' ? edge.leases : null,
           difference(edge.head, edge.appliedHead),
@@ -143,6 +146,13 @@ function governance({ broker, jobs, tenants, links }: Overview): string[] {
       ({ tenant, state, regions }) => `  link     ${tenant} ${state}: ${describeProgress(regions)}`,
     ),
   ];
+}
+
+/** A gateway of one process says nothing of workers. */
+function workersOf(workers: unknown): Cell {
+  if (typeof workers !== 'object' || workers === null) return 1;
+  const { serving, configured } = workers as { serving?: unknown; configured?: unknown };
+  return serving === configured ? text(serving) : `${text(serving)} of ${text(configured)}`;
 }
 
 function text(value: unknown): Cell {

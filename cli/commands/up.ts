@@ -25,6 +25,10 @@ export function registerUpCommand(program: Command): void {
       '--broker <url>',
       'nats://… or amqp://… of a broker of yours, @FILE that holds such an address, or "embedded"',
     )
+    .option(
+      '--gateway-store <where>',
+      'where gateways keep data keys: sqlite (a file, the default), memory, redis://… or rediss://…?ca=FILE, or @FILE with that',
+    )
     .action(async (options: UpOptions, command: Command) => {
       const { home, output } = contextOf(command);
       // Compiled code is kept for later starts, in the private home: the system's own place for it is open to others.

@@ -22,6 +22,7 @@ import {
   databaseUrl,
   REGION_DATABASE,
 } from './databases.ts';
+import { gatewayStoreConfig, writeGatewayStorePassword } from './gateway-store.ts';
 import type { Installation } from './installation.ts';
 import {
   brokerComponent,
@@ -65,6 +66,10 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
     ]),
   ];
   await installation.save();
+  for (const region of REGIONS) {
+    const directory = installation.paths.component(gatewayOf(region));
+    await writeGatewayStorePassword(installation.stored.gatewayStore, directory);
+  }
   await Promise.all(
     configs.map(({ component, config }) => writeJson(configFile(installation, component), config)),
   );
@@ -145,7 +150,9 @@ function gatewayConfig(installation: Installation, ports: Ports, region: RegionN
       ...certificateFiles(gatewayClientDirectory(installation.paths, region)),
       servername: coreServername(region),
     },
-    store: { path: join(directory, 'gateway.sqlite') },
+    store: gatewayStoreConfig(installation.stored.gatewayStore, directory),
+    // Two regions on somebody's own machine: one process for each gateway is enough.
+    workers: 1,
     limits: { backlog: 1_000_000 },
     log: { level: 'info' },
   };

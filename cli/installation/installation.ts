@@ -23,6 +23,8 @@ const Stored = Type.Object({
   ports: Type.Optional(Type.Record(Type.String(), Type.Integer())),
   /** A broker that the user runs; absent: the embedded one. May hold a password. */
   brokerUrl: Type.Optional(Type.String()),
+  /** Where gateways keep their keys, if not in a file of theirs. May hold a password. */
+  gatewayStore: Type.Optional(Type.String()),
   passwords: Type.Record(Type.String(), Type.String()),
   /** The regions have their MasterKeys. */
   initialised: Type.Optional(Type.Boolean()),

@@ -19,6 +19,7 @@ import {
   initialiseRegion,
 } from '../installation/components.ts';
 import { writeConfigs } from '../installation/configs.ts';
+import { checkGatewayStore } from '../installation/gateway-store.ts';
 import { Installation, makeHome } from '../installation/installation.ts';
 import { cmkComponent, coreOf, gatewayHttpsOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
 import { choosePorts, type PortMode, type Ports, portOf } from '../installation/ports.ts';
@@ -32,6 +33,8 @@ export interface LaunchOptions {
   readonly home: string;
   readonly portMode?: PortMode;
   readonly brokerUrl?: string;
+  /** Where gateways keep their keys from now on; absent: where they did. */
+  readonly gatewayStore?: string;
   /** Told about what happens to the components while everything is up. */
   readonly onNote: (note: string) => void;
 }
@@ -78,6 +81,10 @@ export class Launch {
       await rm(paths.endpoints, { force: true });
       const installation = await Installation.open(paths);
       await applyBroker(installation, options.brokerUrl);
+      if (options.gatewayStore !== undefined) {
+        checkGatewayStore(options.gatewayStore);
+        await installation.update({ gatewayStore: options.gatewayStore });
+      }
       const { stored } = installation;
       const mode = options.portMode ?? stored.portMode;
       const mayHaveOrphans = !stored.stoppedCleanly;

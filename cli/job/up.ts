@@ -15,12 +15,14 @@ export interface UpOptions {
   readonly once?: boolean;
   readonly ports?: PortMode;
   readonly broker?: string;
+  readonly gatewayStore?: string;
 }
 
 export async function up(home: string, output: Output, options: UpOptions): Promise<number> {
   const interruption = new Interruption();
   let abandoned = false;
-  const brokerUrl = await brokerAddress(options.broker, output);
+  const brokerUrl = await addressIn(options.broker, '--broker', output);
+  const gatewayStore = await addressIn(options.gatewayStore, '--gateway-store', output);
   const startedAt = performance.now();
   const open = async (): Promise<Launch> => {
     const opened = await Launch.open({
@@ -28,6 +30,7 @@ export async function up(home: string, output: Output, options: UpOptions): Prom
       onNote: (note) => output.note(note),
       ...(options.ports === undefined ? {} : { portMode: options.ports }),
       ...(brokerUrl === undefined ? {} : { brokerUrl }),
+      ...(gatewayStore === undefined ? {} : { gatewayStore }),
     });
     interruption.onForce = () => opened.supervisor.killAll();
     return opened;
@@ -75,10 +78,14 @@ export async function up(home: string, output: Output, options: UpOptions): Prom
 }
 
 /** An address with a password may lie in a private file, since every user of the machine can read argv. */
-async function brokerAddress(given: string | undefined, output: Output): Promise<string | undefined> {
+async function addressIn(
+  given: string | undefined,
+  option: string,
+  output: Output,
+): Promise<string | undefined> {
   if (given?.startsWith('@') === true) return (await readPrivate(given.slice(1))).trim();
   if (given !== undefined && URL.canParse(given) && new URL(given).password !== '') {
-    output.note('the broker’s password can be read in the process list; --broker @FILE keeps it private');
+    output.note(`its password can be read in the process list; ${option} @FILE keeps it private`);
   }
   return given;
 }

@@ -58,6 +58,12 @@ export class Audit {
     );
   }
 
+  /** `created` has been written, and the key could not be; or nobody knows. */
+  notCreated(object: ManagedObject, by: Actor, reason: string): void {
+    const event = 'OBJECT_CREATED';
+    this.#write({ event, outcome: 'failed', reason, uid: object.uid, operation: 'Create', ...whoOf(by) });
+  }
+
   /**
    * A key is given out. Reads are on the hot path: they are gathered, so that many share one flush to disk, and the
    * answer does not wait for it.

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { KeyExchangeField, MinVersion, ServerTlsConfig } from '../../platform/tls-config.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
-import { MAX_CONNECTIONS } from './limits.ts';
+import { MAX_CONNECTIONS, MAX_WORKERS } from './limits.ts';
 
 const closed = { additionalProperties: false } as const;
 const Path = Type.String({ minLength: 1, maxLength: 4096 });
@@ -19,6 +19,47 @@ const Level = Type.Union([
   Type.Literal('fatal'),
   Type.Literal('silent'),
 ]);
+
+/**
+ * Where the keys lie. A file (the default kind) also holds callers, closed tenants and audit events that the core has not taken
+ * yet; beside Redis it holds these alone. In memory nothing outlives the process: keys not yet announced are lost with it.
+ */
+const Store = Type.Union([
+  Type.Object({ kind: Type.Optional(Type.Literal('sqlite')), path: Path }, closed),
+  Type.Object({ kind: Type.Literal('memory') }, closed),
+  Type.Object(
+    {
+      kind: Type.Literal('redis'),
+      /** The local file. */
+      path: Path,
+      host: Host,
+      port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+      database: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_023 })),
+      username: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+      /** A private file (0600) that holds the password and nothing else. */
+      passwordFile: Type.Optional(Path),
+      /** Absent: no TLS, for loopback alone. `cert` and `key`: where Redis asks for a certificate of its client. */
+      tls: Type.Optional(
+        Type.Object(
+          {
+            ca: Path,
+            servername: Type.Optional(Host),
+            cert: Type.Optional(Path),
+            key: Type.Optional(Path),
+          },
+          closed,
+        ),
+      ),
+      /** Replicas that must have a key before it is acknowledged; default none. */
+      replicas: Type.Optional(Type.Integer({ minimum: 0, maximum: 5 })),
+      /** Also start on a server that may lose acknowledged keys (no AOF, or none that is flushed in time). */
+      allowLoss: Type.Optional(Type.Boolean()),
+    },
+    closed,
+  ),
+]);
+export type StoreConfig = Static<typeof Store>;
+export type RedisStoreConfig = Extract<StoreConfig, { readonly kind: 'redis' }>;
 
 export const GatewayConfig = Type.Object(
   {
@@ -52,15 +93,19 @@ export const GatewayConfig = Type.Object(
       },
       closed,
     ),
-    store: Type.Object({ path: Path }, closed),
+    store: Store,
+    /** Processes that serve applications, on one port and one store; default one for each CPU. With 1 there is no other. */
+    workers: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_WORKERS })),
     /**
-     * `backlog`: keys that may wait for their announcement before Create is refused. `keyMemoryBytes`: locked memory
-     * for L4 keys that are kept open, least recently used out first; default 16 MiB. `connectionsPerIdentity`: of this
-     * process at once; default 512.
+     * `backlog`: keys that may wait for their announcement before Create is refused; default 1,000,000. `keysPerTenant`:
+     * keys that one tenant may have here before its Create is refused; default 1,000,000. `keyMemoryBytes`: locked memory
+     * for L4 keys that are kept open, of each worker, least recently used out first; default 16 MiB. `connectionsPerIdentity`: of each worker at once; default
+     * 512.
      */
     limits: Type.Object(
       {
-        backlog: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
+        backlog: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
+        keysPerTenant: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
         keyMemoryBytes: Type.Optional(Type.Integer({ minimum: 65_536, maximum: MAX_SECRET_MEMORY_BYTES })),
         connectionsPerIdentity: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_CONNECTIONS })),
       },

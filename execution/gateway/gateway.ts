@@ -3,6 +3,7 @@
  * that no request meets a gateway that is half there. With the core away it starts all the same and serves what it may.
  */
 import { parseRegionId, type RegionId } from '../../contracts/index.ts';
+import { withDeadline } from '../../platform/backoff.ts';
 import { ConnectionQuota } from '../../platform/connection-quota.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
@@ -24,7 +25,9 @@ import { KeyCache } from './keys/key-cache.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
+  DEFAULT_BACKLOG,
   DEFAULT_CONNECTIONS_PER_IDENTITY,
+  DRAIN_CORE_MS,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   MAX_TUNNEL_QUEUE,
@@ -41,13 +44,17 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import { Store } from './store/store.ts';
+import type { KeyStoreStatus } from './store/key-store.ts';
+import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
+import { alone, type Crew } from './workers/crew.ts';
+import type { Workers } from './workers/overview.ts';
 
 export interface GatewayDeps {
   readonly logger?: Logger;
-  /** TICKET_KEYS_BYTES: the same in all processes that share a port, so that each resumes the sessions of the others. */
-  readonly ticketKeys?: Uint8Array;
+  /** Siblings on the same store, for a worker process. */
+  readonly crew?: Crew;
 }
 
 export interface GatewayStatus {
@@ -61,6 +68,8 @@ export interface GatewayStatus {
   readonly appliedHead: number;
   readonly leases: ReturnType<LeaseBook['status']>;
   readonly backlog: number;
+  /** Where the keys lie, and whether they are safe there. */
+  readonly store: KeyStoreStatus;
   readonly auditBacklog: number;
   readonly connections: number;
   /** What is served and shown now, which may be newer than the start. */
@@ -70,6 +79,8 @@ export interface GatewayStatus {
     /** When the first revocation list is out of date, RFC 3339; null where there is none. */
     readonly revocationListUntil: string | null;
   };
+  /** Worker processes, where there are several. */
+  readonly workers?: Workers;
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
   readonly cipher: 'native' | 'node';
   /** Whether key material is locked in memory (D3). */
@@ -91,8 +102,6 @@ export interface RunningGateway {
   status(): GatewayStatus;
   /** Reads certificates, keys and revocation lists now, whether they look changed or not. Never rejects. */
   reloadTls(): Promise<void>;
-  /** Replaces `GatewayDeps.ticketKeys`: sessions under those of before are not resumed any more. */
-  setTicketKeys(keys: Uint8Array): void;
   close(): Promise<void>;
 }
 
@@ -100,10 +109,12 @@ export interface RunningGateway {
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}): Promise<RunningGateway> {
   const logger = deps.logger ?? createLogger({ name: 'gateway', level: config.log.level });
   const region = parseRegionId(config.region);
-  const store = Store.open(config.store.path, config.region);
+  const crew = deps.crew ?? alone;
+  const store = await openStore(config, logger, crew);
   try {
-    return await assemble(config, region, { store, logger, ticketKeys: deps.ticketKeys });
+    return await assemble(config, region, { store, logger, crew });
   } catch (error) {
+    await store.keys.close();
     store.close();
     throw error;
   }
@@ -112,20 +123,24 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}
 interface Parts {
   readonly store: Store;
   readonly logger: Logger;
-  readonly ticketKeys: Uint8Array | undefined;
+  readonly crew: Crew;
 }
 
 async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): Promise<RunningGateway> {
-  const { store, logger, ticketKeys } = parts;
+  const { store, logger, crew } = parts;
+  // Before whom to serve is read: a change that comes in between is then applied once more, and not missed.
+  const { appliedHead } = store;
   const tenants = new Tenants(store.registry);
   const identities = new Identities(store.registry);
   const audit = new Audit(store, logger);
   const cache = new KeyCache(config.limits.keyMemoryBytes);
-  const ivBudget = new IvBudget(store);
+  const ivBudget = new IvBudget(store, { isOpen: (uid) => cache.has(uid) });
   const streams = new StreamTable();
   const metrics = createMetrics(region, () => ({
     openConnections: openConnections(),
-    backlog: store.objects.backlog,
+    backlog: store.keys.backlog,
+    heldKeys: store.keys.held,
+    storeUp: store.keys.status().up,
     auditBacklog: store.audit.size,
     leases: leases.size,
     openKeys: cache.size,
@@ -140,7 +155,6 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const server = await ServerIdentity.open({
     config: config.tls,
     alsoTrusted: () => identities.issuers(),
-    ...(ticketKeys === undefined ? {} : { ticketKeys }),
     onReload,
     logger,
   });
@@ -180,6 +194,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     tenants,
     identities,
     logger,
+    isShared: crew.isShared,
+    appliedHead,
     effects: {
       tenantClosed: (tenant) => {
         leases.drop(tenant, undefined, 'LINK_CLOSED');
@@ -192,9 +208,10 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
         streams.dropTenant(tenant);
       },
       serviceRotated: (tenant, service, version) => leases.rotated(tenant, service, version),
-      objectChanged: (uid) => {
+      objectChanged: (uid, now) => {
+        if (now !== undefined && cache.isUpToDate(uid, now.revision)) return;
         cache.drop(uid);
-        if (streams.size > 0 && store.objects.get(uid) === undefined) streams.dropKey(uid);
+        if (now === undefined) streams.dropKey(uid);
       },
       identityRemoved: (fingerprint) => {
         for (const listener of listeners) listener.cutOff(fingerprint);
@@ -230,9 +247,28 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       streams.dropTenant(tenant);
     },
   });
-  const ring = new KeyRing({ region, store, cache, leases, logger });
-  const announcer = new Announcer({ link, store, audit, logger, onChanged: (uid) => cache.drop(uid) });
-  const tunnel = new Tunnel({ link, announcer, applier });
+  const ring = new KeyRing({
+    region,
+    store,
+    cache,
+    leases,
+    logger,
+    onOpened: (uid, ivsUsed) => ivBudget.learn(uid, ivsUsed),
+  });
+  const leads = (): boolean => crew.leads;
+  const ownAnnouncer = new Announcer({
+    link,
+    store,
+    audit,
+    logger,
+    leads,
+    onChanged: (uid) => {
+      cache.drop(uid);
+      void crew.changed([{ uid, isGone: false }]);
+    },
+  });
+  const announcer = announcerOf(ownAnnouncer, crew);
+  const tunnel = new Tunnel({ link, announcer, applier, crew });
   const services = {
     region,
     store,
@@ -240,7 +276,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     leases,
     ivBudget,
     audit,
-    backlogLimit: config.limits.backlog,
+    backlogLimit: config.limits.backlog ?? DEFAULT_BACKLOG,
     streams,
     allowWeak: config.cryptography?.allowWeak ?? false,
     announcer,
@@ -254,18 +290,19 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const listeners = httpsListener === undefined ? [kmipListener] : [kmipListener, httpsListener];
   const openConnections = (): number =>
     listeners.reduce((sum, listener) => sum + listener.openConnections, 0);
-  const heart = new Heart({ link, store, applier, feed, leases, logger });
+  const heart = new Heart({ link, store, applier, feed, leases, logger, leads });
 
   const status = (): GatewayStatus => ({
     ok: true,
-    status: link.isUp && feed.isCurrent ? 'ok' : 'degraded',
+    status: link.isUp && feed.isCurrent && store.keys.status().up ? 'ok' : 'degraded',
     region,
     name: config.name,
     core: link.isUp ? 'connected' : 'unreachable',
     head: feed.knownHead,
     appliedHead: applier.appliedHead,
     leases: leases.status(),
-    backlog: store.objects.backlog,
+    backlog: store.keys.backlog,
+    store: store.keys.status(),
     auditBacklog: store.audit.size,
     connections: openConnections(),
     certificates: {
@@ -291,21 +328,68 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       );
   }, HEARTBEAT_INTERVAL_MS);
   ivTimer.unref();
+  let drained: Promise<void> | undefined;
+  const drain = (): Promise<void> => {
+    drained ??= Promise.all(listeners.map((listener) => listener.close())).then(() => audit.flush());
+    return drained;
+  };
   const stop = async (): Promise<void> => {
     clearInterval(ivTimer);
     server.close();
     client.close();
-    await heart.stop();
-    feed.close();
-    link.close();
-    await announcer.stop();
     await audit.flush();
+    if (crew.leads && link.isUp) await handOver(ownAnnouncer, heart);
+    feed.close();
+    // Whatever is under way to the core ends with it, a heartbeat too.
+    link.close();
+    await heart.stop();
+    await ownAnnouncer.stop();
     await ivBudget.write().catch(() => undefined);
     leases.close();
     streams.clear();
     cache.clear();
+    await store.keys.close();
     store.close();
   };
+  if (gcm.name === 'node') {
+    logger.warn(
+      'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
+    );
+  }
+  const close = async (): Promise<void> => {
+    await drain();
+    await stop();
+  };
+  const reloadTls = async (): Promise<void> => {
+    await Promise.all([server.reload(), client.reload()]);
+  };
+  if (crew.isShared) {
+    for (const listener of listeners) listener.openWithoutPort();
+    crew.join({
+      status,
+      metrics: () => metrics.registry.getMetricsAsJSON(),
+      take: (door, socket) => {
+        const listener = door === 'kmip' ? kmipListener : httpsListener;
+        if (listener === undefined || drained !== undefined) socket.destroy();
+        else listener.take(socket);
+      },
+      useTicketKeys: (keys) => {
+        for (const listener of listeners) listener.useTicketKeys(keys);
+      },
+      forget: (changes) => {
+        for (const { uid, isGone } of changes) {
+          cache.drop(uid);
+          if (isGone) streams.dropKey(uid);
+        }
+      },
+      kick: () => ownAnnouncer.kick(),
+      flush: (tenant) => ownAnnouncer.flush(tenant),
+      drain,
+    });
+    server.start();
+    client.start();
+    return { port: 0, healthUrl: '', status, reloadTls, close };
+  }
   try {
     const kmipPort = await kmipListener.listen();
     const httpsPort = await httpsListener?.listen();
@@ -316,11 +400,6 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       health: publicStatus,
       registry: metrics.registry,
     });
-    if (gcm.name === 'node') {
-      logger.warn(
-        'AES-GCM is done by the runtime’s own ciphers, slowly: npm run build:native compiles the addon',
-      );
-    }
     logger.info(
       {
         port: kmipPort,
@@ -336,21 +415,33 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       httpsPort,
       healthUrl: health.url,
       status,
-      reloadTls: async () => {
-        await Promise.all([server.reload(), client.reload()]);
-      },
-      setTicketKeys: (keys) => server.setTicketKeys(keys),
+      reloadTls,
       close: async () => {
-        await Promise.all(listeners.map((listener) => listener.close()));
+        await drain();
         await health.close();
         await stop();
       },
     };
   } catch (error) {
-    await Promise.all(listeners.map((listener) => listener.close()));
-    await stop();
+    await close();
     throw error;
   }
+}
+
+/** Of several processes one announces, and the others ask it to. */
+function announcerOf(own: Announcer, crew: Crew): Pick<Announcer, 'kick' | 'flush'> {
+  return {
+    kick: () => (crew.leads ? own.kick() : crew.kick()),
+    flush: (tenant) => (crew.leads ? own.flush(tenant) : crew.flush(tenant)),
+  };
+}
+
+/** What the core should know before the gateway is gone: keys that wait, and the last events for its trail. */
+async function handOver(announcer: Announcer, heart: Heart): Promise<void> {
+  const giveUpAtMs = performance.now() + DRAIN_CORE_MS;
+  await announcer.drain(DRAIN_CORE_MS);
+  const leftMs = Math.max(0, giveUpAtMs - performance.now());
+  await withDeadline(leftMs, 'the last heartbeat', () => heart.beat()).catch(() => undefined);
 }
 
 /** Slow lifecycle requests have connections of their own, so that they never stand before a lease (D8). */

@@ -51,6 +51,22 @@ export class Identities {
     return true;
   }
 
+  /** Another process has applied the change to the store: takes over what stands there. Returns whether there is such an identity. */
+  adopt(fingerprint: KeyFingerprint): boolean {
+    const identity = this.#table.identity(fingerprint);
+    if (identity === undefined) this.#identities.delete(fingerprint);
+    else this.#identities.set(fingerprint, identity);
+    return identity !== undefined;
+  }
+
+  /** The same for an issuer. Returns whether the set of trusted issuers has changed. */
+  adoptIssuer(fingerprint: string): boolean {
+    const issuer = this.#table.issuer(fingerprint);
+    if (issuer === undefined || this.#issuers.get(fingerprint) === issuer.pem) return false;
+    this.#issuers.set(fingerprint, issuer.pem);
+    return true;
+  }
+
   reload(): void {
     this.#identities.clear();
     for (const identity of this.#table.identities()) this.#identities.set(identity.fingerprint, identity);

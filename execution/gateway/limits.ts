@@ -1,6 +1,9 @@
-/** Every bound of the gateway with its number (D14). What happens past it stands beside it. */
+/**
+ * Every bound of the gateway with its number (D14). What happens past it stands beside it. Where a gateway has several
+ * processes (D18), connections and what lies in the store are counted for all together, everything else for each.
+ */
 
-/** Connections of applications; further ones are closed before the handshake. */
+/** Connections of applications to a gateway, over all its workers; further ones are closed before the handshake. */
 export const MAX_CONNECTIONS = 4096;
 /** Of these, connections of one identity at all ports, unless configured; a further one is refused. */
 export const DEFAULT_CONNECTIONS_PER_IDENTITY = 512;
@@ -90,6 +93,41 @@ export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
 /** Keys of one announcement. */
 export const ANNOUNCE_BATCH = 256;
+/** Keys that may wait for their announcement, unless configured; Create alone is refused past it (D6). */
+export const DEFAULT_BACKLOG = 1_000_000;
+/** Keys that one tenant may have at this gateway, unless configured; the tenant's next Create is refused, and nobody else's. */
+export const MAX_KEYS_PER_TENANT = 1_000_000;
+
+/** Worker processes of one gateway. Each has up to seven connections to the core, which takes 1,024 of all gateways. */
+export const MAX_WORKERS = 64;
+/** A worker that serves no connection after this long is killed; at the first start of a gateway, that has failed. */
+export const WORKER_START_TIMEOUT_MS = 30_000;
+/** Pauses before a worker that dies is started again; one that served for this long is started at once. */
+export const WORKER_BACKOFF = { baseMs: 200, capMs: 5_000 } as const;
+export const WORKER_SETTLED_MS = 2_000;
+/** A worker that does not tell its status or metrics in time is left out of the gateway's. */
+export const WORKER_ANSWER_MS = 1_000;
+/** How long a gateway that starts waits for its predecessor to let go of the store. */
+export const STORE_LOCK_WAIT_MS = 2_000;
+/** Accepted connections that no worker has taken yet; further ones are closed. A late one is closed like a late handshake. */
+export const MAX_WAITING_CONNECTIONS = 1_024;
+/** A connection waits so long for the worker with the fewest, while that one is busy, and then goes to another. */
+export const HAND_OVER_PATIENCE_MS = 25;
+/** What a worker tells the others in passing (new keys, connections that ended) is gathered for this long. */
+export const SIBLING_GATHER_MS = 5;
+/** An answer that changes an object waits so long for the other workers to hear of it; then their pushes tell them. */
+export const MAX_SIBLING_WAIT_MS = 100;
+/** A write that finds another worker's transaction in its way tries again after this long, and gives up after that long. */
+export const STORE_BUSY_RETRY_MS = 1;
+export const STORE_BUSY_WAIT_MS = 2_000;
+/** Keys of session tickets are replaced this often; those before are taken for as long again. */
+export const TICKET_KEY_LIFETIME_MS = 6 * 3_600_000;
+
+/** A gateway that stops: for the answers in flight, and then for telling the core of keys and audit events that wait. */
+export const DRAIN_REQUESTS_MS = 3_000;
+export const DRAIN_CORE_MS = 2_000;
+/** A worker that has no request any more ends within this time, or is killed. All of it fits the shutdown's 10 s. */
+export const WORKER_STOP_MS = 1_500;
 
 /** Writes of one transaction; the rest goes into the next. */
 export const MAX_COMMIT_GROUP = 1_024;
@@ -105,3 +143,21 @@ export const READ_GATHER_MS = 20;
 export const MAX_GATHERED_READS = 512;
 /** Refusals recorded one by one in a second; further ones are recorded as a sum. */
 export const MAX_REFUSAL_EVENTS_PER_SECOND = 200;
+
+/** One answer of Redis, a connection to it included. Past it the connection is given up, and what waited is refused. */
+export const REDIS_TIMEOUT_MS = 2_000;
+/** Commands to Redis under way; the next is refused. */
+export const MAX_REDIS_QUEUE = 32_768;
+/** Changes of the core that wait for Redis while it is away. Past it no further push is applied, and leased keys are not served. */
+export const MAX_REDIS_OUTBOX = 65_536;
+/** Changes that go to Redis together. */
+export const REDIS_OUTBOX_BATCH = 512;
+/** How often Redis is looked at while nothing else asks it, and how long to wait before it is tried again. */
+export const REDIS_PING_MS = 1_000;
+export const REDIS_BACKOFF = { baseMs: 50, capMs: 1_000 } as const;
+/** Wrapped keys that Redis has told of and that are kept at hand, least recently used out first: some 2 KiB each. */
+export const MAX_LOADED_KEYS = 16_384;
+/** Keys that one message may have asked of Redis. As many as a message of MAX_REQUEST_BYTES can name in earnest. */
+export const MAX_KEYS_LOADED_AT_ONCE = 4_096;
+/** What a client of Redis waits for its secret: characters of the password's file. */
+export const MAX_REDIS_PASSWORD_BYTES = 4_096;

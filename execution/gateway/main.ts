@@ -9,6 +9,8 @@ import { installShutdown, onShutdown } from '../../platform/shutdown.ts';
 import { watchMemoryLock, wipeAllSecrets } from '../envelope/index.ts';
 import { GatewayConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
+import { workersOf } from './workers/count.ts';
+import { startWorkers } from './workers/primary.ts';
 
 async function main(): Promise<void> {
   const guard = await guardProcess();
@@ -19,7 +21,11 @@ async function main(): Promise<void> {
   for (const problem of guard.problems) logger.warn(problem);
   installShutdown({ logger });
   onShutdown('secrets', wipeAllSecrets);
-  const gateway = await startGateway(config, { logger });
+  const count = workersOf(config);
+  const gateway =
+    count === 1
+      ? await startGateway(config, { logger })
+      : await startWorkers({ config, count, configPath: values.config, logger });
   watchMemoryLock((status) =>
     logger.warn({ memory: status }, status.problem ?? 'key memory is locked again'),
   );

@@ -20,6 +20,9 @@ export interface GatewayMetrics {
 export interface GatewayLevels {
   readonly openConnections: number;
   readonly backlog: number;
+  readonly heldKeys: number;
+  /** Whether the key store can be reached. */
+  readonly storeUp: boolean;
   readonly auditBacklog: number;
   readonly leases: number;
   readonly openKeys: number;
@@ -107,17 +110,28 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     name: 'okcm_gateway_certificate_not_after_seconds',
     help: 'When what is in use ends, in seconds since 1970: the server certificate, the one shown to the core, a revocation list',
     labelNames: ['what'],
+    // Of several processes that which is behind: it may not have seen a new file yet.
+    aggregator: 'min',
     registers,
     collect() {
       for (const [what, end] of Object.entries(levels().notAfter))
         if (end !== undefined) this.set({ what }, end.getTime() / 1000);
     },
   });
+  // Where processes share one gateway: what they share counts once, and the worst of them counts where they differ.
+  const aggregators: Readonly<Record<string, 'max' | 'min'>> = {
+    okcm_gateway_backlog: 'max',
+    okcm_gateway_audit_backlog: 'max',
+    okcm_gateway_leases: 'max',
+    okcm_gateway_core_up: 'min',
+    okcm_gateway_pushes_behind: 'max',
+  };
   const gauge = (name: string, help: string, read: (now: GatewayLevels) => number): void => {
     new Gauge({
       name,
       help,
       registers,
+      aggregator: aggregators[name] ?? 'sum',
       collect() {
         this.set(read(levels()));
       },
@@ -129,6 +143,8 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     (now) => now.openConnections,
   );
   gauge('okcm_gateway_backlog', 'Keys that wait for their announcement', (now) => now.backlog);
+  gauge('okcm_gateway_held_keys', 'Wrapped L4 keys that the key store holds', (now) => now.heldKeys);
+  gauge('okcm_gateway_store_up', 'Whether the key store is in reach', (now) => (now.storeUp ? 1 : 0));
   gauge('okcm_gateway_audit_backlog', 'Audit events that wait for the core', (now) => now.auditBacklog);
   gauge('okcm_gateway_leases', 'Services whose L3 is in memory', (now) => now.leases);
   gauge('okcm_gateway_open_keys', 'L4 keys that are open in memory', (now) => now.openKeys);

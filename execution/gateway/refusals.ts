@@ -75,6 +75,12 @@ export const refusals = {
   BACKLOG_FULL: retry(
     'too many new keys wait for the regional core; Create is refused until it has taken them',
   ),
+  KEY_QUOTA: denied(
+    'the tenant has as many keys at this gateway as it may; destroy keys that are not needed, or have its quota raised',
+  ),
+  STORE_UNREACHABLE: retry(
+    'the key store of this gateway cannot be reached: new keys, and keys that are not in memory, have to wait; try again',
+  ),
   AUDIT_FULL: retry(
     'too many audit events wait for the regional core; Create and Get are refused until it has taken them',
   ),

@@ -37,6 +37,12 @@ export class Tenants {
     this.#set(tenant, { closedEpoch, openedEpoch: Math.max(openedEpoch, epoch) });
   }
 
+  /** Another process has applied the change to the store: takes over what stands there. */
+  adopt(tenant: TenantId): void {
+    const epochs = this.#table.tenant(tenant);
+    if (epochs !== undefined) this.#epochs.set(tenant, epochs);
+  }
+
   /** After a snapshot was applied, or a transaction rolled back. */
   reload(): void {
     this.#epochs.clear();

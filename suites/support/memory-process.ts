@@ -118,9 +118,6 @@ export function inProcesses(core: MemoryProcess, gateway: MemoryProcess): Runner
         reloadTls: async () => {
           throw new Error('this gateway runs in a process of its own: send it SIGHUP');
         },
-        setTicketKeys: () => {
-          throw new Error('this gateway runs in a process of its own');
-        },
         close: async () => {
           clearInterval(polling);
           await gateway.stop();

@@ -10,27 +10,36 @@ export interface GatewayPeer {
   readonly address: string;
 }
 
+interface Standing {
+  readonly lastSeenMs: number;
+  readonly appliedHead: number;
+  readonly backlog: number;
+  readonly leases: number;
+}
+
+/** A gateway, and what each of its processes has said last: by the address of its connection for heartbeats. */
 interface Entry {
   name: string;
   lastSeenMs: number;
-  appliedHead: number;
-  backlog: number;
-  leases: number;
+  readonly standings: Map<string, Standing>;
 }
 
 export class Gateways {
   readonly #entries = new Map<string, Entry>();
 
-  seen(peer: GatewayPeer, status: Partial<Pick<Entry, 'appliedHead' | 'backlog' | 'leases'>> = {}): void {
+  seen(peer: GatewayPeer, status?: Omit<Standing, 'lastSeenMs'>): void {
     const { fingerprint, name } = peer.identity;
-    const entry = this.#entries.get(fingerprint) ?? {
-      name,
-      lastSeenMs: 0,
-      appliedHead: 0,
-      backlog: 0,
-      leases: 0,
-    };
-    this.#entries.set(fingerprint, { ...entry, ...status, name, lastSeenMs: Date.now() });
+    const lastSeenMs = Date.now();
+    const entry = this.#entries.get(fingerprint) ?? { name, lastSeenMs, standings: new Map() };
+    this.#entries.set(fingerprint, entry);
+    entry.name = name;
+    entry.lastSeenMs = lastSeenMs;
+    if (status === undefined) return;
+    // The latest last: of a gateway that is away, that one is kept.
+    entry.standings.delete(peer.address);
+    entry.standings.set(peer.address, { ...status, lastSeenMs });
+    for (const [address, standing] of entry.standings)
+      if (lastSeenMs - standing.lastSeenMs > GATEWAY_SILENT_MS) entry.standings.delete(address);
   }
 
   /** As contracts/report.ts has it. Those that have been silent for long are left out. */
@@ -42,13 +51,21 @@ export class Gateways {
     return [...this.#entries.values()].slice(0, MAX_REPORTED).map((entry) => ({
       name: entry.name,
       connected: now - entry.lastSeenMs < GATEWAY_SILENT_MS,
-      appliedHead: entry.appliedHead,
+      ...together([...entry.standings.values()]),
       head,
-      leases: entry.leases,
-      backlog: entry.backlog,
       lastSeenAt: new Date(entry.lastSeenMs).toISOString(),
     }));
   }
+}
+
+/** Processes of one gateway share a store; what they hold in memory, and how far they are, is each one's own. */
+function together(standings: readonly Standing[]): Omit<Standing, 'lastSeenMs'> {
+  const all = (of: (standing: Standing) => number): number[] => standings.map(of);
+  return {
+    appliedHead: standings.length === 0 ? 0 : Math.min(...all(({ appliedHead }) => appliedHead)),
+    backlog: Math.max(0, ...all(({ backlog }) => backlog)),
+    leases: Math.max(0, ...all(({ leases }) => leases)),
+  };
 }
 
 /** The report's schema holds no more. */

@@ -58,17 +58,18 @@ export class PushHub {
    */
   async acknowledgements(number: number, waitMs: number): Promise<number> {
     this.wake();
-    // A gateway may be between two connections: it counts once.
+    // A gateway may be between two connections: it counts once. One of several processes has one for each, and has been
+    // told when all of them have.
     const told = new Set<string>();
+    const untold = new Set<string>();
     const check = (): boolean => {
-      let isComplete = true;
-      for (const { acknowledged, peer } of this.#subscribers) {
-        if (acknowledged >= number) told.add(peer.identity.fingerprint);
-        else isComplete = false;
-      }
-      return isComplete;
+      untold.clear();
+      for (const { acknowledged, peer } of this.#subscribers)
+        (acknowledged >= number ? told : untold).add(peer.identity.fingerprint);
+      return untold.size === 0;
     };
-    if (check()) return told.size;
+    const count = (): number => [...told].filter((fingerprint) => !untold.has(fingerprint)).length;
+    if (check()) return count();
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -81,7 +82,7 @@ export class PushHub {
       const timer = setTimeout(done, waitMs);
       this.#waiting.add(again);
     });
-    return told.size;
+    return count();
   }
 
   async close(): Promise<void> {

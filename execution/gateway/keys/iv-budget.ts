@@ -8,17 +8,32 @@ import type { Store } from '../store/store.ts';
 
 interface Count {
   used: number;
-  written: number;
+  /** Of those, what the store does not know of yet. */
+  unwritten: number;
+}
+
+export interface IvBudgetOptions {
+  readonly limit?: number;
+  /** Whether the key is open in memory: its count stays then. Default: no count has to. */
+  readonly isOpen?: (uid: string) => boolean;
 }
 
 export class IvBudget {
   readonly #store: Store;
   readonly #limit: number;
+  readonly #isOpen: (uid: string) => boolean;
   readonly #counts = new Map<string, Count>();
 
-  constructor(store: Store, limit: number = MAX_RANDOM_IVS_PER_KEY - RANDOM_IV_MARGIN) {
+  constructor(store: Store, options: IvBudgetOptions = {}) {
     this.#store = store;
-    this.#limit = limit;
+    this.#limit = options.limit ?? MAX_RANDOM_IVS_PER_KEY - RANDOM_IV_MARGIN;
+    this.#isOpen = options.isOpen ?? (() => false);
+  }
+
+  /** A key has been opened under which so many have been spent, by whatever process. */
+  learn(uid: string, used: number): void {
+    const unwritten = this.#counts.get(uid)?.unwritten ?? 0;
+    this.#counts.set(uid, { used: used + unwritten, unwritten });
   }
 
   /** @throws GatewayRefusal IV_BUDGET_SPENT */
@@ -31,6 +46,7 @@ export class IvBudget {
     const count = this.#counts.get(uid) ?? this.#load(uid);
     if (count.used >= this.#limit) return false;
     count.used += 1;
+    count.unwritten += 1;
     return true;
   }
 
@@ -39,22 +55,30 @@ export class IvBudget {
     return (this.#counts.get(uid) ?? this.#load(uid)).used;
   }
 
-  /** Resolves when all counts are durable. */
+  /** Resolves when all counts are durable, and those of other processes on the same store are known. */
   async write(): Promise<void> {
-    const changed = [...this.#counts].filter(([, { used, written }]) => used > written);
-    if (changed.length === 0) return;
-    const snapshot = changed.map(([uid, count]) => ({ uid, count, used: count.used }));
-    await this.#store.commit(() => {
-      for (const { uid, used } of snapshot) this.#store.objects.setRandomIvsUsed(uid, used);
-    });
-    for (const { count, used } of snapshot) count.written = used;
+    const spent = new Map<string, number>();
+    for (const [uid, { unwritten }] of this.#counts) if (unwritten > 0) spent.set(uid, unwritten);
+    if (spent.size > 0) {
+      const totals = await this.#store.keys.addRandomIvs(spent);
+      for (const [uid, written] of spent) this.#written(uid, written, totals.get(uid));
+    }
     if (this.#counts.size <= MAX_CACHED_KEYS) return;
-    for (const [uid, { used, written }] of this.#counts) if (used === written) this.#counts.delete(uid);
+    for (const [uid, { unwritten }] of this.#counts)
+      if (unwritten === 0 && !this.#isOpen(uid)) this.#counts.delete(uid);
+  }
+
+  #written(uid: string, written: number, total: number | undefined): void {
+    const count = this.#counts.get(uid);
+    if (count === undefined) return;
+    count.unwritten -= written;
+    if (total !== undefined) count.used = total + count.unwritten;
   }
 
   #load(uid: string): Count {
-    const used = this.#store.objects.randomIvsUsed(uid);
-    const count = { used, written: used };
+    // Of a key that is open `learn` has told; nobody encrypts under another.
+    const used = this.#store.keys.randomIvsUsed(uid) ?? this.#limit;
+    const count = { used, unwritten: 0 };
     this.#counts.set(uid, count);
     return count;
   }

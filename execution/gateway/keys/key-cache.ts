@@ -59,6 +59,15 @@ export class KeyCache {
     return entry;
   }
 
+  has(uid: string): boolean {
+    return this.#entries.has(uid);
+  }
+
+  /** Whether the key is open as it is since that revision, or a later one. */
+  isUpToDate(uid: string, revision: number): boolean {
+    return (this.#entries.get(uid)?.object.revision ?? -1) >= revision;
+  }
+
   /** What is known of the object has changed; its key has not. */
   update(uid: string, change: (object: ManagedObject) => ManagedObject): void {
     const entry = this.#entries.get(uid);

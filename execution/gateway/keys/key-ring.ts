@@ -1,7 +1,7 @@
 /**
  * Where operations get their keys: which objects this gateway holds, and their keys opened under a lease that lives.
  */
-import type { RegionId } from '../../../contracts/index.ts';
+import type { RegionId, TenantId } from '../../../contracts/index.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import {
@@ -24,6 +24,8 @@ export interface KeyRingOptions {
   readonly cache: KeyCache;
   readonly leases: LeaseBook;
   readonly logger: Logger;
+  /** A key has been opened, or made; so many random IVs had been spent under it. */
+  readonly onOpened?: (uid: string, ivsUsed: number) => void;
 }
 
 export class KeyRing {
@@ -33,19 +35,26 @@ export class KeyRing {
     this.#options = options;
   }
 
-  /** The object if this gateway holds it, whoever owns it. */
-  find(uid: string): ManagedObject | undefined {
+  /** The tenant's object, if this gateway holds it; of a store that does not answer at once, what was looked up. */
+  find(tenant: TenantId, uid: string): ManagedObject | undefined {
     const { cache, store } = this.#options;
-    return cache.get(uid)?.object ?? store.objects.get(uid)?.object;
+    const open = cache.get(uid)?.object;
+    return open?.tenant === tenant ? open : store.keys.peek(tenant, uid)?.object;
   }
 
-  /** The opened key, if it is in memory and its lease lives; the hot path asks here first. */
-  ready(uid: string): HeldKey | undefined {
+  /** Whether another tenant's key has that UID here. */
+  isAnothers(tenant: TenantId, uid: string): boolean {
+    const { cache, store } = this.#options;
+    const open = cache.get(uid)?.object;
+    return open === undefined ? store.keys.isAnothers(tenant, uid) : open.tenant !== tenant;
+  }
+
+  /** The tenant's opened key, if it is in memory and its lease lives; the hot path asks here first. */
+  ready(tenant: TenantId, uid: string): HeldKey | undefined {
     const { cache, leases } = this.#options;
     const held = cache.get(uid);
-    if (held === undefined || leases.current(held.object.tenant, held.object.service) === undefined)
-      return undefined;
-    return held;
+    if (held === undefined || held.object.tenant !== tenant) return undefined;
+    return leases.current(tenant, held.object.service) === undefined ? undefined : held;
   }
 
   /**
@@ -54,12 +63,14 @@ export class KeyRing {
    * @throws GatewayRefusal: of the lease, or KEY_DAMAGED.
    */
   async open(object: ManagedObject): Promise<HeldKey> {
-    const ready = this.ready(object.uid);
+    const { tenant, service, uid } = object;
+    const ready = this.ready(tenant, uid);
     if (ready !== undefined) return ready;
-    const { leases } = this.#options;
-    await leases.acquire(object.tenant, object.service);
+    const { leases, store } = this.#options;
+    await leases.acquire(tenant, service);
+    if (!store.keys.answersAtOnce) await store.keys.load(tenant, [uid]);
     // Another request may have opened the key meanwhile, and the core may have changed or destroyed it.
-    const opened = this.ready(object.uid);
+    const opened = this.ready(tenant, uid);
     if (opened !== undefined) return opened;
     const version = versionOf(this.#stored(object).wrapped);
     try {
@@ -76,33 +87,40 @@ export class KeyRing {
 
   /** A key that has just become durable: the next request finds it open. */
   keep(object: ManagedObject, key: SecretBytes): void {
-    const { cache, leases } = this.#options;
-    if (leases.current(object.tenant, object.service) === undefined) key.wipe();
-    else cache.put(object, key);
+    const { cache, leases, onOpened } = this.#options;
+    if (leases.current(object.tenant, object.service) === undefined) {
+      key.wipe();
+      return;
+    }
+    onOpened?.(object.uid, 0);
+    cache.put(object, key);
   }
 
   /** The object is about to be given out for the first time: it is not Fresh any more, durably when this resolves. */
-  async markServed(uid: string): Promise<void> {
+  async markServed({ tenant, uid }: ManagedObject): Promise<void> {
     const { store, cache } = this.#options;
-    await store.commit(() => store.objects.markServed(uid));
+    await store.keys.markServed(tenant, uid);
     cache.update(uid, served);
   }
 
   /** The object as it is by now, with its key. */
-  #stored({ uid }: ManagedObject): ManagedObject & { readonly wrapped: Uint8Array } {
-    const now = this.#options.store.objects.get(uid)?.object;
+  #stored({ tenant, uid }: ManagedObject): ManagedObject & { readonly wrapped: Uint8Array } {
+    const now = this.#options.store.keys.peek(tenant, uid)?.object;
     if (now === undefined || now.wrapped === null) throw new GatewayRefusal('LEASE_LOST');
     return { ...now, wrapped: now.wrapped };
   }
 
   /** Looks again, since the version may have been waited for. */
   #openWith(session: WrapSession, object: ManagedObject): HeldKey {
-    const opened = this.ready(object.uid);
+    const opened = this.ready(object.tenant, object.uid);
     if (opened !== undefined) return opened;
-    const { cache, region } = this.#options;
+    const { cache, region, store, onOpened } = this.#options;
     const now = this.#stored(object);
+    const ivsUsed = store.keys.randomIvsUsed(now.uid);
     const context = objectContext(region, now.tenant, now.service, now.uid);
-    return cache.put(now, session.unwrap(now.wrapped, context));
+    const held = cache.put(now, session.unwrap(now.wrapped, context));
+    if (ivsUsed !== undefined) onOpened?.(now.uid, ivsUsed);
+    return held;
   }
 
   #damaged({ uid }: ManagedObject, version: number, error: unknown): unknown {

@@ -103,7 +103,7 @@ describe('the key ring', () => {
     const opened = await Promise.all(Array.from({ length: 10 }, () => ring.open(object)));
     assert.ok(opened.every((held) => held.key.equals(key)));
     assert.equal(core.count(MeshOperation.Lease), 1);
-    assert.equal(ring.ready(object.uid), opened[0]);
+    assert.equal(ring.ready(object.tenant, object.uid), opened[0]);
   });
 
   it('has nothing ready once the lease has ended', async () => {
@@ -114,7 +114,7 @@ describe('the key ring', () => {
     const held = await ring.open(object);
     leases.drop(TENANT, SERVICE, 'TEST');
     assert.ok(held.key.isWiped);
-    assert.equal(ring.ready(object.uid), undefined);
+    assert.equal(ring.ready(object.tenant, object.uid), undefined);
   });
 
   it('refuses a record that was put in the place of another', async () => {
@@ -139,12 +139,12 @@ describe('the budget of random IVs', () => {
   it('ends, and a restart does not give it back', async () => {
     const path = storePath();
     const store = freshStore(path);
-    const budget = new IvBudget(store, 5);
+    const budget = new IvBudget(store, { limit: 5 });
     for (let i = 0; i < 3; i++) budget.spend('key');
     await budget.write();
     store.close();
     const again = freshStore(path);
-    const rest = new IvBudget(again, 5);
+    const rest = new IvBudget(again, { limit: 5 });
     rest.spend('key');
     rest.spend('key');
     assert.throws(

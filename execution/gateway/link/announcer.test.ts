@@ -75,6 +75,25 @@ describe('announcing', () => {
     await announcer.stop();
   });
 
+  it('goes on where the core’s answers ended, in order, and tells again only what was not answered for', async () => {
+    const core = new FakeCore();
+    const { link, store, announcer } = setUp(core);
+    const objects = Array.from({ length: 5 }, (_, i) => anObject(i % 2 ? {} : { tenant: OTHER_TENANT }));
+    store.transaction(() => {
+      for (const object of objects) store.objects.insertNew(object);
+    });
+    const asked: string[][] = [];
+    core.answers[MeshOperation.Announce] = ({ objects: told }) => {
+      asked.push(told.map(({ uid }) => uid));
+      return { outcomes: told.slice(0, 2).map(({ uid }) => ({ uid, outcome: 'accepted' })) };
+    };
+    link.markUp();
+    while (store.keys.backlog > 0) await delay(5);
+    const uids = objects.map(({ uid }) => uid);
+    assert.deepEqual(asked, [uids, uids.slice(2), uids.slice(4)]);
+    await announcer.stop();
+  });
+
   it('applies what the core says of each', async () => {
     const core = new FakeCore();
     const { link, store, announcer, changed } = setUp(core);
@@ -93,15 +112,15 @@ describe('announcing', () => {
     });
     link.markUp();
     await announcer.flush(TENANT);
-    assert.equal(store.objects.get(dead.uid), undefined);
-    const kept = store.objects.get(loser.uid);
+    assert.equal(store.objects.get(TENANT, dead.uid), undefined);
+    const kept = store.objects.get(TENANT, loser.uid);
     assert.ok(kept?.announced);
     assert.deepEqual(
       kept.object.attributes.map(({ attributeName }) => attributeName),
       [NAME_CONFLICT],
     );
     assert.equal(store.objects.nameHolder(TENANT, 'taken'), undefined);
-    assert.equal(store.objects.get(unwanted.uid)?.announced, false, 'kept');
+    assert.equal(store.objects.get(TENANT, unwanted.uid)?.announced, false, 'kept');
     assert.equal(store.objects.backlog, 0, 'and not waiting');
     assert.deepEqual(changed.sort(), [dead.uid, loser.uid].sort());
     await delay(20);
@@ -138,7 +157,7 @@ describe('announcing', () => {
       taken.map(({ uid }) => uid),
       [object.uid],
     );
-    assert.equal(store.objects.get(object.uid)?.announced, true);
+    assert.equal(store.objects.get(TENANT, object.uid)?.announced, true);
     await announcer.stop();
   });
 

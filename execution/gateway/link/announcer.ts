@@ -11,7 +11,7 @@ import { encodeObject, type ManagedObject } from '../../objects/index.ts';
 import type { Audit } from '../audit.ts';
 import { ANNOUNCE_BATCH, BACKOFF, FLUSH_DEADLINE_MS, TUNNEL_TIMEOUT_MS } from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
-import type { WaitingKeys } from '../store/object-table.ts';
+import type { Settlement, WaitingKeys } from '../store/key-store.ts';
 import type { Store } from '../store/store.ts';
 import type { CoreLink } from './core-link.ts';
 
@@ -22,6 +22,8 @@ export interface AnnouncerOptions {
   readonly logger: Logger;
   /** The core has changed or destroyed an object that we announced. */
   readonly onChanged: (uid: string) => void;
+  /** Whether this process announces: of several on one store one does. Default: it does. */
+  readonly leads?: () => boolean;
 }
 
 /** How long new keys gather before they are announced. */
@@ -53,7 +55,8 @@ export class Announcer {
    */
   async flush(tenant: TenantId): Promise<void> {
     const { store, link } = this.#options;
-    let left = store.objects.backlogOf(tenant);
+    const counted = store.keys.backlogOf(tenant);
+    let left = typeof counted === 'number' ? counted : await counted;
     if (left === 0) return;
     if (!link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
     const work = async (signal: AbortSignal): Promise<void> => {
@@ -66,13 +69,30 @@ export class Announcer {
     try {
       await withDeadline(FLUSH_DEADLINE_MS, 'announcing new keys to the core', work);
     } catch (error) {
-      if (error instanceof GatewayRefusal) throw new GatewayRefusal('CORE_UNREACHABLE');
+      if (error instanceof GatewayRefusal)
+        throw error.refusal === 'STORE_UNREACHABLE' ? error : new GatewayRefusal('CORE_UNREACHABLE');
       this.#options.logger.warn(
         { tenant, cause: errorMessage(error) },
         'new keys could not be announced in time',
       );
       throw new GatewayRefusal('CORE_BUSY');
     }
+  }
+
+  /** Announces all that waits; resolves when nothing does, when the core is away, or after `withinMs`. */
+  async drain(withinMs: number): Promise<void> {
+    const { link, store, logger } = this.#options;
+    const work = async (signal: AbortSignal): Promise<void> => {
+      while (link.isUp && store.keys.backlog > 0 && !signal.aborted) {
+        if ((await this.#inLine(() => this.#announceSome())) === 0) return;
+      }
+    };
+    await withDeadline(withinMs, 'announcing what waits', work).catch((error: unknown) => {
+      logger.info(
+        { cause: errorMessage(error), backlog: store.keys.backlog },
+        'keys wait for the next start',
+      );
+    });
   }
 
   async stop(): Promise<void> {
@@ -91,17 +111,15 @@ export class Announcer {
   }
 
   async #round(): Promise<void> {
-    const { link, store, logger } = this.#options;
-    if (!link.isUp || store.objects.backlog === 0) return;
+    const { link, store, logger, leads } = this.#options;
+    if (leads?.() === false) return;
+    if (!link.isUp || store.keys.backlog === 0) return;
     try {
       await this.#inLine(() => this.#announceSome());
       this.#attempt = 0;
-      if (store.objects.backlog > 0) this.#schedule(0);
+      if (store.keys.backlog > 0) this.#schedule(0);
     } catch (error) {
-      logger.warn(
-        { cause: errorMessage(error), backlog: store.objects.backlog },
-        'announcing new keys failed',
-      );
+      logger.warn({ cause: errorMessage(error), backlog: store.keys.backlog }, 'announcing new keys failed');
       this.#schedule(backoffMs(this.#attempt++, BACKOFF));
     }
   }
@@ -116,8 +134,8 @@ export class Announcer {
   async #announceSome(tenant?: TenantId): Promise<number> {
     const { link, store } = this.#options;
     if (this.#stopped) return 0;
-    const waiting = store.objects.waiting(ANNOUNCE_BATCH, tenant);
-    this.#setAside(waiting.damaged);
+    const waiting = await store.keys.waiting(ANNOUNCE_BATCH, tenant);
+    await this.#setAside(waiting.damaged);
     const objects = withinSize(waiting.objects);
     if (objects.length === 0) return waiting.damaged.length;
     const { outcomes } = await link.ask('bulk', MeshOperation.Announce, { objects }, TUNNEL_TIMEOUT_MS);
@@ -127,9 +145,7 @@ export class Announcer {
       return object === undefined ? [] : [{ object, outcome }];
     });
     if (answers.length === 0) throw new Error('the core answered for none of the keys announced');
-    store.transaction(() => {
-      for (const { object, outcome } of answers) this.#settle(object, outcome);
-    });
+    await store.keys.settle(answers.map(({ object, outcome }) => settlementOf(object, outcome)));
     for (const { object, outcome } of answers) {
       if (outcome.outcome === 'tombstone' || outcome.outcome === 'name-conflict')
         this.#options.onChanged(object.uid);
@@ -138,34 +154,10 @@ export class Announcer {
     return answers.length + waiting.damaged.length;
   }
 
-  #setAside(damaged: WaitingKeys['damaged']): void {
+  async #setAside(damaged: WaitingKeys['damaged']): Promise<void> {
     if (damaged.length === 0) return;
-    const { store } = this.#options;
-    store.transaction(() => {
-      for (const { tenant, uid } of damaged) store.objects.markRefused(tenant, uid);
-    });
+    await this.#options.store.keys.settle(damaged.map((key) => ({ outcome: 'refused', ...key })));
     for (const key of damaged) this.#reportRefused(key, 'OBJECT_MALFORMED');
-  }
-
-  #settle(object: ManagedObject, outcome: AnnounceOutcome): void {
-    const { objects } = this.#options.store;
-    switch (outcome.outcome) {
-      case 'accepted':
-      case 'known':
-        objects.markAnnounced(object.tenant, object.uid, object);
-        return;
-      case 'tombstone':
-        objects.destroy(object.tenant, object.uid);
-        return;
-      case 'name-conflict':
-        objects.apply(outcome.object);
-        // Also when a push has brought the same revision before.
-        objects.markAnnounced(object.tenant, object.uid, object);
-        return;
-      case 'refused':
-        objects.markRefused(object.tenant, object.uid);
-        return;
-    }
   }
 
   #reportRefused({ uid, tenant }: { readonly uid: string; readonly tenant: string }, reason: string): void {
@@ -181,6 +173,21 @@ export class Announcer {
       tenant,
       uid,
     });
+  }
+}
+
+function settlementOf(known: ManagedObject, answer: AnnounceOutcome): Settlement {
+  const { tenant, uid } = known;
+  switch (answer.outcome) {
+    case 'accepted':
+    case 'known':
+      return { outcome: 'announced', known };
+    case 'tombstone':
+      return { outcome: 'destroyed', tenant, uid };
+    case 'name-conflict':
+      return { outcome: 'changed', known, object: answer.object };
+    case 'refused':
+      return { outcome: 'refused', tenant, uid };
   }
 }
 

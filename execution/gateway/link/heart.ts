@@ -21,7 +21,11 @@ export interface HeartOptions {
   readonly feed: PushFeed;
   readonly leases: LeaseBook;
   readonly logger: Logger;
+  /** Whether this process hands over audit events: of several on one store one does. Default: it does. */
+  readonly leads?: () => boolean;
 }
+
+const NONE: ReturnType<Store['audit']['oldest']> = { events: [], upTo: 0 };
 
 export class Heart {
   readonly #options: HeartOptions;
@@ -47,7 +51,8 @@ export class Heart {
       if (this.#stopped) return;
       // More audit events than one beat takes do not wait a second for the next.
       const { link, store } = this.#options;
-      const more = link.isUp && !this.#auditIsStuck && store.audit.size >= MAX_AUDIT_EVENTS;
+      const leads = this.#options.leads?.() ?? true;
+      const more = leads && link.isUp && !this.#auditIsStuck && store.audit.size >= MAX_AUDIT_EVENTS;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.beat(), more ? 0 : HEARTBEAT_INTERVAL_MS);
     });
@@ -62,7 +67,9 @@ export class Heart {
 
   async #beat(): Promise<void> {
     const { link, store, leases, logger } = this.#options;
-    const { events, upTo } = store.audit.oldest(MAX_AUDIT_EVENTS);
+    store.refresh();
+    const leads = this.#options.leads?.() ?? true;
+    const { events, upTo } = leads ? store.audit.oldest(MAX_AUDIT_EVENTS) : NONE;
     this.#auditIsStuck = false;
     try {
       try {
@@ -96,7 +103,7 @@ export class Heart {
       MeshOperation.Heartbeat,
       {
         appliedHead: applier.appliedHead,
-        backlog: store.objects.backlog,
+        backlog: store.keys.backlog,
         leases: held.map(({ tenant, service }) => ({ tenant, service })),
         audit,
       },

@@ -5,7 +5,7 @@
 import type { KeyFingerprint, ServiceName, TenantId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { NumberedPush, Push } from '../../mesh/index.ts';
-import { isGatewayKey } from '../../objects/index.ts';
+import { isGatewayKey, type ManagedObject } from '../../objects/index.ts';
 import type { Identities } from '../identities.ts';
 import type { Store } from '../store/store.ts';
 import type { Tenants } from '../tenants.ts';
@@ -17,7 +17,8 @@ export interface PushEffects {
   serviceFlushed(tenant: TenantId, service: ServiceName, version: number | undefined): void;
   /** Nothing ends, and nothing waits: the lease is to be refreshed. */
   serviceRotated(tenant: TenantId, service: ServiceName, version: number | undefined): void;
-  objectChanged(uid: string): void;
+  /** `now`: as the core says it is; absent when it is no more. */
+  objectChanged(uid: string, now?: ManagedObject): void;
   identityRemoved(fingerprint: KeyFingerprint): void;
   issuersChanged(): void;
 }
@@ -28,10 +29,15 @@ export interface PushApplierOptions {
   readonly identities: Identities;
   readonly effects: PushEffects;
   readonly logger: Logger;
+  /** Whether other processes apply the same pushes to the same store. */
+  readonly isShared?: boolean;
+  /** The head up to which `tenants` and `identities` have been loaded: read before them. Default: the store's. */
+  readonly appliedHead?: number;
 }
 
 export class PushApplier {
   readonly #store: Store;
+  readonly #isShared: boolean;
   readonly #tenants: Tenants;
   readonly #identities: Identities;
   readonly #effects: PushEffects;
@@ -44,7 +50,8 @@ export class PushApplier {
     this.#identities = options.identities;
     this.#effects = options.effects;
     this.#logger = options.logger;
-    this.#appliedHead = options.store.appliedHead;
+    this.#isShared = options.isShared ?? false;
+    this.#appliedHead = options.appliedHead ?? options.store.appliedHead;
   }
 
   get appliedHead(): number {
@@ -59,28 +66,22 @@ export class PushApplier {
     const fresh = pushes.filter(({ number }) => number > this.#appliedHead);
     const gapless = fresh.every(({ number }, index) => number === this.#appliedHead + 1 + index);
     if (!gapless) {
-      this.#applyAll(fresh.map(({ push }) => push).filter(restricts));
+      this.#applyAll(fresh.filter(({ push }) => restricts(push)));
       return false;
     }
     const head = fresh.at(-1)?.number ?? this.#appliedHead;
-    this.#applyAll(
-      fresh.map(({ push }) => push),
-      head,
-    );
+    this.#applyAll(fresh, head);
     return true;
   }
 
   /** What came with an answer: applied before the answer is relayed (D6). The head moves only with the feed itself. */
   applyEffects(pushes: readonly NumberedPush[]): void {
-    if (pushes.length > 0) this.#applyAll(pushes.map(({ push }) => push));
+    if (pushes.length > 0) this.#applyAll(pushes);
   }
 
   /** Part of a sync, whose numbers the core answers for; `head` is given with the last part only. */
   applySynced(pushes: readonly NumberedPush[], head?: number): void {
-    this.#applyAll(
-      pushes.map(({ push }) => push),
-      head,
-    );
+    this.#applyAll(pushes, head);
   }
 
   /** The end of a snapshot: whoever it did not name is no longer there. */
@@ -111,13 +112,14 @@ export class PushApplier {
     this.#effects.issuersChanged();
   }
 
-  #applyAll(pushes: readonly Push[], head?: number): void {
+  #applyAll(pushes: readonly NumberedPush[], head?: number): void {
     const after: (() => void)[] = [];
     try {
-      this.#store.transaction(() => {
-        for (const push of pushes) this.#applyOne(push, after);
-        if (head !== undefined) this.#store.setAppliedHead(head);
-      });
+      const last = Math.max(head ?? 0, ...pushes.map(({ number }) => number));
+      // Whoever shares the store was first: nothing is left to write.
+      if (this.#isShared && last <= this.#store.appliedHead)
+        for (const { push } of pushes) this.#adopt(push, after);
+      else this.#store.transaction(() => this.#write(pushes, head, after));
     } catch (error) {
       // Memory must not grant what the disk does not hold; what it refuses in excess, a restart or a sync mends.
       this.#identities.reload();
@@ -127,8 +129,53 @@ export class PushApplier {
     for (const effect of after) effect();
   }
 
+  /** In a transaction. What others have written before is not written again: it may be old news by now. */
+  #write(pushes: readonly NumberedPush[], head: number | undefined, after: (() => void)[]): void {
+    const durable = this.#isShared ? this.#store.appliedHead : 0;
+    for (const { number, push } of pushes) {
+      if (this.#isShared && number <= durable) this.#adopt(push, after);
+      else this.#applyOne(push, after);
+    }
+    if (head !== undefined && head >= durable) this.#store.setAppliedHead(head);
+  }
+
+  /** The effects of a push that stands in the store already, with whatever came after it. */
+  #adopt(push: Push, after: (() => void)[]): true {
+    switch (push.kind) {
+      case 'identity.put':
+        if (!this.#identities.adopt(push.identity.fingerprint))
+          this.#effects.identityRemoved(push.identity.fingerprint);
+        return true;
+      case 'identity.remove':
+        this.#identities.adopt(push.fingerprint);
+        this.#effects.identityRemoved(push.fingerprint);
+        return true;
+      case 'issuer.put':
+        if (this.#identities.adoptIssuer(push.fingerprint)) after.push(() => this.#effects.issuersChanged());
+        return true;
+      case 'tenant.closed':
+        this.#tenants.adopt(push.tenant);
+        // Also when it is open again: what was opened before the closure must not live on.
+        this.#effects.tenantClosed(push.tenant);
+        return true;
+      case 'tenant.opened':
+        this.#tenants.adopt(push.tenant);
+        return true;
+      case 'service.flush':
+      case 'service.rotated':
+        this.#applyOne(push, after);
+        return true;
+      case 'object.put':
+        this.#effects.objectChanged(push.object.uid, push.object.wrapped === null ? undefined : push.object);
+        return true;
+      case 'object.destroyed':
+        this.#effects.objectChanged(push.uid);
+        return true;
+    }
+  }
+
   #applyOne(push: Push, after: (() => void)[]): void {
-    const { objects } = this.#store;
+    const { keys } = this.#store;
     switch (push.kind) {
       case 'identity.put':
         this.#identities.put(push.identity);
@@ -170,12 +217,14 @@ export class PushApplier {
         }
         // Only plain symmetric keys are served here (D9); other objects stay with the core.
         if (!isGatewayKey(object)) return;
-        if (objects.apply(object)) after.push(() => this.#effects.objectChanged(object.uid));
+        // Where others write to the store, what it knew says nothing of this process's memory.
+        if (keys.apply(object) || this.#isShared)
+          after.push(() => this.#effects.objectChanged(object.uid, object));
         return;
       }
       case 'object.destroyed':
         this.#effects.objectChanged(push.uid);
-        objects.destroy(push.tenant, push.uid);
+        keys.destroy(push.tenant, push.uid);
         after.push(() => this.#effects.objectChanged(push.uid));
         return;
     }

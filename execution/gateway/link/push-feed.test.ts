@@ -75,7 +75,7 @@ describe('applying pushes', () => {
     const object = anObject({ revision: 2 });
     applier.applyEffects([{ number: 1, push: { kind: 'object.put', object } }]);
     assert.equal(applier.appliedHead, 0);
-    assert.equal(store.objects.get(object.uid)?.object.revision, 2);
+    assert.equal(store.objects.get(TENANT, object.uid)?.object.revision, 2);
     applier.applyInOrder(numbered([{ kind: 'tenant.closed', tenant: TENANT, epoch: 1 }]));
     assert.equal(applier.appliedHead, 1);
   });
@@ -87,13 +87,13 @@ describe('applying pushes', () => {
     applier.applyEffects([
       { number: 0, push: { kind: 'object.put', object: { ...object, usageMask: 0, revision: 2 } } },
     ]);
-    assert.equal(store.objects.get(object.uid)?.object.revision, 3);
+    assert.equal(store.objects.get(TENANT, object.uid)?.object.revision, 3);
     assert.equal(applier.appliedHead, 0);
     assert.equal(store.appliedHead, 0);
     applier.applyInOrder(numbered([{ kind: 'object.destroyed', tenant: TENANT, uid: object.uid }]));
     assert.equal(applier.appliedHead, 1);
     applier.applyEffects([{ number: 0, push: { kind: 'object.put', object: { ...object, revision: 9 } } }]);
-    assert.equal(store.objects.get(object.uid), undefined, 'a late one brings nothing back');
+    assert.equal(store.objects.get(TENANT, object.uid), undefined, 'a late one brings nothing back');
   });
 
   it('an epoch that was closed stays closed, in whatever order and however often its pushes come', () => {
@@ -154,8 +154,8 @@ describe('applying pushes', () => {
         { kind: 'service.flush', tenant: TENANT, service: SERVICE },
       ]),
     );
-    assert.equal(store.objects.get(key.uid), undefined);
-    for (const { uid } of [secret, opaque, wrapped]) assert.equal(store.objects.get(uid), undefined);
+    assert.equal(store.objects.get(TENANT, key.uid), undefined);
+    for (const { uid } of [secret, opaque, wrapped]) assert.equal(store.objects.get(TENANT, uid), undefined);
   });
 });
 

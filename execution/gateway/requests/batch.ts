@@ -15,6 +15,7 @@ import {
 } from '../../kmip/index.ts';
 import { routeOf } from '../../routing/index.ts';
 import type { RequestContext } from './context.ts';
+import { lookUp } from './look-up.ts';
 import { store } from './operations/create.ts';
 import { type LocalPlan, type Plan, planItem, uidIn } from './plan.ts';
 import { itemsOf, type Tunnel } from './tunnel.ts';
@@ -174,6 +175,7 @@ export class Batch {
       );
       answers = itemsOf(tunnelled);
       this.#idPlaceholder = tunnelled.idPlaceholder;
+      await this.#lookUpPlaceholder();
     } catch (error) {
       for (const item of this.#continues ? items : items.slice(0, 1)) this.#fail(item, error);
       return;
@@ -188,6 +190,13 @@ export class Batch {
         uniqueBatchItemId: item?.uniqueBatchItemId,
       });
     }
+  }
+
+  /** What the core has found, the next item may use here. A store that is away leaves it to the core, which knows the key. */
+  async #lookUpPlaceholder(): Promise<void> {
+    const { services, requester } = this.#context;
+    if (services.store.keys.answersAtOnce || this.#idPlaceholder === undefined) return;
+    await lookUp(services, requester.identity.tenant, [this.#idPlaceholder]);
   }
 
   #fail(item: RequestItem, error: unknown): void {

@@ -54,6 +54,15 @@ export interface RequestContext {
   readonly lent: Lent;
   /** Keys of a batch with Undo: visible to its own items, durable only with its end. */
   readonly staged: Staged | undefined;
+  /** Where the key store does not answer at once: what was asked of it before the message was looked at. */
+  readonly lookedUp?: LookedUp | undefined;
+}
+
+export interface LookedUp {
+  /** The store could not be asked: what is not in memory may be held all the same. */
+  readonly failed: boolean;
+  /** UIDs that it holds. */
+  readonly held: ReadonlySet<string>;
 }
 
 export interface LocalResult {
@@ -122,12 +131,22 @@ export class Staged {
   }
 }
 
-/** The object, if this gateway holds it and the caller may know of it; undefined when it is not held here. */
+/**
+ * The object, if this gateway holds it and the caller may know of it; undefined when it is not held here.
+ *
+ * @throws GatewayRefusal OTHER_TENANT, OTHER_SERVICE, STORE_UNREACHABLE
+ */
 export function findOwn(context: RequestContext, uid: string): ManagedObject | undefined {
-  const object = context.staged?.get(uid)?.object ?? context.services.ring.find(uid);
-  if (object === undefined) return undefined;
+  const { ring } = context.services;
   const { identity } = context.requester;
-  if (object.tenant !== identity.tenant) throw new GatewayRefusal('OTHER_TENANT');
+  const object = context.staged?.get(uid)?.object ?? ring.find(identity.tenant, uid);
+  if (object === undefined) {
+    if (ring.isAnothers(identity.tenant, uid)) throw new GatewayRefusal('OTHER_TENANT');
+    const { lookedUp } = context;
+    // What may be here is not the core's to say it does not exist (D6).
+    if (lookedUp?.failed || lookedUp?.held.has(uid)) throw new GatewayRefusal('STORE_UNREACHABLE');
+    return undefined;
+  }
   if (!identity.services.includes(object.service)) throw new GatewayRefusal('OTHER_SERVICE');
   return object;
 }
@@ -139,7 +158,7 @@ export function findOwn(context: RequestContext, uid: string): ManagedObject | u
  */
 export function openKey(context: RequestContext, object: ManagedObject): HeldKey | Promise<HeldKey> {
   const { ring } = context.services;
-  return context.staged?.get(object.uid) ?? ring.ready(object.uid) ?? ring.open(object);
+  return context.staged?.get(object.uid) ?? ring.ready(object.tenant, object.uid) ?? ring.open(object);
 }
 
 /** Who may go on with a stream that this caller begins. */

@@ -35,12 +35,14 @@ import { Batch } from './batch.ts';
 import {
   Lent,
   type LocalResult,
+  type LookedUp,
   type RequestContext,
   type Requester,
   type Services,
   Staged,
 } from './context.ts';
 import { HotPath } from './hot/hot-path.ts';
+import { lookUp, unopenedIn } from './look-up.ts';
 import { planItem, uidIn } from './plan.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -78,7 +80,21 @@ export class RequestHandler {
     }
     const refusal = messageRefusal(request);
     if (refusal !== undefined) return this.#refused(request, refusal, requester);
-    const context = this.#contextFor(request, requester);
+    const { services } = this.#options;
+    if (services.store.keys.answersAtOnce) return this.#answer(message, request, requester);
+    const { tenant } = requester.identity;
+    const uids = unopenedIn(request.items, tenant, services);
+    if (uids.length === 0) return this.#answer(message, request, requester);
+    return lookUp(services, tenant, uids).then((found) => this.#answer(message, request, requester, found));
+  }
+
+  #answer(
+    message: Uint8Array,
+    request: RequestMessage,
+    requester: Requester,
+    lookedUp?: LookedUp,
+  ): Uint8Array | Promise<Uint8Array> {
+    const context = this.#contextFor(request, requester, lookedUp);
     const [only] = request.items;
     if (only === undefined || request.items.length > 1) return this.#runBatch(message, request, context);
     try {
@@ -204,7 +220,7 @@ export class RequestHandler {
     return errorResponse(peekVersion(message), failure.resultReason, failure.message);
   }
 
-  #contextFor(request: RequestMessage, requester: Requester): RequestContext {
+  #contextFor(request: RequestMessage, requester: Requester, lookedUp?: LookedUp): RequestContext {
     return {
       services: this.#options.services,
       requester,
@@ -213,6 +229,7 @@ export class RequestHandler {
       correlationId: this.#nextCorrelationId(),
       lent: new Lent(),
       staged: undefined,
+      lookedUp,
     };
   }
 

@@ -3,18 +3,21 @@
  * back the answer once what it changed is in effect here (D6).
  */
 import { decodeResponse, KmipError, type ResponseItem } from '../../kmip/index.ts';
-import { MeshOperation } from '../../mesh/index.ts';
+import { MeshOperation, type NumberedPush } from '../../mesh/index.ts';
 import { MAX_TUNNEL_QUEUE, TUNNEL_TIMEOUT_MS } from '../limits.ts';
 import type { Announcer } from '../link/announcer.ts';
 import type { CoreLink } from '../link/core-link.ts';
 import type { PushApplier } from '../link/push-applier.ts';
 import { GatewayRefusal } from '../refusals.ts';
+import type { Crew, ObjectChange } from '../workers/crew.ts';
 import type { RequestContext } from './context.ts';
 
 export interface TunnelOptions {
   readonly link: CoreLink;
-  readonly announcer: Announcer;
+  readonly announcer: Pick<Announcer, 'flush'>;
   readonly applier: PushApplier;
+  /** Other processes of this gateway learn what the request has changed before its answer is relayed (D6). */
+  readonly crew?: Pick<Crew, 'changed'>;
 }
 
 export interface Tunnelled {
@@ -47,7 +50,7 @@ export class Tunnel {
     idPlaceholder: string | undefined,
     context: RequestContext,
   ): Promise<Tunnelled> {
-    const { link, announcer, applier } = this.#options;
+    const { link, announcer, applier, crew } = this.#options;
     if (this.#waiting >= MAX_TUNNEL_QUEUE) throw new GatewayRefusal('CORE_BUSY');
     this.#waiting += 1;
     try {
@@ -67,11 +70,19 @@ export class Tunnel {
         TUNNEL_TIMEOUT_MS,
       );
       applier.applyEffects(response.effects);
+      await crew?.changed(changesOf(response.effects));
       return { message: response.message, idPlaceholder: response.idPlaceholder };
     } finally {
       this.#waiting -= 1;
     }
   }
+}
+
+function changesOf(effects: readonly NumberedPush[]): ObjectChange[] {
+  return effects.flatMap(({ push }): ObjectChange[] => {
+    if (push.kind === 'object.put') return [{ uid: push.object.uid, isGone: push.object.wrapped === null }];
+    return push.kind === 'object.destroyed' ? [{ uid: push.uid, isGone: true }] : [];
+  });
 }
 
 /** The batch items of the core's answer. @throws KmipError General Failure when it cannot be read. */

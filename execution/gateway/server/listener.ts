@@ -16,6 +16,7 @@ import { answerAnyVersion, KmipError } from '../../kmip/index.ts';
 import type { Audit } from '../audit.ts';
 import type { Identities } from '../identities.ts';
 import {
+  DRAIN_REQUESTS_MS,
   EXPIRY_CHECK_INTERVAL_MS,
   HANDSHAKE_TIMEOUT_MS,
   MAX_CONNECTIONS,
@@ -24,10 +25,8 @@ import {
 } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { RequestHandler } from '../requests/handler.ts';
+import { type TicketKeys, useTicketKeys } from '../workers/tickets.ts';
 import type { Door, Served } from './doors.ts';
-
-/** How long requests in flight may take when the gateway stops. */
-const CLOSE_WITHIN_MS = 3_000;
 
 export interface ListenerOptions {
   readonly host: string;
@@ -62,6 +61,7 @@ export class Listener {
   readonly #handshakes: Handshakes;
   readonly #droppedLogged = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
+  #ticketKeys: TicketKeys | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -127,12 +127,32 @@ export class Listener {
     for (const open of this.#open) if (open.fingerprint === fingerprint) this.#end(open, 'IDENTITY_REMOVED');
   }
 
+  /** In a worker: connections are handed over by `take`, and no port is opened. */
+  openWithoutPort(): void {
+    // HTTP begins to watch over its time-outs with this.
+    this.#server.emit('listening');
+    this.#timer = setInterval(() => this.#recheck(), EXPIRY_CHECK_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** A connection that another process has accepted, and from which nobody has read. */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = Reflect.get(this.#server, 'allowHalfOpen') === true;
+    this.#server.emit('connection', socket);
+  }
+
+  /** For session tickets, the same in all processes that take connections of this port. */
+  useTicketKeys(keys: TicketKeys): void {
+    this.#ticketKeys = keys;
+    useTicketKeys(this.#server, keys);
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    await Promise.all([...this.#open].map(({ connection }) => connection.close(CLOSE_WITHIN_MS)));
+    await Promise.all([...this.#open].map(({ connection }) => connection.close(DRAIN_REQUESTS_MS)));
     // What is left never became a connection of KMIP: it must not hold up the shutdown.
     this.#handshakes.destroyAll();
     await closed;
@@ -143,6 +163,7 @@ export class Listener {
     const { door, logger, tls } = this.#options;
     try {
       this.#server.setSecureContext(tls.context(door.name));
+      if (this.#ticketKeys !== undefined) useTicketKeys(this.#server, this.#ticketKeys);
     } catch (error) {
       logger.error(
         { cause: errorMessage(error) },

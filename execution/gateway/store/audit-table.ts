@@ -7,13 +7,24 @@ export class AuditTable {
   readonly #insert: StatementSync;
   readonly #oldest: StatementSync;
   readonly #deleteUpTo: StatementSync;
-  #size: number;
+  readonly #range: StatementSync;
+  #size = 0;
 
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare('INSERT INTO audit (body) VALUES (?)');
     this.#oldest = db.prepare('SELECT seq, body FROM audit ORDER BY seq LIMIT ?');
     this.#deleteUpTo = db.prepare('DELETE FROM audit WHERE seq <= ?');
-    this.#size = (db.prepare('SELECT count(*) AS n FROM audit').get() as { n: number }).n;
+    // Only the oldest are ever deleted, so that the ends tell the number, without a look at each.
+    this.#range = db.prepare(
+      'SELECT (SELECT min(seq) FROM audit) AS first, (SELECT max(seq) FROM audit) AS last',
+    );
+    this.recount();
+  }
+
+  /** What other processes have appended and handed over counts too. */
+  recount(): void {
+    const { first, last } = this.#range.get() as { first: number | null; last: number | null };
+    this.#size = first === null || last === null ? 0 : last - first + 1;
   }
 
   get size(): number {

@@ -1,9 +1,11 @@
 /**
  * Keys that this gateway holds, with their keys wrapped: rows of `objects`, the names they claim, the tombstones of
  * those destroyed, and the random IVs that were spent under them. Callers give the transaction.
+ *
+ * UIDs are unique over all tenants (D17), and yet no statement reads or changes a key without the tenant whose it is.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { TenantId } from '../../../contracts/index.ts';
+import { parseTenantId, type TenantId } from '../../../contracts/index.ts';
 import {
   decodeObject,
   encodeObject,
@@ -13,22 +15,10 @@ import {
   ObjectCodecError,
   served,
 } from '../../objects/index.ts';
+import type { HeldRow, WaitingKeys } from './key-store.ts';
 
 /** What the statements below select; the tables are STRICT, so the types are the columns'. */
 type ObjectRow = { readonly body: Uint8Array; readonly announced: number; readonly revision: number };
-
-export interface HeldRow {
-  readonly object: ManagedObject;
-  /** Whether the core knows the object. */
-  readonly announced: boolean;
-}
-
-/** Keys that wait for their announcement. */
-export interface WaitingKeys {
-  readonly objects: readonly ManagedObject[];
-  /** Records that cannot be read: no announcement can carry them. */
-  readonly damaged: readonly { readonly tenant: string; readonly uid: string }[];
-}
 
 export class ObjectTable {
   readonly #insert: StatementSync;
@@ -39,69 +29,79 @@ export class ObjectTable {
   readonly #waitingOf: StatementSync;
   readonly #announced: StatementSync;
   readonly #refused: StatementSync;
-  readonly #countWaiting: StatementSync;
+  readonly #counts: StatementSync;
+  readonly #owner: StatementSync;
   readonly #nameHolder: StatementSync;
   readonly #claimName: StatementSync;
   readonly #dropNames: StatementSync;
   readonly #bury: StatementSync;
   readonly #buried: StatementSync;
   readonly #ivs: StatementSync;
-  readonly #setIvs: StatementSync;
-  /** Keys that wait for their announcement, by tenant: what a flush and the backlog limit look at on every request. */
-  readonly #backlog = new Map<string, number>();
-  #backlogTotal = 0;
+  readonly #addIvs: StatementSync;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, isFirst: boolean) {
     this.#insert = db.prepare(
       'INSERT INTO objects (uid, tenant, service, revision, announced, body) VALUES (?, ?, ?, ?, ?, ?)',
     );
     this.#update = db.prepare(
-      'UPDATE objects SET revision = ?, announced = ?, service = ?, body = ? WHERE uid = ?',
+      'UPDATE objects SET revision = ?, announced = ?, service = ?, body = ? WHERE uid = ? AND tenant = ?',
     );
-    this.#get = db.prepare('SELECT body, announced, revision FROM objects WHERE uid = ?');
-    this.#delete = db.prepare('DELETE FROM objects WHERE uid = ?');
+    this.#get = db.prepare('SELECT body, announced, revision FROM objects WHERE uid = ? AND tenant = ?');
+    this.#owner = db.prepare('SELECT tenant FROM objects WHERE uid = ?');
+    this.#delete = db.prepare('DELETE FROM objects WHERE uid = ? AND tenant = ?');
     this.#waiting = db.prepare(
       'SELECT uid, tenant, body FROM objects WHERE announced = 0 ORDER BY seq LIMIT ?',
     );
     this.#waitingOf = db.prepare(
       'SELECT uid, tenant, body FROM objects WHERE announced = 0 AND tenant = ? ORDER BY seq LIMIT ?',
     );
-    this.#announced = db.prepare('UPDATE objects SET announced = 1 WHERE uid = ? AND announced = 0');
-    this.#refused = db.prepare('UPDATE objects SET announced = 2 WHERE uid = ? AND announced = 0');
-    this.#countWaiting = db.prepare(
-      'SELECT tenant, count(*) AS n FROM objects WHERE announced = 0 GROUP BY tenant',
+    this.#announced = db.prepare(
+      'UPDATE objects SET announced = 1 WHERE uid = ? AND tenant = ? AND announced = 0',
     );
+    this.#refused = db.prepare(
+      'UPDATE objects SET announced = 2 WHERE uid = ? AND tenant = ? AND announced = 0',
+    );
+    this.#counts = db.prepare('SELECT held, waiting FROM key_counts WHERE tenant = ?');
     this.#nameHolder = db.prepare('SELECT uid FROM names WHERE tenant = ? AND name = ?');
     this.#claimName = db.prepare('INSERT OR REPLACE INTO names (tenant, name, uid) VALUES (?, ?, ?)');
-    this.#dropNames = db.prepare('DELETE FROM names WHERE uid = ?');
+    this.#dropNames = db.prepare('DELETE FROM names WHERE uid = ? AND tenant = ?');
     this.#bury = db.prepare('INSERT OR IGNORE INTO tombstones (uid, tenant) VALUES (?, ?)');
-    this.#buried = db.prepare('SELECT 1 FROM tombstones WHERE uid = ?');
+    this.#buried = db.prepare('SELECT 1 FROM tombstones WHERE uid = ? AND tenant = ?');
     this.#ivs = db.prepare('SELECT used FROM random_ivs WHERE uid = ?');
-    this.#setIvs = db.prepare('INSERT OR REPLACE INTO random_ivs (uid, used) VALUES (?, ?)');
-    // Each start offers once more what the core has refused: its reason may be gone.
-    db.exec('UPDATE objects SET announced = 0 WHERE announced = 2');
-    this.recount();
+    this.#addIvs = db.prepare(
+      `INSERT INTO random_ivs (uid, used) VALUES (?, ?)
+       ON CONFLICT (uid) DO UPDATE SET used = used + excluded.used RETURNING used`,
+    );
+    // Each start of a gateway offers once more what the core has refused: its reason may be gone.
+    if (isFirst) db.exec('UPDATE objects SET announced = 0 WHERE announced = 2');
   }
 
+  /** Keys that wait for their announcement. */
   get backlog(): number {
-    return this.#backlogTotal;
+    return this.#countsOf('').waiting;
+  }
+
+  get held(): number {
+    return this.#countsOf('').held;
   }
 
   backlogOf(tenant: TenantId): number {
-    return this.#backlog.get(tenant) ?? 0;
+    return this.#countsOf(tenant).waiting;
   }
 
-  /** After a rollback the numbers in memory may be ahead of the table. */
-  recount(): void {
-    this.#backlog.clear();
-    this.#backlogTotal = 0;
-    for (const row of this.#countWaiting.all() as { tenant: string; n: number }[])
-      this.#count(row.tenant, row.n);
+  heldBy(tenant: TenantId): number {
+    return this.#countsOf(tenant).held;
   }
 
-  get(uid: string): HeldRow | undefined {
-    const row = this.#row(uid);
+  get(tenant: TenantId, uid: string): HeldRow | undefined {
+    const row = this.#row(tenant, uid);
     return row === undefined ? undefined : { object: decodeObject(row.body), announced: row.announced === 1 };
+  }
+
+  /** Whether the UID is that of another tenant's key. Nothing more of it can be learned. */
+  isAnothers(tenant: TenantId, uid: string): boolean {
+    const row = this.#owner.get(uid) as { tenant: string } | undefined;
+    return row !== undefined && row.tenant !== tenant;
   }
 
   /** The UID of the object that claims `name` here, if any. The core may know of others (D6). */
@@ -114,7 +114,6 @@ export class ObjectTable {
   insertNew(object: ManagedObject): void {
     this.#insert.run(object.uid, object.tenant, object.service, object.revision, 0, encodeObject(object));
     for (const name of namesOf(object)) this.#claimName.run(object.tenant, name, object.uid);
-    this.#count(object.tenant, 1);
   }
 
   /**
@@ -122,57 +121,52 @@ export class ObjectTable {
    * Returns whether something changed.
    */
   apply(object: ManagedObject): boolean {
-    if (this.#buried.get(object.uid) !== undefined) return false;
-    const row = this.#row(object.uid);
-    const waited = row?.announced === 0;
+    const { uid, tenant } = object;
+    if (this.#buried.get(uid, tenant) !== undefined) return false;
+    const row = this.#row(tenant, uid);
     if (row !== undefined && row.revision >= object.revision) {
-      if (waited) this.markAnnounced(object.tenant, object.uid, object); // what the core tells us of, it knows
+      if (row.announced === 0) this.markAnnounced(tenant, uid, object); // what the core tells us of, it knows
       return false;
     }
     // That a key has been served here, the core may not know yet.
     const isNews = isFresh(object) && isServed(row);
     const body = encodeObject(isNews ? served(object) : object);
     const announced = isNews ? 0 : 1;
-    if (row === undefined)
-      this.#insert.run(object.uid, object.tenant, object.service, object.revision, announced, body);
-    else this.#update.run(object.revision, announced, object.service, body, object.uid);
-    this.#dropNames.run(object.uid);
-    for (const name of namesOf(object)) this.#claimName.run(object.tenant, name, object.uid);
-    this.#count(object.tenant, (isNews ? 1 : 0) - (waited ? 1 : 0));
+    if (row === undefined) this.#insert.run(uid, tenant, object.service, object.revision, announced, body);
+    else this.#update.run(object.revision, announced, object.service, body, uid, tenant);
+    this.#dropNames.run(uid, tenant);
+    for (const name of namesOf(object)) this.#claimName.run(tenant, name, uid);
     return true;
   }
 
   /** The key is given out for the first time (KMIP 1.4 §3.34), which the core is to hear of: it is announced anew. */
-  markServed(uid: string): void {
-    const row = this.#row(uid);
+  markServed(tenant: TenantId, uid: string): void {
+    const row = this.#row(tenant, uid);
     if (row === undefined) return;
     const object = decodeObject(row.body);
     if (!isFresh(object)) return;
     const announced = row.announced === 1 ? 0 : row.announced;
-    this.#update.run(row.revision, announced, object.service, encodeObject(served(object)), uid);
-    if (row.announced === 1) this.#count(object.tenant, 1);
+    this.#update.run(row.revision, announced, object.service, encodeObject(served(object)), uid, tenant);
   }
 
   /** Forgets the object and its wrapped key for ever; a later put of the same UID is refused. */
   destroy(tenant: TenantId, uid: string): void {
-    const row = this.#row(uid);
-    this.#delete.run(uid);
-    this.#dropNames.run(uid);
+    this.#delete.run(uid, tenant);
+    this.#dropNames.run(uid, tenant);
     this.#bury.run(uid, tenant);
-    if (row?.announced === 0) this.#count(tenant, -1);
   }
 
   /** Keys to announce, oldest first. */
   waiting(limit: number, tenant?: TenantId): WaitingKeys {
     const rows = tenant === undefined ? this.#waiting.all(limit) : this.#waitingOf.all(tenant, limit);
     const objects: ManagedObject[] = [];
-    const damaged: { tenant: string; uid: string }[] = [];
+    const damaged: { tenant: TenantId; uid: string }[] = [];
     for (const row of rows as { uid: string; tenant: string; body: Uint8Array }[]) {
       try {
         objects.push(decodeObject(row.body));
       } catch (error) {
         if (!(error instanceof ObjectCodecError)) throw error;
-        damaged.push({ tenant: row.tenant, uid: row.uid });
+        damaged.push({ tenant: parseTenantId(row.tenant), uid: row.uid });
       }
     }
     return { objects, damaged };
@@ -180,32 +174,31 @@ export class ObjectTable {
 
   /** `known`: the object as the core knows it now. What has been noted here since goes on waiting. */
   markAnnounced(tenant: TenantId, uid: string, known: ManagedObject): void {
-    if (isFresh(known) && isServed(this.#row(uid))) return;
-    if (Number(this.#announced.run(uid).changes) > 0) this.#count(tenant, -1);
+    if (isFresh(known) && isServed(this.#row(tenant, uid))) return;
+    this.#announced.run(uid, tenant);
   }
 
   /** The core will not have it, or it cannot be sent: kept, and served here, but not offered again by this process. */
-  markRefused(tenant: string, uid: string): void {
-    if (Number(this.#refused.run(uid).changes) > 0) this.#count(tenant, -1);
+  markRefused(tenant: TenantId, uid: string): void {
+    this.#refused.run(uid, tenant);
   }
 
   randomIvsUsed(uid: string): number {
     return (this.#ivs.get(uid) as { used: number } | undefined)?.used ?? 0;
   }
 
-  setRandomIvsUsed(uid: string, used: number): void {
-    this.#setIvs.run(uid, used);
+  /** Returns how many it is now. */
+  addRandomIvs(uid: string, more: number): number {
+    return (this.#addIvs.get(uid, more) as { used: number }).used;
   }
 
-  #row(uid: string): ObjectRow | undefined {
-    return this.#get.get(uid) as ObjectRow | undefined;
+  #row(tenant: TenantId, uid: string): ObjectRow | undefined {
+    return this.#get.get(uid, tenant) as ObjectRow | undefined;
   }
 
-  #count(tenant: string, by: number): void {
-    this.#backlogTotal += by;
-    const left = (this.#backlog.get(tenant) ?? 0) + by;
-    if (left > 0) this.#backlog.set(tenant, left);
-    else this.#backlog.delete(tenant);
+  #countsOf(tenant: string): { readonly held: number; readonly waiting: number } {
+    const row = this.#counts.get(tenant) as { held: number; waiting: number } | undefined;
+    return row ?? { held: 0, waiting: 0 };
   }
 }
 

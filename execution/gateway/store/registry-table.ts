@@ -25,6 +25,9 @@ export class RegistryTable {
   readonly #removeIdentity: StatementSync;
   readonly #putIssuer: StatementSync;
   readonly #putTenant: StatementSync;
+  readonly #identity: StatementSync;
+  readonly #issuer: StatementSync;
+  readonly #tenant: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -34,7 +37,15 @@ export class RegistryTable {
     this.#removeIdentity = db.prepare('DELETE FROM identities WHERE fingerprint = ?');
     this.#putIssuer = db.prepare('INSERT OR REPLACE INTO issuers (fingerprint, pem) VALUES (?, ?)');
     this.#putTenant = db.prepare(
-      'INSERT OR REPLACE INTO tenants (tenant, closed_epoch, opened_epoch) VALUES (?, ?, ?)',
+      // Epochs only grow, whichever process writes last.
+      `INSERT INTO tenants (tenant, closed_epoch, opened_epoch) VALUES (?, ?, ?) ON CONFLICT (tenant) DO UPDATE SET
+         closed_epoch = max(closed_epoch, excluded.closed_epoch),
+         opened_epoch = max(opened_epoch, excluded.opened_epoch)`,
+    );
+    this.#identity = db.prepare('SELECT body FROM identities WHERE fingerprint = ?');
+    this.#issuer = db.prepare('SELECT fingerprint, pem FROM issuers WHERE fingerprint = ?');
+    this.#tenant = db.prepare(
+      'SELECT tenant, closed_epoch AS closedEpoch, opened_epoch AS openedEpoch FROM tenants WHERE tenant = ?',
     );
   }
 
@@ -49,6 +60,23 @@ export class RegistryTable {
   identities(): GatewayIdentity[] {
     const rows = this.#db.prepare('SELECT body FROM identities').all() as { body: string }[];
     return rows.map(({ body }) => JSON.parse(body) as GatewayIdentity);
+  }
+
+  identity(fingerprint: KeyFingerprint): GatewayIdentity | undefined {
+    const row = this.#identity.get(fingerprint) as { body: string } | undefined;
+    return row === undefined ? undefined : (JSON.parse(row.body) as GatewayIdentity);
+  }
+
+  issuer(fingerprint: string): Issuer | undefined {
+    const row = this.#issuer.get(fingerprint) as { fingerprint: string; pem: string } | undefined;
+    return row === undefined ? undefined : { fingerprint: row.fingerprint, pem: row.pem };
+  }
+
+  tenant(tenant: TenantId): TenantEpochs | undefined {
+    const row = this.#tenant.get(tenant) as { closedEpoch: number; openedEpoch: number } | undefined;
+    return row === undefined
+      ? undefined
+      : { tenant, closedEpoch: row.closedEpoch, openedEpoch: row.openedEpoch };
   }
 
   putIdentity(identity: GatewayIdentity): void {

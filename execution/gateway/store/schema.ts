@@ -38,6 +38,34 @@ const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
 
    CREATE TABLE audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;`,
+
+  // How many keys each tenant has here, and how many of them wait; '' stands for all. Counted by the file itself: right after
+  // a rollback, for every process that has it open, and without looking at a million keys at start.
+  `CREATE TABLE key_counts (
+     tenant TEXT PRIMARY KEY,
+     held INTEGER NOT NULL,
+     waiting INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO key_counts
+     SELECT tenant, count(*), coalesce(sum(announced = 0), 0) FROM objects GROUP BY tenant
+     UNION ALL SELECT '', count(*), coalesce(sum(announced = 0), 0) FROM objects;
+   CREATE TRIGGER objects_added AFTER INSERT ON objects BEGIN
+     INSERT INTO key_counts VALUES (NEW.tenant, 1, NEW.announced = 0)
+       ON CONFLICT (tenant) DO UPDATE SET held = held + 1, waiting = waiting + excluded.waiting;
+     UPDATE key_counts SET held = held + 1, waiting = waiting + (NEW.announced = 0) WHERE tenant = '';
+   END;
+   CREATE TRIGGER objects_announced AFTER UPDATE OF announced ON objects
+     WHEN (OLD.announced = 0) <> (NEW.announced = 0) BEGIN
+     UPDATE key_counts SET waiting = waiting + (NEW.announced = 0) - (OLD.announced = 0)
+       WHERE tenant IN ('', NEW.tenant);
+   END;
+   CREATE TRIGGER objects_removed AFTER DELETE ON objects BEGIN
+     UPDATE key_counts SET held = held - 1, waiting = waiting - (OLD.announced = 0)
+       WHERE tenant IN ('', OLD.tenant);
+   END;
+   -- The line as a whole, and what the core has refused: neither may cost a look at every key.
+   CREATE INDEX objects_in_line ON objects (seq) WHERE announced = 0;
+   CREATE INDEX objects_refused ON objects (uid) WHERE announced = 2;`,
 ];
 
 /** @throws Error when the file is of a later version than this program. */

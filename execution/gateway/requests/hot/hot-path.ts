@@ -76,10 +76,8 @@ export class HotPath {
 
   /** The opened key, when it is the caller's. */
   #own(uid: string, { identity }: Requester): HeldKey | undefined {
-    const held = this.#options.services.ring.ready(uid);
-    if (held === undefined) return undefined;
-    const { tenant, service } = held.object;
-    return tenant === identity.tenant && identity.services.includes(service) ? held : undefined;
+    const held = this.#options.services.ring.ready(identity.tenant, uid);
+    return held !== undefined && identity.services.includes(held.object.service) ? held : undefined;
   }
 
   /** In the clear, as Raw. No key leaves without an entry in the trail. */

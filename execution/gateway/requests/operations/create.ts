@@ -16,6 +16,7 @@ import {
 import { fieldsFromTemplate, type ManagedObject, materialDigest, namesOf } from '../../../objects/index.ts';
 import type { Lease } from '../../keys/held-lease.ts';
 import { GatewayRefusal } from '../../refusals.ts';
+import { nameTaken } from '../../store/local-keys.ts';
 import type { LocalResult, RequestContext } from '../context.ts';
 
 export type CreateRequest = RequestOf<typeof Operation.Create>;
@@ -90,13 +91,18 @@ export async function create(request: CreateRequest, context: RequestContext): P
 /** Makes new keys durable, all or none, with their entries for the audit trail. */
 export async function store(objects: readonly ManagedObject[], context: RequestContext): Promise<void> {
   const { services } = context;
-  await services.store.commit(() => {
-    for (const object of objects) {
-      refuseTakenNames(object, context);
-      services.store.objects.insertNew(object);
-      services.audit.created(object, context);
-    }
-  });
+  let isNoted = false;
+  try {
+    await services.store.keys.insert(objects, () => {
+      for (const object of objects) services.audit.created(object, context);
+      isNoted = true;
+    });
+  } catch (error) {
+    // The trail is where the keys are not: it has said too much.
+    if (isNoted && !services.store.keys.answersAtOnce)
+      for (const object of objects) services.audit.notCreated(object, context, KmipError.from(error).code);
+    throw error;
+  }
   services.announcer.kick();
 }
 
@@ -105,9 +111,9 @@ function refuseTakenNames(object: ManagedObject, { services, staged }: RequestCo
   for (const name of namesOf(object)) {
     const others = (staged?.all() ?? []).filter(({ object: other }) => other.uid !== object.uid);
     const taken =
-      services.store.objects.nameHolder(object.tenant, name) !== undefined ||
+      services.store.keys.isNameTaken(object.tenant, name) ||
       others.some(({ object: other }) => namesOf(other).includes(name));
-    if (taken) throw KmipError.invalidField(`the Name "${name.slice(0, 80)}" belongs to another object`);
+    if (taken) throw nameTaken(name);
   }
 }
 
@@ -116,7 +122,9 @@ function wrapNew(context: RequestContext, uid: string, key: SecretBytes, lease: 
 }
 
 function refuseWhenFull({ services }: RequestContext): void {
-  if (services.store.objects.backlog >= services.backlogLimit) throw new GatewayRefusal('BACKLOG_FULL');
+  const { keys } = services.store;
+  if (!keys.status().up) throw new GatewayRefusal('STORE_UNREACHABLE');
+  if (keys.backlog >= services.backlogLimit) throw new GatewayRefusal('BACKLOG_FULL');
   if (services.audit.isFull) throw new GatewayRefusal('AUDIT_FULL');
 }
 

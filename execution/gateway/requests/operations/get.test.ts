@@ -19,7 +19,12 @@ function isLocal(wrapping: Partial<ManagedObject>): boolean {
   const key = { ...anObject(), usageMask: CryptographicUsageMask.WrapKey, ...wrapping };
   const held = [object, key];
   const context: RequestContext = {
-    services: { ring: { find: (uid: string) => held.find((one) => one.uid === uid) } } as never,
+    services: {
+      ring: {
+        find: (_tenant: string, uid: string) => held.find((one) => one.uid === uid),
+        isAnothers: () => false,
+      },
+    } as never,
     requester: { identity: anIdentity('a'), peer: '127.0.0.1:1' },
     version: V1_4,
     nowS: object.dates.initial,

@@ -98,7 +98,7 @@ async function firstGet(
   context: RequestContext,
 ): Promise<LocalResult> {
   const { services, staged } = context;
-  if (staged?.get(object.uid) === undefined) await services.ring.markServed(object.uid);
+  if (staged?.get(object.uid) === undefined) await services.ring.markServed(object);
   else staged.markServed(object.uid);
   services.announcer.kick();
   const now = findOwn(context, object.uid);

@@ -1,0 +1,51 @@
+/** Opens the store that the configuration names (D6), and says so where it does not keep what it has acknowledged. */
+
+import { OkcmError } from '../../../platform/errors.ts';
+import type { Logger } from '../../../platform/log.ts';
+import type { GatewayConfig } from '../config.ts';
+import { MAX_KEYS_PER_TENANT } from '../limits.ts';
+import { RedisKeys } from './redis/redis-keys.ts';
+import { IN_MEMORY, Store, type StoreSharing } from './store.ts';
+
+/** Errors: STORE_UNUSABLE, STORE_OTHER_REGION, STORE_NOT_DURABLE, STORE_HOLDS_KEYS (Redis), and those of files that cannot be read. */
+export async function openStore(
+  config: Pick<GatewayConfig, 'region' | 'name' | 'store' | 'limits'>,
+  logger: Logger,
+  sharing: StoreSharing = { isShared: false },
+): Promise<Store> {
+  const { region, name, store: wanted } = config;
+  const keysPerTenant = config.limits.keysPerTenant ?? MAX_KEYS_PER_TENANT;
+  if (wanted.kind === 'memory') {
+    logger.warn(
+      { reason: 'STORE_NOT_DURABLE' },
+      'keys lie in memory alone: those that the core has not been told of are lost when this process ends',
+    );
+    return Store.open(IN_MEMORY, region, { keysPerTenant });
+  }
+  const { isShared, isFirst } = sharing;
+  const store = Store.open(wanted.path, region, {
+    keysPerTenant,
+    isShared,
+    ...(isFirst === undefined ? {} : { isFirst }),
+  });
+  if (wanted.kind !== 'redis') return store;
+  try {
+    refuseToLeaveKeys(store, wanted.path);
+    const beside = (write: () => void): Promise<void> => store.commit(write);
+    store.keepKeysIn(await RedisKeys.open({ config: wanted, region, name, keysPerTenant, beside, logger }));
+    return store;
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+/** A file that held keys before: those that nobody else has are not to be forgotten in it. */
+function refuseToLeaveKeys({ objects }: Store, path: string): void {
+  if (objects.backlog === 0) return;
+  throw new OkcmError(
+    'STORE_HOLDS_KEYS',
+    `${path} holds ${objects.backlog} keys that the core has not been told of`,
+    { hint: 'start the gateway once more with its keys in the file, until its status shows no backlog' },
+  );
+}
