@@ -99,8 +99,8 @@ export const GatewayConfig = Type.Object(
     /**
      * `backlog`: keys that may wait for their announcement before Create is refused; default 1,000,000. `keysPerTenant`:
      * keys that one tenant may have here before its Create is refused; default 1,000,000. `keyMemoryBytes`: locked memory
-     * for L4 keys that are kept open, of each worker, least recently used out first; default 16 MiB. `connectionsPerIdentity`: of each worker at once; default
-     * 512.
+     * for L4 keys that are kept open, of each worker, least recently used out first; default 16 MiB. `connectionsPerIdentity`: at once,
+     * dealt out to the workers in equal shares; default 512.
      */
     limits: Type.Object(
       {

@@ -48,6 +48,7 @@ import type { KeyStoreStatus } from './store/key-store.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
+import { workersOf } from './workers/count.ts';
 import { alone, type Crew } from './workers/crew.ts';
 import type { Workers } from './workers/overview.ts';
 
@@ -282,7 +283,10 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     announcer,
   };
   const handler = new RequestHandler({ services, tunnel, metrics, logger });
-  const quota = new ConnectionQuota(config.limits.connectionsPerIdentity ?? DEFAULT_CONNECTIONS_PER_IDENTITY);
+  // Connections are dealt out evenly, so that each worker's share bounds the whole.
+  const share = crew.isShared ? workersOf(config) : 1;
+  const perIdentity = config.limits.connectionsPerIdentity ?? DEFAULT_CONNECTIONS_PER_IDENTITY;
+  const quota = new ConnectionQuota(Math.ceil(perIdentity / share));
   const shared = { tls: server, quota, identities, handler, audit, metrics, logger };
   const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
   const httpsListener =

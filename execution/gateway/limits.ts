@@ -5,7 +5,7 @@
 
 /** Connections of applications to a gateway, over all its workers; further ones are closed before the handshake. */
 export const MAX_CONNECTIONS = 4096;
-/** Of these, connections of one identity at all ports, unless configured; a further one is refused. */
+/** Of these, connections of one identity at all ports, unless configured, in equal shares of the workers; a further one is refused. */
 export const DEFAULT_CONNECTIONS_PER_IDENTITY = 512;
 /** A handshake that takes longer is ended. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
