@@ -91,8 +91,9 @@ export const TUNNEL_CONNECTIONS = 4;
 export const RETIRED_CARRIERS_MS = TUNNEL_TIMEOUT_MS + 1_000;
 export const BACKOFF = { baseMs: 100, capMs: 5_000 } as const;
 
-/** Keys of one announcement. */
+/** Keys of one announcement: half as many after each that the core did not answer in time, and then again more. */
 export const ANNOUNCE_BATCH = 256;
+export const MIN_ANNOUNCE_BATCH = 8;
 /** Keys that may wait for their announcement, unless configured; Create alone is refused past it (D6). */
 export const DEFAULT_BACKLOG = 1_000_000;
 /** Keys that one tenant may have at this gateway, unless configured; the tenant's next Create is refused, and nobody else's. */
@@ -155,7 +156,7 @@ export const REDIS_OUTBOX_BATCH = 512;
 /** How often Redis is looked at while nothing else asks it, and how long to wait before it is tried again. */
 export const REDIS_PING_MS = 1_000;
 export const REDIS_BACKOFF = { baseMs: 50, capMs: 1_000 } as const;
-/** Wrapped keys that Redis has told of and that are kept at hand, least recently used out first: some 2 KiB each. */
+/** Wrapped keys that Redis has told of and that are kept at hand, the first out first: some 1 KiB each. */
 export const MAX_LOADED_KEYS = 16_384;
 /** Keys that one message may have asked of Redis. As many as a message of MAX_REQUEST_BYTES can name in earnest. */
 export const MAX_KEYS_LOADED_AT_ONCE = 4_096;

@@ -32,7 +32,7 @@ export interface CrashReport {
 }
 
 const ANNOUNCED_TIMEOUT_MS = 120_000;
-const WHOLE_TIMEOUT_MS = 30_000;
+const WHOLE_TIMEOUT_MS = 120_000;
 
 export async function crashes(plan: CrashPlan, tell: Tell): Promise<CrashReport> {
   const startedAt = performance.now();

@@ -54,6 +54,24 @@ describe('announcing', () => {
     await announcer.stop();
   });
 
+  it('asks a core for less at once that does not manage much', async () => {
+    const core = new FakeCore();
+    const { link, store, announcer } = setUp(core);
+    store.transaction(() => {
+      for (let n = 0; n < 300; n++) store.objects.insertNew(anObject());
+    });
+    const sizes: number[] = [];
+    core.answers[MeshOperation.Announce] = ({ objects }) => {
+      sizes.push(objects.length);
+      if (objects.length > 100) throw new Error('too much');
+      return { outcomes: objects.map(({ uid }) => ({ uid, outcome: 'accepted' })) };
+    };
+    link.markUp();
+    while (store.objects.backlog > 0) await delay(5);
+    assert.deepEqual(sizes.slice(0, 3), [256, 128, 64]);
+    await announcer.stop();
+  });
+
   it('survives a restart and an answer that was lost', async () => {
     const path = storePath();
     const before = setUp(new FakeCore(), freshStore(path));

@@ -6,10 +6,21 @@ import type { TenantId } from '../../../contracts/index.ts';
 import { backoffMs, withDeadline } from '../../../platform/backoff.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { type AnnounceOutcome, MAX_ANNOUNCE_BYTES, MeshOperation } from '../../mesh/index.ts';
+import {
+  type AnnounceOutcome,
+  MAX_ANNOUNCE_BYTES,
+  MeshOperation,
+  type MeshResponse,
+} from '../../mesh/index.ts';
 import { encodeObject, type ManagedObject } from '../../objects/index.ts';
 import type { Audit } from '../audit.ts';
-import { ANNOUNCE_BATCH, BACKOFF, FLUSH_DEADLINE_MS, TUNNEL_TIMEOUT_MS } from '../limits.ts';
+import {
+  ANNOUNCE_BATCH,
+  BACKOFF,
+  FLUSH_DEADLINE_MS,
+  MIN_ANNOUNCE_BATCH,
+  TUNNEL_TIMEOUT_MS,
+} from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Settlement, WaitingKeys } from '../store/key-store.ts';
 import type { Store } from '../store/store.ts';
@@ -35,6 +46,8 @@ export class Announcer {
   #line: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #attempt = 0;
+  /** Keys of the next announcement. */
+  #batch = ANNOUNCE_BATCH;
   #stopped = false;
 
   constructor(options: AnnouncerOptions) {
@@ -132,13 +145,13 @@ export class Announcer {
 
   /** One batch; returns how many keys no longer wait, since the core has answered for them or they cannot be sent. */
   async #announceSome(tenant?: TenantId): Promise<number> {
-    const { link, store } = this.#options;
+    const { store } = this.#options;
     if (this.#stopped) return 0;
-    const waiting = await store.keys.waiting(ANNOUNCE_BATCH, tenant);
+    const waiting = await store.keys.waiting(this.#batch, tenant);
     await this.#setAside(waiting.damaged);
     const objects = withinSize(waiting.objects);
     if (objects.length === 0) return waiting.damaged.length;
-    const { outcomes } = await link.ask('bulk', MeshOperation.Announce, { objects }, TUNNEL_TIMEOUT_MS);
+    const { outcomes } = await this.#ask(objects);
     const asked = new Map(objects.map((object) => [object.uid, object]));
     const answers = outcomes.flatMap((outcome) => {
       const object = asked.get(outcome.uid);
@@ -152,6 +165,19 @@ export class Announcer {
       if (outcome.outcome === 'refused') this.#reportRefused(object, outcome.reason);
     }
     return answers.length + waiting.damaged.length;
+  }
+
+  /** A core that has too much to do for many keys at once may have time for few. */
+  async #ask(objects: readonly ManagedObject[]): Promise<MeshResponse<typeof MeshOperation.Announce>> {
+    const { link } = this.#options;
+    try {
+      const answer = await link.ask('bulk', MeshOperation.Announce, { objects }, TUNNEL_TIMEOUT_MS);
+      this.#batch = Math.min(ANNOUNCE_BATCH, 2 * this.#batch);
+      return answer;
+    } catch (error) {
+      this.#batch = Math.max(MIN_ANNOUNCE_BATCH, Math.floor(this.#batch / 2));
+      throw error;
+    }
   }
 
   async #setAside(damaged: WaitingKeys['damaged']): Promise<void> {

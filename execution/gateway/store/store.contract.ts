@@ -204,12 +204,16 @@ export function keyStoreContract(name: string, launch: (options?: HomeOptions) =
 
     test('a change that comes while the key is being read is seen', async ({ store }) => {
       const { keys } = store;
-      const object = aKey();
-      await made(store, object);
-      const reading = keys.load(TENANT, [object.uid]);
-      store.transaction(() => keys.destroy(TENANT, object.uid));
+      const [dead, changed] = [aKey(), aKey()];
+      await made(store, dead, changed);
+      const reading = keys.load(TENANT, [dead.uid, changed.uid]);
+      store.transaction(() => {
+        keys.destroy(TENANT, dead.uid);
+        keys.apply({ ...changed, revision: 2 });
+      });
       await reading;
-      assert.equal(keys.peek(TENANT, object.uid), undefined);
+      assert.equal(keys.peek(TENANT, dead.uid), undefined);
+      assert.equal(keys.peek(TENANT, changed.uid)?.object.revision, 2);
     });
 
     test('counts random IVs, of whoever has spent them', async ({ store }) => {
