@@ -14,7 +14,7 @@ import { subjectOf } from '../../platform/tls-identity.ts';
 import { readTlsMaterial, type TlsMaterial } from '../../platform/tls-material.ts';
 import { WatchedFiles } from '../../platform/watched-files.ts';
 import { StreamTable } from '../cipher/index.ts';
-import { gcm, generateKeyPair, type MemoryLockStatus, memoryLockStatus } from '../envelope/index.ts';
+import { gcm, generateKeyPair, memoryLockStatus } from '../envelope/index.ts';
 import { KmipClient } from '../kmip/index.ts';
 import { MAX_MESH_MESSAGE_BYTES } from '../mesh/index.ts';
 import { Audit } from './audit.ts';
@@ -44,66 +44,17 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import type { KeyStoreStatus } from './store/key-store.ts';
+import type { CertificateStatus, GatewayStatus, RunningGateway } from './status.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
 import { workersOf } from './workers/count.ts';
 import { alone, type Crew } from './workers/crew.ts';
-import type { Workers } from './workers/overview.ts';
 
 export interface GatewayDeps {
   readonly logger?: Logger;
   /** Siblings on the same store, for a worker process. */
   readonly crew?: Crew;
-}
-
-export interface GatewayStatus {
-  readonly ok: boolean;
-  readonly status: 'ok' | 'degraded';
-  readonly region: string;
-  readonly name: string;
-  readonly core: 'connected' | 'unreachable';
-  /** Highest push number that the core has told us of, and the one that is applied here. */
-  readonly head: number;
-  readonly appliedHead: number;
-  readonly leases: ReturnType<LeaseBook['status']>;
-  readonly backlog: number;
-  /** Where the keys lie, and whether they are safe there. */
-  readonly store: KeyStoreStatus;
-  readonly auditBacklog: number;
-  readonly connections: number;
-  /** What is served and shown now, which may be newer than the start. */
-  readonly certificates: {
-    readonly server: CertificateStatus;
-    readonly core: CertificateStatus;
-    /** When the first revocation list is out of date, RFC 3339; null where there is none. */
-    readonly revocationListUntil: string | null;
-  };
-  /** Worker processes, where there are several. */
-  readonly workers?: Workers;
-  /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
-  readonly cipher: 'native' | 'node';
-  /** Whether key material is locked in memory (D3). */
-  readonly memory: MemoryLockStatus;
-  readonly [detail: string]: unknown;
-}
-
-export interface CertificateStatus {
-  readonly subject: string;
-  /** RFC 3339. */
-  readonly notAfter: string;
-}
-
-export interface RunningGateway {
-  readonly port: number;
-  /** Where KMIP is spoken over HTTPS, if it is. */
-  readonly httpsPort?: number | undefined;
-  readonly healthUrl: string;
-  status(): GatewayStatus;
-  /** Reads certificates, keys and revocation lists now, whether they look changed or not. Never rejects. */
-  reloadTls(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** Errors: TLS_FILES, CRL_REFUSED, TLS_NO_HYBRID (certificates, keys, lists), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */

@@ -31,7 +31,7 @@ export interface CrashReport {
   readonly tookMs: number;
 }
 
-const ANNOUNCED_TIMEOUT_MS = 120_000;
+const ANNOUNCED_TIMEOUT_MS = 300_000;
 const WHOLE_TIMEOUT_MS = 120_000;
 
 export async function crashes(plan: CrashPlan, tell: Tell): Promise<CrashReport> {
@@ -53,12 +53,12 @@ export async function crashes(plan: CrashPlan, tell: Tell): Promise<CrashReport>
     const kills = await killAll(gateway, plan, load, tell);
     await load.stop();
     await gateway.whole(WHOLE_TIMEOUT_MS);
-    await until(
-      'every key is announced',
-      async () => (await gateway.status()).backlog === 0,
-      ANNOUNCED_TIMEOUT_MS,
-    );
-    const reckoning = await reckon(client(4), load, tell);
+    const announced = async (): Promise<void> => {
+      const isEmpty = async (): Promise<boolean> => (await gateway.status()).backlog === 0;
+      await until('every key is announced', isEmpty, ANNOUNCED_TIMEOUT_MS);
+    };
+    await announced();
+    const reckoning = await reckon(client(4), load, announced, tell);
     return { plan, kills, reckoning, refusals: load.refusals, tookMs: performance.now() - startedAt };
   } finally {
     for (const client of clients) client.close();

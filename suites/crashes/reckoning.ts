@@ -27,6 +27,7 @@ export interface Reckoning {
 export async function reckon(
   client: KmipClient,
   { acknowledged, unanswered }: Load,
+  announced: () => Promise<void>,
   tell: (text: string) => void,
 ): Promise<Reckoning> {
   const lost: string[] = [];
@@ -44,6 +45,8 @@ export async function reckon(
     done += 1;
     tell(`${done} of ${acknowledged.length} keys read`);
   });
+  // The first Get of a key is news for the core (KMIP 1.4 §3.34): all of them are announced once more.
+  await announced();
   const uids = await locatedAll(client, tell);
   const distinct = new Set(uids);
   let namesAstray = 0;

@@ -126,7 +126,8 @@ export class Announcer {
   async #round(): Promise<void> {
     const { link, store, logger, leads } = this.#options;
     if (leads?.() === false) return;
-    if (!link.isUp || store.keys.backlog === 0) return;
+    // Of a store that is asked over a line, another process may have put a key there just now.
+    if (!link.isUp || (store.keys.answersAtOnce && store.keys.backlog === 0)) return;
     try {
       await this.#inLine(() => this.#announceSome());
       this.#attempt = 0;

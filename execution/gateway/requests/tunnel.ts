@@ -9,7 +9,8 @@ import type { Announcer } from '../link/announcer.ts';
 import type { CoreLink } from '../link/core-link.ts';
 import type { PushApplier } from '../link/push-applier.ts';
 import { GatewayRefusal } from '../refusals.ts';
-import type { Crew, ObjectChange } from '../workers/crew.ts';
+import type { Crew } from '../workers/crew.ts';
+import type { ObjectChange } from '../workers/messages.ts';
 import type { RequestContext } from './context.ts';
 
 export interface TunnelOptions {

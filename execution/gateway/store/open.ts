@@ -32,7 +32,16 @@ export async function openStore(
   try {
     refuseToLeaveKeys(store, wanted.path);
     const beside = (write: () => void): Promise<void> => store.commit(write);
-    store.keepKeysIn(await RedisKeys.open({ config: wanted, region, name, keysPerTenant, beside, logger }));
+    const options = {
+      config: wanted,
+      region,
+      name,
+      keysPerTenant,
+      isFirst: isFirst ?? !isShared,
+      beside,
+      logger,
+    };
+    store.keepKeysIn(await RedisKeys.open(options));
     return store;
   } catch (error) {
     store.close();

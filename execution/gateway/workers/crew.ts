@@ -5,16 +5,9 @@
 import type { Socket } from 'node:net';
 import type { TenantId } from '../../../contracts/index.ts';
 import type { MetricSet } from '../../../platform/metrics.ts';
-import type { GatewayStatus } from '../gateway.ts';
-import type { DoorName } from './messages.ts';
+import type { GatewayStatus } from '../status.ts';
+import type { DoorName, ObjectChange } from './messages.ts';
 import type { TicketKeys } from './tickets.ts';
-
-/** An object that a request has changed in the store. */
-export interface ObjectChange {
-  readonly uid: string;
-  /** Destroyed. */
-  readonly isGone: boolean;
-}
 
 /** What siblings and the primary ask of a process. */
 export interface Member {

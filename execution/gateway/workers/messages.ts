@@ -3,11 +3,17 @@
  * program in this version, and nobody else holds an end of that pipe: the types are the protocol.
  */
 import type { MetricSet } from '../../../platform/metrics.ts';
-import type { GatewayStatus } from '../gateway.ts';
 import type { RefusalCode } from '../refusals.ts';
 import type { Door } from '../server/doors.ts';
-import type { ObjectChange } from './crew.ts';
+import type { GatewayStatus } from '../status.ts';
 import type { TicketKeys } from './tickets.ts';
+
+/** An object that a request has changed in the store. */
+export interface ObjectChange {
+  readonly uid: string;
+  /** Destroyed. */
+  readonly isGone: boolean;
+}
 
 export type DoorName = Door['name'];
 

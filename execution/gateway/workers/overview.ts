@@ -1,23 +1,6 @@
 /** What a gateway of several processes says of itself as one: the sum of its workers, or the worst of them. */
 import { memoryLockStatus } from '../../envelope/index.ts';
-import type { GatewayStatus } from '../gateway.ts';
-
-export interface WorkerStatus {
-  readonly worker: number;
-  readonly pid: number | undefined;
-  readonly serving: boolean;
-  readonly connections: number;
-  readonly restarts: number;
-}
-
-export interface Workers {
-  /** As many as the configuration asks for, and those that serve now. */
-  readonly configured: number;
-  readonly serving: number;
-  /** Times that one was started again since the gateway started. */
-  readonly restarts: number;
-  readonly each: readonly WorkerStatus[];
-}
+import type { GatewayStatus, WorkerStatus } from '../status.ts';
 
 export interface OverviewOptions {
   readonly region: string;

@@ -16,7 +16,6 @@ import { startHealthServer } from '../../../platform/http-health.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { aggregated, type MetricSet, totalsOf } from '../../../platform/metrics.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { GatewayStatus, RunningGateway } from '../gateway.ts';
 import {
   DRAIN_CORE_MS,
   DRAIN_REQUESTS_MS,
@@ -25,12 +24,13 @@ import {
   WORKER_ANSWER_MS,
   WORKER_STOP_MS,
 } from '../limits.ts';
+import type { GatewayStatus, RunningGateway, WorkerStatus } from '../status.ts';
 import { openStore } from '../store/open.ts';
 import { OpenAsks } from './asks.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { ToPrimary } from './messages.ts';
 import { createPrimaryMetrics } from './metrics.ts';
-import { overviewOf, type WorkerStatus } from './overview.ts';
+import { overviewOf } from './overview.ts';
 import { Switchboard } from './switchboard.ts';
 import { freshTicketKeys, type TicketKeys } from './tickets.ts';
 import { WorkerProcess } from './worker-process.ts';

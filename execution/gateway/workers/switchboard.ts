@@ -4,8 +4,7 @@
  */
 import { MAX_SIBLING_WAIT_MS } from '../limits.ts';
 import type { RefusalCode } from '../refusals.ts';
-import type { ObjectChange } from './crew.ts';
-import type { ToPrimary, ToWorker } from './messages.ts';
+import type { ObjectChange, ToPrimary, ToWorker } from './messages.ts';
 
 /** A worker, as far as it is spoken to. */
 export interface Extension {

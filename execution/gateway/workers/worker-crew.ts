@@ -6,8 +6,8 @@ import type { Logger } from '../../../platform/log.ts';
 import { FLUSH_DEADLINE_MS, MAX_SIBLING_WAIT_MS, SIBLING_GATHER_MS } from '../limits.ts';
 import { GatewayRefusal, type RefusalCode } from '../refusals.ts';
 import { OpenAsks } from './asks.ts';
-import type { Crew, Member, ObjectChange } from './crew.ts';
-import type { Ready, ToPrimary, ToWorker } from './messages.ts';
+import type { Crew, Member } from './crew.ts';
+import type { ObjectChange, Ready, ToPrimary, ToWorker } from './messages.ts';
 import type { TicketKeys } from './tickets.ts';
 
 export interface WorkerCrewOptions {

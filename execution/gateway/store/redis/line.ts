@@ -31,9 +31,12 @@ export interface RedisLineOptions {
   /** With which every key of this gateway begins. */
   readonly prefix: string;
   readonly logger: Logger;
-  /** It is in reach, perhaps after having been away, and nothing is being asked. */
+  /** It is in reach, perhaps after having been away, and nothing is being asked: something has to be, now and then. */
   readonly onIdle: () => void;
 }
+
+/** How often the time of the oldest question is looked at, for each time that something is asked for its own sake. */
+const IDLE_LOOKS = 4;
 
 type Client = Awaited<ReturnType<typeof connectClient>>;
 
@@ -53,6 +56,7 @@ export class RedisLine {
   #watch: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #attempt = 0;
+  #idleLooks = 0;
   #closed = false;
   #problem: string | undefined;
   /** The id of the keyspace, once it is open. */
@@ -83,7 +87,7 @@ export class RedisLine {
    */
   async open(): Promise<void> {
     this.#adopt(await this.#connect());
-    this.#watch = setInterval(() => this.#look(), REDIS_PING_MS / 4);
+    this.#watch = setInterval(() => this.#look(), REDIS_PING_MS / IDLE_LOOKS);
     this.#watch.unref();
   }
 
@@ -163,7 +167,7 @@ export class RedisLine {
     if (opened === undefined) return;
     const [oldest] = this.#asked;
     if (oldest === undefined) {
-      this.#ask(opened, ['PING']).then(this.#options.onIdle, () => undefined);
+      if (++this.#idleLooks % IDLE_LOOKS === 0) this.#options.onIdle();
     } else if (performance.now() - oldest.sinceMs > REDIS_TIMEOUT_MS) {
       this.#lose(opened, new Error(`no answer within ${REDIS_TIMEOUT_MS} ms`));
     }

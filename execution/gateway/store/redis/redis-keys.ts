@@ -39,6 +39,8 @@ export interface RedisKeysOptions extends KeyStoreOptions {
   readonly region: string;
   /** Of the gateway: two of one region must not share keys. */
   readonly name: string;
+  /** Whether the gateway starts, and not one more of its processes. */
+  readonly isFirst: boolean;
   /** Makes what stands beside new keys durable in the local file. */
   readonly beside: (write: () => void) => Promise<void>;
   readonly logger: Logger;
@@ -78,7 +80,7 @@ export class RedisKeys implements KeyStore {
       config,
       prefix: `okcm:${region}/${name}:`,
       logger,
-      onIdle: () => void this.#flush().catch(() => undefined),
+      onIdle: () => void this.#lookAround().catch(() => undefined),
     });
   }
 
@@ -127,10 +129,11 @@ export class RedisKeys implements KeyStore {
   async load(tenant: TenantId, uids: readonly string[]): Promise<void> {
     let wanted = uids;
     while (wanted.length > 0) {
-      await this.#flush();
+      // From now on: what is posted while this waits may be sent after the question.
       const changed = new Set<string>();
       this.#changedMeanwhile.add(changed);
       try {
+        await this.#flush();
         const reply = await this.#line.run('load', [tenant, ...wanted]);
         this.#remember(tenant, wanted, parts(reply), changed);
       } finally {
@@ -213,7 +216,7 @@ export class RedisKeys implements KeyStore {
 
   async waiting(limit: number, tenant?: TenantId): Promise<WaitingKeys> {
     await this.#flush();
-    const found = parts(await this.#line.run('waiting', [String(limit), tenant ?? '']));
+    const found = this.#levels(await this.#line.run('waiting', [String(limit), tenant ?? '']));
     const objects: ManagedObject[] = [];
     const damaged: { tenant: TenantId; uid: string }[] = [];
     for (let at = 0; at + 2 < found.length; at += 3) {
@@ -263,12 +266,18 @@ export class RedisKeys implements KeyStore {
     await this.#line.close();
   }
 
+  /** What waits here goes, and what other processes of this gateway have done is counted. */
+  async #lookAround(): Promise<void> {
+    await this.#flush();
+    this.#levels(await this.#line.run('look', []));
+  }
+
   /** Each start offers once more what the core has refused: its reason may be gone. */
   async #begin(): Promise<void> {
     const [id, head] = this.#levels(await this.#line.run('open', [newKeyspaceId()]));
     this.#line.identifyAs(text(id));
     this.#head = Number(text(head));
-    for (;;) {
+    while (this.#options.isFirst) {
       const [count] = this.#levels(await this.#line.run('offerAgain', [String(STEP)]));
       if (Number(count) < STEP) return;
     }

@@ -16,7 +16,7 @@ import { found, refusedAs } from '../store.contract.ts';
 import type { Store } from '../store.ts';
 import { lossOf, parseInfo } from './durability.ts';
 
-const AT_ONCE_MS = 200;
+const AT_ONCE_MS = 1_000;
 
 function configOf({ host, port }: TestRedis, more: Partial<RedisStoreConfig> = {}): RedisStoreConfig {
   return { kind: 'redis', path: storePath(), host, port, ...more };

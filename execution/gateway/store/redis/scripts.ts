@@ -168,11 +168,11 @@ for _, uid in ipairs(uids) do
 end
 return levels(#uids)`,
 
-  // Of each key tenant, uid, body. ARGV: how many at most, tenant or ''.
+  // After the levels, of each key tenant, uid, body. ARGV: how many at most, tenant or ''.
   waiting: `
 local line = P .. 'line'
 if ARGV[2] ~= '' then line = line .. ':' .. ARGV[2] end
-local found = {}
+local found = levels()
 for _, uid in ipairs(redis.call('ZRANGE', line, 0, tonumber(ARGV[1]) - 1)) do
   local row = redis.call('HMGET', key(uid), 't', 'b')
   if row[1] then
@@ -208,6 +208,8 @@ return sums`,
 local before = tonumber(redis.call('HGET', P .. 'meta', 'head') or '0')
 if tonumber(ARGV[1]) > before then redis.call('HSET', P .. 'meta', 'head', ARGV[1]) end
 return levels()`,
+
+  look: `return levels()`,
 
   // ARGV: tenant.
   waitingOf: `return redis.call('ZCARD', P .. 'line:' .. ARGV[1])`,
