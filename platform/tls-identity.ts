@@ -83,9 +83,8 @@ export function checkPeer(socket: TLSSocket, options: CheckPeerOptions = {}): Pe
     return refuse(code, explain(code, certificate, openssl, purpose));
   }
   if (validity !== undefined) return validity;
-  if (!hasUsage(certificate, purpose)) {
-    return refuse('WRONG_PURPOSE', explain('WRONG_PURPOSE', certificate, '', purpose));
-  }
+  const misused = checkPurpose(certificate, purpose);
+  if (misused !== undefined) return misused;
   return {
     ok: true,
     fingerprint: keyFingerprint(certificate),
@@ -115,6 +114,15 @@ export function checkValidity(certificate: X509Certificate, now: Date): PeerRefu
   return undefined;
 }
 
+/** The extended key usage alone: undefined where the certificate may be used for `purpose`. */
+export function checkPurpose(
+  certificate: X509Certificate,
+  purpose: 'client' | 'server',
+): PeerRefusal | undefined {
+  if (hasUsage(certificate, purpose)) return undefined;
+  return refuse('WRONG_PURPOSE', explain('WRONG_PURPOSE', certificate, '', purpose));
+}
+
 /** The URI entries of Node's subjectAltName string. */
 export function urisOf(subjectAltName: string | undefined): string[] {
   if (subjectAltName === undefined) return [];
@@ -127,6 +135,18 @@ export function urisOf(subjectAltName: string | undefined): string[] {
     uris.push(value.startsWith('"') ? String(JSON.parse(value)) : value);
   }
   return uris;
+}
+
+/** The authority that has signed this certificate. */
+export function issuerOf(
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+): X509Certificate | undefined {
+  return authorities.find((authority) => isSignedBy(certificate, authority));
+}
+
+export function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
 }
 
 function refuse(code: PeerRefusalCode, message: string): PeerRefusal {
@@ -180,7 +200,8 @@ function hasUsage(certificate: X509Certificate, purpose: 'client' | 'server'): b
   );
 }
 
-function subjectOf(certificate: X509Certificate): string {
+/** The subject's parts on one line, for people. */
+export function subjectOf(certificate: X509Certificate): string {
   return oneLine(certificate.subject);
 }
 

@@ -3,6 +3,7 @@
  * credential, so every case here is one of certificates.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -147,6 +148,47 @@ describe('refusals', () => {
     await eventually('a refusal in the log of the core', CLOSE_DEADLINE_MS, async () =>
       /"(UNTRUSTED_ISSUER|WRONG_ROLE|NOT_REGISTERED)"/.test(await system.log(`${REGION}/core`)),
     );
+  });
+
+  test('an application that an operator removes: its open connections end in every region', async () => {
+    const out = join(temporaryDirectory('leaver'), 'certs');
+    const who = ['--tenant', 'acme', '--name', 'leaver'];
+    await system.must('app', 'issue', ...who, '--service', 'payments', '--out', out);
+    await system.refreshed();
+    const files = { cert: join(out, 'cert.pem'), key: join(out, 'key.pem'), ca: join(out, 'ca.pem') };
+    const [cert, key, ca] = await Promise.all(Object.values(files).map((path) => readFile(path, 'utf8')));
+    const ends = await Promise.all(
+      system.regions.map(async (region) => {
+        const { port } = system.region(region).gateway;
+        const socket = connect({ host: '127.0.0.1', port, cert, key, ca });
+        socket.on('error', () => undefined);
+        await once(socket, 'secureConnect');
+        socket.write(QUERY);
+        await once(socket, 'data');
+        // Not the promise itself, which would be waited for here.
+        return { closedAt: once(socket.resume(), 'close').then(() => performance.now()) };
+      }),
+    );
+    const unsure = await system.okcm('app', 'remove', ...who);
+    assert.equal(unsure.code, 2, unsure.stderr);
+    const { stdout } = await system.must('app', 'remove', ...who, '--reason', 'lost laptop', '--yes');
+    const toldAt = performance.now();
+    assert.match(stdout, /acme\/leaver: removed; its key \([0-9a-f]{64}\) is refused in every region/);
+    // The command waits for the regions' answers, so that it may come later than what they did.
+    for (const { closedAt } of ends) {
+      const afterMs = (await closedAt) - toldAt;
+      assert.ok(afterMs < 1_000, `an open connection ended ${afterMs} ms after the command`);
+    }
+    const answer = await knock(gatewayPort(), gatewayCa, {
+      certificatePem: cert ?? '',
+      privateKeyPem: key ?? '',
+    });
+    assert.equal(answer.length, 0);
+    for (const reason of ['IDENTITY_REMOVED', 'lost laptop'])
+      await eventually(`${reason} in the audit trail`, AUDIT_DEADLINE_MS, async () =>
+        (await auditReasons()).has(reason),
+      );
+    assert.doesNotMatch((await system.must('app', 'list', 'acme')).stdout, /leaver/);
   });
 
   test('another tenant’s key: Item Not Found to the client, OTHER_TENANT in log and audit', async () => {

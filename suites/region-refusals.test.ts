@@ -1,6 +1,9 @@
 /** Who and what a gateway refuses, with the reason in the log and the trail, and that neither it nor its core is harmed. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
 import { verifyAudit } from '../execution/core/index.ts';
 import {
   attribute,
@@ -23,6 +26,7 @@ import {
   V1_2,
   V1_4,
 } from '../execution/kmip/index.ts';
+import { writePrivate, writePublic } from '../platform/config-file.ts';
 import { issue } from '../platform/pki.ts';
 import { keyFingerprint } from '../platform/tls-identity.ts';
 import { testPki } from '../testkit/pki.ts';
@@ -141,6 +145,54 @@ describe('who is refused, and why', () => {
     assert.equal(answer?.resultReason, ResultReason.PermissionDenied);
   });
 });
+
+describe('certificates that change while both run', () => {
+  it('the gateway shows its core the new one, and goes on when the former is no longer registered', async () => {
+    const { cert, key } = world.gatewayConfig.core;
+    const former = keyFingerprint(await readFile(cert, 'utf8'));
+    const fresh = await world.pki.both('renewed');
+    const fingerprint = keyFingerprint(fresh.certificatePem);
+    await world.job('IDENTITY_PUT', { identity: { fingerprint, role: 'gateway', name: 'gateway-1' } });
+    await writePrivate(key, fresh.privateKeyPem);
+    await writePublic(cert, fresh.certificatePem);
+    await until(
+      'the new one is in use',
+      () => world.gateway.status().certificates.core.subject === 'CN=renewed',
+    );
+    await billing.request(Operation.Locate, {});
+    await world.job('IDENTITY_REMOVE', { fingerprint: former, reason: 'replaced' });
+    await until('the gateway is at the head again', async () => {
+      await world.caughtUp(world.gateway);
+      return world.gateway.status().status === 'ok';
+    });
+    await billing.request(Operation.Locate, {});
+    assert.equal(await metricOf(world, 'okcm_gateway_tls_reloads_total{outcome="taken"'), 1);
+  });
+
+  it('the core serves new connections with the new one, and says until when', async () => {
+    const { cert, key } = world.coreConfig.tls;
+    const fresh = await world.pki.server('renewed');
+    await writePrivate(key, fresh.privateKeyPem);
+    await writePublic(cert, fresh.certificatePem);
+    await until('the new one is served', async () => {
+      const socket = connect({ host: '127.0.0.1', port: world.core.port, ca: world.pki.ca.certificatePem });
+      socket.on('error', () => undefined);
+      await once(socket, 'secureConnect');
+      const { subject } = socket.getPeerCertificate();
+      socket.destroy();
+      return subject.CN === 'renewed';
+    });
+    assert.equal(world.gateway.status().core, 'connected');
+    await billing.request(Operation.Locate, {});
+  });
+});
+
+async function metricOf({ gateway }: RegionWorld, series: string): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', gateway.healthUrl))).text();
+  const line =
+    text.split('\n').find((one) => one.startsWith(series)) ?? assert.fail(`no ${series} in\n${text}`);
+  return Number(line.split(' ').at(-1));
+}
 
 describe('messages', () => {
   it('are answered in their own version, with nothing that it does not know', async () => {

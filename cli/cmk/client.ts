@@ -84,6 +84,10 @@ export class CmkClient {
     return this.request('PUT', path, body);
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.request('DELETE', path);
+  }
+
   /** Undefined where CMK knows no such thing. */
   async find<T>(path: string): Promise<T | undefined> {
     try {

@@ -47,6 +47,39 @@ export async function follow<T extends { readonly regions: readonly RegionProgre
   return view ?? (await look());
 }
 
+/** Until `look` finds nothing any more: every region has done it. Errors: TIMED_OUT, naming the regions that have not. */
+export async function followRemoval<T extends { readonly regions: readonly RegionProgress[] }>(
+  output: Output,
+  wait: boolean,
+  what: string,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  let left = await look();
+  if (!wait || left === undefined) return left;
+  await output.steps([
+    {
+      title: what,
+      run: async (tell) => {
+        try {
+          await waitUntil(what, WAIT_MS, async () => {
+            left = await look();
+            if (left === undefined) return true;
+            tell(`${what}: ${describeProgress(left.regions)}`);
+            return undefined;
+          });
+        } catch (error) {
+          if (!(error instanceof CliError) || error.code !== 'TIMED_OUT' || left === undefined) throw error;
+          throw new CliError('TIMED_OUT', `${error.message}: ${describeProgress(left.regions)}`, {
+            hint: 'the regions go on with it; `okcm app list` shows how far they are',
+          });
+        }
+        return 'done';
+      },
+    },
+  ]);
+  return left;
+}
+
 export interface LinkOutcome {
   readonly links: LinksView;
   /** The states that were seen on the way: `pending → active`. */

@@ -4,11 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CmkClient } from '../cmk/client.ts';
-import { describeProgress, follow } from '../cmk/progress.ts';
+import { describeProgress, follow, followRemoval } from '../cmk/progress.ts';
 import type { ApplicationView } from '../cmk/views.ts';
-import { contextOf } from '../context.ts';
+import { contextOf, demandYes } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { rememberApplication } from '../home/applications.ts';
+import { forgetApplication, rememberApplication } from '../home/applications.ts';
 import { homePaths } from '../home/paths.ts';
 import type { Output } from '../output.ts';
 import { sendControl } from '../supervisor/control.ts';
@@ -71,6 +71,16 @@ export function registerAppCommands(program: Command): void {
     });
 
   app
+    .command('remove')
+    .description('refuse its key in every region within a second, on open connections too')
+    .requiredOption('--tenant <tenant>', 'whose application it is')
+    .requiredOption('--name <name>', 'the application’s name')
+    .option('--reason <text>', 'why; it stands in the audit logs')
+    .option('--yes', 'do it: the application stops working')
+    .option('--no-wait', 'do not wait until every region has done it')
+    .action(remove);
+
+  app
     .command('list <tenant>')
     .description('the applications of a tenant')
     .action(async (tenant: string, _options: unknown, command: Command) => {
@@ -85,6 +95,32 @@ export function registerAppCommands(program: Command): void {
     });
 }
 
+interface RemoveOptions {
+  readonly tenant: string;
+  readonly name: string;
+  readonly reason?: string;
+  readonly yes?: boolean;
+  readonly wait: boolean;
+}
+
+async function remove(options: RemoveOptions, command: Command): Promise<void> {
+  const { home, output } = contextOf(command);
+  const { tenant, name, reason, wait } = options;
+  demandYes(options.yes, `removing ${tenant}/${name} ends its connections in every region`);
+  const cmk = await CmkClient.ofHome(home);
+  const path = `/v1/tenants/${encodeURIComponent(tenant)}/applications/${encodeURIComponent(name)}`;
+  const query = reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`;
+  const { application } = await cmk.delete<{ application: ApplicationView }>(`${path}${query}`);
+  const left = await followRemoval(output, wait, `remove ${tenant}/${name}`, () => cmk.find(path));
+  const paths = homePaths(home);
+  if (await forgetApplication(paths, { tenant, name })) await sendControl(paths, { action: 'refresh' });
+  output.result({ ...application, regions: left?.regions ?? [], removed: left === undefined }, () =>
+    left === undefined
+      ? `${tenant}/${name}: removed; its key (${application.fingerprint}) is refused in every region`
+      : `${tenant}/${name}: ${describeProgress(left.regions)}`,
+  );
+}
+
 async function register(
   cmk: CmkClient,
   output: Output,
@@ -92,11 +128,11 @@ async function register(
   certificate: string,
 ): Promise<ApplicationView> {
   const { tenant, name } = options;
-  await cmk.post(`/v1/tenants/${encodeURIComponent(tenant)}/applications`, {
-    name,
-    services: options.service,
-    certificate,
-  });
+  const { warnings } = await cmk.post<{ warnings: readonly string[] }>(
+    `/v1/tenants/${encodeURIComponent(tenant)}/applications`,
+    { name, services: options.service, certificate },
+  );
+  for (const warning of warnings) output.note(`warning: ${warning}`);
   return await follow(output, options.wait, `application ${tenant}/${name}`, () =>
     cmk.named<ApplicationView>(tenant, 'applications', name),
   );

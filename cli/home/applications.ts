@@ -18,3 +18,15 @@ export async function rememberApplication(paths: HomePaths, application: KnownAp
   );
   await writeJson(paths.applications, [...others, application]);
 }
+
+/** Whether there was one. */
+export async function forgetApplication(
+  paths: HomePaths,
+  { tenant, name }: { readonly tenant: string; readonly name: string },
+): Promise<boolean> {
+  const known = await knownApplications(paths);
+  const others = known.filter((one) => one.tenant !== tenant || one.name !== name);
+  if (others.length === known.length) return false;
+  await writeJson(paths.applications, others);
+  return true;
+}

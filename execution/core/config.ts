@@ -1,6 +1,7 @@
 /** The core's configuration file: JSON, private to its owner, since it holds the database password. */
 import { type Static, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
+import { ServerTlsConfig } from '../../platform/tls-config.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -143,8 +144,11 @@ export const CoreConfig = Type.Object(
     /** For gateways only. */
     kmip: Address,
     health: Address,
-    /** `ca`: the authority that issues gateway certificates. The key must be registered besides (D10). */
-    tls: Type.Object({ cert: Path, key: Path, ca: Path }, closed),
+    /**
+     * `ca`: the authority that issues gateway certificates. The key must be registered besides (D10). The files are read
+     * anew when they change.
+     */
+    tls: ServerTlsConfig,
     database: Type.Object({ url: Type.String({ pattern: '^postgres(ql)?://' }) }, closed),
     broker: Type.Object({ url: Type.String({ minLength: 1, maxLength: 2048 }) }, closed),
     /** What protects the unseal key, or shall (D2). */

@@ -1,13 +1,17 @@
 // The core as gateways and governance meet it: real PostgreSQL, real TLS, signed jobs.
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parseRegionId, parseServiceName, parseTenantId } from '../../contracts/index.ts';
 import { sealLinkSecret } from '../../contracts/sealing.ts';
 import { sleep } from '../../platform/backoff.ts';
+import { writePublic } from '../../platform/config-file.ts';
 import { createCa } from '../../platform/pki.ts';
+import { revocationList } from '../../testkit/crl.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { until } from '../../testkit/until.ts';
 import { generateKeyPair } from '../envelope/index.ts';
 import {
   attribute,
@@ -50,9 +54,14 @@ describe('core', () => {
   let gateway: GatewayClient;
   let app: Caller;
   let other: Caller;
+  let revoked: string;
 
   before(async () => {
-    region = await TestRegion.create((await testDatabase()).url, temporaryDirectory('core'));
+    const directory = temporaryDirectory('core');
+    region = await TestRegion.create((await testDatabase()).url, directory);
+    revoked = join(directory, 'gateways.crl');
+    await writePublic(revoked, (await revocationList(region.ca)).pem);
+    region.config.tls.crl = { files: [revoked] };
     await region.start();
     ({ gatewayIdentity, app, other } = await populate(region));
     gateway = region.connect(gatewayIdentity);
@@ -313,6 +322,22 @@ describe('core', () => {
     await client.ask(MeshOperation.Sync, { after: 0 });
     await region.job('IDENTITY_REMOVE', { fingerprint: identity.fingerprint, reason: 'lost' });
     await assert.rejects(client.ask(MeshOperation.Sync, { after: 0 }), /closed the connection/);
+  });
+
+  test('a gateway whose certificate is on a revocation list is cut off, and stays out', async () => {
+    const identity = await region.gateway('gateway-3');
+    const client = region.connect(identity);
+    await client.ask(MeshOperation.Sync, { after: 0 });
+    await writePublic(revoked, (await revocationList(region.ca, { revoked: [identity.certificatePem] })).pem);
+    assert.ok((await until('it is cut off', () => client.isClosed)) < 1_000);
+    await assert.rejects(
+      region.connect(identity).ask(MeshOperation.Sync, { after: 0 }),
+      /closed the connection/,
+    );
+    await until('the trail', async () =>
+      (await auditReasons(region, 'CONNECTION_REFUSED')).includes('REVOKED'),
+    );
+    await gateway.ask(MeshOperation.Sync, { after: 0 });
   });
 
   test('jobs that make no sense are refused with a code', async () => {

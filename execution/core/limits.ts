@@ -17,8 +17,12 @@ export const MAX_QUEUED_PER_TENANT = 256;
 export const MAX_QUEUED_REQUESTS = 1024;
 /** Open connections of gateways; further ones are closed. */
 export const MAX_GATEWAY_CONNECTIONS = 1024;
-/** Open connections are checked against registry and expiry this often (D10). */
-export const RECHECK_CONNECTIONS_MS = 1_000;
+/** Of these, connections of one gateway, all its processes together; a further one is refused. */
+export const MAX_CONNECTIONS_PER_GATEWAY = 512;
+/** Handshakes under way; with a further one the oldest is ended. */
+export const MAX_HANDSHAKES = 256;
+/** Open connections are judged anew by registry, expiry and revocation lists this often (D10); changes here do it at once. */
+export const RECHECK_CONNECTIONS_MS = 500;
 /** A gateway that has not been heard of for this long is reported as disconnected. */
 export const GATEWAY_SILENT_MS = 5_000;
 /** How long after its last word a gateway that went away stays in reports. */

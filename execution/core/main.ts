@@ -23,6 +23,8 @@ async function serve(config: CoreConfig, logger: Logger): Promise<void> {
     logger.warn({ memory: status }, status.problem ?? 'key memory is locked again'),
   );
   onShutdown('core', () => core.close());
+  // For who wants to be sure at once: changes of the files are seen without it.
+  process.on('SIGHUP', () => void core.reloadTls());
   watchParent();
 }
 

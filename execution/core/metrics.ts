@@ -8,6 +8,10 @@ export interface CoreMetrics {
   operation(operation: string, outcome: 'success' | 'failed', seconds: number): void;
   mesh(operation: string, outcome: 'success' | 'failed', seconds: number): void;
   connectionRefused(reason: string): void;
+  /** Certificates, keys and revocation lists were read anew. */
+  tlsReloaded(outcome: 'taken' | 'refused'): void;
+  /** Until when the certificate that gateways see is valid. */
+  setCertificateEnd(notAfter: Date): void;
   setHead(head: number): void;
   setSubscribers(count: number): void;
   setSealed(isSealed: boolean): void;
@@ -35,6 +39,11 @@ const refusalReasons = [
   'WRONG_PURPOSE',
   'NOT_REGISTERED',
   'WRONG_ROLE',
+  'REVOKED',
+  'CRL_STALE',
+  'CRL_MISSING',
+  'TOO_MANY_CONNECTIONS_OF_IDENTITY',
+  'TOO_MANY_HANDSHAKES',
   'HANDSHAKE',
 ];
 
@@ -58,6 +67,18 @@ export function createMetrics(registry: Registry): CoreMetrics {
     name: 'okcm_core_connections_refused_total',
     help: 'Connections that were refused before KMIP was parsed, by reason',
     labelNames: ['reason'] as const,
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'okcm_core_tls_reloads_total',
+    help: 'Certificates, keys and revocation lists read anew, by outcome',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of ['taken', 'refused'] as const) reloads.inc({ outcome }, 0);
+  const certificateEnd = new Gauge({
+    name: 'okcm_core_certificate_not_after_seconds',
+    help: 'When the certificate that gateways see ends, in seconds since 1970',
     registers,
   });
   const head = new Gauge({ name: 'okcm_core_push_head', help: 'Number of the last push', registers });
@@ -94,6 +115,8 @@ export function createMetrics(registry: Registry): CoreMetrics {
       operations.observe({ operation: served.has(name) ? name : 'other', outcome }, seconds),
     mesh: (operation, outcome, seconds) => mesh.observe({ operation, outcome }, seconds),
     connectionRefused: (reason) => refused.inc({ reason }),
+    tlsReloaded: (outcome) => reloads.inc({ outcome }),
+    setCertificateEnd: (notAfter) => certificateEnd.set(notAfter.getTime() / 1000),
     setHead: (value) => head.set(value),
     setSubscribers: (value) => subscribers.set(value),
     setSealed: (value) => sealed.set(value ? 1 : 0),

@@ -57,6 +57,8 @@ export interface RunningCore {
   /** For tests and for whoever runs a core inside another process; a process alone needs none of these. */
   readonly db: RegionDb;
   readonly keychain: Keychain;
+  /** Reads certificates, keys and revocation lists now, whether they look changed or not. Never rejects. */
+  reloadTls(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -207,6 +209,9 @@ async function start(
     healthUrl: health.url,
     db,
     keychain,
+    reloadTls: async () => {
+      await Promise.all([listener.reloadTls(), admin?.reloadTls()]);
+    },
     close: () => steps.close(),
   };
 }

@@ -1,7 +1,8 @@
 /** The gateway's configuration file: JSON, private to its owner, checked field by field before anything starts. */
 import { type Static, Type } from 'typebox';
+import { KeyExchangeField, MinVersion, ServerTlsConfig } from '../../platform/tls-config.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
-import { MAX_WORKERS } from './limits.ts';
+import { MAX_CONNECTIONS, MAX_WORKERS } from './limits.ts';
 
 const closed = { additionalProperties: false } as const;
 const Path = Type.String({ minLength: 1, maxLength: 4096 });
@@ -73,23 +74,40 @@ export const GatewayConfig = Type.Object(
       { host: Host, port: Port, hosts: Type.Optional(Type.Array(Host, { maxItems: 64 })) },
       closed,
     ),
-    /** The gateway's own server certificate. `ca` is the first trusted issuer of applications; the others are pushed. */
-    tls: Type.Object({ cert: Path, key: Path, ca: Path }, closed),
+    /**
+     * The gateway's own server certificate. `ca` is the first trusted issuer of applications; the others are pushed. All
+     * files of this and the next field are read anew when they change.
+     */
+    tls: ServerTlsConfig,
     /** The region's core, and the client certificate by which it knows this gateway. */
-    core: Type.Object({ host: Host, port: Port, cert: Path, key: Path, ca: Path, servername: Host }, closed),
+    core: Type.Object(
+      {
+        host: Host,
+        port: Port,
+        cert: Path,
+        key: Path,
+        ca: Path,
+        servername: Host,
+        minVersion: Type.Optional(MinVersion),
+        keyExchange: Type.Optional(KeyExchangeField),
+      },
+      closed,
+    ),
     store: Store,
     /** Processes that serve applications, on one port and one store; default one for each CPU. With 1 there is no other. */
     workers: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_WORKERS })),
     /**
      * `backlog`: keys that may wait for their announcement before Create is refused; default 1,000,000. `keysPerTenant`:
      * keys that one tenant may have here before its Create is refused; default 1,000,000. `keyMemoryBytes`: locked memory
-     * for L4 keys that are kept open, of each worker, least recently used out first; default 16 MiB.
+     * for L4 keys that are kept open, of each worker, least recently used out first; default 16 MiB. `connectionsPerIdentity`: at once,
+     * dealt out to the workers in equal shares; default 512.
      */
     limits: Type.Object(
       {
         backlog: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
         keysPerTenant: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
         keyMemoryBytes: Type.Optional(Type.Integer({ minimum: 65_536, maximum: MAX_SECRET_MEMORY_BYTES })),
+        connectionsPerIdentity: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_CONNECTIONS })),
       },
       closed,
     ),

@@ -2,12 +2,17 @@
  * Puts a gateway together and runs it: the store first, then the line to the core, the port for applications last, so
  * that no request meets a gateway that is half there. With the core away it starts all the same and serves what it may.
  */
-import { readFile } from 'node:fs/promises';
 import { parseRegionId, type RegionId } from '../../contracts/index.ts';
 import { withDeadline } from '../../platform/backoff.ts';
-import { errorMessage, OkcmError } from '../../platform/errors.ts';
+import { ConnectionQuota } from '../../platform/connection-quota.ts';
+import { errorMessage } from '../../platform/errors.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
+import { ServerIdentity } from '../../platform/server-identity.ts';
+import { clientParameters } from '../../platform/tls-context.ts';
+import { subjectOf } from '../../platform/tls-identity.ts';
+import { readTlsMaterial, type TlsMaterial } from '../../platform/tls-material.ts';
+import { WatchedFiles } from '../../platform/watched-files.ts';
 import { StreamTable } from '../cipher/index.ts';
 import { gcm, generateKeyPair, memoryLockStatus } from '../envelope/index.ts';
 import { KmipClient } from '../kmip/index.ts';
@@ -21,6 +26,7 @@ import { KeyRing } from './keys/key-ring.ts';
 import { LeaseBook } from './keys/lease-book.ts';
 import {
   DEFAULT_BACKLOG,
+  DEFAULT_CONNECTIONS_PER_IDENTITY,
   DRAIN_CORE_MS,
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
@@ -40,10 +46,11 @@ import { RequestHandler } from './requests/handler.ts';
 import { Tunnel } from './requests/tunnel.ts';
 import { httpsDoor, kmipDoor } from './server/doors.ts';
 import { Listener } from './server/listener.ts';
-import type { GatewayStatus, RunningGateway } from './status.ts';
+import type { CertificateStatus, GatewayStatus, RunningGateway } from './status.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { Tenants } from './tenants.ts';
+import { workersOf } from './workers/count.ts';
 import { alone, type Crew } from './workers/crew.ts';
 
 export interface GatewayDeps {
@@ -52,15 +59,14 @@ export interface GatewayDeps {
   readonly crew?: Crew;
 }
 
-/** Errors: GATEWAY_TLS (a certificate or key cannot be read), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */
+/** Errors: TLS_FILES, CRL_REFUSED, TLS_NO_HYBRID (certificates, keys, lists), STORE_UNUSABLE, STORE_OTHER_REGION, or of the sockets. */
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}): Promise<RunningGateway> {
   const logger = deps.logger ?? createLogger({ name: 'gateway', level: config.log.level });
   const region = parseRegionId(config.region);
-  const [server, client] = await Promise.all([readTls(config.tls), readTls(config.core)]);
   const crew = deps.crew ?? alone;
   const store = await openStore(config, logger, crew);
   try {
-    return await assemble(config, region, { server, client, store, logger, crew });
+    return await assemble(config, region, { store, logger, crew });
   } catch (error) {
     await store.keys.close();
     store.close();
@@ -68,22 +74,14 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps = {}
   }
 }
 
-interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
-}
-
 interface Parts {
-  readonly server: TlsFiles;
-  readonly client: TlsFiles;
   readonly store: Store;
   readonly logger: Logger;
   readonly crew: Crew;
 }
 
 async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): Promise<RunningGateway> {
-  const { store, logger, client, crew } = parts;
+  const { store, logger, crew } = parts;
   // Before whom to serve is read: a change that comes in between is then applied once more, and not missed.
   const { appliedHead } = store;
   const tenants = new Tenants(store.registry);
@@ -111,13 +109,45 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     coreUp: link.isUp,
     pushesBehind: feed.knownHead - applier.appliedHead,
     tunnelWaiting: tunnel.waiting,
+    notAfter: notAfter(),
   }));
+  const onReload = (outcome: 'taken' | 'refused'): void => metrics.reloads.inc({ outcome });
+  const server = await ServerIdentity.open({
+    config: config.tls,
+    alsoTrusted: () => identities.issuers(),
+    onReload,
+    logger,
+  });
+  const client = await WatchedFiles.open<TlsMaterial>({
+    what: 'client certificate for the core',
+    paths: [config.core.cert, config.core.key, config.core.ca],
+    load: (before) => readTlsMaterial(config.core, { purpose: 'client', mustBeValid: before !== undefined }),
+    onChanged: () => link.renew(),
+    onOutcome: onReload,
+    logger,
+  });
+  const notAfter = () => {
+    const listUntilMs = server.revocations?.nextUpdateMs;
+    return {
+      server: server.material.certificate.validToDate,
+      core: client.current.certificate.validToDate,
+      revocationList: listUntilMs === undefined ? undefined : new Date(listUntilMs),
+    };
+  };
 
-  const { host, port, servername } = config.core;
-  const connection = { host, port, servername, cert: client.cert, key: client.key, ca: client.ca };
+  const { host, port, servername, minVersion, keyExchange } = config.core;
+  /** As the files are now: each new connection asks. */
+  const connection = () => {
+    const { cert, key, ca } = client.current;
+    const parameters = clientParameters({ minVersion, keyExchange });
+    return { host, port, servername, cert, key, ca, ...parameters };
+  };
   const link = new CoreLink({
     logger,
-    open: (lane) => new KmipClient({ ...connection, ...laneOptions(lane) }),
+    open: (lane) => {
+      const { cert, key, ca, ...parameters } = connection();
+      return new KmipClient({ cert, key, ca, host, port, servername, tls: parameters, ...laneOptions(lane) });
+    },
   });
   const applier = new PushApplier({
     store,
@@ -146,17 +176,14 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       identityRemoved: (fingerprint) => {
         for (const listener of listeners) listener.cutOff(fingerprint);
       },
-      issuersChanged: () => {
-        for (const listener of listeners) listener.reloadIssuers();
-      },
+      issuersChanged: () => server.trustChanged(),
     },
   });
   const feed = new PushFeed({
     link,
     applier,
     logger,
-    subscribe: (after, handlers) =>
-      openSubscription({ ...connection, minVersion: 'TLSv1.2' }, after, handlers),
+    subscribe: (after, handlers) => openSubscription(connection(), after, handlers),
     onAsked: (asked) => ownAnnouncer.asked(asked),
   });
   const leases = new LeaseBook({
@@ -217,7 +244,11 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   };
   const { hotPath } = config;
   const handler = new RequestHandler({ services, tunnel, metrics, logger, correlations, hotPath });
-  const shared = { tls: parts.server, identities, handler, audit, metrics, logger };
+  // Connections are dealt out evenly, so that each worker's share bounds the whole.
+  const share = crew.isShared ? workersOf(config) : 1;
+  const perIdentity = config.limits.connectionsPerIdentity ?? DEFAULT_CONNECTIONS_PER_IDENTITY;
+  const quota = new ConnectionQuota(Math.ceil(perIdentity / share));
+  const shared = { tls: server, quota, identities, handler, audit, metrics, logger };
   const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
   const httpsListener =
     config.https === undefined ? undefined : new Listener({ ...config.https, door: httpsDoor(), ...shared });
@@ -239,6 +270,11 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     store: store.keys.status(),
     auditBacklog: audit.waiting,
     connections: openConnections(),
+    certificates: {
+      server: certificateStatus(server.material),
+      core: certificateStatus(client.current),
+      revocationListUntil: notAfter().revocationList?.toISOString() ?? null,
+    },
     cipher: gcm.name,
     hotPath: config.hotPath ?? 'on',
     memory: memoryLockStatus(),
@@ -265,6 +301,8 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   };
   const stop = async (): Promise<void> => {
     clearInterval(ivTimer);
+    server.close();
+    client.close();
     await audit.flush();
     if (crew.leads && link.isUp) await handOver(ownAnnouncer, heart);
     feed.close();
@@ -290,6 +328,9 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     await drain();
     await stop();
   };
+  const reloadTls = async (): Promise<void> => {
+    await Promise.all([server.reload(), client.reload()]);
+  };
   if (crew.isShared) {
     for (const listener of listeners) listener.openWithoutPort();
     crew.join({
@@ -313,11 +354,15 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       flush: (tenant) => ownAnnouncer.flush(tenant),
       drain,
     });
-    return { port: 0, healthUrl: '', status, close };
+    server.start();
+    client.start();
+    return { port: 0, healthUrl: '', status, reloadTls, close };
   }
   try {
     const kmipPort = await kmipListener.listen();
     const httpsPort = await httpsListener?.listen();
+    server.start();
+    client.start();
     const health = await startHealthServer({
       ...config.health,
       health: publicStatus,
@@ -338,6 +383,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
       httpsPort,
       healthUrl: health.url,
       status,
+      reloadTls,
       close: async () => {
         await drain();
         await health.close();
@@ -383,14 +429,6 @@ function laneOptions(lane: Lane) {
   return { connectTimeoutMs, maxResponseBytes, ...laneShapes[lane] };
 }
 
-async function readTls({ cert, key, ca }: TlsFiles): Promise<TlsFiles> {
-  try {
-    const [certPem, keyPem, caPem] = await Promise.all([cert, key, ca].map((path) => readFile(path, 'utf8')));
-    if (certPem === undefined || keyPem === undefined || caPem === undefined) throw new Error('unreachable');
-    return { cert: certPem, key: keyPem, ca: caPem };
-  } catch (error) {
-    throw new OkcmError('GATEWAY_TLS', `a certificate or key cannot be read: ${errorMessage(error)}`, {
-      cause: error,
-    });
-  }
+function certificateStatus({ certificate }: TlsMaterial): CertificateStatus {
+  return { subject: subjectOf(certificate), notAfter: certificate.validToDate.toISOString() };
 }

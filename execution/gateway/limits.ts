@@ -5,10 +5,14 @@
 
 /** Connections of applications to a gateway, over all its workers; further ones are closed before the handshake. */
 export const MAX_CONNECTIONS = 4096;
+/** Of these, connections of one identity at all ports, unless configured, in equal shares of the workers; a further one is refused. */
+export const DEFAULT_CONNECTIONS_PER_IDENTITY = 512;
 /** A handshake that takes longer is ended. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
-/** Expiry of certificates on open connections is looked at this often. */
-export const EXPIRY_CHECK_INTERVAL_MS = 1_000;
+/** Handshakes under way at one port; with a further one the oldest is ended. */
+export const MAX_HANDSHAKES = 1_024;
+/** Open connections are judged anew by registry, expiry and revocation lists this often; changes do it at once. */
+export const EXPIRY_CHECK_INTERVAL_MS = 500;
 /** Trusted issuers of application certificates; further ones are logged and not trusted. */
 export const MAX_ISSUERS = 1_000;
 
@@ -92,6 +96,8 @@ export const MAX_TUNNEL_WAIT_MS = 5_000;
 /** Connections of the other lanes, and requests under way on each; more are refused. */
 export const HOT_CONNECTIONS = 2;
 export const MAX_PENDING_PER_CONNECTION = 256;
+/** Connections that a new client certificate has replaced are closed after this long, when all they carried has ended. */
+export const RETIRED_CARRIERS_MS = TUNNEL_TIMEOUT_MS + 1_000;
 /** While the core is away it is tried again after a time that grows from the first to the last of these, with jitter. */
 export const MIN_RECONNECT_MS = 50;
 export const RECONNECT = { baseMs: 100, capMs: 1_000 } as const;

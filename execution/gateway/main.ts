@@ -37,6 +37,8 @@ async function main(): Promise<void> {
     logger.warn({ memory: status }, status.problem ?? 'key memory is locked again'),
   );
   onShutdown('gateway', () => gateway.close());
+  // For who wants to be sure at once: changes of the files are seen without it.
+  process.on('SIGHUP', () => void gateway.reloadTls());
   watchParent();
 }
 

@@ -9,6 +9,10 @@ export interface GatewayMetrics {
   readonly requests: Counter<'operation' | 'route'>;
   readonly refusals: Counter<'reason'>;
   readonly connections: Counter<'outcome'>;
+  /** Handshakes that went well, by version and by whether a session was resumed (`yes`, `no`). */
+  readonly handshakes: Counter<'version' | 'resumed'>;
+  /** Certificates, keys and revocation lists read anew, by outcome. */
+  readonly reloads: Counter<'outcome'>;
   /** Audit events that were let go, by what had to record them. */
   readonly auditLost: Counter<'event'>;
   /** Requests of the hot path and how long they took. They are among `requests` as soon as the metrics are scraped. */
@@ -40,7 +44,32 @@ export interface GatewayLevels {
   readonly pushesBehind: number;
   /** Requests in line for the tunnel to the core. */
   readonly tunnelWaiting: number;
+  /** Until when the certificates in use are valid, and the first revocation list to be out of date is fresh. */
+  readonly notAfter: {
+    readonly server: Date;
+    readonly core: Date;
+    readonly revocationList: Date | undefined;
+  };
 }
+
+/** Why a connection is not let in, or is ended, beside the refusals of single operations. */
+const connectionRefusals = [
+  'NO_CERTIFICATE',
+  'UNTRUSTED_ISSUER',
+  'EXPIRED',
+  'NOT_YET_VALID',
+  'BAD_CHAIN',
+  'WRONG_PURPOSE',
+  'NOT_REGISTERED',
+  'IDENTITY_REMOVED',
+  'REVOKED',
+  'CRL_STALE',
+  'CRL_MISSING',
+  'TOO_MANY_CONNECTIONS',
+  'TOO_MANY_CONNECTIONS_OF_IDENTITY',
+  'TOO_MANY_HANDSHAKES',
+  'HANDSHAKE_FAILED',
+];
 
 export function createMetrics(region: string, levels: () => GatewayLevels): GatewayMetrics {
   const registry = createRegistry({ labels: { component: 'gateway', region } });
@@ -68,6 +97,7 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     registers,
   });
   for (const reason of Object.keys(refusals) as RefusalCode[]) refused.inc({ reason }, 0);
+  for (const reason of connectionRefusals) refused.inc({ reason }, 0);
   const connections = new Counter({
     name: 'okcm_gateway_connections_total',
     help: 'Connections of applications, by outcome',
@@ -75,6 +105,33 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     registers,
   });
   for (const outcome of ['accepted', 'refused']) connections.inc({ outcome }, 0);
+  const handshakes = new Counter({
+    name: 'okcm_gateway_handshakes_total',
+    help: 'TLS handshakes that went well, by version and by whether a session was resumed',
+    labelNames: ['version', 'resumed'],
+    registers,
+  });
+  for (const version of ['TLSv1.2', 'TLSv1.3'])
+    for (const resumed of ['yes', 'no']) handshakes.inc({ version, resumed }, 0);
+  const reloads = new Counter({
+    name: 'okcm_gateway_tls_reloads_total',
+    help: 'Certificates, keys and revocation lists read anew, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of ['taken', 'refused']) reloads.inc({ outcome }, 0);
+  new Gauge({
+    name: 'okcm_gateway_certificate_not_after_seconds',
+    help: 'When what is in use ends, in seconds since 1970: the server certificate, the one shown to the core, a revocation list',
+    labelNames: ['what'],
+    // Of several processes that which is behind: it may not have seen a new file yet.
+    aggregator: 'min',
+    registers,
+    collect() {
+      for (const [what, end] of Object.entries(levels().notAfter))
+        if (end !== undefined) this.set({ what }, end.getTime() / 1000);
+    },
+  });
   // Where processes share one gateway: what they share counts once, and the worst of them counts where they differ.
   const aggregators: Readonly<Record<string, 'max' | 'min'>> = {
     okcm_gateway_backlog: 'max',
@@ -142,5 +199,15 @@ export function createMetrics(region: string, levels: () => GatewayLevels): Gate
     if (operation < COUNTED_OPERATIONS) local[operation] = (local[operation] ?? 0) + 1;
     else requests.inc({ operation: operationName(operation), route: 'local' });
   };
-  return { registry, requests, refusals: refused, connections, auditLost, hot, countLocal };
+  return {
+    registry,
+    requests,
+    refusals: refused,
+    connections,
+    handshakes,
+    reloads,
+    auditLost,
+    hot,
+    countLocal,
+  };
 }

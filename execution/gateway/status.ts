@@ -20,6 +20,12 @@ export interface Workers {
   readonly each: readonly WorkerStatus[];
 }
 
+export interface CertificateStatus {
+  readonly subject: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
+}
+
 export interface GatewayStatus {
   readonly ok: boolean;
   readonly status: 'ok' | 'degraded';
@@ -35,6 +41,13 @@ export interface GatewayStatus {
   readonly store: KeyStoreStatus;
   readonly auditBacklog: number;
   readonly connections: number;
+  /** What is served and shown now, which may be newer than the start. */
+  readonly certificates: {
+    readonly server: CertificateStatus;
+    readonly core: CertificateStatus;
+    /** When the first revocation list is out of date, RFC 3339; null where there is none. */
+    readonly revocationListUntil: string | null;
+  };
   /** Worker processes, where there are several. */
   readonly workers?: Workers;
   /** What does AES-GCM: the addon, or the runtime's own ciphers at a fraction of its speed. */
@@ -51,5 +64,7 @@ export interface RunningGateway {
   readonly httpsPort?: number | undefined;
   readonly healthUrl: string;
   status(): GatewayStatus;
+  /** Reads certificates, keys and revocation lists now, whether they look changed or not. Never rejects. */
+  reloadTls(): Promise<void>;
   close(): Promise<void>;
 }

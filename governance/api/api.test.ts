@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { createCa, issue } from '../../platform/pki.ts';
 import { type TestPki, testPki } from '../../testkit/pki.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
 import { keyJobKinds } from '../metrics.ts';
@@ -154,7 +155,14 @@ test('services become active in every region and report their version', async ()
 test('an application goes to every region; its key belongs to nobody else, whatever the tenant', async () => {
   const client = await pki.client('billing');
   const registration = { name: 'billing', services: ['service-0'], certificate: client.certificatePem };
-  const { application, job } = await world.must(202, 'POST', '/v1/tenants/acme/applications', registration);
+  const { application, job, warnings } = await world.must(
+    202,
+    'POST',
+    '/v1/tenants/acme/applications',
+    registration,
+  );
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0], /^no registered issuer has signed .*CN=billing.*UNTRUSTED_ISSUER/);
   assert.equal(application.state, 'provisioning');
   await active('/v1/tenants/acme/applications/billing');
   assert.deepEqual(world.regions[0]?.identities.get(application.fingerprint), {
@@ -176,6 +184,7 @@ test('an application goes to every region; its key belongs to nobody else, whate
     ['acme', { services: ['nothing'] }, 'SERVICE_UNKNOWN'],
     ['acme', { name: 'bad', certificate: 'no certificate' }, 'INVALID_CERTIFICATE'],
     ['acme', { name: 'bad', certificate: pki.ca.certificatePem }, 'INVALID_CERTIFICATE'],
+    ['acme', { name: 'bad', certificate: (await pki.server()).certificatePem }, 'INVALID_CERTIFICATE'],
   ] as const) {
     const answer = await world.call('POST', `/v1/tenants/${tenant}/applications`, {
       ...registration,
@@ -218,6 +227,33 @@ test('gateways are registered in their region alone, and can be removed', async 
     async () => (await world.must(200, 'GET', '/v1/regions')).items[0].gateways.length === 0,
   );
   await world.must(202, 'POST', '/v1/regions/south/gateways', gateway);
+});
+
+test('what every gateway would refuse is refused at registration, and what some may is said', async () => {
+  const register = async (certificate: string, name = 'judged') =>
+    await world.call('POST', '/v1/tenants/acme/applications', { name, services: ['service-0'], certificate });
+  const refused = await register((await pki.server()).certificatePem);
+  assert.match(refused.body.detail, /not meant for a client: its extended key usage lacks clientAuth/);
+
+  const root = await createCa({ commonName: 'root', days: 3 });
+  const intermediate = await createCa({ commonName: 'intermediate', days: 2, issuer: root });
+  const leaf = await issue({ ca: intermediate, commonName: 'leaf', usages: ['client'], days: 1 });
+  const warnings = async (): Promise<string[]> => (await register(leaf.certificatePem)).body.warnings;
+  assert.match(
+    (await warnings())[0] ?? '',
+    /signed the certificate of "CN=leaf" \(issuer "CN=intermediate"\)/,
+  );
+  await world.must(202, 'POST', '/v1/issuers', { certificate: intermediate.certificatePem });
+  assert.match((await warnings())[0] ?? '', /signed the certificate of "CN=intermediate"/);
+  await world.must(202, 'POST', '/v1/issuers', { certificate: root.certificatePem });
+  assert.deepEqual(await warnings(), []);
+  await world.must(202, 'DELETE', '/v1/tenants/acme/applications/judged?reason=lost%20laptop');
+  const { items } = await world.must(200, 'GET', '/v1/audit?tenant=acme&limit=200');
+  const removal = items.find(
+    ({ action, subject }: { action: string; subject: string }) =>
+      action === 'application.remove' && subject === 'application:acme/judged',
+  );
+  assert.equal(removal?.detail.reason, 'lost laptop');
 });
 
 test('issuers go to every region, also to one that is enrolled later', async () => {

@@ -294,6 +294,14 @@ export const Application = Type.Object(
   closed,
 );
 export const ApplicationChange = Type.Object({ application: Application, job: MaybeJob }, closed);
+export const ApplicationRegistered = Type.Object(
+  {
+    ...ApplicationChange.properties,
+    warnings: Type.Array(Text, { description: 'Why regions may refuse the certificate all the same' }),
+  },
+  closed,
+);
+export const RemovalQuery = Type.Object({ reason: Type.Optional(Reason) }, closed);
 
 export const AuditQuery = Type.Object({ ...PageQuery.properties, tenant: Type.Optional(Name) }, closed);
 export const AuditEvent = Type.Object(

@@ -8,7 +8,8 @@ import { MAX_APPLICATIONS_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts
 import { type Actor, audit } from '../store/audit.ts';
 import type { ApplicationRow } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { parseLeaf } from './certificates.ts';
+import { parseLeaf, whyUntrusted } from './certificates.ts';
+import { issuerCertificates } from './issuers.ts';
 import { claimFingerprint, lockTenant, requireTenant, tenantRegions } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 
@@ -30,6 +31,14 @@ export interface ApplicationView {
   regions: { region: string; state: string; error: string | null }[];
 }
 
+export interface Registered {
+  readonly created: boolean;
+  readonly application: ApplicationView;
+  readonly job: string | null;
+  /** Why regions may refuse it all the same, for whoever registers it. */
+  readonly warnings: string[];
+}
+
 type Application = Selectable<ApplicationRow>;
 
 /**
@@ -41,8 +50,10 @@ export async function registerApplication(
   who: Actor,
   tenant: string,
   wish: Registration,
-): Promise<{ created: boolean; application: ApplicationView; job: string | null }> {
+): Promise<Registered> {
   const { fingerprint, pem } = parseLeaf(wish.certificate);
+  const untrusted = whyUntrusted(pem, await issuerCertificates(cmk));
+  const warnings = untrusted === undefined ? [] : [untrusted];
   const services = [...new Set(wish.services)].sort();
   const operations = wish.operations === undefined ? null : [...new Set(wish.operations)].sort();
   return await asTenant(cmk.db, tenant, async (trx) => {
@@ -56,7 +67,7 @@ export async function registerApplication(
       .executeTakeFirst();
     if (present !== undefined) {
       await replaceCertificate(trx, present, { fingerprint, services, operations, pem });
-      return { created: false, application: await viewNamed(trx, tenant, wish.name), job: null };
+      return { created: false, application: await viewNamed(trx, tenant, wish.name), job: null, warnings };
     }
     await refuseTooMany(trx, tenant);
     await claimFingerprint(trx, { fingerprint, role: 'application', tenant, name: wish.name });
@@ -98,18 +109,19 @@ export async function registerApplication(
       action: 'application.register',
       subject: `application:${tenant}/${wish.name}`,
       outcome: 'accepted',
-      detail: { fingerprint, services, operations, job },
+      detail: { fingerprint, services, operations, job, warnings },
     });
-    return { created: true, application: await viewNamed(trx, tenant, wish.name), job };
+    return { created: true, application: await viewNamed(trx, tenant, wish.name), job, warnings };
   });
 }
 
-/** The key is refused in each region as soon as it has done the job; name and key are free once all have. */
+/** The key is refused in each region, on open connections too, as soon as it has done the job; name and key are free once all have. */
 export async function removeApplication(
   cmk: Cmk,
   who: Actor,
   tenant: string,
   name: string,
+  reason = `application ${name} was removed`,
 ): Promise<{ application: ApplicationView; job: string }> {
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
@@ -121,7 +133,7 @@ export async function removeApplication(
       .where('application', '=', name)
       .orderBy('region')
       .execute();
-    const payload = { fingerprint, reason: `application ${name} was removed` };
+    const payload = { fingerprint, reason };
     const tasks = nonEmpty(regions.map(({ region }) => ({ region, payload })));
     if (tasks === undefined) throw new CmkError('NO_REGIONS', `application ${name} is in no region`);
     const job = await createJob(cmk, trx, {
@@ -142,7 +154,7 @@ export async function removeApplication(
       action: 'application.remove',
       subject: `application:${tenant}/${name}`,
       outcome: 'accepted',
-      detail: { fingerprint, job },
+      detail: { fingerprint, reason, job },
     });
     return { application: await viewNamed(trx, tenant, name), job };
   });

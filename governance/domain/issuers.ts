@@ -63,6 +63,14 @@ export async function addIssuer(
   });
 }
 
+/** PEM of each. */
+export async function issuerCertificates(cmk: Cmk): Promise<string[]> {
+  const rows = await asPlatform(cmk.db, (trx) =>
+    trx.selectFrom('issuers').select('certificate').limit(MAX_ISSUERS).execute(),
+  );
+  return rows.map(({ certificate }) => certificate);
+}
+
 /** A region that has just been enrolled gets every issuer that the others have. */
 export async function issuersInto(cmk: Cmk, trx: Trx, who: Actor, region: string): Promise<void> {
   const issuers = await trx

@@ -79,6 +79,9 @@ export class GatewayProcesses {
       httpsPort: https,
       healthUrl: this.#healthUrl,
       status: () => status,
+      reloadTls: async () => {
+        process.kill(this.primary, 'SIGHUP');
+      },
       close: async () => {
         clearInterval(polling);
         await component.stop();

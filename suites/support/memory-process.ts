@@ -95,6 +95,7 @@ export function inProcesses(core: MemoryProcess, gateway: MemoryProcess): Runner
         get keychain() {
           return outside();
         },
+        reloadTls: async () => outside(),
         close: () => core.stop(),
       };
     },
@@ -114,6 +115,9 @@ export function inProcesses(core: MemoryProcess, gateway: MemoryProcess): Runner
       return {
         ...gateway.ready,
         status: () => status,
+        reloadTls: async () => {
+          throw new Error('this gateway runs in a process of its own: send it SIGHUP');
+        },
         close: async () => {
           clearInterval(polling);
           await gateway.stop();

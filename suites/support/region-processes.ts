@@ -55,7 +55,7 @@ export class RegionProcess {
 /** Runs core and gateway of a region in these processes. */
 export function inProcessesOf(core: RegionProcess, gateway: RegionProcess): Runners {
   const outside = (): never => {
-    throw new Error('this core runs in a process of its own');
+    throw new Error('this part of the region runs in a process of its own');
   };
   return {
     core: async (config): Promise<RunningCore> => {
@@ -69,6 +69,7 @@ export function inProcessesOf(core: RegionProcess, gateway: RegionProcess): Runn
         get keychain() {
           return outside();
         },
+        reloadTls: async () => outside(),
         close: () => core.stop(),
       };
     },
@@ -92,6 +93,7 @@ export function inProcessesOf(core: RegionProcess, gateway: RegionProcess): Runn
         httpsPort: https,
         healthUrl: health,
         status: () => status,
+        reloadTls: async () => outside(),
         close: async () => {
           clearInterval(polling);
           await gateway.stop();

@@ -3,6 +3,7 @@
  * is cut off before a byte of HTTP is read, and log and trail say why.
  */
 import type { TLSSocket } from 'node:tls';
+import type { Revocations } from '../../../platform/revocation.ts';
 import { checkPeer } from '../../../platform/tls-identity.ts';
 import type { CoreConfig } from '../config.ts';
 import { record, type UnsealingParts } from '../unsealing/parts.ts';
@@ -15,23 +16,25 @@ export type OperatorConfig = NonNullable<CoreConfig['admin']>['operators'];
 export class Operators {
   readonly #byFingerprint: ReadonlyMap<string, string>;
   readonly #parts: UnsealingParts;
+  readonly #revocations: Revocations | undefined;
   readonly #refusals = { second: 0, count: 0 };
 
-  constructor(operators: OperatorConfig, parts: UnsealingParts) {
+  constructor(operators: OperatorConfig, parts: UnsealingParts, revocations: Revocations | undefined) {
+    this.#revocations = revocations;
     this.#byFingerprint = new Map(operators.map(({ name, fingerprint }) => [fingerprint, name]));
     this.#parts = parts;
   }
 
-  /** The operator at the other end; undefined when it is none, or its certificate has expired meanwhile. */
+  /** The operator at the other end; undefined when it is none, or its certificate has expired or been revoked meanwhile. */
   nameOf(socket: TLSSocket): string | undefined {
-    const peer = checkPeer(socket);
+    const peer = this.#check(socket);
     return peer.ok ? this.#byFingerprint.get(peer.fingerprint) : undefined;
   }
 
   /** Cuts off whoever is no operator. */
   async admit(socket: TLSSocket): Promise<void> {
     const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
-    const peer = checkPeer(socket);
+    const peer = this.#check(socket);
     if (peer.ok && this.#byFingerprint.has(peer.fingerprint)) return;
     socket.destroy();
     const [reason, message] = peer.ok
@@ -42,6 +45,13 @@ export class Operators {
     this.#parts.logger.warn(event, `a connection to the admin listener was refused: ${message}`);
     if (!this.#mayAudit()) return;
     await record(this.#parts, { event: 'CONNECTION_REFUSED', outcome: 'refused', ...event });
+  }
+
+  #check(socket: TLSSocket) {
+    const peer = checkPeer(socket);
+    if (!peer.ok || this.#revocations === undefined) return peer;
+    const revoked = this.#revocations.judge(this.#revocations.chainOf(peer.certificate), Date.now());
+    return revoked === undefined ? peer : { ok: false as const, ...revoked };
   }
 
   #mayAudit(): boolean {

@@ -10,11 +10,12 @@
  *     DELETE /seal/changes/:id            calls it off
  *     POST   /ivk/rotate                  a new internal key at once; the one before is replaced in the background
  */
-import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyRequest } from 'fastify';
+import { errorMessage } from '../../../platform/errors.ts';
+import { ServerIdentity } from '../../../platform/server-identity.ts';
 import type { CoreConfig } from '../config.ts';
 import { rotateInternalKey } from '../keys/upkeep.ts';
 import type { UnsealingParts } from '../unsealing/parts.ts';
@@ -32,20 +33,21 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export interface AdminServer {
   readonly port: number;
+  /** Reads certificates, keys and revocation lists now. Never rejects. */
+  reloadTls(): Promise<void>;
   close(): Promise<void>;
 }
 
 type AdminConfig = Pick<CoreConfig, 'tls'> & { readonly admin: NonNullable<CoreConfig['admin']> };
 
-/** Rejects when the port cannot be had. */
+/** Rejects when the port cannot be had. Errors: TLS_FILES, CRL_REFUSED. */
 export async function startAdminServer(config: AdminConfig, parts: UnsealingParts): Promise<AdminServer> {
   const { admin, tls } = config;
-  const [cert, key, ca] = await Promise.all([
-    readFile(tls.cert),
-    readFile(tls.key),
-    readFile(admin.ca ?? tls.ca),
-  ]);
-  const operators = new Operators(admin.operators, parts);
+  const identity = await ServerIdentity.open({
+    config: { ...tls, ca: admin.ca ?? tls.ca, minVersion: 'TLSv1.3' },
+    logger: parts.logger,
+  });
+  const operators = new Operators(admin.operators, parts, identity.revocations);
   const unsealing = new Unsealing(parts);
   const changes = new SealChanges(parts);
   // Fastify does not log: bodies hold shares.
@@ -54,13 +56,10 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     https: {
-      cert,
-      key,
-      ca,
+      ...identity.context('admin'),
       requestCert: true,
       // `Operators` says which check failed, and drops the connection then.
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     },
   })
@@ -68,6 +67,16 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.removeContentTypeParser('text/plain');
   app.server.maxConnections = MAX_CONNECTIONS;
+  identity.onContext(() => {
+    try {
+      app.server.setSecureContext(identity.context('admin'));
+    } catch (error) {
+      parts.logger.error(
+        { cause: errorMessage(error) },
+        'the new TLS context cannot be used; the former stays',
+      );
+    }
+  });
   app.server.on('secureConnection', (socket) => {
     operators.admit(socket).catch((err: unknown) => {
       parts.logger.error({ err }, 'a refused connection could not be recorded');
@@ -121,9 +130,12 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
 
   await app.listen({ host: admin.host, port: admin.port });
   const { port } = app.server.address() as AddressInfo;
+  identity.start();
   return {
     port,
+    reloadTls: () => identity.reload(),
     close: async () => {
+      identity.close();
       unsealing.close();
       changes.close();
       app.server.closeAllConnections();

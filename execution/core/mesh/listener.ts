@@ -3,11 +3,15 @@
  * certificate-bound"). Whoever cannot show a certificate of the right authority whose key is registered as a gateway's
  * is cut off before a byte of KMIP is read, and log and trail say exactly why (D10).
  */
-import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { ConnectionQuota } from '../../../platform/connection-quota.ts';
+import { errorMessage } from '../../../platform/errors.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
+import type { ChainLink } from '../../../platform/revocation.ts';
 import { Semaphore } from '../../../platform/semaphore.ts';
-import { checkPeer, checkValidity, keyFingerprint } from '../../../platform/tls-identity.ts';
+import { ServerIdentity } from '../../../platform/server-identity.ts';
+import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
+import { checkPeer, keyFingerprint } from '../../../platform/tls-identity.ts';
 import type { CoreConfig } from '../config.ts';
 import {
   MAX_CONCURRENT_ANNOUNCEMENTS,
@@ -15,7 +19,9 @@ import {
   MAX_CONCURRENT_HOT,
   MAX_CONCURRENT_LIFECYCLE,
   MAX_CONCURRENT_PER_TENANT,
+  MAX_CONNECTIONS_PER_GATEWAY,
   MAX_GATEWAY_CONNECTIONS,
+  MAX_HANDSHAKES,
   MAX_QUEUED_PER_TENANT,
   MAX_QUEUED_REQUESTS,
   RECHECK_CONNECTIONS_MS,
@@ -33,31 +39,58 @@ export interface MeshListener {
   readonly port: number;
   /** Ends the open connections of a gateway that is no longer registered; without waiting for the next recheck. */
   recheck(): Promise<void>;
+  /** Reads certificates, keys and revocation lists now. Never rejects. */
+  reloadTls(): Promise<void>;
   close(): Promise<void>;
 }
 
+/** An open connection, and what it is judged by. */
+interface Open {
+  readonly fingerprint: string;
+  readonly notAfterMs: number;
+  readonly chain: readonly ChainLink[];
+}
+
+/** Errors: TLS_FILES, CRL_REFUSED, TLS_NO_HYBRID, or of the socket. */
 export async function listenForGateways(
   deps: MeshDependencies,
   config: Pick<CoreConfig, 'kmip' | 'tls'>,
 ): Promise<MeshListener> {
-  const [cert, key, ca] = await Promise.all([
-    readFile(config.tls.cert),
-    readFile(config.tls.key),
-    readFile(config.tls.ca),
-  ]);
+  const { logger } = deps;
+  const identity = await ServerIdentity.open({
+    config: config.tls,
+    onReload: (outcome) => deps.metrics.tlsReloaded(outcome),
+    logger,
+  });
+  const showExpiry = () => deps.metrics.setCertificateEnd(identity.material.certificate.validToDate);
+  showExpiry();
   const server = createServer({
-    cert,
-    key,
-    ca,
+    ...identity.context('mesh'),
     requestCert: true,
     // Node would drop a stranger without a word; `checkPeer` says which check failed, and then we drop it.
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     noDelay: true,
   });
+  identity.onContext(() => {
+    showExpiry();
+    try {
+      server.setSecureContext(identity.context('mesh'));
+    } catch (error) {
+      logger.error(
+        { cause: errorMessage(error) },
+        'the new TLS context cannot be used; the former one stays',
+      );
+    }
+  });
   server.maxConnections = MAX_GATEWAY_CONNECTIONS;
-  const open = new Map<TLSSocket, string>();
+  const handshakes = new Handshakes({
+    max: MAX_HANDSHAKES,
+    onEvicted: () => deps.metrics.connectionRefused('TOO_MANY_HANDSHAKES'),
+  });
+  server.on('connection', (socket) => handshakes.begin(socket));
+  const quota = new ConnectionQuota(MAX_CONNECTIONS_PER_GATEWAY);
+  const open = new Map<TLSSocket, Open>();
   const auditedRefusals = { second: 0, count: 0 };
   const lanes: Lanes = {
     heart: new Semaphore({ max: MAX_CONCURRENT_HEARTBEATS, maxQueued: MAX_QUEUED_REQUESTS }),
@@ -98,7 +131,8 @@ export async function listenForGateways(
   }
 
   async function accept(socket: TLSSocket): Promise<void> {
-    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    const address = peerOf(socket);
+    handshakes.ended(address);
     const peer = checkPeer(socket);
     if (!peer.ok) {
       // A certificate of another authority still says who it was: the trail can name a lost application.
@@ -108,8 +142,14 @@ export async function listenForGateways(
       return;
     }
     const { fingerprint } = peer;
-    const identity = await findIdentity(deps.db, fingerprint);
-    if (identity === undefined) {
+    const chain = identity.revocations?.chainOf(peer.certificate) ?? [];
+    const revoked = identity.revocations?.judge(chain, Date.now());
+    if (revoked !== undefined) {
+      await refuse(socket, address, revoked.code, revoked.message, fingerprint);
+      return;
+    }
+    const registered = await findIdentity(deps.db, fingerprint);
+    if (registered === undefined) {
       await refuse(
         socket,
         address,
@@ -119,16 +159,24 @@ export async function listenForGateways(
       );
       return;
     }
-    if (identity.role !== 'gateway') {
-      const message = `"${identity.name}" is registered as ${identity.role}; this port is for gateways`;
+    if (registered.role !== 'gateway') {
+      const message = `"${registered.name}" is registered as ${registered.role}; this port is for gateways`;
       await refuse(socket, address, 'WRONG_ROLE', message, fingerprint);
       return;
     }
     if (socket.destroyed) return;
-    open.set(socket, fingerprint);
-    socket.once('close', () => open.delete(socket));
-    deps.logger.info({ gateway: identity.name, peer: address }, 'a gateway has connected');
-    serveGateway(deps, { identity, address }, lanes, socket);
+    if (!quota.take(fingerprint)) {
+      const message = `"${registered.name}" has ${quota.max} connections open, which is the limit`;
+      await refuse(socket, address, 'TOO_MANY_CONNECTIONS_OF_IDENTITY', message, fingerprint);
+      return;
+    }
+    open.set(socket, { fingerprint, notAfterMs: peer.notAfter.getTime(), chain });
+    socket.once('close', () => {
+      open.delete(socket);
+      quota.give(fingerprint);
+    });
+    deps.logger.info({ gateway: registered.name, peer: address }, 'a gateway has connected');
+    serveGateway(deps, { identity: registered, address }, lanes, socket);
   }
 
   server.on('secureConnection', (socket) => {
@@ -151,33 +199,41 @@ export async function listenForGateways(
     // As they are now: one that is let in while the registry is asked was not asked about.
     const asked = [...open];
     const registered = await registeredGateways(deps.db, [
-      ...new Set(asked.map(([, fingerprint]) => fingerprint)),
+      ...new Set(asked.map(([, { fingerprint }]) => fingerprint)),
     ]);
-    const now = new Date();
-    for (const [socket, fingerprint] of asked) {
-      const certificate = socket.getPeerX509Certificate();
-      const validity = certificate === undefined ? undefined : checkValidity(certificate, now);
-      const reason = !registered.has(fingerprint) ? 'NOT_REGISTERED' : validity?.code;
+    const now = Date.now();
+    for (const [socket, { fingerprint, notAfterMs, chain }] of asked) {
+      const reason = !registered.has(fingerprint)
+        ? 'NOT_REGISTERED'
+        : now > notAfterMs
+          ? 'EXPIRED'
+          : identity.revocations?.judge(chain, now)?.code;
       if (reason === undefined) continue;
       deps.logger.warn({ fingerprint, reason }, 'an open gateway connection was cut');
       deps.metrics.connectionRefused(reason);
       socket.destroy();
     }
   }
-  const timer = setInterval(() => {
+  const recheckSoon = (): void => {
     // While the database is away nothing can be served anyway; the next round looks again.
     recheck().catch((err: unknown) => deps.logger.warn({ err }, 'open connections could not be rechecked'));
-  }, RECHECK_CONNECTIONS_MS).unref();
+  };
+  identity.onRevocations(recheckSoon);
+  const timer = setInterval(recheckSoon, RECHECK_CONNECTIONS_MS).unref();
 
   const port = await bind(server, config.kmip);
+  identity.start();
   return {
     port,
     recheck,
+    reloadTls: () => identity.reload(),
     close: () =>
       new Promise<void>((resolve) => {
         clearInterval(timer);
+        identity.close();
         server.close(() => resolve());
         for (const socket of open.keys()) socket.destroy();
+        handshakes.destroyAll();
       }),
   };
 }

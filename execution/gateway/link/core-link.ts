@@ -14,6 +14,7 @@ import {
   type MeshResponse,
   withEncoded,
 } from '../../mesh/index.ts';
+import { RETIRED_CARRIERS_MS } from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 
 /** `heart`: heartbeats. `hot`: leases, sync. `lifecycle`: tunnelled requests. `bulk`: announcements. */
@@ -42,6 +43,7 @@ export class CoreLink {
   readonly #onUp: (() => void)[] = [];
   readonly #onDown: (() => void)[] = [];
   readonly #carriers = new Map<Lane, Carrier>();
+  readonly #retired = new Set<Carrier>();
   #isUp = false;
   #closed = false;
   #explained = '';
@@ -115,6 +117,17 @@ export class CoreLink {
     return decodeMeshResponse(operation, answer);
   }
 
+  /** New requests go over new connections; what is under way on those of before is left to its end. */
+  renew(): void {
+    for (const carrier of this.#carriers.values()) {
+      this.#retired.add(carrier);
+      setTimeout(() => {
+        if (this.#retired.delete(carrier)) carrier.close();
+      }, RETIRED_CARRIERS_MS).unref();
+    }
+    this.#carriers.clear();
+  }
+
   close(): void {
     this.#closed = true;
     this.#isUp = false;
@@ -170,8 +183,9 @@ export class CoreLink {
 
   #dropCarriers(): void {
     // Copied first: closing a pool rejects what waits in it, and that comes back here.
-    const carriers = [...this.#carriers.values()];
+    const carriers = [...this.#carriers.values(), ...this.#retired];
     this.#carriers.clear();
+    this.#retired.clear();
     for (const carrier of carriers) carrier.close();
   }
 }

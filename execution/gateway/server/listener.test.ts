@@ -4,9 +4,11 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { parseApplicationName, parseKeyFingerprint } from '../../../contracts/index.ts';
+import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import type { KeyAndCertificate } from '../../../platform/pki.ts';
+import { ServerIdentity } from '../../../platform/server-identity.ts';
 import { keyFingerprint } from '../../../platform/tls-identity.ts';
-import { type TestPki, testPki } from '../../../testkit/pki.ts';
+import { pemFiles, type TestPki, testPki } from '../../../testkit/pki.ts';
 import { Audit } from '../audit.ts';
 import { freshStore, REGION, SERVICE, silent, TENANT } from '../fixture.test.ts';
 import { Identities } from '../identities.ts';
@@ -27,7 +29,9 @@ let member: KeyAndCertificate;
 
 before(async () => {
   pki = await testPki();
-  const server = await pki.server();
+  const { certFile, keyFile, caFile } = await pemFiles(await pki.server(), pki.ca);
+  const config = { cert: certFile, key: keyFile, ca: caFile };
+  const tls = await ServerIdentity.open({ config, logger: silent });
   member = await pki.client('member');
   const identities = new Identities(store.registry);
   identities.put({
@@ -49,7 +53,8 @@ before(async () => {
       host: '127.0.0.1',
       port: 0,
       door: door(),
-      tls: { cert: server.certificatePem, key: server.privateKeyPem, ca: pki.ca.certificatePem },
+      tls,
+      quota: new ConnectionQuota(16),
       identities,
       handler: handler as unknown as RequestHandler,
       audit: new Audit(store, silent),

@@ -3,12 +3,15 @@
  * for a reason of its own, before a byte of KMIP is parsed; one that is open stays so only while its certificate is
  * valid and its key registered. What is spoken on it is the business of the door that the listener opens.
  */
-import type { X509Certificate } from 'node:crypto';
 import type { AddressInfo, Socket } from 'node:net';
-import { createSecureContext, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
+import type { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { checkPeer, checkValidity } from '../../../platform/tls-identity.ts';
+import type { ChainLink } from '../../../platform/revocation.ts';
+import type { ServerIdentity } from '../../../platform/server-identity.ts';
+import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
+import { checkPeer } from '../../../platform/tls-identity.ts';
 import { answerAnyVersion, KmipError } from '../../kmip/index.ts';
 import type { Audit } from '../audit.ts';
 import type { Identities } from '../identities.ts';
@@ -17,6 +20,7 @@ import {
   EXPIRY_CHECK_INTERVAL_MS,
   HANDSHAKE_TIMEOUT_MS,
   MAX_CONNECTIONS,
+  MAX_HANDSHAKES,
   MAX_REQUEST_BYTES,
 } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -25,17 +29,15 @@ import type { RequestHandler } from '../requests/handler.ts';
 import { type TicketKeys, useTicketKeys } from '../workers/tickets.ts';
 import type { Door, Served } from './doors.ts';
 
-/** A post-quantum hybrid first, for those who can (FIPS 203 with X25519). */
-const HYBRID_CURVES = 'X25519MLKEM768:X25519:P-256:P-384';
-const CLASSIC_CURVES = 'X25519:P-256:P-384';
-
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   /** What is spoken here. */
   readonly door: Door;
-  /** PEM of the server's own certificate and key, and of the first trusted issuer. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** The server's certificate, whom it trusts, and what has been revoked. */
+  readonly tls: ServerIdentity;
+  /** Shared by all ports. */
+  readonly quota: ConnectionQuota;
   readonly identities: Identities;
   readonly handler: RequestHandler;
   readonly audit: Audit;
@@ -47,7 +49,9 @@ interface Open {
   readonly socket: TLSSocket;
   readonly connection: Served;
   readonly fingerprint: string;
-  readonly certificate: X509Certificate;
+  readonly notAfterMs: number;
+  /** For the revocation lists; empty where there are none. */
+  readonly chain: readonly ChainLink[];
   readonly peer: string;
 }
 
@@ -55,56 +59,47 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #open = new Set<Open>();
-  /** Every TCP connection, also those whose handshake has not ended: at most MAX_CONNECTIONS. */
-  readonly #sockets = new Set<Socket>();
-  /** The same by the address of the other end, which is how a connection of TLS finds its own. */
-  readonly #byPeer = new Map<string, Socket>();
+  readonly #handshakes: Handshakes;
+  readonly #droppedLogged = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #ticketKeys: TicketKeys | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#server = options.door.createServer({
-      ...this.#context(),
+    const { door, tls } = options;
+    this.#handshakes = new Handshakes({
+      max: MAX_HANDSHAKES,
+      onEvicted: (peer) => this.#dropped('TOO_MANY_HANDSHAKES', { peer, limit: MAX_HANDSHAKES }),
+    });
+    this.#server = door.createServer({
+      ...tls.context(door.name),
       requestCert: true,
       // We look at the certificate ourselves, so that each refusal has its reason in the log and the audit trail.
       rejectUnauthorized: false,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
+    tls.onContext(() => this.#reloadContext());
+    tls.onRevocations(() => this.#recheck());
     this.#server.maxConnections = MAX_CONNECTIONS;
-    this.#server.on('connection', (socket: Socket) => {
-      const peer = peerOf(socket);
-      this.#sockets.add(socket);
-      this.#byPeer.set(peer, socket);
-      socket.once('close', () => {
-        this.#sockets.delete(socket);
-        if (this.#byPeer.get(peer) === socket) this.#byPeer.delete(peer);
-      });
-    });
+    this.#server.on('connection', (socket: Socket) => this.#handshakes.begin(socket));
     // What the door itself does with a connection waits until that has been let in.
     const served = this.#server.listeners('secureConnection');
     this.#server.removeAllListeners('secureConnection');
     this.#server.on('secureConnection', (socket) => {
+      this.#handshakes.ended(peerOf(socket));
       if (!this.#admit(socket)) return;
       for (const listener of served) Reflect.apply(listener, this.#server, [socket]);
     });
     this.#server.on('tlsClientError', (error, socket) => {
       // Node leaves it open: a peer that said nothing would hold its place among MAX_CONNECTIONS for ever.
       socket.destroy();
-      this.#options.metrics.connections.inc({ outcome: 'refused' });
+      const { logger, metrics } = options;
+      metrics.connections.inc({ outcome: 'refused' });
+      metrics.refusals.inc({ reason: 'HANDSHAKE_FAILED' });
       const code = errorCode(error) ?? 'TLS';
-      this.#options.logger.info(
-        { reason: 'HANDSHAKE_FAILED', code, peer: socket.remoteAddress },
-        'TLS handshake failed',
-      );
+      logger.info({ reason: 'HANDSHAKE_FAILED', code, peer: socket.remoteAddress }, 'TLS handshake failed');
     });
-    this.#server.on('drop', () => {
-      this.#options.metrics.connections.inc({ outcome: 'refused' });
-      this.#options.logger.warn(
-        { reason: 'TOO_MANY_CONNECTIONS', limit: MAX_CONNECTIONS },
-        'connection refused',
-      );
-    });
+    this.#server.on('drop', () => this.#dropped('TOO_MANY_CONNECTIONS', { limit: MAX_CONNECTIONS }));
   }
 
   get openConnections(): number {
@@ -126,19 +121,6 @@ export class Listener {
     this.#timer = setInterval(() => this.#recheck(), EXPIRY_CHECK_INTERVAL_MS);
     this.#timer.unref();
     return (this.#server.address() as AddressInfo).port;
-  }
-
-  /** The set of trusted issuers has changed: from now on for every handshake. */
-  reloadIssuers(): void {
-    try {
-      this.#server.setSecureContext(this.#context());
-      if (this.#ticketKeys !== undefined) useTicketKeys(this.#server, this.#ticketKeys);
-    } catch (error) {
-      this.#options.logger.error(
-        { cause: errorMessage(error) },
-        'the trusted issuers could not be loaded; the former ones stay',
-      );
-    }
   }
 
   /** The identity is gone: its open connections end now. */
@@ -173,20 +155,21 @@ export class Listener {
     });
     await Promise.all([...this.#open].map(({ connection }) => connection.close(DRAIN_REQUESTS_MS)));
     // What is left never became a connection of KMIP: it must not hold up the shutdown.
-    for (const socket of this.#sockets) socket.destroy();
+    this.#handshakes.destroyAll();
     await closed;
   }
 
-  #context(): SecureContextOptions {
-    const { cert, key, ca } = this.#options.tls;
-    const issuers = [ca, ...this.#options.identities.issuers()];
-    const context: SecureContextOptions = { cert, key, ca: issuers, minVersion: 'TLSv1.2' };
-    const hybrid = { ...context, ecdhCurve: HYBRID_CURVES };
+  /** For new connections; open ones live on. */
+  #reloadContext(): void {
+    const { door, logger, tls } = this.#options;
     try {
-      createSecureContext(hybrid);
-      return hybrid;
-    } catch {
-      return { ...context, ecdhCurve: CLASSIC_CURVES }; // an OpenSSL without ML-KEM
+      this.#server.setSecureContext(tls.context(door.name));
+      if (this.#ticketKeys !== undefined) useTicketKeys(this.#server, this.#ticketKeys);
+    } catch (error) {
+      logger.error(
+        { cause: errorMessage(error) },
+        'the trusted issuers could not be loaded; the former ones stay',
+      );
     }
   }
 
@@ -206,12 +189,25 @@ export class Listener {
       this.#refuse(socket, peer, 'NOT_REGISTERED', message, check.fingerprint);
       return false;
     }
-    const { door, handler, identities, logger, metrics } = this.#options;
+    const { door, handler, identities, logger, metrics, quota, tls } = this.#options;
     const { fingerprint, certificate } = check;
+    // Asked on resumption too, which brings no more than the certificate.
+    const chain = tls.revocations?.chainOf(certificate) ?? [];
+    const revoked = tls.revocations?.judge(chain, Date.now());
+    if (revoked !== undefined) {
+      this.#refuse(socket, peer, revoked.code, revoked.message, fingerprint);
+      return false;
+    }
+    if (!quota.take(fingerprint)) {
+      const message = `"${identity.application}" of ${identity.tenant} has ${quota.max} connections open, which is the limit`;
+      this.#refuse(socket, peer, 'TOO_MANY_CONNECTIONS_OF_IDENTITY', message, fingerprint);
+      return false;
+    }
+    const notAfterMs = check.notAfter.getTime();
     let last: Requester = { identity, peer };
-    // Looked up anew for each message: what an identity may do can change while it is connected.
+    // Looked up anew for each message: what an identity may do can change while it is connected, and its connection end.
     const requester = (): Requester | undefined => {
-      const current = identities.get(fingerprint);
+      const current = this.#open.has(open) ? identities.get(fingerprint) : undefined;
       if (current === undefined) return undefined;
       if (current !== last.identity) last = { identity: current, peer };
       return last;
@@ -221,7 +217,9 @@ export class Listener {
       handle: (message) => {
         const current = requester();
         if (current === undefined)
-          throw KmipError.authenticationNotSuccessful('this identity is no longer registered');
+          throw KmipError.authenticationNotSuccessful(
+            'this identity is no longer registered, or its connection was ended',
+          );
         return answerAnyVersion(message, (asked) => handler.handle(asked, current), {
           limits: { maxBytes: MAX_REQUEST_BYTES },
           onRefused: ({ code, message: cause }) => {
@@ -233,9 +231,11 @@ export class Listener {
       },
       onError: (error) => logger.debug({ peer, cause: errorMessage(error) }, 'trouble on a connection'),
     });
-    const open: Open = { socket, connection, fingerprint, certificate, peer };
+    const open: Open = { socket, connection, fingerprint, notAfterMs, chain, peer };
     this.#open.add(open);
     metrics.connections.inc({ outcome: 'accepted' });
+    const resumed = socket.isSessionReused();
+    metrics.handshakes.inc({ version: socket.getProtocol() ?? 'unknown', resumed: resumed ? 'yes' : 'no' });
     logger.debug(
       {
         peer,
@@ -243,11 +243,13 @@ export class Listener {
         application: identity.application,
         tenant: identity.tenant,
         tls: socket.getProtocol(),
+        resumed,
       },
       'connected',
     );
     void connection.closed.then((reason) => {
       this.#open.delete(open);
+      quota.give(fingerprint);
       logger.debug({ peer, reason }, 'disconnected');
     });
     return true;
@@ -274,7 +276,7 @@ export class Listener {
    * the connection away under OpenSSL.
    */
   #reset(socket: TLSSocket, peer: string): void {
-    const tcp = this.#byPeer.get(peer);
+    const tcp = this.#handshakes.socketOf(peer);
     setImmediate(() => {
       if (tcp?.destroyed === false) tcp.resetAndDestroy();
       socket.destroy();
@@ -282,11 +284,27 @@ export class Listener {
   }
 
   #recheck(): void {
-    const now = new Date();
+    const now = Date.now();
+    const { identities, tls } = this.#options;
     for (const open of this.#open) {
-      if (this.#options.identities.get(open.fingerprint) === undefined) this.#end(open, 'IDENTITY_REMOVED');
-      else if (checkValidity(open.certificate, now) !== undefined) this.#end(open, 'EXPIRED');
+      if (identities.get(open.fingerprint) === undefined) this.#end(open, 'IDENTITY_REMOVED');
+      else if (now > open.notAfterMs) this.#end(open, 'EXPIRED');
+      else {
+        const revoked = tls.revocations?.judge(open.chain, now);
+        if (revoked !== undefined) this.#end(open, revoked.code);
+      }
     }
+  }
+
+  /** Before anybody knows who it was. Counted each time, and logged once a second: anybody can bring it about. */
+  #dropped(reason: string, detail: Readonly<Record<string, unknown>>): void {
+    const { logger, metrics } = this.#options;
+    metrics.connections.inc({ outcome: 'refused' });
+    metrics.refusals.inc({ reason });
+    const second = Math.floor(performance.now() / 1000);
+    if (this.#droppedLogged.get(reason) === second) return;
+    this.#droppedLogged.set(reason, second);
+    logger.warn({ reason, ...detail }, 'connection refused');
   }
 
   #end(open: Open, reason: string): void {
@@ -302,8 +320,4 @@ export class Listener {
       fingerprint: open.fingerprint,
     });
   }
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress ?? '?'}:${remotePort ?? 0}`;
 }

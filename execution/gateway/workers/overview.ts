@@ -11,6 +11,21 @@ export interface OverviewOptions {
   readonly connections: number;
 }
 
+type Certificates = GatewayStatus['certificates'];
+const unknown = { subject: '', notAfter: new Date(0).toISOString() };
+
+/** Of those that differ for a moment, because files have changed, what ends first. */
+function oldest(all: readonly Certificates[]): Certificates {
+  const first = <T extends { readonly notAfter: string }>(some: readonly T[]): T | undefined =>
+    some.toSorted((a, b) => a.notAfter.localeCompare(b.notAfter))[0];
+  const [until = null] = all.flatMap(({ revocationListUntil }) => revocationListUntil ?? []).toSorted();
+  return {
+    server: first(all.map(({ server }) => server)) ?? unknown,
+    core: first(all.map(({ core }) => core)) ?? unknown,
+    revocationListUntil: until,
+  };
+}
+
 export function overviewOf({ region, name, workers, answers, connections }: OverviewOptions): GatewayStatus {
   const serving = workers.filter((worker) => worker.serving).length;
   const isComplete = serving === workers.length && answers.length === workers.length;
@@ -34,6 +49,7 @@ export function overviewOf({ region, name, workers, answers, connections }: Over
     auditBacklog: largest(({ auditBacklog }) => auditBacklog),
     connections,
     hotPath: some?.hotPath ?? 'on',
+    certificates: oldest(answers.map(({ certificates }) => certificates)),
     cipher: all(({ cipher }) => cipher === 'native') ? 'native' : 'node',
     memory: memory ?? memoryLockStatus(),
     workers: {

@@ -150,6 +150,9 @@ class Primary {
         httpsPort,
         healthUrl: health.url,
         status: () => this.#overview ?? status,
+        reloadTls: async () => {
+          for (const worker of this.#workers) worker.reloadTls();
+        },
         close: async () => {
           await this.#stop();
           await health.close();

@@ -95,6 +95,11 @@ export class WorkerProcess implements Desk {
     });
   }
 
+  /** Has it read certificates, keys and revocation lists now. */
+  reloadTls(): void {
+    if (this.#isServing) this.#child?.kill('SIGHUP');
+  }
+
   kill(): void {
     this.#child?.kill('SIGKILL');
   }

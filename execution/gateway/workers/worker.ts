@@ -37,6 +37,7 @@ async function main(): Promise<void> {
   process.on('message', (message, socket) => crew.hear(message as ToWorker, socket as Socket | undefined));
   const gateway = await startGateway(config, { logger, crew });
   onShutdown('gateway', () => gateway.close());
+  process.on('SIGHUP', () => void gateway.reloadTls());
   watchMemoryLock((status) =>
     logger.warn({ memory: status }, status.problem ?? 'key memory is locked again'),
   );

@@ -30,6 +30,8 @@ export type KmipClientOptions = {
   readonly ca: string | Buffer | readonly (string | Buffer)[];
   /** The name that the server's certificate must bear. Default: `host`. */
   readonly servername?: string | undefined;
+  /** Versions, suites and groups of TLS. Default: 1.2 or later, and what the runtime prefers. */
+  readonly tls?: Pick<ConnectionOptions, 'minVersion' | 'ciphers' | 'ecdhCurve'> | undefined;
   /** Default 1.4. */
   readonly version?: Version | undefined;
   /** From sending a request to its whole answer, connecting included. Default 30 s. */
@@ -71,6 +73,8 @@ export class KmipClient {
   readonly #version: Version;
   readonly #pool = new Set<ClientConnection>();
   readonly #https: HttpsExchange | undefined;
+  /** Of the latest handshake: a further connection resumes it, where the server takes it. */
+  #session: Buffer | undefined;
   #closed = false;
 
   /** Connects on the first request, not here. */
@@ -162,12 +166,13 @@ export class KmipClient {
   }
 
   #tls(): ConnectionOptions {
-    const { cert, key, ca, servername } = this.#options;
+    const { cert, key, ca, servername, tls } = this.#options;
     return {
       cert,
       key,
       ca: Array.isArray(ca) ? [...ca] : (ca as string | Buffer),
       minVersion: 'TLSv1.2',
+      ...tls,
       ...(servername === undefined ? {} : { servername }),
     };
   }
@@ -188,7 +193,12 @@ export class KmipClient {
 
   #open(): ClientConnection {
     const { host, port, connectTimeoutMs, maxResponseBytes } = this.#options;
-    const connection = new ClientConnection(connect({ ...this.#tls(), host, port }), {
+    const session = this.#session === undefined ? {} : { session: this.#session };
+    const socket = connect({ ...this.#tls(), ...session, host, port });
+    socket.on('session', (fresh) => {
+      this.#session = fresh;
+    });
+    const connection = new ClientConnection(socket, {
       where: this.#where,
       maxResponseBytes: maxResponseBytes ?? DEFAULT_MAX_FRAME_BYTES,
       connectTimeoutMs: connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,

@@ -17,17 +17,17 @@ export const applicationRoutes: Routes = (app, cmk) => {
         summary: 'Register the key of a certificate as an application of the tenant',
         params: schemas.TenantPath,
         body: schemas.NewApplication,
-        response: { 200: schemas.ApplicationChange, 202: schemas.ApplicationChange },
+        response: { 200: schemas.ApplicationRegistered, 202: schemas.ApplicationRegistered },
       },
     },
     async (request, reply) => {
-      const { created, application, job } = await registerApplication(
+      const { created, ...registered } = await registerApplication(
         cmk,
         actorOf(request),
         request.params.tenant,
         request.body,
       );
-      return reply.status(created ? 202 : 200).send({ application, job });
+      return reply.status(created ? 202 : 200).send(registered);
     },
   );
   app.get(
@@ -51,14 +51,16 @@ export const applicationRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'application.remove' },
       schema: {
-        summary: 'Refuse the key in every region',
+        summary: 'Refuse the key in every region, on open connections too',
         params: schemas.NamedPath,
+        querystring: schemas.RemovalQuery,
         response: { 202: schemas.ApplicationChange },
       },
     },
     async (request, reply) => {
       const { tenant, name } = request.params;
-      return reply.status(202).send(await removeApplication(cmk, actorOf(request), tenant, name));
+      const { reason } = request.query;
+      return reply.status(202).send(await removeApplication(cmk, actorOf(request), tenant, name, reason));
     },
   );
 };
