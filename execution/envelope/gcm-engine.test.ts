@@ -332,6 +332,6 @@ describe('the addon for AES-GCM', () => {
       [join(import.meta.dirname, 'testing/gcm-storm.ts'), addon, '10000'],
       { env: { ...process.env, LD_PRELOAD: runtime, ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1' } },
     );
-    assert.ok(Number(stdout) > 2_000, `${stdout} valid calls`);
+    assert.equal(stdout, '10000\n');
   });
 });

@@ -73,7 +73,7 @@ class World {
       tls,
       quota: new ConnectionQuota(MAX_PER_IDENTITY),
       identities: this.identities,
-      handler: { handle: () => MESSAGE } as unknown as RequestHandler,
+      handler: { handle: () => MESSAGE, plainAnswers: () => undefined } as unknown as RequestHandler,
       audit: new Audit(this.store, logger),
       metrics: this.metrics,
       logger,
