@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { revocationList } from '../testkit/crl.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
+import { readEntries, serialOf } from './crl-entries.ts';
 import { createCa, issue, type KeyAndCertificate } from './pki.ts';
 import { type RevocationPolicy, Revocations } from './revocation.ts';
 import { readRevocationLists } from './revocation-lists.ts';
@@ -81,6 +82,17 @@ test('an intermediate is revoked by the root, and revokes in its own list, besid
     readRevocationLists([file(strangers.pem + stranger.certificatePem)], trusted),
     /is not signed by "CN=root"/,
   );
+});
+
+test('a negative serial number is read as OpenSSL tells it', async () => {
+  const utcTime = Buffer.concat([Buffer.of(0x17, 13), Buffer.from('260101000000Z')]);
+  const entry = (serial: string): Buffer => {
+    const der = Buffer.from(serial, 'hex');
+    const fields = Buffer.concat([Buffer.of(0x02, der.length), der, utcTime]);
+    return Buffer.concat([Buffer.of(0x30, fields.length), fields]);
+  };
+  const { serials } = await readEntries(Buffer.concat(['c1f1', '80', '00c1'].map(entry)));
+  assert.deepEqual([...serials], [serialOf('-3E0F'), serialOf('-80'), serialOf('C1')]);
 });
 
 test('what does not stand for itself is refused, with the file and the reason', async () => {
