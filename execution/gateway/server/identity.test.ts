@@ -10,7 +10,7 @@ import { parseApplicationName, parseKeyFingerprint } from '../../../contracts/in
 import { writePrivate, writePublic } from '../../../platform/config-file.ts';
 import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { createLogger } from '../../../platform/log.ts';
-import { issue, type KeyAndCertificate } from '../../../platform/pki.ts';
+import { createCa, issue, type KeyAndCertificate } from '../../../platform/pki.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import type { ServerTlsConfig } from '../../../platform/tls-config.ts';
 import { Handshakes } from '../../../platform/tls-handshakes.ts';
@@ -304,6 +304,22 @@ describe('revocation', () => {
     await until('an older list is refused', () => refusals(world).length === 1);
     assert.match(refusals(world)[0] ?? '', /older than the one in use/);
     assert.ok(!(await world.dial(app).isServed()));
+  });
+
+  it('of an authority above reaches whoever it has signed for, in whatever order the chain is sent', async () => {
+    const made = await files();
+    const intermediate = await createCa({ commonName: 'intermediate', days: 2, issuer: pki.ca });
+    const below = await issue({ ca: intermediate, commonName: 'below', usages: ['client'], days: 1 });
+    const { ca: somebody } = await testPki('somebody');
+    await made.revoke({ revoked: [intermediate.certificatePem] });
+    const world = await start(made.config);
+    world.register(below);
+    const leaf = below.certificatePem;
+    for (const above of [[intermediate], [somebody, intermediate], [intermediate, somebody]]) {
+      const cert = [leaf, ...above.map(({ certificatePem }) => certificatePem)].join('');
+      assert.ok(!(await world.dial(below, { cert }).isServed()));
+    }
+    assert.ok(world.reasons().every((reason) => ['REVOKED', 'CHAIN_UNKNOWN'].includes(reason)));
   });
 
   it('of the registration ends open connections at once, and nothing is resumed', async () => {

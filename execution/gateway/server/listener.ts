@@ -8,7 +8,7 @@ import type { Server, TLSSocket } from 'node:tls';
 import type { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { ChainLink } from '../../../platform/revocation.ts';
+import type { Chain } from '../../../platform/revocation.ts';
 import type { ServerIdentity } from '../../../platform/server-identity.ts';
 import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
 import { checkPeer } from '../../../platform/tls-identity.ts';
@@ -50,8 +50,8 @@ interface Open {
   readonly connection: Served;
   readonly fingerprint: string;
   readonly notAfterMs: number;
-  /** For the revocation lists; empty where there are none. */
-  readonly chain: readonly ChainLink[];
+  /** For the revocation lists; undefined where there are none. */
+  readonly chain: Chain | undefined;
   readonly peer: string;
 }
 
@@ -192,8 +192,8 @@ export class Listener {
     const { door, handler, identities, logger, metrics, quota, tls } = this.#options;
     const { fingerprint, certificate } = check;
     // Asked on resumption too, which brings no more than the certificate.
-    const chain = tls.revocations?.chainOf(certificate) ?? [];
-    const revoked = tls.revocations?.judge(chain, Date.now());
+    const chain = tls.revocations?.chainOf(certificate, socket.isSessionReused());
+    const revoked = chain === undefined ? undefined : tls.revocations?.judge(chain, Date.now());
     if (revoked !== undefined) {
       this.#refuse(socket, peer, revoked.code, revoked.message, fingerprint);
       return false;
@@ -290,7 +290,7 @@ export class Listener {
       if (identities.get(open.fingerprint) === undefined) this.#end(open, 'IDENTITY_REMOVED');
       else if (now > open.notAfterMs) this.#end(open, 'EXPIRED');
       else {
-        const revoked = tls.revocations?.judge(open.chain, now);
+        const revoked = open.chain === undefined ? undefined : tls.revocations?.judge(open.chain, now);
         if (revoked !== undefined) this.#end(open, revoked.code);
       }
     }
