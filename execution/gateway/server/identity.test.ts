@@ -31,6 +31,8 @@ const WITHIN_MS = 1_000;
 /** The smallest message that the port takes for one, and hands on. */
 const MESSAGE = Buffer.from('4200780100000000', 'hex');
 const MAX_PER_IDENTITY = 3;
+/** A worker's share. */
+const MAX_HANDSHAKES_HERE = 32;
 
 interface Line {
   readonly reason?: string;
@@ -72,6 +74,7 @@ class World {
       door: kmipDoor(),
       tls,
       quota: new ConnectionQuota(MAX_PER_IDENTITY),
+      maxHandshakes: MAX_HANDSHAKES_HERE,
       identities: this.identities,
       handler: { handle: () => MESSAGE, plainAnswers: () => undefined } as unknown as RequestHandler,
       audit: new Audit(this.store, logger),
@@ -403,6 +406,19 @@ describe('bounds', () => {
       for (const each of fresh) each.socket.destroy();
       return served.every(Boolean);
     });
+  });
+
+  it('a process holds its share of handshakes and no more, and who has a certificate gets in', async () => {
+    const world = await start((await files()).config);
+    const idle = Array.from({ length: MAX_HANDSHAKES_HERE + 8 }, () => {
+      const socket = connectTcp({ host: '127.0.0.1', port: world.port });
+      socket.on('error', () => undefined);
+      return socket;
+    });
+    await until('the oldest have given way', () => idle.filter(({ closed }) => closed).length === 8);
+    assert.ok(await world.dial(app).isServed());
+    assert.ok(world.reasons().includes('TOO_MANY_HANDSHAKES'));
+    for (const socket of idle) socket.destroy();
   });
 
   it('past the bound of handshakes the oldest gives way, and who means it gets through', async () => {

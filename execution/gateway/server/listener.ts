@@ -38,6 +38,8 @@ export interface ListenerOptions {
   readonly tls: ServerIdentity;
   /** Shared by all ports. */
   readonly quota: ConnectionQuota;
+  /** Of this process; default MAX_HANDSHAKES. */
+  readonly maxHandshakes?: number | undefined;
   readonly identities: Identities;
   readonly handler: RequestHandler;
   readonly audit: Audit;
@@ -66,10 +68,10 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const { door, tls } = options;
+    const { door, tls, maxHandshakes: max = MAX_HANDSHAKES } = options;
     this.#handshakes = new Handshakes({
-      max: MAX_HANDSHAKES,
-      onEvicted: (peer) => this.#dropped('TOO_MANY_HANDSHAKES', { peer, limit: MAX_HANDSHAKES }),
+      max,
+      onEvicted: (peer) => this.#dropped('TOO_MANY_HANDSHAKES', { peer, limit: max }),
     });
     this.#server = door.createServer({
       ...tls.context(door.name),
