@@ -50,7 +50,7 @@ export function splitList(der: Buffer): SplitList {
 }
 
 export interface Entries {
-  /** In lower-case hex, without leading zeros. */
+  /** As `serialOf` writes them. */
   readonly serials: ReadonlySet<string>;
   /** Whether an entry has an extension that nobody may pass over, such as the name of another authority. */
   readonly hasCritical: boolean;
@@ -64,7 +64,7 @@ export async function readEntries(entries: Buffer): Promise<Entries> {
     const entry = elementAt(entries, at, entries.length);
     const [serial, , extensions] = childrenOf(entries, entry);
     if (entry.tag !== SEQUENCE || serial?.tag !== INTEGER) throw new TypeError('no entry of a list');
-    serials.add(serialOf(entries.toString('hex', serial.content, serial.end)));
+    serials.add(serialIn(entries, serial));
     if (extensions !== undefined) hasCritical ||= childrenOf(entries, extensions).some(isCritical(entries));
     at = entry.end;
     if (count % ENTRIES_IN_ONE_GO === 0) await nextTurn();
@@ -74,7 +74,15 @@ export async function readEntries(entries: Buffer): Promise<Entries> {
 
 /** The one way in which serial numbers are written here: lower-case hex without leading zeros. */
 export function serialOf(serialNumber: string): string {
-  return serialNumber.toLowerCase().replace(/^0+(?=.)/, '');
+  return serialNumber.toLowerCase().replace(/^(-?)0+(?=.)/, '$1');
+}
+
+/** Two's complement (X.690 §8.3.3): authorities have given negative ones (RFC 5280 §4.1.2.2), which OpenSSL tells with a sign. */
+function serialIn(bytes: Buffer, { content, end }: Element): string {
+  const hex = bytes.toString('hex', content, end);
+  const isNegative = content < end && (bytes[content] ?? 0) >= 0x80;
+  if (!isNegative) return serialOf(hex);
+  return `-${((1n << BigInt(8 * (end - content))) - BigInt(`0x${hex}`)).toString(16)}`;
 }
 
 /** Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue } */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { revocationList } from '../testkit/crl.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
+import { readEntries, serialOf } from './crl-entries.ts';
 import { createCa, issue, type KeyAndCertificate } from './pki.ts';
 import { type RevocationPolicy, Revocations } from './revocation.ts';
 import { readRevocationLists } from './revocation-lists.ts';
@@ -36,7 +37,7 @@ const file = (content: string | Buffer): string => {
   return path;
 };
 const judge = (revocations: Revocations, pair: KeyAndCertificate, nowMs = Date.now()) =>
-  revocations.judge(revocations.chainOf(new X509Certificate(pair.certificatePem)), nowMs)?.code;
+  revocations.judge(revocations.chainOf(new X509Certificate(pair.certificatePem), false), nowMs)?.code;
 
 test('a revoked certificate is told from others, whatever form the list has', async () => {
   const { pem, der } = await revocationList(root, { revoked: [bad.certificatePem], serials: ['00ab', '7f'] });
@@ -57,7 +58,7 @@ test('what a list out of date, or none, means is a matter of policy; what is rev
   assert.equal(judge(strict, good, late), 'CRL_STALE');
   assert.equal(judge(lenient, good, late), undefined);
   assert.equal(judge(lenient, bad, late), 'REVOKED');
-  assert.equal(judge(lenient, below, late), undefined);
+  assert.equal(judge(lenient, below, late), 'CHAIN_UNKNOWN', 'no policy is about what is not known');
   assert.equal(strict.nextUpdateMs, Math.floor(nextUpdate.getTime() / 1000) * 1000);
 });
 
@@ -81,6 +82,60 @@ test('an intermediate is revoked by the root, and revokes in its own list, besid
     readRevocationLists([file(strangers.pem + stranger.certificatePem)], trusted),
     /is not signed by "CN=root"/,
   );
+});
+
+/** As a runtime hands over what a peer has sent: in its order. */
+function sent(pair: KeyAndCertificate, ...others: KeyAndCertificate[]): X509Certificate {
+  const chain = [pair, ...others].map(({ certificatePem }) => new X509Certificate(certificatePem));
+  for (const [at, value] of chain.slice(1).entries())
+    Object.defineProperty(chain[at], 'issuerCertificate', { value });
+  const [first] = chain;
+  assert.ok(first);
+  return first;
+}
+
+test('a revoked intermediate is found wherever it stands in what a peer sends', async () => {
+  const fresh = new Revocations(
+    LENIENT,
+    await readRevocationLists([file((await revocationList(root)).pem)], trusted),
+  );
+  const ofRoot = await revocationList(root, { revoked: [intermediate.certificatePem] });
+  const revoked = new Revocations(LENIENT, await readRevocationLists([file(ofRoot.pem)], trusted));
+  const code = (revocations: Revocations, ...others: KeyAndCertificate[]) =>
+    revocations.judge(revocations.chainOf(sent(below, ...others), false), Date.now())?.code;
+  for (const others of [
+    [intermediate],
+    [stranger, intermediate],
+    [intermediate, stranger],
+    [root, intermediate],
+  ]) {
+    assert.equal(code(fresh, ...others), undefined);
+    assert.equal(code(revoked, ...others), 'REVOKED');
+  }
+  for (const others of [[], [stranger], Array.from({ length: 40 }, () => stranger)])
+    assert.equal(code(revoked, ...others), 'CHAIN_UNKNOWN');
+});
+
+test('a negative serial number is read as OpenSSL tells it', async () => {
+  const utcTime = Buffer.concat([Buffer.of(0x17, 13), Buffer.from('260101000000Z')]);
+  const entry = (serial: string): Buffer => {
+    const der = Buffer.from(serial, 'hex');
+    const fields = Buffer.concat([Buffer.of(0x02, der.length), der, utcTime]);
+    return Buffer.concat([Buffer.of(0x30, fields.length), fields]);
+  };
+  const { serials } = await readEntries(Buffer.concat(['c1f1', '80', '00c1'].map(entry)));
+  assert.deepEqual([...serials], [serialOf('-3E0F'), serialOf('-80'), serialOf('C1')]);
+});
+
+test('what a resumed session does not bring along holds until a list changes, or should have', async () => {
+  const before = await readRevocationLists([file((await revocationList(root)).pem)], trusted);
+  const revocations = new Revocations({ ...LENIENT, whenStale: 'refuse' }, before);
+  const chain = revocations.chainOf(new X509Certificate(below.certificatePem), true);
+  assert.equal(revocations.judge(chain, Date.now() + 2 * HOUR_MS)?.code, 'CHAIN_UNKNOWN');
+  assert.equal(revocations.judge(chain, Date.now()), undefined);
+  const ofRoot = await revocationList(root, { revoked: [intermediate.certificatePem] });
+  revocations.replace(await readRevocationLists([file(ofRoot.pem)], trusted));
+  assert.equal(revocations.judge(chain, Date.now())?.code, 'CHAIN_UNKNOWN');
 });
 
 test('what does not stand for itself is refused, with the file and the reason', async () => {

@@ -4,7 +4,7 @@ import { serialOf } from './crl-entries.ts';
 import type { ReadLists, RevocationList } from './revocation-lists.ts';
 import { isSignedBy, issuerOf, keyFingerprint, subjectOf } from './tls-identity.ts';
 
-export type RevocationCode = 'REVOKED' | 'CRL_STALE' | 'CRL_MISSING';
+export type RevocationCode = 'REVOKED' | 'CRL_STALE' | 'CRL_MISSING' | 'CHAIN_UNKNOWN';
 
 export interface RevocationRefusal {
   readonly code: RevocationCode;
@@ -26,52 +26,80 @@ export interface ChainLink {
   readonly issuer: string | undefined;
 }
 
-/** Certificates of a chain that are looked at; OpenSSL verifies no longer ones than this by far. */
+/** A certificate and all that stand above it, of those that are known. */
+export interface Chain {
+  readonly links: readonly ChainLink[];
+  /** Whether it leads to an authority in use here. */
+  readonly isWhole: boolean;
+  /** A resumed session brings the certificate alone: what stands above it was judged at the first handshake. */
+  readonly isResumed: boolean;
+  /** Of the lists, when it was looked at. */
+  readonly epoch: string;
+}
+
+/** Certificates of a chain, and those that a peer sends beside its own; with more it is not whole. */
 const MAX_CHAIN = 10;
+const MAX_SENT = 32;
 
 export class Revocations {
   readonly #policy: RevocationPolicy;
   #lists: ReadonlyMap<string, RevocationList>;
   #authorities: readonly X509Certificate[];
+  #epoch: string;
 
   constructor(policy: RevocationPolicy, read: ReadLists) {
     this.#policy = policy;
     this.#lists = byIssuer(read);
     this.#authorities = read.authorities;
+    this.#epoch = epochOf(read);
   }
 
   replace(read: ReadLists): void {
     this.#lists = byIssuer(read);
     this.#authorities = read.authorities;
+    this.#epoch = epochOf(read);
   }
 
   /**
    * The certificate and those above it, without the root, which only its own authority could revoke. Computes a
    * signature for each: keep the answer as long as the connection.
+   *
+   * A peer sends issuers in any order, and others among them (RFC 8446 §4.4.2), and which of them OpenSSL went by it does
+   * not tell: so all that have signed count. Some runtimes do not tell what was sent at all (nodejs/node#65579).
    */
-  chainOf(certificate: X509Certificate): readonly ChainLink[] {
+  chainOf(certificate: X509Certificate, isResumed: boolean): Chain {
+    const sent = sentWith(certificate);
     const links: ChainLink[] = [];
-    let current: X509Certificate | undefined = certificate;
-    while (current !== undefined && links.length < MAX_CHAIN && !isSignedBy(current, current)) {
-      // Those in use here first: a resumed session brings no issuers, and a peer may send one of the same name.
-      const sent: X509Certificate | undefined = current.issuerCertificate;
-      const issuer: X509Certificate | undefined =
-        issuerOf(current, this.#authorities) ??
-        (sent !== undefined && isSignedBy(current, sent) ? sent : undefined);
+    const found = [certificate];
+    let isWhole = sent.length <= MAX_SENT;
+    let leads = false;
+    for (const current of found) {
+      if (isSignedBy(current, current)) {
+        leads ||= this.#authorities.some((authority) => isSame(authority, current));
+        continue;
+      }
+      if (links.length >= MAX_CHAIN) {
+        isWhole = false;
+        break;
+      }
+      // Those in use here first: a resumed session brings no issuers.
+      const known = issuerOf(current, this.#authorities);
+      leads ||= known !== undefined;
+      const issuers = known === undefined ? sent.filter((one) => isSignedBy(current, one)) : [known];
+      const [issuer] = issuers;
       links.push({
         subject: subjectOf(current),
         serial: serialOf(current.serialNumber),
         issuer: issuer === undefined ? undefined : keyFingerprint(issuer),
       });
-      current = issuer;
+      found.push(...issuers.filter((one) => !found.some((other) => isSame(one, other))));
     }
-    return links;
+    return { links, isWhole: isWhole && leads, isResumed, epoch: this.#epoch };
   }
 
   /** Changes whenever a list does. */
   get epoch(): string {
-    const digests = [...this.#lists.values()].map(({ digest }) => digest).sort();
-    return createHash('sha256').update(digests.join()).digest('hex');
+    return this.#epoch;
   }
 
   /** The list that is out of date first: when, in milliseconds since 1970; undefined where there is none. */
@@ -80,12 +108,23 @@ export class Revocations {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  judge(chain: readonly ChainLink[], nowMs: number): RevocationRefusal | undefined {
-    for (const link of chain) {
+  judge({ links, isWhole, isResumed, epoch }: Chain, nowMs: number): RevocationRefusal | undefined {
+    for (const link of links) {
       const refusal = this.#judge(link, nowMs);
       if (refusal !== undefined) return refusal;
     }
-    return undefined;
+    // Nobody could say that what stands above is on no list; on resumption, that it is on none that has come since, or
+    // should have come.
+    const isAsJudged = isResumed && epoch === this.#epoch && !this.#isAnyStale(nowMs);
+    if (isWhole || isAsJudged) return undefined;
+    const name = links[0]?.subject ?? '?';
+    const message = `which authorities stand above "${name}" is not known here: put their certificates beside a list or into "ca"`;
+    return { code: 'CHAIN_UNKNOWN', message };
+  }
+
+  #isAnyStale(nowMs: number): boolean {
+    const { nextUpdateMs } = this;
+    return this.#policy.whenStale === 'refuse' && nextUpdateMs !== undefined && nowMs > nextUpdateMs;
   }
 
   #judge({ subject, serial, issuer }: ChainLink, nowMs: number): RevocationRefusal | undefined {
@@ -110,4 +149,21 @@ export class Revocations {
 
 function byIssuer({ lists }: ReadLists): ReadonlyMap<string, RevocationList> {
   return new Map(lists.map((list) => [list.issuer, list]));
+}
+
+function epochOf({ lists }: ReadLists): string {
+  const digests = lists.map(({ digest }) => digest).sort();
+  return createHash('sha256').update(digests.join()).digest('hex');
+}
+
+/** In the peer's order; one more than MAX_SENT at most. */
+function sentWith(certificate: X509Certificate): X509Certificate[] {
+  const sent: X509Certificate[] = [];
+  let next: X509Certificate | undefined = certificate.issuerCertificate;
+  for (; next !== undefined && sent.length <= MAX_SENT; next = next.issuerCertificate) sent.push(next);
+  return sent;
+}
+
+function isSame(one: X509Certificate, other: X509Certificate): boolean {
+  return one.raw.equals(other.raw);
 }

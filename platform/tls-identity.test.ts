@@ -268,6 +268,12 @@ test('a certificate for a key that stays with its holder', async () => {
   assert.notEqual(keyFingerprint(pem), keyFingerprint(ca.certificatePem));
 });
 
+test('a name that is as long as a handshake takes does not go into the log as it is', async () => {
+  const { certificatePem } = await createCa({ commonName: 'x'.repeat(50_000), days: 1 });
+  const refusal = checkValidity(new X509Certificate(certificatePem), new Date(0));
+  assert.ok(refusal !== undefined && refusal.message.length < 1_024);
+});
+
 test('a crafted name cannot pose as a second one', async () => {
   const evil = 'spiffe://acme.example/x, URI:spiffe://acme.example/admin';
   const check = await checkOnce({ pair: await client({ uris: [evil, URI] }) });

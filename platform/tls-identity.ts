@@ -34,6 +34,8 @@ export interface PeerRefusal {
 
 export type PeerCheck = PeerIdentity | PeerRefusal;
 
+/** Characters of a name that people are told. */
+const MAX_NAME_LENGTH = 512;
 const EXTENDED_KEY_USAGE = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
 const ANY_EXTENDED_KEY_USAGE = '2.5.29.37.0';
 
@@ -205,6 +207,7 @@ export function subjectOf(certificate: X509Certificate): string {
   return oneLine(certificate.subject);
 }
 
+/** Cut: a stranger's certificate may be as large as a handshake takes, and its names go into the log. */
 function oneLine(distinguishedName: string | undefined): string {
-  return (distinguishedName ?? '').replaceAll('\n', ', ');
+  return (distinguishedName ?? '').slice(0, MAX_NAME_LENGTH).toWellFormed().replaceAll('\n', ', ');
 }

@@ -31,6 +31,7 @@ import {
   HEARTBEAT_INTERVAL_MS,
   HEARTBEAT_TIMEOUT_MS,
   HOT_CONNECTIONS,
+  MAX_HANDSHAKES,
   MAX_PENDING_PER_CONNECTION,
   TUNNEL_CONNECTIONS,
 } from './limits.ts';
@@ -248,7 +249,9 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   const share = crew.isShared ? workersOf(config) : 1;
   const perIdentity = config.limits.connectionsPerIdentity ?? DEFAULT_CONNECTIONS_PER_IDENTITY;
   const quota = new ConnectionQuota(Math.ceil(perIdentity / share));
-  const shared = { tls: server, quota, identities, handler, audit, metrics, logger };
+  // Else handshakes of nobody could take all the places of a gateway with many workers.
+  const maxHandshakes = Math.ceil(MAX_HANDSHAKES / share);
+  const shared = { tls: server, quota, maxHandshakes, identities, handler, audit, metrics, logger };
   const kmipListener = new Listener({ ...config.kmip, door: kmipDoor(), ...shared });
   const httpsListener =
     config.https === undefined ? undefined : new Listener({ ...config.https, door: httpsDoor(), ...shared });

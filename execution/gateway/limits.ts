@@ -9,7 +9,7 @@ export const MAX_CONNECTIONS = 4096;
 export const DEFAULT_CONNECTIONS_PER_IDENTITY = 512;
 /** A handshake that takes longer is ended. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
-/** Handshakes under way at one port; with a further one the oldest is ended. */
+/** Handshakes under way at one port, in equal shares of the workers; with a further one the oldest is ended. */
 export const MAX_HANDSHAKES = 1_024;
 /** Open connections are judged anew by registry, expiry and revocation lists this often; changes do it at once. */
 export const EXPIRY_CHECK_INTERVAL_MS = 500;

@@ -3,7 +3,7 @@
  * is cut off before a byte of HTTP is read, and log and trail say why.
  */
 import type { TLSSocket } from 'node:tls';
-import type { Revocations } from '../../../platform/revocation.ts';
+import type { Chain, Revocations } from '../../../platform/revocation.ts';
 import { checkPeer } from '../../../platform/tls-identity.ts';
 import type { CoreConfig } from '../config.ts';
 import { record, type UnsealingParts } from '../unsealing/parts.ts';
@@ -17,6 +17,7 @@ export class Operators {
   readonly #byFingerprint: ReadonlyMap<string, string>;
   readonly #parts: UnsealingParts;
   readonly #revocations: Revocations | undefined;
+  readonly #chains = new WeakMap<TLSSocket, Chain>();
   readonly #refusals = { second: 0, count: 0 };
 
   constructor(operators: OperatorConfig, parts: UnsealingParts, revocations: Revocations | undefined) {
@@ -50,7 +51,10 @@ export class Operators {
   #check(socket: TLSSocket) {
     const peer = checkPeer(socket);
     if (!peer.ok || this.#revocations === undefined) return peer;
-    const revoked = this.#revocations.judge(this.#revocations.chainOf(peer.certificate), Date.now());
+    const chain =
+      this.#chains.get(socket) ?? this.#revocations.chainOf(peer.certificate, socket.isSessionReused());
+    this.#chains.set(socket, chain);
+    const revoked = this.#revocations.judge(chain, Date.now());
     return revoked === undefined ? peer : { ok: false as const, ...revoked };
   }
 

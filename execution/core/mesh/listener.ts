@@ -7,7 +7,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
-import type { ChainLink } from '../../../platform/revocation.ts';
+import type { Chain } from '../../../platform/revocation.ts';
 import { Semaphore } from '../../../platform/semaphore.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
@@ -48,7 +48,7 @@ export interface MeshListener {
 interface Open {
   readonly fingerprint: string;
   readonly notAfterMs: number;
-  readonly chain: readonly ChainLink[];
+  readonly chain: Chain | undefined;
 }
 
 /** Errors: TLS_FILES, CRL_REFUSED, TLS_NO_HYBRID, or of the socket. */
@@ -142,8 +142,8 @@ export async function listenForGateways(
       return;
     }
     const { fingerprint } = peer;
-    const chain = identity.revocations?.chainOf(peer.certificate) ?? [];
-    const revoked = identity.revocations?.judge(chain, Date.now());
+    const chain = identity.revocations?.chainOf(peer.certificate, socket.isSessionReused());
+    const revoked = chain === undefined ? undefined : identity.revocations?.judge(chain, Date.now());
     if (revoked !== undefined) {
       await refuse(socket, address, revoked.code, revoked.message, fingerprint);
       return;
@@ -207,7 +207,9 @@ export async function listenForGateways(
         ? 'NOT_REGISTERED'
         : now > notAfterMs
           ? 'EXPIRED'
-          : identity.revocations?.judge(chain, now)?.code;
+          : chain === undefined
+            ? undefined
+            : identity.revocations?.judge(chain, now)?.code;
       if (reason === undefined) continue;
       deps.logger.warn({ fingerprint, reason }, 'an open gateway connection was cut');
       deps.metrics.connectionRefused(reason);

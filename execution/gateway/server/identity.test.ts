@@ -10,7 +10,7 @@ import { parseApplicationName, parseKeyFingerprint } from '../../../contracts/in
 import { writePrivate, writePublic } from '../../../platform/config-file.ts';
 import { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { createLogger } from '../../../platform/log.ts';
-import { issue, type KeyAndCertificate } from '../../../platform/pki.ts';
+import { createCa, issue, type KeyAndCertificate } from '../../../platform/pki.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import type { ServerTlsConfig } from '../../../platform/tls-config.ts';
 import { Handshakes } from '../../../platform/tls-handshakes.ts';
@@ -31,6 +31,8 @@ const WITHIN_MS = 1_000;
 /** The smallest message that the port takes for one, and hands on. */
 const MESSAGE = Buffer.from('4200780100000000', 'hex');
 const MAX_PER_IDENTITY = 3;
+/** A worker's share. */
+const MAX_HANDSHAKES_HERE = 32;
 
 interface Line {
   readonly reason?: string;
@@ -72,6 +74,7 @@ class World {
       door: kmipDoor(),
       tls,
       quota: new ConnectionQuota(MAX_PER_IDENTITY),
+      maxHandshakes: MAX_HANDSHAKES_HERE,
       identities: this.identities,
       handler: { handle: () => MESSAGE, plainAnswers: () => undefined } as unknown as RequestHandler,
       audit: new Audit(this.store, logger),
@@ -306,6 +309,22 @@ describe('revocation', () => {
     assert.ok(!(await world.dial(app).isServed()));
   });
 
+  it('of an authority above reaches whoever it has signed for, in whatever order the chain is sent', async () => {
+    const made = await files();
+    const intermediate = await createCa({ commonName: 'intermediate', days: 2, issuer: pki.ca });
+    const below = await issue({ ca: intermediate, commonName: 'below', usages: ['client'], days: 1 });
+    const { ca: somebody } = await testPki('somebody');
+    await made.revoke({ revoked: [intermediate.certificatePem] });
+    const world = await start(made.config);
+    world.register(below);
+    const leaf = below.certificatePem;
+    for (const above of [[intermediate], [somebody, intermediate], [intermediate, somebody]]) {
+      const cert = [leaf, ...above.map(({ certificatePem }) => certificatePem)].join('');
+      assert.ok(!(await world.dial(below, { cert }).isServed()));
+    }
+    assert.ok(world.reasons().every((reason) => ['REVOKED', 'CHAIN_UNKNOWN'].includes(reason)));
+  });
+
   it('of the registration ends open connections at once, and nothing is resumed', async () => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const world = await start((await files()).config);
@@ -387,6 +406,19 @@ describe('bounds', () => {
       for (const each of fresh) each.socket.destroy();
       return served.every(Boolean);
     });
+  });
+
+  it('a process holds its share of handshakes and no more, and who has a certificate gets in', async () => {
+    const world = await start((await files()).config);
+    const idle = Array.from({ length: MAX_HANDSHAKES_HERE + 8 }, () => {
+      const socket = connectTcp({ host: '127.0.0.1', port: world.port });
+      socket.on('error', () => undefined);
+      return socket;
+    });
+    await until('the oldest have given way', () => idle.filter(({ closed }) => closed).length === 8);
+    assert.ok(await world.dial(app).isServed());
+    assert.ok(world.reasons().includes('TOO_MANY_HANDSHAKES'));
+    for (const socket of idle) socket.destroy();
   });
 
   it('past the bound of handshakes the oldest gives way, and who means it gets through', async () => {

@@ -8,7 +8,7 @@ import type { Server, TLSSocket } from 'node:tls';
 import type { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { ChainLink } from '../../../platform/revocation.ts';
+import type { Chain } from '../../../platform/revocation.ts';
 import type { ServerIdentity } from '../../../platform/server-identity.ts';
 import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
 import { checkPeer } from '../../../platform/tls-identity.ts';
@@ -38,6 +38,8 @@ export interface ListenerOptions {
   readonly tls: ServerIdentity;
   /** Shared by all ports. */
   readonly quota: ConnectionQuota;
+  /** Of this process; default MAX_HANDSHAKES. */
+  readonly maxHandshakes?: number | undefined;
   readonly identities: Identities;
   readonly handler: RequestHandler;
   readonly audit: Audit;
@@ -50,8 +52,8 @@ interface Open {
   readonly connection: Served;
   readonly fingerprint: string;
   readonly notAfterMs: number;
-  /** For the revocation lists; empty where there are none. */
-  readonly chain: readonly ChainLink[];
+  /** For the revocation lists; undefined where there are none. */
+  readonly chain: Chain | undefined;
   readonly peer: string;
 }
 
@@ -66,10 +68,10 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const { door, tls } = options;
+    const { door, tls, maxHandshakes: max = MAX_HANDSHAKES } = options;
     this.#handshakes = new Handshakes({
-      max: MAX_HANDSHAKES,
-      onEvicted: (peer) => this.#dropped('TOO_MANY_HANDSHAKES', { peer, limit: MAX_HANDSHAKES }),
+      max,
+      onEvicted: (peer) => this.#dropped('TOO_MANY_HANDSHAKES', { peer, limit: max }),
     });
     this.#server = door.createServer({
       ...tls.context(door.name),
@@ -192,8 +194,8 @@ export class Listener {
     const { door, handler, identities, logger, metrics, quota, tls } = this.#options;
     const { fingerprint, certificate } = check;
     // Asked on resumption too, which brings no more than the certificate.
-    const chain = tls.revocations?.chainOf(certificate) ?? [];
-    const revoked = tls.revocations?.judge(chain, Date.now());
+    const chain = tls.revocations?.chainOf(certificate, socket.isSessionReused());
+    const revoked = chain === undefined ? undefined : tls.revocations?.judge(chain, Date.now());
     if (revoked !== undefined) {
       this.#refuse(socket, peer, revoked.code, revoked.message, fingerprint);
       return false;
@@ -290,7 +292,7 @@ export class Listener {
       if (identities.get(open.fingerprint) === undefined) this.#end(open, 'IDENTITY_REMOVED');
       else if (now > open.notAfterMs) this.#end(open, 'EXPIRED');
       else {
-        const revoked = tls.revocations?.judge(open.chain, now);
+        const revoked = open.chain === undefined ? undefined : tls.revocations?.judge(open.chain, now);
         if (revoked !== undefined) this.#end(open, revoked.code);
       }
     }

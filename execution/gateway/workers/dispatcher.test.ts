@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { silent } from '../fixture.test.ts';
+import { createLogger } from '../../../platform/log.ts';
 import { type Desk, Dispatcher } from './dispatcher.ts';
 
 const WITHIN_MS = 2_000;
@@ -30,13 +30,19 @@ class FakeDesk implements Desk {
 let dispatcher: Dispatcher;
 let port: number;
 let refused: number;
+let lines: string[];
 let clients: Socket[];
 
 beforeEach(async () => {
   refused = 0;
+  lines = [];
   clients = [];
   dispatcher = new Dispatcher({
-    logger: silent,
+    logger: createLogger({
+      name: 'gateway',
+      level: 'warn',
+      destination: { write: (line: string) => void lines.push(line) },
+    }),
     onRefused: () => (refused += 1),
     maxWaitMs: MAX_WAIT_MS,
     maxWaiting: MAX_WAITING,
@@ -118,6 +124,12 @@ describe('the dispatcher of connections', () => {
     await dial(6);
     await until('the other takes the rest', () => other.sockets.length === 5);
     assert.equal(hanging.sockets.length, 1);
+  });
+
+  it('does not fill the log with what anybody can bring about', async () => {
+    await dial(MAX_WAITING + 30);
+    await until('thirty are refused', () => refused === 30);
+    assert.ok(lines.length >= 1 && lines.length <= 3, `${lines.length} lines`);
   });
 
   it('closes what is too much, and what no worker takes in time', async () => {

@@ -56,6 +56,7 @@ export class Dispatcher {
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
+  readonly #refusalLogged = new Map<string, number>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -184,9 +185,13 @@ export class Dispatcher {
     this.#waiting = this.#waiting.filter((entry) => !isLate(entry));
   }
 
+  /** Counted each time, and logged once a second: anybody can bring it about. */
   #refuse(socket: Socket, reason: string): void {
     socket.destroy();
     this.#options.onRefused();
+    const second = Math.floor(performance.now() / 1000);
+    if (this.#refusalLogged.get(reason) === second) return;
+    this.#refusalLogged.set(reason, second);
     this.#options.logger.warn({ reason, limit: MAX_CONNECTIONS }, 'connection refused');
   }
 }
