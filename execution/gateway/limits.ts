@@ -32,8 +32,13 @@ export const DEFAULT_KEY_MEMORY_BYTES = 16 * 1024 * 1024;
  * is refused until the key is replaced.
  */
 export const MAX_RANDOM_IVS_PER_KEY = 2 ** 32;
-/** Encryptions that a crash may leave uncounted: the counts are written every second. */
-export const RANDOM_IV_MARGIN = 2 ** 24;
+/**
+ * Encryptions under one key that a process has counted in memory alone: the counts are written every second. Past it, with
+ * the store out of order, Encrypt is refused until they are.
+ */
+export const MAX_UNWRITTEN_IVS = 2 ** 22;
+/** Encryptions that a crash may leave uncounted: as many, of each of MAX_WORKERS processes. */
+export const RANDOM_IV_MARGIN = 2 ** 28;
 /** Keys whose first client-chosen IV has been noted in the audit trail; then the list starts anew. */
 export const MAX_NOTED_CLIENT_IVS = 10_000;
 
