@@ -142,6 +142,8 @@ export const MAX_SIBLING_WAIT_MS = 100;
 /** A write that finds another worker's transaction in its way tries again after this long, and gives up after that long. */
 export const STORE_BUSY_RETRY_MS = 1;
 export const STORE_BUSY_WAIT_MS = 2_000;
+/** After a flush of the store that failed nothing is written before its log has been begun anew; tried this often. */
+export const STORE_MEND_MS = 500;
 /** Keys of session tickets are replaced this often; those before are taken for as long again. */
 export const TICKET_KEY_LIFETIME_MS = 6 * 3_600_000;
 
