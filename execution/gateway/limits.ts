@@ -32,8 +32,13 @@ export const DEFAULT_KEY_MEMORY_BYTES = 16 * 1024 * 1024;
  * is refused until the key is replaced.
  */
 export const MAX_RANDOM_IVS_PER_KEY = 2 ** 32;
-/** Encryptions that a crash may leave uncounted: the counts are written every second. */
-export const RANDOM_IV_MARGIN = 2 ** 24;
+/**
+ * Encryptions under one key that a process has counted in memory alone: the counts are written every second. Past it, with
+ * the store out of order, Encrypt is refused until they are.
+ */
+export const MAX_UNWRITTEN_IVS = 2 ** 22;
+/** Encryptions that a crash may leave uncounted: as many, of each of MAX_WORKERS processes. */
+export const RANDOM_IV_MARGIN = 2 ** 28;
 /** Keys whose first client-chosen IV has been noted in the audit trail; then the list starts anew. */
 export const MAX_NOTED_CLIENT_IVS = 10_000;
 
@@ -137,6 +142,8 @@ export const MAX_SIBLING_WAIT_MS = 100;
 /** A write that finds another worker's transaction in its way tries again after this long, and gives up after that long. */
 export const STORE_BUSY_RETRY_MS = 1;
 export const STORE_BUSY_WAIT_MS = 2_000;
+/** After a flush of the store that failed nothing is written before its log has been begun anew; tried this often. */
+export const STORE_MEND_MS = 500;
 /** Keys of session tickets are replaced this often; those before are taken for as long again. */
 export const TICKET_KEY_LIFETIME_MS = 6 * 3_600_000;
 

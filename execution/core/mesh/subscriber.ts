@@ -112,9 +112,9 @@ export class Subscriber {
     if (pushes.length === room) this.#again = true;
   }
 
+  /** The clock runs from the last answer, or from the first push after it: what is sent meanwhile sets it back no more. */
   #watch(): void {
-    clearTimeout(this.#ackTimer);
-    if (this.#underWay.length === 0) return;
+    if (this.#ackTimer !== undefined || this.#underWay.length === 0) return;
     this.#ackTimer = setTimeout(() => {
       this.#options.logger.warn(
         { gateway: this.peer.identity.name },
@@ -137,6 +137,8 @@ export class Subscriber {
       this.close();
       return;
     }
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
     this.#watch();
     this.#options.onAcknowledged();
     void this.wake();

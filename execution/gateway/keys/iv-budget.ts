@@ -2,7 +2,7 @@
  * Counts the random IVs spent under each key (D5): GCM with 96 random bits is safe for 2^32 messages under one key
  * (NIST SP 800-38D §8.3). Counted in memory, written each second; the limit leaves room for what a crash forgets.
  */
-import { MAX_CACHED_KEYS, MAX_RANDOM_IVS_PER_KEY, RANDOM_IV_MARGIN } from '../limits.ts';
+import { MAX_CACHED_KEYS, MAX_RANDOM_IVS_PER_KEY, MAX_UNWRITTEN_IVS, RANDOM_IV_MARGIN } from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Store } from '../store/store.ts';
 
@@ -14,6 +14,8 @@ interface Count {
 
 export interface IvBudgetOptions {
   readonly limit?: number;
+  /** How many may be counted in memory alone. */
+  readonly maxUnwritten?: number;
   /** Whether the key is open in memory: its count stays then. Default: no count has to. */
   readonly isOpen?: (uid: string) => boolean;
 }
@@ -21,12 +23,14 @@ export interface IvBudgetOptions {
 export class IvBudget {
   readonly #store: Store;
   readonly #limit: number;
+  readonly #maxUnwritten: number;
   readonly #isOpen: (uid: string) => boolean;
   readonly #counts = new Map<string, Count>();
 
   constructor(store: Store, options: IvBudgetOptions = {}) {
     this.#store = store;
     this.#limit = options.limit ?? MAX_RANDOM_IVS_PER_KEY - RANDOM_IV_MARGIN;
+    this.#maxUnwritten = options.maxUnwritten ?? MAX_UNWRITTEN_IVS;
     this.#isOpen = options.isOpen ?? (() => false);
   }
 
@@ -36,15 +40,16 @@ export class IvBudget {
     this.#counts.set(uid, { used: used + unwritten, unwritten });
   }
 
-  /** @throws GatewayRefusal IV_BUDGET_SPENT */
+  /** @throws GatewayRefusal IV_BUDGET_SPENT; STORE_UNREACHABLE where too many could not be written */
   spend(uid: string): void {
-    if (!this.trySpend(uid)) throw new GatewayRefusal('IV_BUDGET_SPENT');
+    if (this.trySpend(uid)) return;
+    throw new GatewayRefusal(this.spentOf(uid) >= this.#limit ? 'IV_BUDGET_SPENT' : 'STORE_UNREACHABLE');
   }
 
   /** Whether there was one left. */
   trySpend(uid: string): boolean {
     const count = this.#counts.get(uid) ?? this.#load(uid);
-    if (count.used >= this.#limit) return false;
+    if (count.used >= this.#limit || count.unwritten >= this.#maxUnwritten) return false;
     count.used += 1;
     count.unwritten += 1;
     return true;

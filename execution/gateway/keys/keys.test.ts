@@ -16,6 +16,7 @@ import {
   TENANT,
   wrappedObject,
 } from '../fixture.test.ts';
+import { MAX_UNWRITTEN_IVS, MAX_WORKERS, RANDOM_IV_MARGIN } from '../limits.ts';
 import { CoreLink } from '../link/core-link.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import { Tenants } from '../tenants.ts';
@@ -153,5 +154,20 @@ describe('the budget of random IVs', () => {
     );
     rest.spend('another key');
     again.close();
+  });
+
+  it('is not spent in memory alone for longer than a crash may forget', async () => {
+    const store = freshStore(storePath());
+    const budget = new IvBudget(store, { maxUnwritten: 3 });
+    for (let i = 0; i < 3; i++) budget.spend('key');
+    assert.throws(
+      () => budget.spend('key'),
+      (error) => error instanceof GatewayRefusal && error.refusal === 'STORE_UNREACHABLE',
+    );
+    budget.spend('another key');
+    await budget.write();
+    budget.spend('key');
+    assert.ok(RANDOM_IV_MARGIN >= MAX_WORKERS * MAX_UNWRITTEN_IVS);
+    store.close();
   });
 });

@@ -4,7 +4,7 @@
  */
 import type { KeyFingerprint, ServiceName, TenantId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { NumberedPush, Push } from '../../mesh/index.ts';
+import { type NumberedPush, type Push, UNNUMBERED } from '../../mesh/index.ts';
 import { isGatewayKey, type ManagedObject } from '../../objects/index.ts';
 import type { Identities } from '../identities.ts';
 import type { Store } from '../store/store.ts';
@@ -115,9 +115,9 @@ export class PushApplier {
   #applyAll(pushes: readonly NumberedPush[], head?: number): void {
     const after: (() => void)[] = [];
     try {
-      const last = Math.max(head ?? 0, ...pushes.map(({ number }) => number));
+      const durable = this.#isShared ? this.#store.appliedHead : 0;
       // Whoever shares the store was first: nothing is left to write.
-      if (this.#isShared && last <= this.#store.appliedHead)
+      if ((head ?? 0) <= durable && pushes.every(({ number }) => isWithin(durable, number)))
         for (const { push } of pushes) this.#adopt(push, after);
       else this.#store.transaction(() => this.#write(pushes, head, after));
     } catch (error) {
@@ -133,7 +133,7 @@ export class PushApplier {
   #write(pushes: readonly NumberedPush[], head: number | undefined, after: (() => void)[]): void {
     const durable = this.#isShared ? this.#store.appliedHead : 0;
     for (const { number, push } of pushes) {
-      if (this.#isShared && number <= durable) this.#adopt(push, after);
+      if (isWithin(durable, number)) this.#adopt(push, after);
       else this.#applyOne(push, after);
     }
     if (head !== undefined && head >= durable) this.#store.setAppliedHead(head);
@@ -234,6 +234,11 @@ export class PushApplier {
         return;
     }
   }
+}
+
+/** Whether a store with that head holds the push. A key that comes with an answer (D6) has no number, and no head tells of it. */
+function isWithin(durable: number, number: number): boolean {
+  return number !== UNNUMBERED && number <= durable;
 }
 
 /** Whether a push takes something away: it may be applied early, and applying it again in its turn is harmless. */

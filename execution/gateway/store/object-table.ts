@@ -128,6 +128,9 @@ export class ObjectTable {
       if (row.announced === 0) this.markAnnounced(tenant, uid, object); // what the core tells us of, it knows
       return false;
     }
+    // A UID that the core has given away before it heard of the key made here (§4.41 Import). No push may fail for it: it
+    // would come again for ever, and keep all that come after it.
+    if (row === undefined && this.isAnothers(tenant, uid)) return false;
     // That a key has been served here, the core may not know yet.
     const isNews = isFresh(object) && isServed(row);
     const body = encodeObject(isNews ? served(object) : object);

@@ -149,6 +149,21 @@ export function keyStoreContract(name: string, launch: (options?: HomeOptions) =
       { keysPerTenant: 3 },
     );
 
+    test('leaves a key alone whose UID the core knows as another tenant’s, and takes what else comes', async ({
+      store,
+    }) => {
+      const object = aKey();
+      const after = aKey();
+      await made(store, object);
+      store.transaction(() => {
+        store.keys.apply({ ...object, tenant: OTHER_TENANT, revision: 9 });
+        store.keys.apply(after);
+      });
+      assert.deepEqual((await found(store.keys, TENANT, object.uid))?.object, object);
+      assert.equal(await found(store.keys, OTHER_TENANT, object.uid), undefined);
+      assert.deepEqual((await found(store.keys, TENANT, after.uid))?.object, after);
+    });
+
     test('many at once: all there, in one order', async ({ store }) => {
       const objects = Array.from({ length: 200 }, (_, i) => aKey(i % 2 ? {} : { tenant: OTHER_TENANT }));
       await Promise.all(objects.map((object) => made(store, object)));

@@ -15,6 +15,7 @@ import {
   MAX_KEYS_PER_TENANT,
   STORE_BUSY_RETRY_MS,
   STORE_BUSY_WAIT_MS,
+  STORE_MEND_MS,
 } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
 import type { KeyStore, KeyStoreOptions } from './key-store.ts';
@@ -52,7 +53,12 @@ export class Store {
   /** Absent where nothing is written anywhere. */
   readonly #wal: WalSync | undefined;
   /** What is written and not yet on disk: its flush is under way, and the next group waits for that. */
-  #unsynced: (() => void) | undefined;
+  #unsynced: ((error?: unknown) => void) | undefined;
+  /**
+   * A flush has failed, and the next one says nothing of what that lost: the system reports it once. SQLite reads its log up
+   * to the first gap, so that all behind it would be lost too: nothing is acknowledged until the log has been begun anew.
+   */
+  #isTorn = false;
   readonly #savepoint: StatementSync;
   readonly #rollbackTo: StatementSync;
   readonly #release: StatementSync;
@@ -98,6 +104,8 @@ export class Store {
       migrate(db);
       const store = new Store(db, path === IN_MEMORY ? undefined : new WalSync(path), options);
       store.#claimFor(region);
+      // From now on, whichever process flushes it: who opens a file later is not told of a flush that failed before.
+      store.#wal?.open();
       return store;
     } catch (error) {
       db?.close();
@@ -133,10 +141,58 @@ export class Store {
 
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
   transaction<T>(work: () => T): T {
+    this.#mend();
     this.#db.exec('BEGIN IMMEDIATE');
     const result = this.#inTransaction(work);
-    this.#wal?.syncNow();
+    this.#syncNow();
     return result;
+  }
+
+  #syncNow(): void {
+    try {
+      this.#wal?.syncNow();
+    } catch (error) {
+      this.#tear();
+      throw error;
+    }
+  }
+
+  #tear(): void {
+    if (this.#isTorn) return;
+    this.#isTorn = true;
+    // Also where this process writes nothing more: others do.
+    this.#mendLater();
+  }
+
+  #mendLater(): void {
+    setTimeout(() => {
+      if (this.#closed) return;
+      try {
+        this.#mend();
+      } catch {
+        this.#mendLater();
+      }
+    }, STORE_MEND_MS).unref();
+  }
+
+  /** Brings all of the log into the database, flushed, and begins it anew. Not in a transaction. @throws Error */
+  #mend(): void {
+    if (!this.#isTorn) return;
+    const { busy } = this.#unwaiting(() => this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()) as {
+      busy: number;
+    };
+    if (busy !== 0) throw new Error('the log of the store, whose flush has failed, is in use');
+    this.#isTorn = false;
+  }
+
+  /** Without sleeping where another process is in the way. */
+  #unwaiting<T>(work: () => T): T {
+    this.#db.exec('PRAGMA busy_timeout = 0');
+    try {
+      return work();
+    } finally {
+      this.#db.exec(`PRAGMA busy_timeout = ${STORE_BUSY_WAIT_MS}`);
+    }
   }
 
   /** Not yet on disk when this returns. */
@@ -186,7 +242,7 @@ export class Store {
       this.#drainScheduled = false;
       return;
     }
-    if (!this.#isShared || this.#closed || this.#begin()) {
+    if (!this.#isShared || this.#closed || this.#isTorn || this.#begin()) {
       this.#busySinceMs = undefined;
       this.#drain();
       return;
@@ -205,13 +261,10 @@ export class Store {
   /** False where another process's transaction is in the way. Any other trouble is told to whoever writes. */
   #begin(): boolean {
     try {
-      this.#db.exec('PRAGMA busy_timeout = 0');
-      this.#db.exec('BEGIN IMMEDIATE');
+      this.#unwaiting(() => this.#db.exec('BEGIN IMMEDIATE'));
       return true;
     } catch (error) {
       return !isBusy(error);
-    } finally {
-      this.#db.exec(`PRAGMA busy_timeout = ${STORE_BUSY_WAIT_MS}`);
     }
   }
 
@@ -221,7 +274,10 @@ export class Store {
     this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
     const failures = new Map<Waiting, unknown>();
     try {
-      if (!this.#db.isTransaction) this.#db.exec('BEGIN IMMEDIATE');
+      if (!this.#db.isTransaction) {
+        this.#mend();
+        this.#db.exec('BEGIN IMMEDIATE');
+      }
       this.#inTransaction(() => {
         for (const entry of group) this.#runOne(entry, failures);
       });
@@ -233,7 +289,9 @@ export class Store {
     const settle = (error?: unknown): void => {
       if (this.#unsynced !== settle) return; // by `close`
       this.#unsynced = undefined;
-      if (error !== undefined) this.#refuse(group, error);
+      if (error !== undefined) this.#tear();
+      // Of two flushes that fail at once the system tells one.
+      if (this.#isTorn) this.#refuse(group, error);
       else {
         for (const entry of group) {
           if (failures.has(entry)) entry.reject(failures.get(entry));
@@ -288,9 +346,12 @@ export class Store {
 
   /** Without waiting for the flush that is under way. */
   #settleNow(): void {
-    if (this.#unsynced === undefined) return;
-    this.#wal?.syncNow();
-    this.#unsynced();
+    try {
+      if (this.#unsynced !== undefined) this.#syncNow();
+      this.#unsynced?.();
+    } catch (error) {
+      this.#unsynced?.(error);
+    }
   }
 
   #claimFor(region: string): void {

@@ -21,6 +21,11 @@ export class WalSync {
     this.#path = path;
   }
 
+  /** @throws Error when there is no log, or its name cannot be brought to the disk. */
+  open(): void {
+    this.#opened();
+  }
+
   /** What is in the log is on disk when `done` is called, unless with an error. One at a time. */
   sync(done: (error?: unknown) => void): void {
     let file: number;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NumberedPush, Push } from '../../mesh/index.ts';
+import { type NumberedPush, type Push, UNNUMBERED } from '../../mesh/index.ts';
 import { anIdentity, anObject, REGION, SERVICE, silent, storePath, TENANT } from '../fixture.test.ts';
 import { Identities } from '../identities.ts';
 import { IvBudget } from '../keys/iv-budget.ts';
@@ -104,6 +104,13 @@ describe('two processes that apply the same pushes to one store', () => {
     assert.deepEqual(third.identities.get(identity.fingerprint), identity);
     assert.equal(third.applier.appliedHead, 3);
     third.store.close();
+  });
+
+  it('keep a key that comes with an answer, which no head tells of', () => {
+    early.apply(...numbered(1, { kind: 'identity.put', identity }));
+    const object = anObject();
+    late.applier.applyEffects([{ number: UNNUMBERED, push: { kind: 'object.put', object } }]);
+    assert.equal(early.store.objects.get(TENANT, object.uid)?.announced, true);
   });
 
   it('both end what a closure ends, also when the tenant is open again by then', () => {

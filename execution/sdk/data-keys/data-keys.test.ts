@@ -50,6 +50,21 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 
 describe('data keys', () => {
+  it('refuse what is no Uint8Array, and seal no part of it', async () => {
+    using keys = kms.dataKeys();
+    const others: readonly unknown[] = [
+      new ArrayBuffer(8),
+      new Uint16Array([1_000]),
+      new DataView(new ArrayBuffer(8)),
+    ];
+    for (const other of others) {
+      const invalid = (error: unknown): boolean =>
+        error instanceof OpenKcmError && error.code === 'INVALID_REQUEST';
+      await assert.rejects(keys.seal(other as Uint8Array), invalid);
+      await assert.rejects(keys.open(other as Uint8Array), invalid);
+    }
+  });
+
   for (const source of sources) {
     it(`${source.kind}: many messages, one key; who has none asks for it once`, async () => {
       using writer = kms.dataKeys({ source });

@@ -1,4 +1,5 @@
 /** One message on its way: bytes in, bytes out, as they come. What streams and buffers have in common. */
+import { OpenKcmError } from '../errors.ts';
 import { ChunkOpener, type ChunkSealer } from './chunks.ts';
 import { type ReadHeader, readHeader } from './header.ts';
 import { SealedDataError } from './sealed-data-error.ts';
@@ -29,6 +30,7 @@ export class SealingMessage implements Message {
   }
 
   async push(plain: Uint8Array): Promise<readonly Uint8Array[]> {
+    requireBytes(plain);
     const before = await this.#ready();
     this.#started?.charge(plain.length);
     return [...before, ...(this.#started?.sealer.push(plain) ?? [])];
@@ -67,6 +69,7 @@ export class OpeningMessage implements Message {
   }
 
   async push(sealed: Uint8Array): Promise<readonly Uint8Array[]> {
+    requireBytes(sealed);
     if (this.#opener !== undefined) return this.#opener.push(sealed);
     this.#head = Buffer.concat([this.#head, sealed]);
     const header = readHeader(this.#head);
@@ -88,6 +91,12 @@ export class OpeningMessage implements Message {
     this.#wiped = true;
     this.#opener?.wipe();
   }
+}
+
+/** Programs without types may hand over what has another length, or none: data that would be left out without a word. */
+function requireBytes(bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array))
+    throw new OpenKcmError('INVALID_REQUEST', 'data to seal or to open is a Uint8Array');
 }
 
 /** The whole of a message that lies in memory. */

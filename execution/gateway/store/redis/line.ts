@@ -31,6 +31,8 @@ export interface RedisLineOptions {
   /** With which every key of this gateway begins. */
   readonly prefix: string;
   readonly logger: Logger;
+  /** Of the pushes, as far as Redis is known to have it. */
+  readonly knownHead: () => number;
   /** It is in reach, perhaps after having been away, and nothing is being asked: something has to be, now and then. */
   readonly onIdle: () => void;
 }
@@ -255,10 +257,16 @@ export class RedisLine {
       shas.set(name, text(await client.sendCommand(['SCRIPT', 'LOAD', body])));
     if (this.#id !== undefined) {
       const identify = shas.get('identify') ?? '';
-      const id = text(await client.sendCommand(['EVALSHA', identify, '1', this.#options.prefix]));
+      const told: unknown = await client.sendCommand(['EVALSHA', identify, '1', this.#options.prefix]);
+      const [id, head] = Array.isArray(told) ? told.map(text) : [];
       if (id !== this.#id)
         throw new OkcmError('STORE_UNUSABLE', `${place} does not hold the keys of this gateway any more`, {
           hint: 'restore them, or restart the gateway to begin with an empty store',
+        });
+      // Keys that were destroyed since are in it, and no push will tell of them again.
+      if (Number(head) < this.#options.knownHead())
+        throw new OkcmError('STORE_UNUSABLE', `${place} holds an older state of the keys of this gateway`, {
+          hint: 'restart the gateway: it then fetches from the core what has changed since',
         });
     }
     return { client, shas, problem };

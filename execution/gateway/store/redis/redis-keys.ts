@@ -80,6 +80,7 @@ export class RedisKeys implements KeyStore {
       config,
       prefix: `okcm:${region}/${name}:`,
       logger,
+      knownHead: () => this.#head,
       onIdle: () => void this.#lookAround().catch(() => undefined),
     });
   }

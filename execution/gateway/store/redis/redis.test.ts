@@ -1,6 +1,6 @@
 /** Redis as a home of keys when something is wrong with it: not durable, not ours, away, frozen, killed, emptied. */
 import assert from 'node:assert/strict';
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -227,6 +227,34 @@ describe('Redis that goes away', () => {
     await until('it is looked at', () => /does not hold the keys/.test(store.keys.status().problem ?? ''));
     assert.ok(!store.keys.status().up);
     await close(store);
+    await redis.stop();
+  });
+
+  it('restored to an older state: what was destroyed since is not served', async () => {
+    const redis = await startRedis();
+    const config = configOf(redis);
+    const store = await open(config);
+    const object = await made(store);
+    const files = join(redis.directory, 'appendonlydir');
+    await redis.kill();
+    await cp(files, `${files}-before`, { recursive: true });
+    await redis.start();
+    await until('the store is back', () => store.keys.status().up);
+    store.transaction(() => {
+      store.keys.destroy(TENANT, object.uid);
+      store.setAppliedHead(7);
+    });
+    await until('it is written', () => store.appliedHead === 7);
+    await redis.kill();
+    await rm(files, { recursive: true });
+    await rename(`${files}-before`, files);
+    await redis.start();
+    await until('it is looked at', () => /older state/.test(store.keys.status().problem ?? ''));
+    await assert.rejects(found(store.keys, TENANT, object.uid), refusedAs('STORE_UNREACHABLE'));
+    await close(store);
+    const again = await open(config);
+    assert.equal(again.appliedHead, 0, 'the core is asked for what is missing');
+    await close(again);
     await redis.stop();
   });
 

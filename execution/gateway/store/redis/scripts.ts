@@ -220,8 +220,10 @@ redis.call('HSETNX', P .. 'meta', 'id', ARGV[1])
 local meta = redis.call('HMGET', P .. 'meta', 'id', 'head')
 return levels(meta[1], meta[2] or '0')`,
 
-  // '' where the keyspace is empty: what has been opened is gone.
-  identify: `return redis.call('HGET', P .. 'meta', 'id') or ''`,
+  // Id and head. '' where the keyspace is empty: what has been opened is gone.
+  identify: `
+local meta = redis.call('HMGET', P .. 'meta', 'id', 'head')
+return { meta[1] or '', meta[2] or '0' }`,
 } as const satisfies Record<string, string>;
 
 export type ScriptName = keyof typeof bodies;
