@@ -35,7 +35,7 @@ export const GATEWAY_NOTED_MS = 2_000;
  */
 export const ELSEWHERE_WAIT_MS = 1_000;
 export const ELSEWHERE_CHECK_MS = 50;
-export const ELSEWHERE_SPACING_MS = 10;
+export const ELSEWHERE_SPACING_MS = 100;
 /** Such questions to one gateway that it has not acknowledged; further ones are not put to it. */
 export const MAX_ASKED = 8;
 /** Safety net for a lost NOTIFY. */

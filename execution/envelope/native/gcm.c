@@ -71,6 +71,7 @@ static void free_seam(napi_env env, void *data, void *hint) {
   (void)hint;
   Seam *seam = data;
   for (int i = 0; i < KEY_SIZES; i++) EVP_CIPHER_CTX_free(seam->contexts[i]);
+  OPENSSL_cleanse(seam->held_key, sizeof seam->held_key);
   free(seam);
 }
 

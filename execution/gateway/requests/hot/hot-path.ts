@@ -154,8 +154,12 @@ export class HotPath {
   answer(message: Uint8Array, requester: Requester): Uint8Array | undefined {
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const startedAtMs = performance.now();
-    const end = this.#answerInto(bytes, 0, bytes.length, this.#own, 0, requester);
-    this.#done(startedAtMs);
+    let end: number;
+    try {
+      end = this.#answerInto(bytes, 0, bytes.length, this.#own, 0, requester);
+    } finally {
+      this.#done(startedAtMs);
+    }
     if (end < 0) return undefined;
     const answer = Buffer.from(this.#own.subarray(0, end));
     this.#own.fill(0, 0, end);
