@@ -69,9 +69,20 @@ function transparentKey(material: TtlvStructure): Uint8Array {
   return key.value;
 }
 
+/** §2.1.7: whether Key Material in the format is a structure, and its bytes here the TTLV of that. */
+export function isStructured(keyFormatType: number): boolean {
+  return (
+    keyFormatType > KeyFormatType.TransparentSymmetricKey &&
+    keyFormatType <= KeyFormatType.TransparentECPublicKey
+  );
+}
+
 /** Key Material as the bytes that stand for it, for the caller to wipe. @throws KmipError Invalid Field */
 export function materialBytes(keyFormatType: number, material: KeyMaterial): Uint8Array {
-  if (material instanceof Uint8Array) return bounded(material);
+  if (material instanceof Uint8Array) {
+    if (isStructured(keyFormatType)) throw invalid('the Key Material of this Key Format Type is a structure');
+    return bounded(material);
+  }
   if (keyFormatType === KeyFormatType.TransparentSymmetricKey) return bounded(transparentKey(material));
   const encoded = encodeTtlv(structureItem(Tag.KeyMaterial, material.value));
   try {

@@ -18,6 +18,7 @@ import {
 } from '../kmip/index.ts';
 import { make } from './attribute-values.ts';
 import type { ManagedObject } from './managed-object.ts';
+import { isStructured } from './material.ts';
 import { NAME } from './names.ts';
 
 /** Whether objects of the type carry a key block; the others are bytes, or attributes. */
@@ -43,8 +44,7 @@ export function keyMaterialOf(format: number, material: Uint8Array): KeyMaterial
   if (format === KeyFormatType.TransparentSymmetricKey) {
     return structureItem(Tag.KeyMaterial, [{ tag: Tag.Key, type: ItemType.ByteString, value: material }]);
   }
-  if (format < KeyFormatType.TransparentSymmetricKey || format > KeyFormatType.TransparentECPublicKey)
-    return material;
+  if (!isStructured(format)) return material;
   const item = decodeTtlv(material);
   if (item.type !== ItemType.Structure) throw KmipError.generalFailure('the stored material is damaged');
   return item;

@@ -193,6 +193,9 @@ describe('objects and their forms', () => {
       const uid = await register({ objectType: ObjectType.PublicKey, keyBlock: unreadable });
       assert.equal(materialIn(await get(uid)).length, 100);
       await assert.rejects(get(uid, { keyFormatType: F.PKCS_1 }), isKmip(R.KeyFormatTypeNotSupported));
+      const bytes = { ...blockOf(said(4, 2048)), keyFormatType: F.TransparentRSAPublicKey };
+      const noStructure = register({ objectType: ObjectType.PublicKey, keyBlock: bytes });
+      await assert.rejects(noStructure, isKmip(R.InvalidField));
     });
 
     test('a key whose value is kept elsewhere is there, and its value is not', async () => {
