@@ -18,7 +18,8 @@ const ROOT = resolve(import.meta.dirname, '..');
  * for, since a test waits for servers half of its time.
  */
 const CONCURRENCY = 2;
-const TOTAL_LIMIT_MS = 10 * 60_000;
+/** Ten minutes are what it should take; a slower machine is late, and still says what passed. */
+const TOTAL_LIMIT_MS = 16 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
   'memory',
