@@ -84,6 +84,8 @@ export function materialBytes(keyFormatType: number, material: KeyMaterial): Uin
     return bounded(material);
   }
   if (keyFormatType === KeyFormatType.TransparentSymmetricKey) return bounded(transparentKey(material));
+  if (!isStructured(keyFormatType))
+    throw invalid('the Key Material of this Key Format Type is a Byte String');
   const encoded = encodeTtlv(structureItem(Tag.KeyMaterial, material.value));
   try {
     return bounded(encoded);

@@ -8,6 +8,8 @@ const DEEP = 30;
 const MANY = 500;
 /** A server reads 10,000. */
 const MAX_ITEMS = 20_000;
+/** Of values: more than a gateway reads, and half of what can be encoded. */
+const MAX_VALUE_BYTES = 8 * 1024 * 1024;
 const tags = Object.values(Tag);
 
 const extremes: readonly number[] = [
@@ -53,13 +55,16 @@ export function mutated(message: Ttlv, other: Ttlv, random: Random): Ttlv {
   return spoiled;
 }
 
-/** Whether the tree has no more than MAX_ITEMS items; looks no further than that. */
+/** Whether the tree keeps to MAX_ITEMS and MAX_VALUE_BYTES; looks no further than that. */
 function isSmall(message: Ttlv): boolean {
   const left = [message];
+  let valueBytes = 0;
   for (let seen = 0; left.length > 0; seen++) {
     const item = left.pop();
-    if (seen > MAX_ITEMS) return false;
     if (item?.type === ItemType.Structure) left.push(...item.value);
+    else if (item?.type === ItemType.ByteString) valueBytes += item.value.length;
+    else if (item?.type === ItemType.TextString) valueBytes += Buffer.byteLength(item.value);
+    if (seen > MAX_ITEMS || valueBytes > MAX_VALUE_BYTES) return false;
   }
   return true;
 }

@@ -27,6 +27,8 @@ import {
   Operation,
   ResultReason,
   State,
+  structureItem,
+  Tag,
   transparentKeys,
 } from '../../kmip/index.ts';
 import type { Caller } from '../../mesh/index.ts';
@@ -196,6 +198,10 @@ describe('objects and their forms', () => {
       const bytes = { ...blockOf(said(4, 2048)), keyFormatType: F.TransparentRSAPublicKey };
       const noStructure = register({ objectType: ObjectType.PublicKey, keyBlock: bytes });
       await assert.rejects(noStructure, isKmip(R.InvalidField));
+      const keyValue = { keyMaterial: structureItem(Tag.KeyMaterial, []) };
+      const structure = { ...blockOf(said(4, 2048)), keyValue };
+      const noBytes = register({ objectType: ObjectType.PublicKey, keyBlock: structure });
+      await assert.rejects(noBytes, isKmip(R.InvalidField));
     });
 
     test('a key whose value is kept elsewhere is there, and its value is not', async () => {

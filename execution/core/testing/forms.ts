@@ -48,6 +48,8 @@ export function wrappedIn(object: KmipObject): Buffer {
   assert.ok(keyValue instanceof Uint8Array);
   return Buffer.from(keyValue);
 }
+
+/** An AES key of these bytes, not wrapped. */
 export function symmetric(material: Uint8Array, more: Partial<KeyBlock> = {}): KmipObject {
   return {
     objectType: ObjectType.SymmetricKey,
@@ -60,6 +62,8 @@ export function symmetric(material: Uint8Array, more: Partial<KeyBlock> = {}): K
     },
   };
 }
+
+/** What the application of a region does with objects, through a gateway's tunnel. */
 export class Forms {
   readonly gateway: GatewayClient;
   readonly app: Caller;
