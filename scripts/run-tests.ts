@@ -11,6 +11,7 @@ import { readdirSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { useScratch } from './test-scratch.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /**
@@ -104,6 +105,8 @@ function installServices(): void {
 
 // Each file is a process of its own, and most load the same modules: their types are taken off once.
 process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.build', 'test-compile-cache');
+
+useScratch();
 
 const words = process.argv.slice(2);
 const chosen = testFiles(ROOT).filter((path) => {
