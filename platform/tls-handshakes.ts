@@ -4,6 +4,7 @@
  * done within milliseconds; whoever holds handshakes open to keep others out loses them first.
  */
 import type { Socket } from 'node:net';
+import { resetConnection } from './reset.ts';
 
 export interface HandshakesOptions {
   readonly max: number;
@@ -39,7 +40,7 @@ export class Handshakes {
     if (this.#pending.size <= this.#options.max || oldest === undefined) return;
     const [oldestPeer, oldestSocket] = oldest;
     this.#pending.delete(oldestPeer);
-    oldestSocket.resetAndDestroy();
+    resetConnection(oldestSocket);
     this.#options.onEvicted(oldestPeer);
   }
 

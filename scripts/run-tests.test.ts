@@ -10,7 +10,8 @@ let root: string;
 before(() => {
   root = temporaryDirectory('runner');
   mkdirSync(join(root, 'scripts'));
-  cpSync(join(import.meta.dirname, 'run-tests.ts'), join(root, 'scripts', 'run-tests.ts'));
+  for (const file of ['run-tests.ts', 'test-scratch.ts'])
+    cpSync(join(import.meta.dirname, file), join(root, 'scripts', file));
   const files: Record<string, string> = {
     'unit/good.test.ts': `import { test } from 'node:test'; test('good', () => {});`,
     'unit/bad.test.ts': `import { test } from 'node:test'; test('bad', () => { throw new Error('no'); });`,

@@ -1,5 +1,6 @@
 // A TCP proxy that breaks connections on purpose: between a client and its server, in both directions.
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { resetConnection } from '../platform/reset.ts';
 
 export interface ProxyOptions {
   readonly host?: string;
@@ -54,7 +55,7 @@ export async function startProxy(options: ProxyOptions): Promise<FaultProxy> {
     accepted++;
     if (fault.kind === 'cut') {
       client.on('error', () => {});
-      client.resetAndDestroy();
+      resetConnection(client);
       return;
     }
     const server = connect({
@@ -165,10 +166,7 @@ function pass(pair: Pair, direction: 'toServer' | 'toClient', to: Socket, chunk:
 }
 
 function reset(pair: Pair): void {
-  for (const socket of [pair.client, pair.server]) {
-    if (socket.connecting) socket.destroy();
-    else socket.resetAndDestroy();
-  }
+  for (const socket of [pair.client, pair.server]) resetConnection(socket);
 }
 
 function listenOn(listener: Server, host: string, port: number): Promise<number> {

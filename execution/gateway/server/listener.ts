@@ -8,6 +8,7 @@ import type { Server, TLSSocket } from 'node:tls';
 import type { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
+import { resetConnection } from '../../../platform/reset.ts';
 import type { Chain } from '../../../platform/revocation.ts';
 import type { ServerIdentity } from '../../../platform/server-identity.ts';
 import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
@@ -280,7 +281,7 @@ export class Listener {
   #reset(socket: TLSSocket, peer: string): void {
     const tcp = this.#handshakes.socketOf(peer);
     setImmediate(() => {
-      if (tcp?.destroyed === false) tcp.resetAndDestroy();
+      if (tcp?.destroyed === false) resetConnection(tcp, socket);
       socket.destroy();
     });
   }
