@@ -3,6 +3,9 @@ import { AggregatorRegistry, collectDefaultMetrics, Registry } from 'prom-client
 
 export { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
+/** How finely the event loop's delay is measured: Node wakes that often for it, busy or not. */
+const LOOP_PRECISION_MS = 100;
+
 export interface RegistryOptions {
   /** Labels on every series, such as component and region. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -34,6 +37,7 @@ const types: ReadonlySet<string> = new Set(['counter', 'histogram']);
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const registry = new Registry();
   if (options.labels !== undefined) registry.setDefaultLabels({ ...options.labels });
-  if (options.processMetrics !== false) collectDefaultMetrics({ register: registry });
+  if (options.processMetrics !== false)
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
   return registry;
 }

@@ -9,8 +9,10 @@ import { stat } from 'node:fs/promises';
 import { errorCode, errorMessage, OkcmError } from './errors.ts';
 import type { Logger } from './log.ts';
 
-/** How often files are looked at. A change counts when it has stayed so for one more look: files come one by one. */
-export const FILE_POLL_MS = 150;
+/** How often files are looked at. With the next bound and the reading, a revocation list counts within a second. */
+export const FILE_POLL_MS = 400;
+/** A change counts when it has stayed so for as long: files come one by one. */
+const SETTLED_AFTER_MS = 150;
 
 export interface WatchedOptions<T> {
   /** For the log: `server certificate`. */
@@ -33,6 +35,7 @@ export class WatchedFiles<T> {
   #seen: string;
   #busy: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #started = false;
 
   /** Errors: of `load`. */
   static async open<T>(options: WatchedOptions<T>): Promise<WatchedFiles<T>> {
@@ -54,11 +57,13 @@ export class WatchedFiles<T> {
 
   /** From now on changes are followed, until `close`. */
   start(): void {
-    this.#timer ??= setInterval(() => void this.#look(), FILE_POLL_MS).unref();
+    this.#started = true;
+    this.#timer ??= this.#lookIn(FILE_POLL_MS);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#started = false;
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -66,6 +71,16 @@ export class WatchedFiles<T> {
   async reload(): Promise<void> {
     await this.#busy;
     await this.#alone(async () => this.#take(await appearance(this.#options.paths)));
+  }
+
+  #lookIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      void this.#look().then(() => {
+        if (!this.#started) return;
+        clearTimeout(this.#timer); // closed and started again meanwhile
+        this.#timer = this.#lookIn(this.#seen === this.#read ? FILE_POLL_MS : SETTLED_AFTER_MS);
+      });
+    }, ms).unref();
   }
 
   #look(): Promise<void> {
