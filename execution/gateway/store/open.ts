@@ -4,7 +4,6 @@ import { OkcmError } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
 import type { GatewayConfig } from '../config.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
-import { RedisKeys } from './redis/redis-keys.ts';
 import { IN_MEMORY, Store, type StoreSharing } from './store.ts';
 
 /** Errors: STORE_UNUSABLE, STORE_OTHER_REGION, STORE_NOT_DURABLE, STORE_HOLDS_KEYS (Redis), and those of files that cannot be read. */
@@ -41,6 +40,8 @@ export async function openStore(
       beside,
       logger,
     };
+    // Only here: its client is a quarter of everything that a gateway loads.
+    const { RedisKeys } = await import('./redis/redis-keys.ts');
     store.keepKeysIn(await RedisKeys.open(options));
     return store;
   } catch (error) {
