@@ -16,6 +16,7 @@ export function useScratch(): void {
   const path = inMemory();
   if (path === undefined) return;
   process.env['TMPDIR'] = path;
+  process.env['OKCM_TEST_SCRATCH'] = path; // testkit/postgres.ts keeps a cluster here that it copies
   process.on('exit', () => rmSync(path, { recursive: true, force: true }));
 }
 
