@@ -1,6 +1,7 @@
-// Runs the tests: those beside the code and, at the same time, most end-to-end suites, some files at a time each; then, one
-// by one, the suites that hold the system to a deadline. Node's own test runner does the work; this file chooses the files,
-// bounds the time and adds up.
+// Runs the tests: those beside the code and most end-to-end suites, four files at a time, of which two are suites; then, one
+// by one, the suites that hold the system to a deadline. Four are twice the two processors that the limit below is for,
+// since a test waits for servers half of its time. Node's own test runner does the work; this file chooses the files, bounds
+// the time and adds up.
 //
 //   npm test                      everything
 //   npm test -- platform orbital  only files whose path holds one of these words
@@ -9,18 +10,14 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { useScratch } from './test-scratch.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/**
- * Files at a time. Together they are twice the two processors that the limit below is for, since a test waits for
- * servers half of its time.
- */
-const CONCURRENCY = 2;
 /** Ten minutes are what it should take; a slower machine is late, and still says what passed. */
-const TOTAL_LIMIT_MS = 16 * 60_000;
+const TOTAL_LIMIT_MS = 12 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
   'cut-off',
@@ -29,7 +26,6 @@ const ALONE: ReadonlySet<string> = new Set([
   'region-cut-off',
   'region-unlink',
   'rotation',
-  'soak',
 ]);
 const SLOWEST_SHOWN = 8;
 /** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */
@@ -37,12 +33,17 @@ const TEST_LIMIT_MS = 2 * 60_000;
 const IGNORED = new Set(['node_modules', '.git', '.build', '.okcm', 'coverage']);
 const MAX_DEPTH = 12;
 
+/** The next file to run, if any. */
+type Lane = () => string | undefined;
+type TestEvent = EventOf<ReturnType<typeof run>>;
+type EventOf<S> = S extends AsyncIterable<infer E> ? E : never;
+
 interface Totals {
   tests: number;
   passed: number;
   failed: number;
   skipped: number;
-  files: { readonly path: string; readonly durationMs: number }[];
+  readonly files: { readonly path: string; readonly durationMs: number }[];
 }
 
 function testFiles(directory: string, depth = 0): string[] {
@@ -57,39 +58,49 @@ function testFiles(directory: string, depth = 0): string[] {
     .sort();
 }
 
-/** One run of Node's test runner; ends with its summary lines. It is printed as it goes, but not before `after` is done. */
-async function runFiles(
-  title: string,
-  files: string[],
-  { concurrency, signal, after }: { concurrency: number; signal: AbortSignal; after?: Promise<unknown> },
-): Promise<Totals> {
-  const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, files: [] };
-  if (files.length === 0) return totals;
-  const stream = run({ files, concurrency, timeout: TEST_LIMIT_MS, signal, cwd: ROOT });
-  stream.on('test:summary', (summary) => {
-    if (summary.file !== undefined) {
-      totals.files.push({ path: relative(ROOT, summary.file), durationMs: summary.duration_ms });
-      return; // one comes for each file, and one for all
+/** What Node's test runner has to say of one file; it is a process of its own. */
+async function runFile(path: string, totals: Totals, signal: AbortSignal): Promise<TestEvent[]> {
+  const events: TestEvent[] = [];
+  for await (const event of run({ files: [path], timeout: TEST_LIMIT_MS, signal, cwd: ROOT })) {
+    if (event.type !== 'test:summary') {
+      // What has no file are counts of this one run: those of all runs come at the end.
+      if (event.type !== 'test:diagnostic' || event.data.file !== undefined) events.push(event);
+      continue;
     }
-    totals.tests += summary.counts.tests;
-    totals.passed += summary.counts.passed;
-    totals.failed +=
-      summary.counts.tests - summary.counts.passed - summary.counts.skipped - summary.counts.todo;
-    totals.skipped += summary.counts.skipped;
-    if (!summary.success && totals.failed === 0) totals.failed = 1;
+    const { counts, duration_ms: durationMs, file, success } = event.data;
+    if (file !== undefined) continue; // one comes for the file, and one for the run
+    const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
+    totals.files.push({ path: relative(ROOT, path), durationMs });
+    totals.tests += counts.tests;
+    totals.passed += counts.passed;
+    totals.skipped += counts.skipped;
+    totals.failed += success ? failed : Math.max(failed, 1);
+  }
+  return events;
+}
+
+/** Runs what `lanes` give out, each lane one file at a time, and prints each file when it is done. */
+async function runLanes(
+  title: string,
+  lanes: readonly Lane[],
+  totals: Totals,
+  signal: AbortSignal,
+): Promise<void> {
+  const report = new PassThrough({ objectMode: true });
+  const printed = new Promise<void>((done, fail) => {
+    const text = report.compose(spec);
+    text.on('error', fail);
+    text.on('end', done);
+    text.pipe(process.stdout, { end: false });
   });
-  // The stream keeps what nobody has read yet; the files run all the same.
-  await after;
-  console.log(
-    `\n== ${title}: ${files.length} files, ${concurrency === 1 ? 'one by one' : `${concurrency} at a time`}`,
-  );
-  await new Promise<void>((done, fail) => {
-    const report = stream.compose(spec);
-    report.on('error', fail);
-    report.on('end', done);
-    report.pipe(process.stdout, { end: false });
-  });
-  return totals;
+  console.log(`\n== ${title}`);
+  const work = async (lane: Lane): Promise<void> => {
+    for (let path = lane(); path !== undefined && !signal.aborted; path = lane())
+      for (const event of await runFile(path, totals, signal)) report.write(event);
+  };
+  await Promise.all(lanes.map(work));
+  report.end();
+  await printed;
 }
 
 /** For a run of everything. A chosen file that needs a missing server fails by itself, and names the command. */
@@ -131,40 +142,35 @@ setTimeout(() => {
 }, TOTAL_LIMIT_MS).unref();
 
 const started = Date.now();
-const { signal } = limit;
-const beside = runFiles('beside the code', ofKind('unit'), { concurrency: CONCURRENCY, signal });
-const together = runFiles('suites', ofKind('together'), {
-  concurrency: CONCURRENCY,
-  signal,
-  after: beside,
-});
-const runs = [
-  ...(await Promise.all([beside, together])),
-  await runFiles('suites with deadlines', ofKind('alone'), { concurrency: 1, signal }),
-];
-const sum = (count: 'tests' | 'passed' | 'failed' | 'skipped'): number =>
-  runs.reduce((total, run) => total + run[count], 0);
-const all = { tests: sum('tests'), passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
-const slowest = runs
-  .flatMap(({ files }) => files)
-  .sort((a, b) => b.durationMs - a.durationMs)
-  .slice(0, SLOWEST_SHOWN);
+const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, files: [] };
+const [units, together, alone] = [ofKind('unit'), ofKind('together'), ofKind('alone')];
+const unit: Lane = () => units.shift();
+const suiteOrUnit: Lane = () => together.shift() ?? units.shift();
+if (units.length + together.length > 0) {
+  const title = `beside the code: ${units.length} files; suites: ${together.length} files`;
+  await runLanes(title, [suiteOrUnit, suiteOrUnit, unit, unit], totals, limit.signal);
+}
+if (alone.length > 0) {
+  const title = `suites with deadlines: ${alone.length} files, one by one`;
+  await runLanes(title, [() => alone.shift()], totals, limit.signal);
+}
+const slowest = totals.files.sort((a, b) => b.durationMs - a.durationMs).slice(0, SLOWEST_SHOWN);
 if (slowest.length > 1) {
   console.log('\n== slowest files');
   for (const { path, durationMs } of slowest) {
     console.log(`${(durationMs / 1000).toFixed(1).padStart(7)} s  ${path}`);
   }
 }
-if (all.tests === 0) console.error('No test was found.');
-process.exitCode = all.tests > 0 && all.failed === 0 && !limit.signal.aborted ? 0 : 1;
+if (totals.tests === 0) console.error('No test was found.');
+process.exitCode = totals.tests > 0 && totals.failed === 0 && !limit.signal.aborted ? 0 : 1;
 // The closing lines of Node's own runner, for all runs together.
 console.log(`\n== all ${chosen.length} files
-ℹ tests ${all.tests}
+ℹ tests ${totals.tests}
 ℹ suites 0
-ℹ pass ${all.passed}
-ℹ fail ${all.failed}
+ℹ pass ${totals.passed}
+ℹ fail ${totals.failed}
 ℹ cancelled 0
-ℹ skipped ${all.skipped}
+ℹ skipped ${totals.skipped}
 ℹ todo 0
 ℹ duration_ms ${Date.now() - started}`);
 process.exit();

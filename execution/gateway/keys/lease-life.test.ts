@@ -82,7 +82,7 @@ describe('a lease', () => {
   });
 
   it('is wiped when it is over, though nobody asks for it and nobody else does anything', async () => {
-    setTerms({ ttlMs: 100, graceMs: 100 });
+    setTerms({ ttlMs: 500, graceMs: 500 });
     const lease = await book.acquire(TENANT, SERVICE);
     link.markDown(new Error('test'));
     assert.ok((book.status()[0]?.heldBytes ?? 0) > 0);
