@@ -173,6 +173,54 @@ for (const engine of [native, nodeGcm]) {
       );
     });
 
+    it('seals many messages under one key as each of them by itself', () => {
+      fc.assert(
+        fc.property(
+          fc.constantFrom(16, 24, 32).chain((n) => fc.uint8Array({ minLength: n, maxLength: n })),
+          fc.array(message, { maxLength: 5 }),
+          (key, messages) => {
+            const source = Buffer.concat(messages.flatMap(({ text: plain, aad: data }) => [plain, data]));
+            const rooms = messages.map(({ text: plain, iv }) => plain.length + iv.length + 16);
+            const out = Buffer.alloc(rooms.reduce((sum, room) => sum + room, 0));
+            let [from, to] = [0, 0];
+            const places = messages.map(({ text: plain, aad: data, iv }) => {
+              const ivAt = to + plain.length;
+              out.set(iv, ivAt);
+              const place = [from, plain.length, from + plain.length, data.length];
+              const room = [to, ivAt, iv.length, ivAt + iv.length];
+              from += plain.length + data.length;
+              to = ivAt + iv.length + 16;
+              return [...place, ...room];
+            });
+            engine.sealEach(key, source, out, Uint32Array.from(places.flat()), messages.length);
+            engine.rest();
+            const expected = messages.map((one) => {
+              const whole = sealed(nodeGcm, { ...one, key });
+              return Buffer.concat([whole.subarray(0, -16), one.iv, whole.subarray(-16)]);
+            });
+            assert.deepEqual(out, Buffer.concat(expected));
+          },
+        ),
+      );
+    });
+
+    it('seals those before one that cannot be, and none of a plan that is too short', () => {
+      const argument = { name: 'RangeError', code: 'OKCM_GCM_ARGUMENT' };
+      const [key, source, out] = [new Uint8Array(32), Buffer.from('abcd'), Buffer.alloc(64)];
+      const [good, bad] = [
+        [0, 4, 0, 0, 0, 4, 12, 16],
+        [0, 5, 0, 0, 32, 36, 12, 48],
+      ];
+      const plan = Uint32Array.from([good, bad].flat());
+      assert.throws(() => engine.sealEach(key, source, out, plan, 3), argument);
+      assert.ok(out.every((byte) => byte === 0));
+      assert.throws(() => engine.sealEach(key, source, out, plan, 2), argument);
+      assert.ok(
+        out.subarray(16, 32).some((byte) => byte !== 0) && out.subarray(32).every((byte) => byte === 0),
+      );
+      engine.rest();
+    });
+
     it('refuses places that lie outside of their buffer', () => {
       const argument = { name: 'RangeError', code: 'OKCM_GCM_ARGUMENT' };
       const [key, buffer, out] = [new Uint8Array(32), new Uint8Array(40), new Uint8Array(64)];

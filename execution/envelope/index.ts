@@ -13,7 +13,14 @@ export {
 } from './envelope.ts';
 export { EnvelopeError, type EnvelopeErrorCode, envelopeErrors } from './errors.ts';
 export { encryptGcm, type GcmMessage, openGcm } from './gcm.ts';
-export { type GcmEngine, gcm, MAX_GCM_IV_BYTES, MIN_GCM_TAG_BYTES, nodeGcm } from './gcm-engine.ts';
+export {
+  type GcmEngine,
+  gcm,
+  MAX_GCM_IV_BYTES,
+  MIN_GCM_TAG_BYTES,
+  nodeGcm,
+  SEAL_PLACES,
+} from './gcm-engine.ts';
 export { hkdfSha256 } from './hkdf.ts';
 export {
   generateKeyPair,

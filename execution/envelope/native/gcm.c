@@ -87,11 +87,10 @@ static napi_value fail(napi_env env) {
 
 /* A Uint8Array, a Buffer among them. One whose memory has been given away has no bytes. */
 static bool read_view(napi_env env, napi_value value, View *view) {
-  bool is_typed_array = false;
-  if (napi_is_typedarray(env, value, &is_typed_array) != napi_ok || !is_typed_array) return false;
   napi_typedarray_type type;
   void *data = NULL;
   size_t length = 0;
+  /* Refuses what is no typed array at all. */
   if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) != napi_ok) return false;
   if (type != napi_uint8_array || (length > 0 && data == NULL)) return false;
   view->bytes = length == 0 ? zeros : data;
@@ -297,39 +296,71 @@ static bool read_call_at(napi_env env, napi_callback_info info, CallAt *call, Vi
   return call->size >= 0;
 }
 
+/* textAt, textLength, aadAt, aadLength, outAt, ivAt, ivLength, tagAt. */
+#define SEAL_PLACES 8
+
 /*
- * sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt): text and additional data
- * lie in `source`; the IV lies in `out`, where the encrypted text and a tag of 16 bytes are written.
+ * Seals one message, of which `n` says where it lies: text and additional data in `source`; the IV in `out`, where the
+ * encrypted text and a tag of 16 bytes are written. Returns what is wrong with the places, or NULL; `done` tells whether
+ * OpenSSL did it.
  */
+static const char *seal_one(Seam *seam, int size, View key, View source, View out, const uint32_t *n, bool *done) {
+  View text, aad, iv, sealed, tag;
+  *done = false;
+  if (!slice(source, n[0], n[1], &text) || !slice(source, n[2], n[3], &aad) || !slice(out, n[4], n[1], &sealed) ||
+      !slice(out, n[5], n[6], &iv) || !slice(out, n[7], MAX_TAG_BYTES, &tag)) {
+    return "a place lies outside of its buffer";
+  }
+  if (iv.length < 1 || iv.length > MAX_IV_BYTES) return "an initialization vector has 1 to 128 bytes";
+  if (text.length > MAX_TEXT_BYTES || aad.length > MAX_TEXT_BYTES) return "the text or the additional data are too long";
+  if (text.length > 0 && overlaps_partly(text, sealed.bytes, sealed.length)) {
+    return "the output lies over a part of the text";
+  }
+  EVP_CIPHER_CTX *context = seam->contexts[size];
+  int ignored = 0;
+  unsigned char *tag_bytes = (unsigned char *)tag.bytes;
+  *done = begin_held(seam, size, key, iv, aad, 1) &&
+          (text.length == 0 || update(context, (unsigned char *)sealed.bytes, text)) &&
+          EVP_CipherFinal_ex(context, tag_bytes, &ignored) == 1 &&
+          EVP_CIPHER_CTX_ctrl(context, CTRL_GET_TAG, MAX_TAG_BYTES, tag_bytes) == 1;
+  if (!*done) {
+    forget_held(seam);
+    if (text.length > 0) OPENSSL_cleanse((unsigned char *)sealed.bytes, sealed.length);
+  }
+  return NULL;
+}
+
+/* sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt) */
 static napi_value seal_at(napi_env env, napi_callback_info info) {
   CallAt call;
   View *const views[] = {&call.key, &call.source, NULL, NULL, NULL, NULL, &call.out, NULL, NULL, NULL, NULL};
   if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
-  const uint32_t *n = call.numbers;
-  View text, aad, iv, sealed, tag;
-  if (!slice(call.source, n[0], n[1], &text) || !slice(call.source, n[2], n[3], &aad) ||
-      !slice(call.out, n[4], n[1], &sealed) || !slice(call.out, n[5], n[6], &iv) ||
-      !slice(call.out, n[7], MAX_TAG_BYTES, &tag)) {
-    return refuse(env, "a place lies outside of its buffer");
+  bool done = false;
+  const char *wrong = seal_one(call.seam, call.size, call.key, call.source, call.out, call.numbers, &done);
+  if (wrong != NULL) return refuse(env, wrong);
+  return done ? NULL : fail(env);
+}
+
+/*
+ * sealEach(key, source, out, plan, count): `count` messages under one key, of which `plan`, numbers of 32 bits, says where
+ * each lies. What comes before one that cannot be is sealed, what comes after it is not.
+ */
+static napi_value seal_each(napi_env env, napi_callback_info info) {
+  CallAt call;
+  View plan;
+  View *const views[] = {&call.key, &call.source, &call.out, &plan, NULL};
+  if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
+  uint32_t count = call.numbers[0];
+  if (count > plan.length / (SEAL_PLACES * sizeof(uint32_t))) return refuse(env, "the plan has fewer messages");
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t places[SEAL_PLACES];
+    memcpy(places, plan.bytes + i * sizeof places, sizeof places);
+    bool done = false;
+    const char *wrong = seal_one(call.seam, call.size, call.key, call.source, call.out, places, &done);
+    if (wrong != NULL) return refuse(env, wrong);
+    if (!done) return fail(env);
   }
-  if (iv.length < 1 || iv.length > MAX_IV_BYTES) return refuse(env, "an initialization vector has 1 to 128 bytes");
-  if (text.length > MAX_TEXT_BYTES || aad.length > MAX_TEXT_BYTES) {
-    return refuse(env, "the text or the additional data are too long");
-  }
-  if (text.length > 0 && overlaps_partly(text, sealed.bytes, sealed.length)) {
-    return refuse(env, "the output lies over a part of the text");
-  }
-  EVP_CIPHER_CTX *context = call.seam->contexts[call.size];
-  int ignored = 0;
-  unsigned char *tag_bytes = (unsigned char *)tag.bytes;
-  bool done = begin_held(call.seam, call.size, call.key, iv, aad, 1) &&
-              (text.length == 0 || update(context, (unsigned char *)sealed.bytes, text)) &&
-              EVP_CipherFinal_ex(context, tag_bytes, &ignored) == 1 &&
-              EVP_CIPHER_CTX_ctrl(context, CTRL_GET_TAG, MAX_TAG_BYTES, tag_bytes) == 1;
-  if (done) return NULL;
-  forget_held(call.seam);
-  if (text.length > 0) OPENSSL_cleanse((unsigned char *)sealed.bytes, sealed.length);
-  return fail(env);
+  return NULL;
 }
 
 /*
@@ -402,7 +433,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
     }
   }
   if (!add(env, exports, "seal", seal) || !add(env, exports, "open", open_message) ||
-      !add(env, exports, "sealAt", seal_at) || !add(env, exports, "openAt", open_at) || !add(env, exports, "rest", rest)) {
+      !add(env, exports, "sealAt", seal_at) || !add(env, exports, "sealEach", seal_each) || !add(env, exports, "openAt", open_at) || !add(env, exports, "rest", rest)) {
     return fail(env);
   }
   return exports;

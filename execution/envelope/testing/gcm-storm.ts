@@ -13,6 +13,7 @@ const seal = engine.seal as (...args: readonly unknown[]) => void;
 const open = engine.open as (...args: readonly unknown[]) => unknown;
 
 const sealAt = engine.sealAt as (...args: readonly unknown[]) => void;
+const sealEach = engine.sealEach as (...args: readonly unknown[]) => void;
 const openAt = engine.openAt as (...args: readonly unknown[]) => unknown;
 
 const pick = <T>(choices: readonly T[]): T => choices[randomInt(choices.length)] as T;
@@ -96,6 +97,16 @@ for (; done < Number(count); done++) {
   strangely(() => sealAt(...given.slice(0, pick([11, 11, 11, 11, 10, 0]))));
   whole.set(iv, ivAt);
   sealAt(key, source, ...places, whole, ...ends);
+  const expected = Buffer.from(whole);
+  whole.fill(0);
+  whole.set(iv, ivAt);
+  const plan = Uint32Array.from([...places, ...ends]);
+  strangely(() => sealEach(argument(key), argument(source), argument(whole), plan, number(1)));
+  const spoiled = plan.map((place) => (randomInt(20) === 0 ? randomInt(2 ** 32 - 1) : place));
+  strangely(() => sealEach(key, source, Buffer.from(whole), spoiled, 1));
+  whole.set(iv, ivAt);
+  sealEach(key, source, whole, plan, 1);
+  if (!whole.equals(expected)) throw new Error('sealEach differs from sealAt');
   const message = Buffer.concat([whole, aad]);
   const found = [0, text.length, whole.length, aad.length, ivAt, iv.length, tagAt];
   if (openAt(key, message, ...found, plain, 0) !== true || !plain.equals(text)) {

@@ -9,6 +9,7 @@ import { errorResponse, peekVersion } from '../messages/messages.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES, FrameError, FrameReader } from '../ttlv/frame-reader.ts';
 import { HEADER_BYTES, ItemType } from '../ttlv/item.ts';
+import { OutputBuffer } from './output-buffer.ts';
 
 export type ServerLimits = {
   /** Greatest size of a request, in bytes. */
@@ -74,6 +75,8 @@ export interface PlainAnswers {
    * not for here, or does not fit, and nothing has happened; `handle` is asked then.
    */
   answer(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number;
+  /** All of a read has been answered: what an answer still lacks is written into it now, before any leaves. */
+  settle(): void;
   /** The answers since the last call are written. The requests were read at `readAtMs` (`performance.now`). */
   done(readAtMs: number): void;
 }
@@ -184,16 +187,19 @@ export class ServerConnection {
         from = end;
         filled = answered;
       }
+      plain.settle();
     } catch (error) {
-      // A fault of ours; the other way may still have an answer.
+      // A fault of ours; the other way may still have an answer, to all of them, since none has left.
       this.#options.onError?.(error);
+      gathering.fill(0);
+      from = 0;
+      filled = 0;
     }
     if (filled > 0) {
-      const answers = Buffer.allocUnsafe(filled);
-      gathering.copy(answers, 0, 0, filled);
+      const answers = OutputBuffer.of(gathering, filled);
       gathering.fill(0, 0, filled);
       this.#lastRequestAtMs = readAtMs;
-      this.#write(answers);
+      this.#write(answers.bytes, answers.sent);
     }
     plain.done(readAtMs);
     if (from === chunk.length) {
@@ -289,9 +295,10 @@ export class ServerConnection {
     this.#write(answers.length === 1 && only !== undefined ? only : Buffer.concat(answers));
   }
 
-  #write(answers: Uint8Array): void {
+  #write(answers: Uint8Array, sent?: () => void): void {
     // The peer has closed its side and, unless half-open connections are allowed, thereby ours.
-    if (!this.#socket.destroyed && !this.#socket.writableEnded) this.#socket.write(answers);
+    if (!this.#socket.destroyed && !this.#socket.writableEnded) this.#socket.write(answers, sent);
+    else sent?.();
   }
 
   #throttle(): void {

@@ -179,6 +179,7 @@ describe('serveKmip', () => {
         out.set(answered, at);
         return at + answered.length;
       },
+      settle: () => undefined,
       done: (readAtMs) => void reads.push(readAtMs),
     };
     const { socket } = await open({ plain });
@@ -198,6 +199,7 @@ describe('serveKmip', () => {
       answer: () => {
         throw fault;
       },
+      settle: () => undefined,
       done: () => undefined,
     };
     const { socket } = await open({ plain });

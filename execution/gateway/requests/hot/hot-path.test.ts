@@ -1,11 +1,13 @@
 /** The hot path and the general one on the same bytes: where both answer, they say the same. */
 import assert from 'node:assert/strict';
+import { createDecipheriv, randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   attribute,
   CryptographicAlgorithm,
   CryptographicUsageMask,
+  decodeRequest,
   decodeResponse,
   encodeRequest,
   ObjectType,
@@ -103,6 +105,99 @@ describe('the hot path', () => {
       for (const other of ['plain', 'sensitive', 'kept', 'archived', 'foreign', 'l3:orders'])
         assert.equal(world.hot.answer(ask(other), requester), undefined, other);
     }
+  });
+
+  it('answers what repeats in one read as it answers each alone', () => {
+    const wanted = fc.record({
+      kind: fc.constantFrom('plain', 'plain', 'plain', 'encryptOnly'),
+      size: fc.constantFrom(0, 3, 4, 8, 32, 32, 32, 100),
+      aad: fc.constantFrom(undefined, undefined, undefined, 'one', 'two'),
+      minor: fc.constantFrom(4, 4, 4, 3),
+      id: fc.constantFrom(undefined, undefined, undefined, 'x'),
+      more: fc.constantFrom('', '', '', 'spoiled', 'Decrypt'),
+    });
+    const rest = fc.nat({ max: 3 });
+    let repeated = 0;
+    fc.assert(
+      fc.property(fc.array(wanted, { minLength: 1, maxLength: 12 }), rest, (all, moved) => {
+        const messages = all.map(({ kind, size, aad, minor, id, more }) => {
+          const version = { major: 1, minor };
+          const operation = more === 'Decrypt' ? Decrypt : Encrypt;
+          const payload = operationSchemas[operation].request.write(
+            {
+              uniqueIdentifier: world.objects.get(kind)?.uid ?? '',
+              data: randomBytes(size),
+              ...(aad === undefined || minor < 4
+                ? {}
+                : { authenticatedEncryptionAdditionalData: Buffer.from(aad) }),
+            },
+            version,
+          );
+          const item = { operation, payload, ...(id && { uniqueBatchItemId: Buffer.from(id) }) };
+          const message = Buffer.from(
+            encodeRequest({ header: { protocolVersion: version, batchCount: 1 }, items: [item] }),
+          );
+          // The last byte is padding, or of the data or of what comes with it.
+          if (more === 'spoiled') message[message.length - 1] = (message[message.length - 1] ?? 0) ^ 1;
+          return message;
+        });
+        // Where the bytes begin in their buffer is as the runtime likes it.
+        const bytes = Buffer.concat([Buffer.alloc(moved), ...messages]).subarray(moved);
+        const out = Buffer.alloc(64 * 1024);
+        const answers = world.hot.plainAnswers(() => requester);
+        const made: (readonly [number, number] | undefined)[] = [];
+        const before = world.spentOf(world.objects.get('plain')?.uid ?? '');
+        let [start, at] = [0, 0];
+        for (const message of messages) {
+          const end = answers.answer(bytes, start, start + message.length, out, at);
+          made.push(end < 0 ? undefined : [at, end]);
+          if (end >= 0) at = end;
+          start += message.length;
+        }
+        answers.settle();
+        answers.done(0);
+        const served = made.filter((one, index) => one !== undefined && all[index]?.kind === 'plain').length;
+        assert.equal(
+          world.spentOf(world.objects.get('plain')?.uid ?? '') - before,
+          served,
+          'each spends one IV',
+        );
+        for (const [index, message] of messages.entries()) {
+          const alone = world.hot.answer(message, requester);
+          const place = made[index];
+          assert.equal(place === undefined, alone === undefined, `message ${index}`);
+          if (place === undefined || alone === undefined) continue;
+          const together = out.subarray(...place);
+          const version = { major: 1, minor: all[index]?.minor ?? 4 };
+          const read = (answer: Uint8Array) => {
+            const [item] = decodeResponse(answer).items;
+            assert.ok(item?.payload);
+            const { payload, ...about } = item;
+            return { about, ...operationSchemas[Encrypt].response.read(payload, version) };
+          };
+          const [mine, other] = [read(together), read(alone)];
+          assert.deepEqual(mine.about, other.about);
+          assert.notDeepEqual(mine.ivCounterNonce, other.ivCounterNonce);
+          const asked = decodeRequest(message).items[0]?.payload;
+          assert.ok(asked && mine.data && mine.ivCounterNonce);
+          const { data, authenticatedEncryptionAdditionalData: aad } = operationSchemas[Encrypt].request.read(
+            asked,
+            version,
+          );
+          const held = world.services.ring.ready(TENANT, mine.uniqueIdentifier ?? '');
+          assert.ok(held);
+          const key = held.key.use((secret) => Buffer.from(secret));
+          const tag = mine.authenticatedEncryptionTag ?? mine.data.subarray(-16);
+          const text = mine.data.subarray(0, data?.length ?? 0);
+          const decipher = createDecipheriv('aes-256-gcm', key, mine.ivCounterNonce).setAuthTag(tag);
+          if (aad !== undefined) decipher.setAAD(aad);
+          assert.deepEqual(Buffer.concat([decipher.update(text), decipher.final()]), Buffer.from(data ?? []));
+          if (index > 0) repeated += 1;
+        }
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(repeated > 300);
   });
 
   it('leaves to the general path whom it may not serve', () => {

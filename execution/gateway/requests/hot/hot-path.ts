@@ -41,6 +41,7 @@ import { type L3Place, unwrapDataNow, wrapData } from '../l3-data.ts';
 import { answerBytes, beginAnswer } from './answer.ts';
 import { HotCreate, type HotCreateOptions } from './hot-create.ts';
 import { plainOf } from './plain.ts';
+import { Repeats } from './repeats.ts';
 import { newScan, type Scan, scanRequest } from './scan.ts';
 import { Uids } from './uids.ts';
 
@@ -86,10 +87,14 @@ export class HotPath {
   readonly #scan: Scan = newScan();
   readonly #writer = new Writer(Buffer.alloc(0));
   readonly #uids = new Uids();
+  readonly #repeats = new Repeats();
   /** For an answer that goes alone. */
   readonly #own = Buffer.alloc(MAX_HOT_DATA_BYTES + MAX_L3_DATA_BYTES + MAX_OVERHEAD_BYTES);
   /** Seconds since the epoch: one moment for all that came in one read; 0: not looked at yet. */
   #nowS = 0;
+
+  /** The key of the message that was just answered, where that was an Encrypt under an L4. */
+  #encrypted: HeldKey | undefined;
 
   /** What `#seal` and `#open` work on: to make a function for each request would be most of what there is to collect. */
   #bytes: Buffer = EMPTY;
@@ -144,8 +149,9 @@ export class HotPath {
     return {
       answer: (bytes, start, end, out, at) => {
         const who = requester();
-        return who === undefined ? NO : this.#answerInto(bytes, start, end, out, at, who);
+        return who === undefined ? NO : this.#answerNext(bytes, start, end, out, at, who);
       },
+      settle: () => this.#repeats.settle(),
       done: (readAtMs) => this.#done(readAtMs),
     };
   }
@@ -175,6 +181,43 @@ export class HotPath {
   }
 
   /** As `PlainAnswers.answer`. */
+  #answerNext(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    out: Buffer,
+    at: number,
+    requester: Requester,
+  ): number {
+    const repeated = this.#repeats.of(bytes, start, end, out, at, requester);
+    if (repeated === undefined) {
+      const answered = this.#answerInto(bytes, start, end, out, at, requester);
+      if (answered >= 0 && this.#encrypted !== undefined)
+        this.#repeats.remember(
+          {
+            requester,
+            uid: this.#encrypted.object.uid,
+            key: this.#encrypted.key,
+            bytes,
+            start,
+            end,
+            out,
+            answerAt: at,
+            answerEnd: answered,
+            sealedAt: this.#textAt,
+            ivAt: this.#ivAt,
+            tagAt: this.#tagAt,
+          },
+          this.#scan,
+        );
+      return answered;
+    }
+    if (!this.#services.ivBudget.trySpend(repeated)) return NO;
+    this.#metrics.hot.answered(Operation.Encrypt);
+    return this.#repeats.answer(start, at);
+  }
+
+  /** One message, as `PlainAnswers.answer`. */
   #answerInto(
     bytes: Buffer,
     start: number,
@@ -184,6 +227,7 @@ export class HotPath {
     requester: Requester,
   ): number {
     const scan = this.#scan;
+    this.#encrypted = undefined;
     if (!scanRequest(bytes, start, end, scan)) return NO;
     const { operation } = scan;
     if (operation === Operation.Create) return NO;
@@ -203,6 +247,8 @@ export class HotPath {
   }
 
   #done(readAtMs: number): void {
+    this.#repeats.forget();
+    this.#encrypted = undefined;
     // Nothing of a key stays between two turns of the event loop (D3).
     gcm.rest();
     this.#bytes = EMPTY;
@@ -241,7 +287,8 @@ export class HotPath {
   }
 
   /** With a random IV of ours: one that the client brings is for the general path to note. */
-  #encrypt(bytes: Buffer, scan: Scan, { object, key }: HeldKey): number {
+  #encrypt(bytes: Buffer, scan: Scan, held: HeldKey): number {
+    const { object, key } = held;
     if (scan.ivLength >= 0) return NO;
     const { uidAt, uidLength, dataLength } = scan;
     const apart = scan.minor >= FIRST_WITH_TAG_FIELD;
@@ -264,6 +311,7 @@ export class HotPath {
     this.#ivAt = ivAt;
     this.#tagAt = tagAt;
     key.use(this.#seal);
+    this.#encrypted = held;
     return this.#answered(scan);
   }
 
