@@ -52,10 +52,10 @@ export class Repeats {
   remember(original: Original, scan: Scan): void {
     this.settle();
     const { bytes, start, end, out, answerAt } = original;
-    const { dataAt, dataLength, aadAt, aadLength, idLength } = scan;
+    const { dataAt, dataLength, aadAt, aadLength } = scan;
     const places = bytes.byteOffset | bytes.byteLength | start | end | out.byteOffset | answerAt | dataLength;
-    // Data are skipped by the word; a batch item's own identifier is another each time.
-    if ((places & (WORD_BYTES - 1)) !== 0 || idLength >= 0) {
+    // Requests are compared, and data skipped, by the word.
+    if ((places & (WORD_BYTES - 1)) !== 0) {
       this.#original = undefined;
       return;
     }
