@@ -3,36 +3,34 @@
  * gives its garbage collector to do, and would leave what was answered, keys among it, lying about.
  */
 
-/** Larger answers get memory of their own. */
-const KEPT_BYTES = 16 * 1024;
+/** A larger answer goes another way. */
+export const OUTPUT_BUFFER_BYTES = 32 * 1024;
 /** Buffers that wait to be used again, in a process. More are in use only while peers are slow to read. */
 const MAX_WAITING = 64;
 
 const waiting: OutputBuffer[] = [];
 
 export class OutputBuffer {
-  readonly #bytes: Buffer;
-  #usedBytes = 0;
-  /** To be called once the bytes have been sent, or never will be. */
-  readonly sent = (): void => {
-    this.#bytes.fill(0, 0, this.#usedBytes);
-    if (this.#bytes.length === KEPT_BYTES && waiting.length < MAX_WAITING) waiting.push(this);
+  /** What is to be sent is written from its start. */
+  readonly bytes = Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES);
+  /** The last view of it: answers are often as long as those before them. */
+  #view = this.bytes.subarray(0, 0);
+  #isSecret = false;
+  /** To be called when what `first` gave has been sent, or never will be, or when nothing was written. */
+  readonly giveBack = (): void => {
+    if (this.#isSecret) this.bytes.fill(0, 0, this.#view.length);
+    this.#isSecret = false;
+    if (waiting.length < MAX_WAITING) waiting.push(this);
   };
 
-  private constructor(sizeBytes: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  static take(): OutputBuffer {
+    return waiting.pop() ?? new OutputBuffer();
   }
 
-  /** With a copy of the first `length` bytes of `from`. */
-  static of(from: Buffer, length: number): OutputBuffer {
-    const buffer =
-      (length > KEPT_BYTES ? undefined : waiting.pop()) ?? new OutputBuffer(Math.max(length, KEPT_BYTES));
-    buffer.#usedBytes = length;
-    from.copy(buffer.#bytes, 0, 0, length);
-    return buffer;
-  }
-
-  get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#usedBytes);
+  /** The first `length` bytes, which are zeroised once they have been sent if they are secret. */
+  first(length: number, isSecret: boolean): Buffer {
+    if (this.#view.length !== length) this.#view = this.bytes.subarray(0, length);
+    this.#isSecret = isSecret;
+    return this.#view;
   }
 }

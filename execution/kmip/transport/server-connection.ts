@@ -9,7 +9,7 @@ import { errorResponse, peekVersion } from '../messages/messages.ts';
 import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES, FrameError, FrameReader } from '../ttlv/frame-reader.ts';
 import { HEADER_BYTES, ItemType } from '../ttlv/item.ts';
-import { OutputBuffer } from './output-buffer.ts';
+import { OUTPUT_BUFFER_BYTES, OutputBuffer } from './output-buffer.ts';
 
 export type ServerLimits = {
   /** Greatest size of a request, in bytes. */
@@ -75,16 +75,17 @@ export interface PlainAnswers {
    * not for here, or does not fit, and nothing has happened; `handle` is asked then.
    */
   answer(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number;
-  /** All of a read has been answered: what an answer still lacks is written into it now, before any leaves. */
-  settle(): void;
+  /**
+   * The answers are about to leave: what they still lack is written into them now. Returns whether there is anything in
+   * them that nobody else may see.
+   */
+  settle(): boolean;
   /** The answers since the last call are written. The requests were read at `readAtMs` (`performance.now`). */
   done(readAtMs: number): void;
 }
 
-/** Answers of `PlainAnswers` gather here before they are written; a larger one goes the other way. */
-const GATHER_BYTES = 128 * 1024;
-/** One for all connections: it is empty again before another is served. */
-let gathering: Buffer | undefined;
+/** While the answers of a read take no more than this, there is room for any other. */
+const ROOM_ENOUGH_BYTES = OUTPUT_BUFFER_BYTES / 4;
 
 type Slot = { answer: Uint8Array | undefined };
 
@@ -175,32 +176,41 @@ export class ServerConnection {
     const isQuiet = this.#slots.length === 0 && this.#waiting.length === 0 && this.#reader.pendingBytes === 0;
     if (plain === undefined || !isQuiet || this.#paused || !this.#hasRoom()) return chunk;
     const readAtMs = performance.now();
-    gathering ??= Buffer.alloc(GATHER_BYTES);
+    let output = OutputBuffer.take();
     let from = 0;
+    /** Up to where the answers have been handed to the socket. */
+    let written = 0;
     let filled = 0;
+    const write = (): void => {
+      const answers = output.first(filled, plain.settle());
+      this.#lastRequestAtMs = readAtMs;
+      this.#write(answers, output.giveBack);
+      output = OutputBuffer.take();
+      written = from;
+      filled = 0;
+    };
     try {
       for (;;) {
         const end = frameEnd(chunk, from, this.#limits.maxFrameBytes);
         if (end < 0) break;
-        const answered = plain.answer(chunk, from, end, gathering, filled);
+        let answered = plain.answer(chunk, from, end, output.bytes, filled);
+        if (answered < 0 && filled > ROOM_ENOUGH_BYTES) {
+          // Perhaps for want of room alone.
+          write();
+          answered = plain.answer(chunk, from, end, output.bytes, filled);
+        }
         if (answered < 0) break;
         from = end;
         filled = answered;
       }
-      plain.settle();
+      if (filled > 0) write();
     } catch (error) {
-      // A fault of ours; the other way may still have an answer, to all of them, since none has left.
+      // A fault of ours; the other way may still have an answer to those that have none yet.
       this.#options.onError?.(error);
-      gathering.fill(0);
-      from = 0;
-      filled = 0;
+      output.first(OUTPUT_BUFFER_BYTES, true);
+      from = written;
     }
-    if (filled > 0) {
-      const answers = OutputBuffer.of(gathering, filled);
-      gathering.fill(0, 0, filled);
-      this.#lastRequestAtMs = readAtMs;
-      this.#write(answers.bytes, answers.sent);
-    }
+    output.giveBack();
     plain.done(readAtMs);
     if (from === chunk.length) {
       this.#throttle();

@@ -179,7 +179,7 @@ describe('serveKmip', () => {
         out.set(answered, at);
         return at + answered.length;
       },
-      settle: () => undefined,
+      settle: () => false,
       done: (readAtMs) => void reads.push(readAtMs),
     };
     const { socket } = await open({ plain });
@@ -199,7 +199,7 @@ describe('serveKmip', () => {
       answer: () => {
         throw fault;
       },
-      settle: () => undefined,
+      settle: () => false,
       done: () => undefined,
     };
     const { socket } = await open({ plain });

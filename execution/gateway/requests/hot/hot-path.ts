@@ -96,6 +96,16 @@ export class HotPath {
   /** The key of the message that was just answered, where that was an Encrypt under an L4. */
   #encrypted: HeldKey | undefined;
 
+  /** Whether the answers under way hold keys, or what was encrypted. */
+  #isSecret = false;
+
+  /** Nothing of a key stays between two turns of the event loop (D3): once for all reads of one turn. */
+  #rests = false;
+  readonly #rest = (): void => {
+    this.#rests = false;
+    gcm.rest();
+  };
+
   /** What `#seal` and `#open` work on: to make a function for each request would be most of what there is to collect. */
   #bytes: Buffer = EMPTY;
   #textAt = 0;
@@ -151,7 +161,12 @@ export class HotPath {
         const who = requester();
         return who === undefined ? NO : this.#answerNext(bytes, start, end, out, at, who);
       },
-      settle: () => this.#repeats.settle(),
+      settle: () => {
+        this.#repeats.settle();
+        const wasSecret = this.#isSecret;
+        this.#isSecret = false;
+        return wasSecret;
+      },
       done: (readAtMs) => this.#done(readAtMs),
     };
   }
@@ -249,8 +264,10 @@ export class HotPath {
   #done(readAtMs: number): void {
     this.#repeats.forget();
     this.#encrypted = undefined;
-    // Nothing of a key stays between two turns of the event loop (D3).
-    gcm.rest();
+    if (!this.#rests) {
+      this.#rests = true;
+      setImmediate(this.#rest);
+    }
     this.#bytes = EMPTY;
     this.#nowS = 0;
     this.#metrics.hot.readTook(performance.now() - readAtMs);
@@ -279,6 +296,7 @@ export class HotPath {
     writer.start(KEY_BLOCK, keyBlockBytes);
     writer.number(KEY_FORMAT_TYPE, KeyFormatType.Raw);
     writer.start(KEY_VALUE, keyValueBytes);
+    this.#isSecret = true;
     key.use((secret) => writer.copy(KEY_MATERIAL, secret, 0, secret.length));
     writer.number(ALGORITHM, cryptographicAlgorithm);
     writer.number(LENGTH, cryptographicLength);
@@ -331,6 +349,7 @@ export class HotPath {
     this.#textAt = plainAt;
     this.#textLength = length;
     this.#tagAt = tagAt;
+    this.#isSecret = true;
     const isAuthentic = key.use(this.#open);
     return isAuthentic ? this.#answered(scan) : NO;
   }
@@ -355,6 +374,7 @@ export class HotPath {
     if (made === undefined) return NO;
     this.#begin(bytes, scan, fieldBytes(uidLength) + fieldBytes(made.length));
     this.#writer.copy(UNIQUE_IDENTIFIER, bytes, uidAt, uidLength);
+    this.#isSecret = true;
     this.#writer.copy(DATA, made, 0, made.length);
     // Plain data of the client, or an envelope, which has nothing to hide.
     made.fill(0);
