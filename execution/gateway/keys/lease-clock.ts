@@ -3,6 +3,7 @@
  * paused, and a lease must not: so it is that clock, moved on by whatever the wall clock has gained on it. One that is
  * set back changes nothing; one that is set forward ends leases early, which costs a question to the core.
  */
+import { performance } from 'node:perf_hooks';
 
 /** The two drift apart a little by themselves. */
 const TOLERANCE_MS = 1_000;

@@ -4,6 +4,8 @@
  * flight, their size, the time a message may take to arrive, and what a peer that does not read may make us hold.
  */
 import type { Socket } from 'node:net';
+// The global of that name is looked up by an accessor at each use.
+import { performance } from 'node:perf_hooks';
 import { KmipError } from '../errors.ts';
 import { errorResponse, peekVersion } from '../messages/messages.ts';
 import { TtlvError } from '../ttlv/error.ts';

@@ -8,6 +8,7 @@
  * is one place for every reason, and the two cannot disagree about one. A property test holds both to the same bytes.
  */
 
+import { performance } from 'node:perf_hooks';
 import { writeRandomIv } from '../../../cipher/index.ts';
 import { gcm, MAX_GCM_IV_BYTES } from '../../../envelope/index.ts';
 import {
@@ -90,7 +91,7 @@ export class HotPath {
   readonly #repeats = new Repeats();
   /** For an answer that goes alone. */
   readonly #own = Buffer.alloc(MAX_HOT_DATA_BYTES + MAX_L3_DATA_BYTES + MAX_OVERHEAD_BYTES);
-  /** Seconds since the epoch: one moment for all that came in one read; 0: not looked at yet. */
+  /** Seconds since the epoch: one moment for all that comes in one turn of the event loop; 0: not looked at yet. */
   #nowS = 0;
 
   /** The key of the message that was just answered, where that was an Encrypt under an L4. */
@@ -103,6 +104,7 @@ export class HotPath {
   #rests = false;
   readonly #rest = (): void => {
     this.#rests = false;
+    this.#nowS = 0;
     gcm.rest();
   };
 
@@ -207,7 +209,7 @@ export class HotPath {
     const repeated = this.#repeats.of(bytes, start, end, out, at, requester);
     if (repeated === undefined) {
       const answered = this.#answerInto(bytes, start, end, out, at, requester);
-      if (answered >= 0 && this.#encrypted !== undefined)
+      if (answered >= 0 && this.#encrypted !== undefined && end < bytes.length)
         this.#repeats.remember(
           {
             requester,
@@ -269,7 +271,6 @@ export class HotPath {
       setImmediate(this.#rest);
     }
     this.#bytes = EMPTY;
-    this.#nowS = 0;
     this.#metrics.hot.readTook(performance.now() - readAtMs);
   }
 
