@@ -199,3 +199,8 @@ export const MAX_LOADED_KEYS = 16_384;
 export const MAX_KEYS_LOADED_AT_ONCE = 4_096;
 /** What a client of Redis waits for its secret: characters of the password's file. */
 export const MAX_REDIS_PASSWORD_BYTES = 4_096;
+/**
+ * Pages of SQLite's log after which they are brought into the database, which nothing else can run beside. Of the default,
+ * 1,000 pages, each takes tens of milliseconds once some hundred thousand keys are held, at random places of the file.
+ */
+export const CHECKPOINT_PAGES = 200;

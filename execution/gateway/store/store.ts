@@ -10,6 +10,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { KmipError } from '../../kmip/index.ts';
 import {
+  CHECKPOINT_PAGES,
   MAX_COMMIT_GROUP,
   MAX_COMMIT_QUEUE,
   MAX_KEYS_PER_TENANT,
@@ -101,6 +102,7 @@ export class Store {
       // gateway have a primary that sees to it.
       if (options.isShared !== true) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       migrate(db);
       const store = new Store(db, path === IN_MEMORY ? undefined : new WalSync(path), options);
       store.#claimFor(region);
