@@ -128,7 +128,7 @@ test('serialization failures are retried, and only those', async () => {
 });
 
 test('the pool is bounded in connections, in waiting and in statement time', async () => {
-  const { db, pool } = open(database.url, { max: 2, connectionTimeoutMs: 300, statementTimeoutMs: 1_000 });
+  const { db, pool } = open(database.url, { max: 2, connectionTimeoutMs: 1_000, statementTimeoutMs: 1_500 });
   const slow = Promise.allSettled([1, 2].map(() => sql`SELECT pg_sleep(5)`.execute(db)));
   await assert.rejects(sql`SELECT 1`.execute(db), /timeout/);
   assert.equal(pool.totalCount, 2);

@@ -16,15 +16,22 @@ export class OutputBuffer {
   /** The last view of it: answers are often as long as those before them. */
   #view = this.bytes.subarray(0, 0);
   #isSecret = false;
+  #isLent = true;
   /** To be called when what `first` gave has been sent, or never will be, or when nothing was written. */
   readonly giveBack = (): void => {
+    // A buffer that waits twice would be given to two connections at once.
+    if (!this.#isLent) return;
+    this.#isLent = false;
     if (this.#isSecret) this.bytes.fill(0, 0, this.#view.length);
     this.#isSecret = false;
     if (waiting.length < MAX_WAITING) waiting.push(this);
   };
 
   static take(): OutputBuffer {
-    return waiting.pop() ?? new OutputBuffer();
+    const buffer = waiting.pop();
+    if (buffer === undefined) return new OutputBuffer();
+    buffer.#isLent = true;
+    return buffer;
   }
 
   /** The first `length` bytes, which are zeroised once they have been sent if they are secret. */

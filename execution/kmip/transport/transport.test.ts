@@ -36,6 +36,7 @@ import {
   Tag,
   V1_2,
 } from '../index.ts';
+import { OUTPUT_BUFFER_BYTES } from './output-buffer.ts';
 
 /** A vendor operation: waits as many milliseconds as it is told, then echoes them. */
 const wait = defineOperation({
@@ -191,6 +192,34 @@ describe('serveKmip', () => {
     assert.deepEqual(frames(await rest(socket)).map(waited), wanted);
     assert.deepEqual(plainly.slice(0, 2), [0, request(0).length], 'one behind the other, in one read');
     assert.ok(reads.length > 0);
+  });
+
+  it('sends the answers to one read in parts, where they are more than a buffer holds', async () => {
+    const answered = encodeResponse({
+      header: { protocolVersion: V1_2, timeStamp: 1, batchCount: 1 },
+      items: [{ operation: wait.operation, resultStatus: 0, payload: wait.response.write({ waitMs: 0 }) }],
+    });
+    let settled = 0;
+    let unsettled = 0;
+    const plain: PlainAnswers = {
+      answer: (_bytes, _start, _end, out, at) => {
+        if (at + answered.length > out.length) return -1;
+        unsettled += 1;
+        out.set(answered, at);
+        return at + answered.length;
+      },
+      settle: () => {
+        settled += unsettled;
+        unsettled = 0;
+        return true;
+      },
+      done: () => assert.equal(unsettled, 0, 'none leaves before it is settled'),
+    };
+    const { socket } = await open({ plain });
+    const wanted = Array<number>(1000).fill(0);
+    socket.end(Buffer.concat(wanted.map(request)));
+    assert.deepEqual(frames(await rest(socket)).map(waited), wanted);
+    assert.ok(settled * answered.length > OUTPUT_BUFFER_BYTES, `${settled} were answered plainly`);
   });
 
   it('goes the other way where a plain answer fails', async () => {

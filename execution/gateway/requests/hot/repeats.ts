@@ -13,6 +13,7 @@ import type { Scan } from './scan.ts';
 
 const WORD_BYTES = 4;
 const GCM_IV_BYTES = 12;
+const NO_WORDS = new Int32Array(0);
 /** How many are sealed at once: more than what one read of 64 KiB brings. */
 const MAX_TOGETHER = 512;
 
@@ -34,8 +35,8 @@ export interface Original {
 
 export class Repeats {
   #original: Original | undefined;
-  #requestWords: Int32Array = new Int32Array(0);
-  #answerWords: Int32Array = new Int32Array(0);
+  #requestWords: Int32Array = NO_WORDS;
+  #answerWords: Int32Array = NO_WORDS;
   #dataAt = 0;
   #dataLength = 0;
   #aadAt = 0;
@@ -135,6 +136,7 @@ export class Repeats {
   /** The read is over: what was found may hold no longer. */
   forget(): void {
     this.#original = undefined;
+    this.#requestWords = NO_WORDS;
     this.#planned = 0;
   }
 }
