@@ -34,8 +34,8 @@ export class WatchedFiles<T> {
   #read: string;
   #seen: string;
   #busy: Promise<void> | undefined;
+  /** Set from `start` to `close`. */
   #timer: NodeJS.Timeout | undefined;
-  #started = false;
 
   /** Errors: of `load`. */
   static async open<T>(options: WatchedOptions<T>): Promise<WatchedFiles<T>> {
@@ -57,12 +57,10 @@ export class WatchedFiles<T> {
 
   /** From now on changes are followed, until `close`. */
   start(): void {
-    this.#started = true;
     this.#timer ??= this.#lookIn(FILE_POLL_MS);
   }
 
   close(): void {
-    this.#started = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -76,7 +74,7 @@ export class WatchedFiles<T> {
   #lookIn(ms: number): NodeJS.Timeout {
     return setTimeout(() => {
       void this.#look().then(() => {
-        if (!this.#started) return;
+        if (this.#timer === undefined) return;
         clearTimeout(this.#timer); // closed and started again meanwhile
         this.#timer = this.#lookIn(this.#seen === this.#read ? FILE_POLL_MS : SETTLED_AFTER_MS);
       });

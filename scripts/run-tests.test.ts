@@ -10,8 +10,8 @@ let root: string;
 before(() => {
   root = temporaryDirectory('runner');
   mkdirSync(join(root, 'scripts'));
-  for (const file of ['run-tests.ts', 'test-scratch.ts'])
-    cpSync(join(import.meta.dirname, file), join(root, 'scripts', file));
+  for (const file of ['scripts/run-tests.ts', 'scripts/test-scratch.ts', 'testkit/reaper.ts'])
+    cpSync(join(import.meta.dirname, '..', file), join(root, file));
   const files: Record<string, string> = {
     'unit/good.test.ts': `import { test } from 'node:test'; test('good', () => {});`,
     'unit/bad.test.ts': `import { test } from 'node:test'; test('bad', () => { throw new Error('no'); });`,

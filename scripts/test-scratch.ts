@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reapAtEnd } from '../testkit/reaper.ts';
 
 const MEMORY = '/dev/shm';
 /** Several times what the tests hold at once: four files, each with four clusters of some 60 MiB at most. */
@@ -11,13 +12,13 @@ const ROOM_BYTES = 4 * 2 ** 30;
 /** As for /tmp: a server that must not run as root makes its own files here. */
 const OPEN_TO_ALL = 0o1777;
 
-/** Points TMPDIR of this process and its children there, and takes it away again when the process ends. */
+/** Points TMPDIR of this process and its children there; it is removed when the process has ended, however it did. */
 export function useScratch(): void {
   const path = inMemory();
   if (path === undefined) return;
   process.env['TMPDIR'] = path;
   process.env['OKCM_TEST_SCRATCH'] = path; // testkit/postgres.ts keeps a cluster here that it copies
-  process.on('exit', () => rmSync(path, { recursive: true, force: true }));
+  reapAtEnd({ directories: [path] });
 }
 
 function inMemory(): string | undefined {

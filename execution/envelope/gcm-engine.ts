@@ -13,6 +13,8 @@ export const NATIVE_GCM_PATH = resolve(import.meta.dirname, '../../.build/native
 export const MIN_GCM_TAG_BYTES = 12;
 export const MAX_GCM_TAG_BYTES = 16;
 export const MAX_GCM_IV_BYTES = 128;
+/** Of the IVs that are made here (SP 800-38D §8.2). */
+export const GCM_IV_BYTES = 12;
 /** Numbers that say where a message lies, in the plan of `sealEach`. */
 export const SEAL_PLACES = 8;
 

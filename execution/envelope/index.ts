@@ -14,6 +14,7 @@ export {
 export { EnvelopeError, type EnvelopeErrorCode, envelopeErrors } from './errors.ts';
 export { encryptGcm, type GcmMessage, openGcm } from './gcm.ts';
 export {
+  GCM_IV_BYTES,
   type GcmEngine,
   gcm,
   MAX_GCM_IV_BYTES,

@@ -10,7 +10,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { writeRandomIv } from '../../../cipher/index.ts';
-import { gcm, MAX_GCM_IV_BYTES } from '../../../envelope/index.ts';
+import { GCM_IV_BYTES, gcm, MAX_GCM_IV_BYTES } from '../../../envelope/index.ts';
 import {
   CryptographicUsageMask,
   KeyFormatType,
@@ -50,7 +50,6 @@ import { Uids } from './uids.ts';
 const MAX_HOT_DATA_BYTES = 16_384;
 /** What an answer has beside Data, and beside a wrapped key. */
 const MAX_OVERHEAD_BYTES = 1_024;
-const GCM_IV_BYTES = 12;
 const GCM_TAG_BYTES = 16;
 /** Clients before KMIP 1.4 have no field for the tag: it is the end of Data. */
 const FIRST_WITH_TAG_FIELD = 4;

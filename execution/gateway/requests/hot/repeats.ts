@@ -7,14 +7,13 @@
  * A request that differs in anything else is no repetition, and is read like any other.
  */
 import { writeRandomIv } from '../../../cipher/index.ts';
-import { gcm, SEAL_PLACES, type SecretBytes } from '../../../envelope/index.ts';
+import { GCM_IV_BYTES, gcm, SEAL_PLACES, type SecretBytes } from '../../../envelope/index.ts';
 import type { Requester } from '../context.ts';
 import type { Scan } from './scan.ts';
 
 const WORD_BYTES = 4;
-const GCM_IV_BYTES = 12;
 const NO_WORDS = new Int32Array(0);
-/** How many are sealed at once: more than what one read of 64 KiB brings. */
+/** How many are sealed at once: more than answers find room before they are sent. */
 const MAX_TOGETHER = 512;
 
 /** What was found for the request that may be repeated. Places are offsets into its bytes, and into its answer's. */
@@ -83,7 +82,7 @@ export class Repeats {
     const original = this.#original;
     if (original === undefined || original.bytes !== bytes || original.out !== out) return undefined;
     if (original.requester !== requester || end - start !== original.end - original.start) return undefined;
-    if (at + original.answerEnd - original.answerAt > out.length || ((start | at) & 3) !== 0)
+    if (at + original.answerEnd - original.answerAt > out.length || ((start | at) & (WORD_BYTES - 1)) !== 0)
       return undefined;
     const words = this.#requestWords;
     const known = original.start >> 2;
