@@ -39,6 +39,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the audit log calls the decision that the route asks for; routes without one change nothing. */
     action?: string;
+    /** What a principal must be permitted, such as `key.link` or `audit.read`: every route that is not public names it. */
+    permission?: string;
     /** Needs no credential. */
     public?: boolean;
   }
