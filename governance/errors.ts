@@ -28,7 +28,12 @@ export const cmkErrors = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'No valid credential came with the request',
-    hint: 'Send the header: Authorization: Bearer TOKEN.',
+    hint: 'Send the header Authorization: Bearer TOKEN; GET /v1/login tells who issues tokens. Or show a registered certificate.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'This is not permitted to you',
+    hint: 'GET /v1/me tells which roles you have in which tenant; an administrator of the tenant can have one granted.',
   },
   FOUR_EYES: {
     status: 403,
@@ -63,6 +68,31 @@ export const cmkErrors = {
     status: 404,
     title: 'No such proposal',
     hint: 'GET /v1/tenants/{tenant}/proposals lists them.',
+  },
+  GROUP_UNKNOWN: {
+    status: 404,
+    title: 'No such group',
+    hint: 'GET /v1/tenants/{tenant}/groups lists them.',
+  },
+  MEMBER_UNKNOWN: {
+    status: 404,
+    title: 'No such member of the group',
+    hint: 'GET /v1/tenants/{tenant}/groups lists them.',
+  },
+  ROLE_UNKNOWN: {
+    status: 404,
+    title: 'Nobody has this role by such a grant',
+    hint: 'GET /v1/tenants/{tenant}/roles lists them.',
+  },
+  CLIENT_UNKNOWN: {
+    status: 404,
+    title: 'No such machine client',
+    hint: 'GET /v1/tenants/{tenant}/clients lists them.',
+  },
+  WORKSPACE_UNKNOWN: {
+    status: 404,
+    title: 'No such workspace',
+    hint: 'GET /v1/tenants/{tenant}/workspaces lists them.',
   },
   JOB_UNKNOWN: { status: 404, title: 'No such job', hint: 'GET /v1/jobs lists them.' },
   KEY_VERSION_UNKNOWN: {
@@ -141,6 +171,26 @@ export const cmkErrors = {
     title: 'Another number of objects depends on the version',
     hint: 'The detail tells how many; name that number if their loss is meant.',
   },
+  WORKSPACE_TAKEN: {
+    status: 409,
+    title: 'The workspace is linked to a tenant',
+    hint: 'A workspace belongs to one tenant: have it removed there first.',
+  },
+  GROUP_IN_USE: {
+    status: 409,
+    title: 'The group holds a role',
+    hint: 'Withdraw the role first: POST /v1/tenants/{tenant}/access-changes.',
+  },
+  LAST_OF_ITS_ROLE: {
+    status: 409,
+    title: 'Too few would be left to decide anything',
+    hint: 'Grant the role to somebody else first.',
+  },
+  APPOINTMENT_OVER: {
+    status: 409,
+    title: 'The tenant decides for itself who belongs to it',
+    hint: 'One of its administrators proposes it: POST /v1/tenants/{tenant}/access-changes.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
@@ -166,6 +216,11 @@ export const cmkErrors = {
     status: 500,
     title: 'Something failed inside CMK',
     hint: 'Look for the correlation id in the CMK log.',
+  },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    title: 'Whoever issued the token does not answer',
+    hint: 'Try again in some seconds; the log of CMK says what the provider answered.',
   },
   KEYSTORE_UNAVAILABLE: {
     status: 503,

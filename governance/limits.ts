@@ -63,3 +63,24 @@ export const SEAL_POLL_MS = 1_000;
 export const RENEW_BATCH = 64;
 export const PROBE_PAGE = 200;
 export const KEYSTORE_CONCURRENCY = 4;
+
+/** Longer than any token of a sane provider, shorter than what Node takes as headers. */
+export const MAX_AUTHORIZATION_LENGTH = 8_192;
+/** A token older than this is refused, however long its provider lets it live. */
+export const MAX_TOKEN_AGE_S = 24 * 3_600;
+/** How far a provider's clock may be from ours. */
+export const TOKEN_CLOCK_TOLERANCE_S = 30;
+export const MAX_GROUPS_PER_TOKEN = 256;
+export const MAX_ISSUERS_OF_PEOPLE = 16;
+export const ISSUER_TIMEOUT_MS = 5_000;
+/** A provider that did not answer is left alone for so long. */
+export const ISSUER_RETRY_MS = 5_000;
+export const MAX_ISSUER_ANSWER_BYTES = 256 * 1024;
+/** Of one tenant. */
+export const MAX_GROUPS_PER_TENANT = 1_000;
+export const MAX_MEMBERS_PER_GROUP = 1_000;
+export const MAX_ROLE_GRANTS_PER_TENANT = 1_000;
+export const MAX_WORKSPACES_PER_TENANT = 1_000;
+export const MAX_MACHINE_CLIENTS_PER_TENANT = 1_000;
+/** How many tenants one principal may belong to; those beyond are not seen. */
+export const MAX_TENANTS_PER_PRINCIPAL = 1_000;

@@ -4,6 +4,13 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import {
+  ACCESS_TABLES,
+  ACCESS_TENANT_TABLES,
+  REACH_OF_ACCESS_TABLES,
+  REACH_POLICIES,
+} from './access-tables.ts';
+import { type OperatorReach, reachPolicies } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
@@ -22,7 +29,7 @@ const FIRST_TENANT_TABLES = [
   'audit_events',
   'audit_heads',
 ] as const;
-const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES] as const;
+const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES, ...ACCESS_TENANT_TABLES] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
 
@@ -231,13 +238,13 @@ export const cmkMigrations: Record<string, Migration> = {
   '0001_governance': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(TABLES).execute(db);
-      await isolate(db, FIRST_TENANT_TABLES);
+      await isolateFirst(db, FIRST_TENANT_TABLES);
     },
   },
   '0002_rotation': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(ROTATION_TABLES).execute(db);
-      await isolate(db, ROTATION_TENANT_TABLES);
+      await isolateFirst(db, ROTATION_TENANT_TABLES);
     },
   },
   '0003_reported_links': {
@@ -245,9 +252,30 @@ export const cmkMigrations: Record<string, Migration> = {
       await sql.raw(REPORTED_LINKS).execute(db);
     },
   },
+  '0020_access': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(REACH_POLICIES).execute(db);
+      await sql.raw(ACCESS_TABLES).execute(db);
+      await isolate(db, ACCESS_TENANT_TABLES, REACH_OF_ACCESS_TABLES);
+    },
+  },
 };
 
-async function isolate(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
+/**
+ * Holds new tables with a `tenant` column to the transaction's tenant, and to the reach of whoever it works for. Operators of
+ * the platform see nothing of a table unless `reach` says otherwise.
+ */
+async function isolate(
+  db: Kysely<unknown>,
+  tables: readonly string[],
+  reach: Readonly<Partial<Record<string, OperatorReach>>> = {},
+): Promise<void> {
+  await isolateFirst(db, tables);
+  for (const table of tables) await sql.raw(reachPolicies(table, reach[table])).execute(db);
+}
+
+/** As the first migrations did it; the tables of those got their reach later (0020). */
+async function isolateFirst(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
   for (const table of tables)
     await sql
       .raw(

@@ -5,6 +5,7 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type { AccessTables } from './access-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -62,7 +63,7 @@ export interface IssuerRegionRow extends Provisioned {
 /** One key is one identity, in the whole installation: the primary key says so across tenants. */
 export interface IdentityRow {
   fingerprint: string;
-  role: 'application' | 'gateway';
+  role: 'application' | 'gateway' | 'client';
   tenant: string | null;
   name: string;
 }
@@ -251,7 +252,7 @@ export interface AuditHeadRow {
 }
 
 /** Orbital keeps tables of its own in the same database; only Orbital knows their types. */
-export interface CmkDatabase {
+export interface CmkDatabase extends AccessTables {
   regions: RegionRow;
   gateways: GatewayRow;
   issuers: IssuerRow;
