@@ -20,7 +20,10 @@ import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
-import { readDevelopmentTokens } from './api/auth.ts';
+import { createAuthenticator } from './access/authenticate.ts';
+import { openCredentials } from './access/credentials.ts';
+import { openTlsListener } from './api/listener.ts';
+import { loginRoutes } from './api/routes/login.ts';
 import { createApi } from './api/server.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
@@ -60,20 +63,8 @@ export interface RunningCmk {
 
 /** Migrates the database, then serves. Rejects when the database or a file of the configuration is not there. */
 export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<RunningCmk> {
-  if (!config.development)
-    throw new OkcmError(
-      'CMK_NO_AUTHENTICATION',
-      'no way to authenticate operators is configured for production',
-      {
-        hint: 'Set "development": true to accept bearer tokens from a file, on a machine that nobody else can reach.',
-      },
-    );
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
-  logger.warn(
-    { cluster: config.cluster },
-    'DEVELOPMENT: bearer tokens from a file, tenants may have a quorum of one',
-  );
-  const authenticator = await readDevelopmentTokens(config.auth.developmentToken);
+  const credentials = await openCredentials(config, logger);
   const signer = {
     keyId: config.orbital.keyId,
     privateKey: createPrivateKey(await readPrivate(config.orbital.signingKey)),
@@ -114,7 +105,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       db,
       manager,
       keystores: deps.keystores ?? createKeystoreRegistry(),
-      keystoreDirectory: config.keystoreDirectory ?? dirname(config.auth.developmentToken),
+      keystoreDirectory: config.keystoreDirectory ?? dirname(config.auth.developmentToken ?? config.orbital.signingKey),
       link: config.link,
       logger,
       metrics,
@@ -124,14 +115,21 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     closing.push(() => manager.stop());
     closing.push(...startWork(cmk, config, deps));
 
-    const api = await createApi(cmk, authenticator);
+    const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
+    if (tls !== undefined) closing.push(async () => tls.identity.close());
+    const api = await createApi(cmk, {
+      authenticator: createAuthenticator({ db, ...credentials, revocations: tls?.identity.revocations }),
+      serverFactory: tls?.serverFactory,
+      extraRoutes: loginRoutes(credentials.issuers, credentials.developmentIssuer),
+    });
     closing.push(() => api.close());
     await api.listen({ host: config.http.host, port: config.http.port });
     const health = await startHealth(cmk, config, registry);
     closing.push(() => health.close());
     const { port } = api.server.address() as AddressInfo;
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
-    const url = `http://${host}:${port}`;
+    const url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+    credentials.developmentIssuer?.listensAt(url);
     logger.info({ url, health: health.url }, 'ready');
     return { url, healthUrl: health.url, close };
   } catch (error) {

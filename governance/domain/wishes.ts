@@ -5,6 +5,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
+import { AccessChange, carryOutChange, checkChange } from '../access/changes.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { rotatable, startLinks, startRotation, startUnlink } from '../links/request.ts';
@@ -105,6 +106,13 @@ export const wishes = {
         destroyVersion(cmk, trx, who, { tenant, ...parameters }),
     },
   ),
+  'change-access': wish(AccessChange, {
+    check: checkChange,
+    carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
+      await carryOutChange(trx, who, tenant, parameters);
+      return [];
+    },
+  }),
 } as const;
 
 export type Action = keyof typeof wishes;
