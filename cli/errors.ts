@@ -35,6 +35,11 @@ export const cliErrors = {
     exitCode: exitCodes.failure,
     hint: 'the message above says what was wrong with the request',
   },
+  LOGIN_NEEDED: { exitCode: exitCodes.failure, hint: 'okcm login NAME' },
+  LOGIN_FAILED: {
+    exitCode: exitCodes.failure,
+    hint: 'see that the provider knows you, and that CMK trusts it: GET /v1/login',
+  },
   NOT_FOUND: { exitCode: exitCodes.failure, hint: 'check the name' },
   JOB_FAILED: { exitCode: exitCodes.failure, hint: '`okcm jobs list` shows what failed where' },
   TIMED_OUT: {

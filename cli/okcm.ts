@@ -4,12 +4,15 @@
  * them together and turns whatever goes wrong into one line, a hint and an exit code (0 done, 1 failed, 2 misused).
  */
 import { Command, CommanderError } from 'commander';
+import { actAs } from './access/acting-as.ts';
+import { registerAccessCommands } from './commands/access.ts';
 import { registerAppCommands } from './commands/app.ts';
 import { registerComponentCommands } from './commands/component.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
 import { registerKeysCommands } from './commands/keys.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
+import { registerLoginCommands } from './commands/login.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
 import { registerStatusCommand } from './commands/status.ts';
@@ -38,6 +41,9 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerLoginCommands(program);
+registerAccessCommands(program);
+program.hook('preAction', () => actAs(program.opts<{ as?: string }>().as));
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -124,12 +124,12 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     });
     closing.push(() => api.close());
     await api.listen({ host: config.http.host, port: config.http.port });
-    const health = await startHealth(cmk, config, registry);
-    closing.push(() => health.close());
     const { port } = api.server.address() as AddressInfo;
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
     const url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
     credentials.developmentIssuer?.listensAt(url);
+    const health = await startHealth(cmk, config, registry);
+    closing.push(() => health.close());
     logger.info({ url, health: health.url }, 'ready');
     return { url, healthUrl: health.url, close };
   } catch (error) {

@@ -1,8 +1,8 @@
 /** CMK's REST API, as far as the command line needs it. Errors carry CMK's own message and hint. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addressFor } from '../access/address.ts';
 import { CliError } from '../errors.ts';
-import { readEndpoints } from '../home/endpoints.ts';
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_PAGES = 100;
@@ -45,9 +45,9 @@ export class CmkClient {
     this.#address = address;
   }
 
+  /** As whoever `--as` names, or has logged in. Errors: NOT_RUNNING, LOGIN_NEEDED, LOGIN_FAILED. */
   static async ofHome(home: string): Promise<CmkClient> {
-    const { endpoints } = await readEndpoints(home);
-    return new CmkClient(endpoints.cmk);
+    return new CmkClient(await addressFor(home));
   }
 
   /** Errors: CMK_UNREACHABLE, CMK_REFUSED. */

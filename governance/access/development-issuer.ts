@@ -104,7 +104,7 @@ export class DevelopmentIssuer {
       {
         name: DEVELOPMENT_ISSUER,
         get issuer() {
-          return self.address;
+          return self.#address ?? 'nowhere yet';
         },
         audience: AUDIENCE,
         loginClientId: DEVELOPMENT_CLIENT,
