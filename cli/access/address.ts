@@ -1,11 +1,15 @@
 /** Where CMK is, and with which token this command speaks to it. */
-import type { CmkAddress } from '../cmk/client.ts';
 import { CliError } from '../errors.ts';
 import { readEndpoints } from '../home/endpoints.ts';
 import { type HomePaths, homePaths } from '../home/paths.ts';
 import { actingAs } from './acting-as.ts';
 import { readPeople } from './people.ts';
 import { isLive, readSessions } from './sessions.ts';
+
+export interface CmkAddress {
+  readonly url: string;
+  readonly token: string;
+}
 
 /** Errors: NOT_RUNNING, LOGIN_NEEDED, LOGIN_FAILED. */
 export async function addressFor(home: string, name = actingAs()): Promise<CmkAddress> {

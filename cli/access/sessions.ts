@@ -1,4 +1,5 @@
 /** Who has logged in from this home. Private, since the tokens are credentials; each lives as long as its provider says. */
+import { mkdir } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
 import { readJson, writeJson } from '../home/json-file.ts';
 import type { HomePaths } from '../home/paths.ts';
@@ -31,6 +32,7 @@ export async function readSessions(paths: HomePaths): Promise<Sessions> {
 /** Keeps the session, if there is one to keep, and lets that name speak from now on. */
 export async function enter(paths: HomePaths, name: string, session: Session | undefined): Promise<void> {
   const { sessions } = await readSessions(paths);
+  await mkdir(paths.root, { recursive: true, mode: 0o700 });
   const live = Object.entries(sessions).filter(([known, kept]) => known !== name && isLive(kept));
   await writeJson(paths.sessions, {
     current: name,

@@ -1,17 +1,12 @@
 /** CMK's REST API, as far as the command line needs it. Errors carry CMK's own message and hint. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addressFor } from '../access/address.ts';
+import { addressFor, type CmkAddress } from '../access/address.ts';
 import { CliError } from '../errors.ts';
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_PAGES = 100;
 const PAGE_LIMIT = 200;
-
-export interface CmkAddress {
-  readonly url: string;
-  readonly token: string;
-}
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
