@@ -30,6 +30,8 @@ export interface WorldAddresses {
   readonly regions: readonly { readonly name: string; readonly databaseUrl: string }[];
   readonly link?: Partial<CmkConfig['link']>;
   readonly deps?: CmkDeps;
+  /** Changes what the world would be configured as. */
+  readonly configure?: (config: CmkConfig) => CmkConfig;
 }
 
 export interface World {
@@ -80,7 +82,7 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
   const pem = signing.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await writeFile(paths.signingKey, pem, { mode: 0o600 });
   await writeFile(paths.token, `ada:${TOKEN}\nbob:${SECOND_TOKEN}\n`, { mode: 0o600 });
-  const config: CmkConfig = {
+  const plain: CmkConfig = {
     cluster: 'test',
     http: { host: '127.0.0.1', port: 0 },
     health: { host: '127.0.0.1', port: 0 },
@@ -92,6 +94,7 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 100, ...addresses.link },
     log: { level: 'silent' },
   };
+  const config = addresses.configure?.(plain) ?? plain;
   const logger = createLogger({ name: 'cmk-test', level: 'silent' });
   let running: RunningCmk | undefined = await startCmk(config, { logger, ...addresses.deps });
   const admin = new pg.Pool({ connectionString: addresses.adminUrl, max: 2 });

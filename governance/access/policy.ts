@@ -39,7 +39,9 @@ export interface AccessPolicy {
   permits(question: Question): boolean;
 }
 
-const NAME = 'openkcm';
+/** Cedar keeps what was parsed by name, for the whole process. */
+let loaded = 0;
+const INSTALLATION = 'openkcm';
 const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
 
 /** Errors: ACCESS_POLICY, with what Cedar says of the policies or their schema. */
@@ -55,12 +57,13 @@ export function loadAccessPolicy(
   const faults = [...verdict.validationErrors, ...verdict.validationWarnings];
   if (faults.length > 0)
     throw refused(faults.map(({ policyId, error }) => ({ message: `${policyId}: ${error.message}` })));
-  for (const parsed of [preparseSchema(NAME, text.schema), preparsePolicySet(NAME, policies)])
+  const name = `openkcm-${++loaded}`;
+  for (const parsed of [preparseSchema(name, text.schema), preparsePolicySet(name, policies)])
     if (parsed.type === 'failure') throw refused(parsed.errors);
   const known = permissionsIn(text.schema);
   return {
     knows: (permission, resource) => known.get(permission)?.has(resource) === true,
-    permits: (question) => decide(question),
+    permits: (question) => decide(name, question),
   };
 }
 
@@ -77,10 +80,10 @@ function permissionsIn(schema: string): ReadonlyMap<string, ReadonlySet<string>>
   );
 }
 
-function decide({ principal, standing, permission, tenant }: Question): boolean {
+function decide(name: string, { principal, standing, permission, tenant }: Question): boolean {
   const who = { type: 'Principal', id: principal.id };
   const resource: EntityUidJson =
-    tenant === undefined ? { type: 'Installation', id: NAME } : { type: 'Tenant', id: tenant.tenant };
+    tenant === undefined ? { type: 'Installation', id: INSTALLATION } : { type: 'Tenant', id: tenant.tenant };
   const roles = tenant === undefined ? [] : [...(standing.get(tenant.tenant) ?? [])];
   const entities: EntityJson[] = [
     {
@@ -98,9 +101,9 @@ function decide({ principal, standing, permission, tenant }: Question): boolean 
     action: { type: 'Action', id: permission },
     resource,
     context: {},
-    preparsedSchemaName: NAME,
+    preparsedSchemaName: name,
     validateRequest: true,
-    preparsedPolicySetId: NAME,
+    preparsedPolicySetId: name,
     entities,
   });
   if (answer.type === 'failure') throw refused(answer.errors);

@@ -1,0 +1,250 @@
+/**
+ * Every route × every role × one's own and another's tenant, over REST, with tokens of a real OpenID Connect provider. What is
+ * expected stands here in words of its own, by permission; nothing of it is read from the policies.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { permissionOf } from '../api/permissions.ts';
+import { testWorld } from '../test-setup.test.ts';
+import type { World } from '../test-world.ts';
+
+const A = 'administrator';
+const K = 'key-administrator';
+const U = 'auditor';
+const P = 'approver';
+const O = 'operator';
+const ALL = [A, K, U, P];
+
+/** Of one's own tenant. Operators stand there for what they may do of the installation, or of any tenant. */
+const expected: Readonly<Record<string, readonly string[]>> = {
+  'me.read': [...ALL, O],
+  'tenant.list': [...ALL, O],
+  'status.read': [O],
+  'region.enrol': [O],
+  'region.read': [O],
+  'region.remove': [O],
+  'gateway.register': [O],
+  'gateway.remove': [O],
+  'issuer.register': [O],
+  'issuer.read': [O],
+  'tenant.onboard': [O],
+  'tenant.read': [...ALL, O],
+  'service.add': [A],
+  'service.read': ALL,
+  'application.register': [A],
+  'application.read': ALL,
+  'application.remove': [A],
+  'keystore.register': [O],
+  'keystore.read': [O],
+  'key.register': [K],
+  'key.read': ALL,
+  'key.link': [K],
+  'key.unlink': [K],
+  'key.rotate': [K],
+  'key.compromise': [K],
+  'key.inspect': [K],
+  'key.destroy': [K],
+  'rotation.configure': [K],
+  'rotation.read': ALL,
+  'inventory.read': ALL,
+  'link.read': ALL,
+  'proposal.read': ALL,
+  'proposal.approve': [P],
+  'job.read': [O],
+  'job.retry': [O],
+  'job.cancel': [O],
+  'audit.read': [O],
+  'audit.verify': [O],
+  'role.read': ALL,
+  'group.read': ALL,
+  'group.create': [A],
+  'access.propose': [A],
+  'access.appoint': [],
+  'client.read': ALL,
+  'client.register': [A],
+  'client.remove': [A],
+  'workspace.read': ALL,
+  'workspace.create': [A],
+  'workspace.change': [A],
+  'workspace.remove': [A],
+};
+/** With `?tenant=`. */
+const ofTenantByQuery: Readonly<Record<string, readonly string[]>> = { 'audit.read': [U], 'audit.verify': [U] };
+
+interface Route {
+  readonly method: string;
+  /** As OpenAPI writes it. */
+  readonly path: string;
+  readonly permission: string;
+}
+
+let provider: OidcProvider;
+let world: World;
+let routes: Route[];
+const tokens = new Map<string, string>();
+
+before(async () => {
+  provider = await startOidcProvider();
+  world = await testWorld({
+    regions: ['north'],
+    configure: (config) => ({
+      ...config,
+      auth: {
+        ...config.auth,
+        issuers: [{ name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE }],
+        operators: { groups: ['corp:platform'] },
+      },
+    }),
+  });
+  for (const tenant of ['acme', 'rival']) {
+    await world.onboard(tenant);
+    for (const role of ALL)
+      await world.must(202, 'POST', `/v1/tenants/${tenant}/access-changes`, {
+        change: 'grant',
+        role,
+        principal: `corp:${tenant}-${role}`,
+      });
+  }
+  for (const tenant of ['acme', 'rival'])
+    for (const role of ALL) tokens.set(`${tenant}-${role}`, await provider.tokenOf(`${tenant}-${role}`));
+  tokens.set(O, await provider.tokenOf('olga', { groups: ['platform'] }));
+  tokens.set('nobody', await provider.tokenOf('nobody'));
+
+  const { paths } = await world.must(200, 'GET', '/v1/openapi.json');
+  routes = Object.entries<Record<string, { security?: unknown[] }>>(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { security }]) => security?.length !== 0)
+      .map(([method, operation]) => ({
+        method: method.toUpperCase(),
+        path,
+        permission: permissionIn(method.toUpperCase(), path, operation),
+      })),
+  );
+});
+after(async () => {
+  await world?.close();
+  await provider?.stop();
+});
+
+/** The document says it; what it does not say stands in the table of the API. */
+function permissionIn(method: string, path: string, operation: object): string {
+  const named: unknown = Reflect.get(operation, 'x-permission');
+  const url = path.replaceAll(/\{([^}]+)\}/g, ':$1');
+  return typeof named === 'string' ? named : (permissionOf(method, url, undefined) ?? `none of ${method} ${path}`);
+}
+
+const UUID = '00000000-0000-4000-8000-000000000000';
+const placed = (path: string, tenant: string): string =>
+  path
+    .replaceAll('{tenant}', tenant)
+    .replaceAll('{id}', UUID)
+    .replaceAll('{region}', 'north')
+    .replaceAll(/\{[^}]+\}/g, 'none-such');
+
+/** True for let in, false for kept out. A body that fits nothing: whoever is let in is told so, and nothing happens. */
+async function isLetIn(who: string, method: string, path: string): Promise<boolean> {
+  const token = tokens.get(who);
+  const body = method === 'GET' || method === 'DELETE' ? undefined : { 'no such field': true };
+  const answer = await world.call(method, path, body, {
+    authorization: token === undefined ? '' : `Bearer ${token}`,
+  });
+  if (answer.status === 403) {
+    assert.equal(answer.body.code, 'FORBIDDEN', `${who} ${method} ${path}`);
+    return false;
+  }
+  assert.ok(answer.status < 500 && answer.status !== 401, `${who} ${method} ${path}: ${answer.status}`);
+  return true;
+}
+
+test('the walk knows who may what of every route', () => {
+  assert.ok(routes.length >= 50, `only ${routes.length} routes`);
+  const unknown = routes.filter(({ permission }) => expected[permission] === undefined);
+  assert.deepEqual(unknown, [], 'say in `expected` who may do this');
+});
+
+test('route × role × own and other tenant: exactly those who may are let in', async () => {
+  const wrong: string[] = [];
+  const walk = async (who: string, route: Route, path: string, may: boolean): Promise<void> => {
+    if ((await isLetIn(who, route.method, path)) !== may)
+      wrong.push(`${who} is ${may ? 'kept out of' : 'let into'} ${route.method} ${path}`);
+  };
+  for (const route of routes) {
+    const holders = expected[route.permission] ?? [];
+    const ofTenant = route.path.includes('{tenant}');
+    const everybody = route.permission === 'me.read' || route.permission === 'tenant.list';
+    const own = placed(route.path, 'acme');
+    for (const role of ALL) {
+      await walk(`acme-${role}`, route, own, holders.includes(role));
+      // Routes without a tenant are the same for everybody's people.
+      if (ofTenant) await walk(`rival-${role}`, route, own, false);
+    }
+    await walk(O, route, own, holders.includes(O));
+    await walk('nobody', route, own, everybody);
+    const byQuery = ofTenantByQuery[route.permission];
+    if (byQuery !== undefined && !ofTenant)
+      for (const role of ALL) {
+        await walk(`acme-${role}`, route, `${own}?tenant=acme`, byQuery.includes(role));
+        await walk(`rival-${role}`, route, `${own}?tenant=acme`, false);
+      }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('without a credential nothing of the API is answered', async () => {
+  for (const { method, path } of routes) {
+    const answer = await world.call(method, placed(path, 'acme'), undefined, { authorization: '' });
+    assert.ok(answer.status === 401 || answer.status === 429, `${method} ${path}: ${answer.status}`);
+  }
+});
+
+test('who is let in sees their own tenants, and of a stranger’s not even whether it is there', async () => {
+  const as = async (who: string, path: string) =>
+    await world.call('GET', path, undefined, { authorization: `Bearer ${tokens.get(who)}` });
+  const listed = await as(`acme-${U}`, '/v1/tenants');
+  assert.deepEqual(listed.body.items.map(({ id }: { id: string }) => id), ['acme']);
+  assert.deepEqual((await as('nobody', '/v1/tenants')).body.items, []);
+  assert.equal((await as(O, '/v1/tenants')).body.items.length, 2);
+  const [there, notThere] = [await as(`acme-${U}`, '/v1/tenants/rival'), await as(`acme-${U}`, '/v1/tenants/nowhere')];
+  assert.deepEqual([there.status, notThere.status], [403, 403]);
+  assert.equal(there.body.detail.replace('rival', ''), notThere.body.detail.replace('nowhere', ''));
+  const me = await as(`acme-${K}`, '/v1/me');
+  assert.deepEqual(me.body, {
+    principal: `corp:acme-${K}`,
+    name: `acme-${K}`,
+    person: true,
+    duty: null,
+    tenants: [{ tenant: 'acme', roles: [K] }],
+  });
+});
+
+test('a job belongs to the tenant that it is for', async () => {
+  const { items } = await world.must(200, 'GET', '/v1/jobs?entity=tenant:acme');
+  const path = `/v1/jobs/${items[0].id}`;
+  assert.equal(await isLetIn(`acme-${U}`, 'GET', path), true);
+  assert.equal(await isLetIn(`rival-${U}`, 'GET', path), false);
+  assert.equal(await isLetIn(`acme-${A}`, 'POST', `${path}/retry`), true);
+  assert.equal(await isLetIn(`acme-${P}`, 'POST', `${path}/retry`), false);
+  // Whoever runs the platform looks at jobs of the installation; this one is the tenant's own.
+  assert.equal(await isLetIn(O, 'GET', path), false);
+});
+
+test('who is kept out stands in the audit log: one’s own people in the tenant’s, strangers in the platform’s', async () => {
+  await isLetIn(`acme-${U}`, 'POST', '/v1/tenants/acme/unlink');
+  await isLetIn(`rival-${K}`, 'GET', '/v1/tenants/acme/keys');
+  const last = async (query: string) => (await world.must(200, 'GET', `/v1/audit?limit=1${query}`)).items[0];
+  const inside = await last('&tenant=acme');
+  assert.deepEqual([inside.actor, inside.action, inside.outcome, inside.detail.code], [`corp:acme-${U}`, 'unlink.propose', 'refused', 'FORBIDDEN']);
+  const outside = await last('');
+  assert.deepEqual([outside.actor, outside.action, outside.subject], [`corp:rival-${K}`, 'key.read', 'GET /v1/tenants/acme/keys']);
+});
+
+test('a role that is taken away is gone with the next request', async () => {
+  const change = (what: string) =>
+    world.must(202, 'POST', '/v1/tenants/acme/access-changes', { change: what, role: U, principal: 'corp:temporary' });
+  tokens.set('temporary', await provider.tokenOf('temporary'));
+  await change('grant');
+  assert.equal(await isLetIn('temporary', 'GET', '/v1/audit?tenant=acme'), true);
+  await change('withdraw');
+  assert.equal(await isLetIn('temporary', 'GET', '/v1/audit?tenant=acme'), false);
+});
