@@ -25,8 +25,11 @@ export interface Access {
 }
 
 export interface Gatekeeper {
-  /** For each route as it is added. Throws when it names no permission, or one that cannot be asked of what it is about. */
-  checkRoute(route: RouteOptions): void;
+  /**
+   * Of each route as it is added; undefined where it is public. Throws when it names no permission, or one that cannot be
+   * asked of what it is about.
+   */
+  permissionOf(route: RouteOptions): string | undefined;
   /** Throws FORBIDDEN, with what was found out so far. */
   admit(request: FastifyRequest, principal: Principal): Promise<Access>;
 }
@@ -44,30 +47,30 @@ export class Forbidden extends CmkError {
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const NOBODY: Standing = new Map();
+/** Fastify answers HEAD wherever it answers GET, by the same handler and the same hooks. */
+const read = (method: string): string => (method === 'HEAD' ? 'GET' : method);
 
 export function createGatekeeper(cmk: Cmk): Gatekeeper {
   const policy = loadAccessPolicy();
   return {
-    checkRoute(route) {
-      if (route.config?.public === true) return;
-      for (const method of [route.method].flat()) {
-        // Fastify answers HEAD wherever it answers GET, by the same handler and the same hooks.
-        const permission = permissionOf(method === 'HEAD' ? 'GET' : method, route.url, route.config);
-        const resource = route.url.includes('/:tenant') ? 'Tenant' : 'Installation';
-        if (permission === undefined || !policy.knows(permission, resource))
-          throw new OkcmError(
-            'ROUTE_WITHOUT_PERMISSION',
-            `${method} ${route.url} names ${permission === undefined ? 'no permission' : `"${permission}"`}`,
-            {
-              hint: `Name one in the route's config; governance/access/openkcm.cedarschema has to let it be asked of a ${resource}.`,
-            },
-          );
-      }
+    permissionOf(route) {
+      if (route.config?.public === true) return undefined;
+      const [method = 'GET'] = [route.method].flat();
+      const permission = permissionOf(read(method), route.url, route.config);
+      const resource = route.url.includes('/:tenant') ? 'Tenant' : 'Installation';
+      if (permission !== undefined && policy.knows(permission, resource)) return permission;
+      throw new OkcmError(
+        'ROUTE_WITHOUT_PERMISSION',
+        `${method} ${route.url} names ${permission === undefined ? 'no permission' : `"${permission}"`}`,
+        {
+          hint: `Name one in the route's config; governance/access/openkcm.cedarschema has to let it be asked of a ${resource}.`,
+        },
+      );
     },
 
     async admit(request, principal) {
       const permission = permissionOf(
-        request.method === 'HEAD' ? 'GET' : request.method,
+        read(request.method),
         request.routeOptions.url ?? '',
         request.routeOptions.config,
       );

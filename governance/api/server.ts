@@ -96,11 +96,16 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     },
   });
 
-  // One schema of failure for every route, so that the OpenAPI document tells it.
+  // One schema of failure for every route, so that the OpenAPI document tells it; and who may call it.
   app.addHook('onRoute', (route) => {
     const response = (route.schema?.response ?? {}) as Record<string, unknown>;
-    route.schema = { ...route.schema, response: { ...response, '4xx': Problem, '5xx': Problem } };
-    gatekeeper.checkRoute(route);
+    const permission = gatekeeper.permissionOf(route);
+    const schema = {
+      ...route.schema,
+      response: { ...response, '4xx': Problem, '5xx': Problem },
+      ...(permission === undefined ? {} : { 'x-permission': permission }),
+    };
+    route.schema = schema;
   });
 
   app.addHook('onRequest', async (request, reply) => {
