@@ -1,7 +1,6 @@
 /** Who belongs to a tenant and may do what in it, as tables; plain SQL, as the rest of the schema (migrations.ts). */
 import type { Generated } from 'kysely';
 import type { TenantRole } from '../access/principal.ts';
-import { AUDIT_REACH, type OperatorReach, reachPolicies } from './reach.ts';
 
 /** Tables with a `tenant` column: each gets row-level security as the others have it (D13). */
 export const ACCESS_TENANT_TABLES = [
@@ -75,31 +74,6 @@ export interface AccessTables {
   machine_clients: MachineClientRow;
 }
 
-/** What operators see of the tables that were there before reach was. */
-const REACH_OF_EARLIER_TABLES: Readonly<Record<string, OperatorReach>> = {
-  identities: 'all',
-  tenants: 'all',
-  tenant_regions: 'all',
-  services: 'nothing',
-  service_regions: 'nothing',
-  applications: 'nothing',
-  application_regions: 'nothing',
-  l1_keys: 'nothing',
-  // That a link lives or has expired is the platform's business; which key it stands on is not shown by any route to it.
-  links: 'read',
-  proposals: 'nothing',
-  approvals: 'nothing',
-  rotation_policies: 'nothing',
-  rotation_policy_regions: 'nothing',
-  key_inventories: 'nothing',
-};
-
-/** What operators see of the tables below: whom they have appointed. */
-export const REACH_OF_ACCESS_TABLES: Readonly<Partial<Record<string, OperatorReach>>> = {
-  role_grants: 'all',
-  access_groups: 'read',
-};
-
 export const ACCESS_TABLES = `
 CREATE TABLE access_groups (
   tenant text NOT NULL REFERENCES tenants,
@@ -168,9 +142,3 @@ ALTER TABLE proposals
   ADD CONSTRAINT proposals_action_check CHECK (action IN ('link', 'unlink', 'rotate-link', 'link-rotation-policy',
     'rotation-policy', 'compromise-key', 'destroy-key', 'change-access'));
 `;
-
-/** For the tables of before; later ones are isolated with their reach at once. */
-export const REACH_POLICIES = [
-  ...Object.entries(REACH_OF_EARLIER_TABLES).map(([table, operator]) => reachPolicies(table, operator)),
-  AUDIT_REACH,
-].join('\n');

@@ -4,13 +4,8 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
-import {
-  ACCESS_TABLES,
-  ACCESS_TENANT_TABLES,
-  REACH_OF_ACCESS_TABLES,
-  REACH_POLICIES,
-} from './access-tables.ts';
-import { type OperatorReach, reachPolicies } from './reach.ts';
+import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
+import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
@@ -234,7 +229,7 @@ ALTER TABLE tenant_regions
 // A setting that was made local to an earlier transaction reads as '' afterwards: no tenant is called ''.
 const POLICY = `tenant = current_setting('okcm.tenant', true) OR current_setting('okcm.scope', true) = 'platform'`;
 
-export const cmkMigrations: Record<string, Migration> = {
+const migrations: Record<string, Migration> = {
   '0001_governance': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(TABLES).execute(db);
@@ -254,24 +249,34 @@ export const cmkMigrations: Record<string, Migration> = {
   },
   '0020_access': {
     async up(db: Kysely<unknown>): Promise<void> {
-      await sql.raw(REACH_POLICIES).execute(db);
+      await holdToReach(db, [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES]);
       await sql.raw(ACCESS_TABLES).execute(db);
-      await isolate(db, ACCESS_TENANT_TABLES, REACH_OF_ACCESS_TABLES);
+      await isolate(db, ACCESS_TENANT_TABLES);
     },
   },
 };
 
-/**
- * Holds new tables with a `tenant` column to the transaction's tenant, and to the reach of whoever it works for. Operators of
- * the platform see nothing of a table unless `reach` says otherwise.
- */
-async function isolate(
-  db: Kysely<unknown>,
-  tables: readonly string[],
-  reach: Readonly<Partial<Record<string, OperatorReach>>> = {},
-): Promise<void> {
+/** Row-level security holds the owner, too: a migration that changes rows does it as CMK itself (reach.ts). */
+export const cmkMigrations: Record<string, Migration> = Object.fromEntries(
+  Object.entries(migrations).map(([name, { up }]) => [
+    name,
+    {
+      async up(db: Kysely<unknown>): Promise<void> {
+        await sql`SELECT set_config('okcm.reach', 'system', true)`.execute(db);
+        await up(db);
+      },
+    },
+  ]),
+);
+
+/** Holds new tables with a `tenant` column to the transaction's tenant, and to the reach of whoever it works for. */
+async function isolate(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
   await isolateFirst(db, tables);
-  for (const table of tables) await sql.raw(reachPolicies(table, reach[table])).execute(db);
+  await holdToReach(db, tables);
+}
+
+async function holdToReach(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await sql.raw(reachPolicy(table)).execute(db);
 }
 
 /** As the first migrations did it; the tables of those got their reach later (0020). */

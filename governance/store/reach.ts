@@ -29,32 +29,55 @@ const OWN = `tenant = ANY (string_to_array((SELECT current_setting('okcm.reach_t
 /** The chain of what concerns no single tenant (audit log). */
 const PLATFORM = `tenant = '_platform'`;
 
-/** What an operator sees of a table: nothing but the platform's own rows, everything, or everything without changing it. */
-export type OperatorReach = 'nothing' | 'all' | 'read';
+/** What a table shows of itself beside one's own tenants' rows. */
+type TableReach =
+  /** To operators nothing, but for rows of the platform itself. The default: a table that nobody has thought about is shut. */
+  | 'members'
+  /** To operators everything. */
+  | 'operators-too'
+  /** To operators everything, and they change nothing. */
+  | 'operators-look'
+  /** To everybody also the platform's own rows: what they leave there is theirs alone by another rule. */
+  | 'own-deeds';
+
+const tables: Readonly<Record<string, TableReach>> = {
+  tenants: 'operators-too',
+  tenant_regions: 'operators-too',
+  tenant_states: 'operators-too',
+  tenant_closings: 'operators-too',
+  identities: 'operators-too',
+  // Whom they have appointed.
+  role_grants: 'operators-too',
+  access_groups: 'operators-look',
+  // That a link lives or has expired is the platform's business; which key it stands on is shown to it by no route.
+  links: 'operators-look',
+  audit_heads: 'own-deeds',
+  idempotency_keys: 'own-deeds',
+};
 
 const rule = (members: string, operator: string): string =>
   `CASE ${REACH} WHEN 'system' THEN true WHEN 'members' THEN ${members} WHEN 'operator' THEN ${operator} ELSE false END`;
+const OWN_OR_PLATFORM = `(${OWN} OR ${PLATFORM})`;
+
+const policies: Readonly<Record<TableReach, (table: string) => string>> = {
+  members: (table) => policy(table, `USING (${rule(OWN, PLATFORM)})`),
+  'operators-too': (table) => policy(table, `USING (${rule(OWN, 'true')})`),
+  'operators-look': (table) =>
+    policy(table, `USING (${rule(OWN, 'true')}) WITH CHECK (${rule(OWN, PLATFORM)})`) +
+    `CREATE POLICY reach_removal ON ${table} AS RESTRICTIVE FOR DELETE USING (${rule(OWN, PLATFORM)});`,
+  'own-deeds': (table) => policy(table, `USING (${rule(OWN_OR_PLATFORM, 'true')})`),
+};
+
+const policy = (table: string, holds: string): string =>
+  `CREATE POLICY reach ON ${table} AS RESTRICTIVE ${holds};`;
 
 /**
- * The SQL that holds a table to the reach of whoever asks. Restrictive: it takes away from what `tenant_isolation` shows, and
- * adds nothing. A transaction without any reach sees nothing.
+ * The SQL that holds a table with a `tenant` column to the reach of whoever asks. Restrictive: it takes away from what
+ * `tenant_isolation` shows, and adds nothing. A transaction without any reach sees nothing.
  */
-export function reachPolicies(table: string, operator: OperatorReach = 'nothing'): string {
-  if (operator !== 'read')
-    return `CREATE POLICY reach ON ${table} AS RESTRICTIVE
-      USING (${rule(OWN, operator === 'all' ? 'true' : PLATFORM)});`;
-  return `CREATE POLICY reach ON ${table} AS RESTRICTIVE
-      USING (${rule(OWN, 'true')}) WITH CHECK (${rule(OWN, PLATFORM)});
-    CREATE POLICY reach_removal ON ${table} AS RESTRICTIVE FOR DELETE USING (${rule(OWN, PLATFORM)});`;
+export function reachPolicy(table: string): string {
+  // Everybody's deeds are written into the chain that they belong in, also into the platform's; read is only one's own.
+  if (table === 'audit_events')
+    return policy(table, `USING (${rule(OWN, PLATFORM)}) WITH CHECK (${rule(OWN_OR_PLATFORM, 'true')})`);
+  return policies[tables[table] ?? 'members'](table);
 }
-
-/**
- * The audit log: everybody's deeds are written into the chain that they belong in, also into the platform's; read is only
- * what is one's own.
- */
-export const AUDIT_REACH = `
-CREATE POLICY reach ON audit_events AS RESTRICTIVE
-  USING (${rule(OWN, PLATFORM)}) WITH CHECK (${rule(`${OWN} OR ${PLATFORM}`, 'true')});
-CREATE POLICY reach ON audit_heads AS RESTRICTIVE
-  USING (${rule(`${OWN} OR ${PLATFORM}`, 'true')});
-`;
