@@ -3,7 +3,7 @@
  * openkcm.cedar says who has it, of the tenant in the path or the query, or else of the installation. What the request then
  * reaches in the database is no wider than that answer (store/reach.ts).
  */
-import type { FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import { sql } from 'kysely';
 import { OkcmError } from '../../platform/errors.ts';
 import { loadAccessPolicy, type TenantFacts } from '../access/policy.ts';
@@ -24,12 +24,19 @@ export interface Access {
   readonly reach: Reach;
 }
 
+/** As much of a route as is looked at here. */
+export interface AddedRoute {
+  readonly method: string | string[];
+  readonly url: string;
+  readonly config?: FastifyContextConfig | undefined;
+}
+
 export interface Gatekeeper {
   /**
    * Of each route as it is added; undefined where it is public. Throws when it names no permission, or one that cannot be
    * asked of what it is about.
    */
-  permissionOf(route: RouteOptions): string | undefined;
+  permissionOf(route: AddedRoute): string | undefined;
   /** Throws FORBIDDEN, with what was found out so far. */
   admit(request: FastifyRequest, principal: Principal): Promise<Access>;
 }
