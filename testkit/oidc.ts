@@ -41,6 +41,7 @@ export interface OidcOptions {
 export async function startOidcProvider(options: OidcOptions = {}): Promise<OidcProvider> {
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
+  const groupsOf = new Map<string, readonly string[]>(Object.entries(options.groups ?? {}));
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const resource = (audience: string, lifetimeS = TOKEN_LIFETIME_S): ResourceServer => ({
     scope: 'cmk',
@@ -84,8 +85,9 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
     },
     findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     extraTokenClaims: (_ctx, token) => {
-      const person = 'accountId' in token ? token.accountId : undefined;
-      return { groups: [...(options.groups?.[person ?? ''] ?? [])], preferred_username: person };
+      if (!('accountId' in token)) return {};
+      const { accountId: person } = token;
+      return { groups: [...(groupsOf.get(person) ?? [])], preferred_username: person };
     },
   });
   const handler = provider.callback();
@@ -99,7 +101,8 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
 
   return {
     issuer,
-    async tokenOf(person, { groups = [], audience = OIDC_AUDIENCE, lifetimeS, certificate, jkt } = {}) {
+    async tokenOf(person, { groups, audience = OIDC_AUDIENCE, lifetimeS, certificate, jkt } = {}) {
+      if (groups !== undefined) groupsOf.set(person, groups);
       const client = await provider.Client.find(OIDC_CLIENT);
       if (client === undefined) throw new Error('the provider does not know its client');
       const token = new provider.AccessToken({
@@ -107,7 +110,6 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
         accountId: person,
         grantId: 'of-a-test',
         gty: 'device_code',
-        extra: { groups, preferred_username: person },
         expiresIn: lifetimeS ?? TOKEN_LIFETIME_S,
         resourceServer: {
           ...resource(audience, lifetimeS),
