@@ -1,12 +1,14 @@
 /**
  * Logging in at whatever provider a CMK trusts: people by the device flow (RFC 8628), which works on machines without a
- * browser, machines by client credentials (RFC 6749 §4.4). What comes of it is an access token for that CMK.
+ * browser, or through a browser where the provider has no other way; machines by client credentials (RFC 6749 §4.4). What
+ * comes of it is an access token for that CMK.
  */
 import type { Configuration, TokenEndpointResponse } from 'openid-client';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { errorMessage } from '../../platform/errors.ts';
 import { CliError } from '../errors.ts';
+import { logInByBrowser } from './browser-login.ts';
 import type { Session } from './sessions.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -31,21 +33,22 @@ export interface LoginOptions {
   readonly provider?: string | undefined;
   readonly clientId?: string | undefined;
   readonly scope?: string | undefined;
+  /** Through a browser on this machine, also where the provider has the device flow. */
+  readonly browser?: boolean | undefined;
 }
 
 /** Errors: CMK_UNREACHABLE, LOGIN_FAILED, USAGE. `show` tells the person where to go, with which code. */
 export async function logIn(
   cmk: string,
   options: LoginOptions,
-  show: (address: string, code: string) => void,
+  show: (address: string, code?: string) => void,
 ): Promise<Session> {
   const provider = await providerOf(cmk, options.provider);
   return await asSession(cmk, provider, async (client) => {
     const config = await configure(provider, options.clientId);
-    if (config.serverMetadata().device_authorization_endpoint === undefined)
-      throw new CliError('LOGIN_FAILED', `${provider.name} has no device flow`, {
-        hint: 'get an access token from it in another way, and give it with --token-file',
-      });
+    const { device_authorization_endpoint: device } = config.serverMetadata();
+    if (options.browser === true || device === undefined)
+      return await logInByBrowser(config, request(provider, options.scope), (address) => show(address));
     const begun = await client.initiateDeviceAuthorization(config, request(provider, options.scope));
     show(begun.verification_uri_complete ?? begun.verification_uri, begun.user_code);
     return await client.pollDeviceAuthorizationGrant(config, begun, request(provider, options.scope));

@@ -17,6 +17,7 @@ interface LoginCommandOptions {
   readonly clientSecretFile?: string;
   readonly tokenFile?: string;
   readonly scope?: string;
+  readonly browser?: boolean;
 }
 
 /** GET /v1/me */
@@ -39,6 +40,7 @@ export function registerLoginCommands(program: Command): void {
     .option('--client-id <id>', 'how the provider knows the command line, or the machine')
     .option('--client-secret-file <file>', 'log in as a machine, with the secret in this private file')
     .option('--token-file <file>', 'an access token that you have got in another way, in a private file')
+    .option('--browser', 'through a browser on this machine; so it is anyway where the provider has no device flow')
     .option('--scope <scopes>', 'what to ask the provider for')
     .action(async (name: string, options: LoginCommandOptions, command: Command) => {
       const { home, output } = contextOf(command);
@@ -77,7 +79,7 @@ async function sessionFor(home: string, options: LoginCommandOptions, output: Ou
   const { logIn, logInMachine } = await import('../access/login.ts');
   if (clientSecretFile === undefined)
     return await logIn(cmk, options, (address, code) =>
-      output.note(`open ${address} and see that it shows the code ${code}`),
+      output.note(`open ${address}${code === undefined ? '' : ` and see that it shows the code ${code}`}`),
     );
   if (clientId === undefined) throw new CliError('USAGE', 'a machine needs its --client-id, too');
   const secret = (await readPrivate(clientSecretFile)).trim();
