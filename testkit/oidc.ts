@@ -1,5 +1,5 @@
 // A real OpenID Connect provider on loopback (oidc-provider): it issues JWT access tokens for one audience, to machines by
-// client credentials and to people by the device flow, whose pages a small browser here clicks through.
+// client credentials and to people by the device flow or the code flow: a small browser here clicks through its pages.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider, type ResourceServer } from 'oidc-provider';
@@ -24,8 +24,8 @@ export interface OidcProvider {
   readonly issuer: string;
   /** What the provider would have issued to a person who has logged in. */
   tokenOf(person: string, wish?: TokenWish): Promise<string>;
-  /** Logs in at the page that a device shows, and agrees to everything. */
-  confirmDevice(address: string, person: string): Promise<void>;
+  /** Opens the page as that person would, logs in, and agrees to everything. */
+  browse(address: string, person: string): Promise<void>;
   /** Stops answering; tokens stay as good as they were. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -56,9 +56,10 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
         client_id: OIDC_CLIENT,
         token_endpoint_auth_method: 'none',
         application_type: 'native',
-        grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
-        redirect_uris: [],
-        response_types: [],
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'authorization_code'],
+        // A native client's port on loopback is whichever was free (RFC 8252 §7.3).
+        redirect_uris: ['http://127.0.0.1/callback'],
+        response_types: ['code'],
         id_token_signed_response_alg: 'ES256',
       },
       ...Object.entries(options.machines ?? {}).map(([id, secret]) => ({
@@ -121,7 +122,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
       });
       return await token.save();
     },
-    confirmDevice: (address, person) => confirmDevice(address, person),
+    browse,
     async stop() {
       const stopping = server;
       server = undefined;
@@ -136,7 +137,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
 }
 
 /** Fills in what each page asks for and goes where it leads, with its cookies, until no page asks any more. */
-async function confirmDevice(address: string, person: string): Promise<void> {
+async function browse(address: string, person: string): Promise<void> {
   const jar = new Map<string, string>();
   let request: { url: URL; form?: URLSearchParams } = { url: new URL(address) };
   for (let pages = 0; pages < MAX_PAGES; pages++) {

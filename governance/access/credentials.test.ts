@@ -99,7 +99,7 @@ test('a person logs in at the provider by the device flow, and is who the provid
   await change({ change: 'grant', role: 'key-administrator', group: 'keepers' });
   let shown = Promise.resolve();
   const session = await logIn(world.url(), { provider: 'corp', scope: 'openid cmk' }, (address) => {
-    shown = provider.confirmDevice(address, 'alice');
+    shown = provider.browse(address, 'alice');
   });
   await shown;
   const { body } = await me(session.token);
@@ -111,6 +111,15 @@ test('a person logs in at the provider by the device flow, and is who the provid
     tenants: [{ tenant: 'acme', roles: ['key-administrator'] }],
   });
   assert.ok(Date.parse(session.expiresAt) > Date.now());
+});
+
+test('a person logs in through a browser, which comes back to the command', async () => {
+  let shown = Promise.resolve();
+  const session = await logIn(world.url(), { provider: 'corp', browser: true }, (address) => {
+    shown = provider.browse(address, 'alice');
+  });
+  await shown;
+  assert.equal((await me(session.token)).body.principal, 'corp:alice');
 });
 
 test('a machine gets a token by client credentials, and is known as a machine', async () => {
