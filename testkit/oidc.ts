@@ -2,7 +2,7 @@
 // client credentials and to people by the device flow or the code flow: a small browser here clicks through its pages.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
-import { Provider, type ResourceServer } from 'oidc-provider';
+import Provider, { type ResourceServer } from 'oidc-provider';
 import { freePort } from '../platform/ports.ts';
 
 export const OIDC_AUDIENCE = 'https://cmk.test';
