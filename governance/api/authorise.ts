@@ -152,7 +152,7 @@ function tenantNamed(request: FastifyRequest): string | undefined {
 }
 
 /** Entities are named in contracts/jobs.ts: whose they are stands in the name, or with the identity. */
-const OF_TENANT = /^(?:tenant|service|link|keys|inventory):([a-z0-9-]+)(?:[/@]|$)/;
+const OF_TENANT = /^(?:tenant|service|link|keys|inventory|use|drill):([a-z0-9-]+)(?:[/@]|$)/;
 const OF_IDENTITY = /^identity:([0-9a-f]{64})(?:@|$)/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
