@@ -86,13 +86,8 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'OpenKCM CMK', version: '1', description: 'Governance of tenants, keys and links.' },
-      components: {
-        securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-          certificate: { type: 'mutualTLS' },
-        },
-      },
-      security: [{ bearer: [] }, { certificate: [] }],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      security: [{ bearer: [] }],
     },
   });
 
