@@ -115,7 +115,7 @@ test('a person logs in at the provider by the device flow, and is who the provid
 
 test('a person logs in through a browser, which comes back to the command', async () => {
   let shown = Promise.resolve();
-  const session = await logIn(world.url(), { provider: 'corp', browser: true }, (address) => {
+  const session = await logIn(world.url(), { provider: 'corp', browser: true, scope: 'openid cmk' }, (address) => {
     shown = provider.browse(address, 'alice');
   });
   await shown;
@@ -165,7 +165,7 @@ test('a token that is not for us, not fresh, or not the provider’s lets nobody
   ] as const) {
     const answer = await me(token);
     assert.deepEqual([answer.status, answer.body.code], [401, 'UNAUTHENTICATED'], what);
-    assert.ok(!JSON.stringify(answer.body).includes(token.slice(0, 40)), what);
+    if (token.length > 40) assert.ok(!JSON.stringify(answer.body).includes(token.slice(0, 40)), what);
   }
 });
 
