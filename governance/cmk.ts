@@ -105,7 +105,8 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       db,
       manager,
       keystores: deps.keystores ?? createKeystoreRegistry(),
-      keystoreDirectory: config.keystoreDirectory ?? dirname(config.auth.developmentToken ?? config.orbital.signingKey),
+      keystoreDirectory:
+        config.keystoreDirectory ?? dirname(config.auth.developmentToken ?? config.orbital.signingKey),
       link: config.link,
       logger,
       metrics,

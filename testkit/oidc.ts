@@ -71,7 +71,9 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
         id_token_signed_response_alg: 'ES256' as const,
       })),
     ],
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256', use: 'sig' }] as never },
+    jwks: {
+      keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256', use: 'sig' }] as never,
+    },
     cookies: { keys: ['of a test'] },
     features: {
       clientCredentials: { enabled: true },

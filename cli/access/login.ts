@@ -81,7 +81,8 @@ export async function logInForDevelopment(
       body: new URLSearchParams({ ...person, code: begun.user_code }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (!confirmed.ok) throw new CliError('LOGIN_FAILED', `CMK does not know ${person.name} by this password`);
+    if (!confirmed.ok)
+      throw new CliError('LOGIN_FAILED', `CMK does not know ${person.name} by this password`);
     return await client.genericGrantRequest(config, DEVICE_GRANT, { device_code: begun.device_code });
   });
 }

@@ -22,8 +22,7 @@ export type Sessions = Static<typeof Sessions>;
 /** A token that ends while it is used helps nobody. */
 const MARGIN_MS = 10_000;
 
-export const isLive = (session: Session): boolean =>
-  Date.parse(session.expiresAt) > Date.now() + MARGIN_MS;
+export const isLive = (session: Session): boolean => Date.parse(session.expiresAt) > Date.now() + MARGIN_MS;
 
 export async function readSessions(paths: HomePaths): Promise<Sessions> {
   return (await readJson(paths.sessions, Sessions)) ?? { current: null, sessions: {} };

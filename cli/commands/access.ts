@@ -97,7 +97,12 @@ function registerRoles(program: Command): void {
           const to = group === undefined ? { principal } : { group };
           const whom = group === undefined ? String(principal) : `group ${group}`;
           const done = verb === 'grant' ? 'is' : 'is no longer';
-          await change(command, tenant, { change: verb, role: name, ...to }, `${whom} ${done} ${name} of ${tenant}`);
+          await change(
+            command,
+            tenant,
+            { change: verb, role: name, ...to },
+            `${whom} ${done} ${name} of ${tenant}`,
+          );
         },
       );
   role
@@ -111,7 +116,9 @@ function registerRoles(program: Command): void {
 }
 
 function registerGroups(program: Command): void {
-  const group = program.command('group').description('people and machines of a tenant that get roles together');
+  const group = program
+    .command('group')
+    .description('people and machines of a tenant that get roles together');
   group.command('list <tenant>').action(async (tenant: string, _options: unknown, command: Command) => {
     const { cmk, output } = await cmkOf(command);
     const groups = await cmk.list<GroupView>(`${tenantPath(tenant)}/groups`);
@@ -139,7 +146,12 @@ function registerGroups(program: Command): void {
       .description('others may have to approve it')
       .action(
         async (tenant: string, name: string, principal: string, _options: unknown, command: Command) =>
-          await change(command, tenant, { change: wish, group: name, principal }, `${principal} ${done} ${name}`),
+          await change(
+            command,
+            tenant,
+            { change: wish, group: name, principal },
+            `${principal} ${done} ${name}`,
+          ),
       );
   group
     .command('remove <tenant> <name>')

@@ -40,7 +40,10 @@ export function registerLoginCommands(program: Command): void {
     .option('--client-id <id>', 'how the provider knows the command line, or the machine')
     .option('--client-secret-file <file>', 'log in as a machine, with the secret in this private file')
     .option('--token-file <file>', 'an access token that you have got in another way, in a private file')
-    .option('--browser', 'through a browser on this machine; so it is anyway where the provider has no device flow')
+    .option(
+      '--browser',
+      'through a browser on this machine; so it is anyway where the provider has no device flow',
+    )
     .option('--scope <scopes>', 'what to ask the provider for')
     .action(async (name: string, options: LoginCommandOptions, command: Command) => {
       const { home, output } = contextOf(command);
@@ -52,7 +55,9 @@ export function registerLoginCommands(program: Command): void {
     });
   program
     .command('logout')
-    .description('forget the token of --as NAME, or all of them; the home’s own development token speaks again')
+    .description(
+      'forget the token of --as NAME, or all of them; the home’s own development token speaks again',
+    )
     .action(async (_options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
       const { as } = command.optsWithGlobals<{ as?: string }>();

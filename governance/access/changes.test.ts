@@ -22,7 +22,8 @@ before(async () => {
       },
     }),
   });
-  for (const name of ['olga', 'alice', 'bert', 'cleo', 'dora']) tokens.set(name, await provider.tokenOf(name));
+  for (const name of ['olga', 'alice', 'bert', 'cleo', 'dora'])
+    tokens.set(name, await provider.tokenOf(name));
 });
 after(async () => {
   await world?.close();
@@ -45,11 +46,10 @@ test('the platform onboards a tenant and names its first people, until the tenan
   assert.equal((await appoint('approver', 'cleo')).status, 201);
   assert.deepEqual(code(await appoint('approver', 'dora')), [403, 'FORBIDDEN']);
   const { items } = (await as('alice', 'GET', '/v1/tenants/acme/roles')).body;
-  assert.deepEqual(items.map(({ role, principal }: { role: string; principal: string }) => `${role} ${principal}`).sort(), [
-    'administrator corp:alice',
-    'approver corp:bert',
-    'approver corp:cleo',
-  ]);
+  assert.deepEqual(
+    items.map(({ role, principal }: { role: string; principal: string }) => `${role} ${principal}`).sort(),
+    ['administrator corp:alice', 'approver corp:bert', 'approver corp:cleo'],
+  );
 });
 
 test('the platform sees the tenant, and none of its keys or decisions', async () => {
@@ -66,7 +66,8 @@ test('nobody names people alone: a role takes effect with the approval of others
   assert.deepEqual(code(await as('dora', 'GET', '/v1/tenants/acme/keys')), [403, 'FORBIDDEN']);
   assert.deepEqual(code(await approve('alice', asked.body.proposal.id)), [403, 'FORBIDDEN']);
   const approvals = [await approve('bert', asked.body.proposal.id)];
-  if (approvals[0]?.body.proposal?.state !== 'executed') approvals.push(await approve('cleo', asked.body.proposal.id));
+  if (approvals[0]?.body.proposal?.state !== 'executed')
+    approvals.push(await approve('cleo', asked.body.proposal.id));
   assert.equal(approvals.at(-1)?.body.proposal.state, 'executed');
   assert.equal((await as('dora', 'GET', '/v1/tenants/acme/keys')).status, 200);
 });
@@ -79,7 +80,10 @@ test('what cannot be carried out is put before nobody', async () => {
     [{ change: 'grant', role: 'king', principal: 'corp:alice' }, [400, 'INVALID_REQUEST']],
     [{ change: 'grant', role: 'auditor', principal: 'two words' }, [400, 'INVALID_REQUEST']],
     [{ change: 'grant', role: 'auditor' }, [400, 'INVALID_REQUEST']],
-    [{ change: 'grant', role: 'auditor', principal: 'corp:alice', group: 'keepers' }, [400, 'INVALID_REQUEST']],
+    [
+      { change: 'grant', role: 'auditor', principal: 'corp:alice', group: 'keepers' },
+      [400, 'INVALID_REQUEST'],
+    ],
   ] as const)
     assert.deepEqual(code(await wish('alice', change)), expected, JSON.stringify(change));
 });
@@ -89,12 +93,21 @@ test('a group: made, filled, given a role, and not removed while it holds one', 
   const path = '/v1/tenants/beta';
   const change = (body: object) => world.call('POST', `${path}/access-changes`, body);
   await world.must(201, 'POST', `${path}/groups`, { name: 'night-shift' });
-  assert.deepEqual(code(await world.call('POST', `${path}/groups`, { name: 'night-shift' })), [409, 'ALREADY_EXISTS']);
+  assert.deepEqual(code(await world.call('POST', `${path}/groups`, { name: 'night-shift' })), [
+    409,
+    'ALREADY_EXISTS',
+  ]);
   const member = { group: 'night-shift', principal: 'corp:cleo' };
   assert.equal((await change({ change: 'add-member', ...member })).status, 202);
   assert.equal((await change({ change: 'grant', role: 'auditor', group: 'night-shift' })).status, 202);
-  assert.deepEqual((await as('cleo', 'GET', '/v1/me')).body.tenants.at(-1), { tenant: 'beta', roles: ['auditor'] });
-  assert.deepEqual(code(await change({ change: 'remove-group', group: 'night-shift' })), [409, 'GROUP_IN_USE']);
+  assert.deepEqual((await as('cleo', 'GET', '/v1/me')).body.tenants.at(-1), {
+    tenant: 'beta',
+    roles: ['auditor'],
+  });
+  assert.deepEqual(code(await change({ change: 'remove-group', group: 'night-shift' })), [
+    409,
+    'GROUP_IN_USE',
+  ]);
   assert.equal((await change({ change: 'withdraw', role: 'auditor', group: 'night-shift' })).status, 202);
   assert.deepEqual((await as('cleo', 'GET', `${path}/keys`)).status, 403);
   assert.equal((await change({ change: 'remove-member', ...member })).status, 202);
@@ -102,8 +115,17 @@ test('a group: made, filled, given a role, and not removed while it holds one', 
   assert.equal((await change({ change: 'remove-group', group: 'night-shift' })).status, 202);
   assert.deepEqual((await world.must(200, 'GET', `${path}/groups`)).items, []);
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=beta&limit=200');
-  for (const action of ['group.create', 'access.grant', 'access.withdraw', 'access.add-member', 'access.remove-group'])
-    assert.ok(items.some((event: { action: string }) => event.action === action), action);
+  for (const action of [
+    'group.create',
+    'access.grant',
+    'access.withdraw',
+    'access.add-member',
+    'access.remove-group',
+  ])
+    assert.ok(
+      items.some((event: { action: string }) => event.action === action),
+      action,
+    );
 });
 
 test('a workspace belongs to one tenant, and a service lives in one workspace', async () => {

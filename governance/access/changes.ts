@@ -68,7 +68,12 @@ async function requireKnownClient(trx: Trx, tenant: string, principal: string): 
 }
 
 /** In the transaction of the last approval, with the tenant locked. */
-export async function carryOutChange(trx: Trx, who: Actor, tenant: string, wish: AccessChange): Promise<void> {
+export async function carryOutChange(
+  trx: Trx,
+  who: Actor,
+  tenant: string,
+  wish: AccessChange,
+): Promise<void> {
   await checkChange(trx, tenant, wish);
   const before = await factsOf(trx, tenant);
   switch (wish.change) {
@@ -85,8 +90,16 @@ export async function carryOutChange(trx: Trx, who: Actor, tenant: string, wish:
       await removeMember(trx, tenant, wish);
       break;
     case 'remove-group':
-      await trx.deleteFrom('access_group_members').where('tenant', '=', tenant).where('group_name', '=', wish.group).execute();
-      await trx.deleteFrom('access_groups').where('tenant', '=', tenant).where('name', '=', wish.group).execute();
+      await trx
+        .deleteFrom('access_group_members')
+        .where('tenant', '=', tenant)
+        .where('group_name', '=', wish.group)
+        .execute();
+      await trx
+        .deleteFrom('access_groups')
+        .where('tenant', '=', tenant)
+        .where('name', '=', wish.group)
+        .execute();
       break;
   }
   await refuseEndOfSelfRule(trx, tenant, before);
@@ -156,10 +169,7 @@ export async function listRoles(cmk: Cmk, tenant: string, page: PageRequest): Pr
   });
 }
 
-type Grantee = { readonly role: TenantRole } & (
-  | { readonly principal: string }
-  | { readonly group: string }
-);
+type Grantee = { readonly role: TenantRole } & ({ readonly principal: string } | { readonly group: string });
 
 const columnsOf = (grantee: Grantee) =>
   'principal' in grantee

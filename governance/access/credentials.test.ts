@@ -78,7 +78,13 @@ function overTls(
   return new Promise((resolve, reject) => {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const identity = client === undefined ? {} : { cert: client.certificatePem, key: client.privateKeyPem };
-    const options = { ca: pki.ca.certificatePem, headers, agent: false, servername: 'localhost', ...identity };
+    const options = {
+      ca: pki.ca.certificatePem,
+      headers,
+      agent: false,
+      servername: 'localhost',
+      ...identity,
+    };
     request(new URL(path, secure.url), options, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
@@ -115,9 +121,13 @@ test('a person logs in at the provider by the device flow, and is who the provid
 
 test('a person logs in through a browser, which comes back to the command', async () => {
   let shown = Promise.resolve();
-  const session = await logIn(world.url(), { provider: 'corp', browser: true, scope: 'openid cmk' }, (address) => {
-    shown = provider.browse(address, 'alice');
-  });
+  const session = await logIn(
+    world.url(),
+    { provider: 'corp', browser: true, scope: 'openid cmk' },
+    (address) => {
+      shown = provider.browse(address, 'alice');
+    },
+  );
   await shown;
   assert.equal((await me(session.token)).body.principal, 'corp:alice');
 });
@@ -140,7 +150,14 @@ test('a token that is not for us, not fresh, or not the provider’s lets nobody
   const now = Math.floor(Date.now() / 1000);
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const forged = (claims: object, alg = 'ES256', key: Parameters<SignJWT['sign']>[0] = privateKey) =>
-    new SignJWT({ iss: provider.issuer, sub: 'alice', aud: OIDC_AUDIENCE, iat: now, exp: now + 60, ...claims })
+    new SignJWT({
+      iss: provider.issuer,
+      sub: 'alice',
+      aud: OIDC_AUDIENCE,
+      iat: now,
+      exp: now + 60,
+      ...claims,
+    })
       .setProtectedHeader({ alg, kid: 'test' })
       .sign(key);
   const good = await provider.tokenOf('alice');
@@ -160,7 +177,10 @@ test('a token that is not for us, not fresh, or not the provider’s lets nobody
     ['nothing', '.'],
     ['far too much', 'x'.repeat(9_000)],
     ['a subject that is none', await provider.tokenOf('two words')],
-    ['bound to a certificate that was not shown', await provider.tokenOf('alice', { certificate: 'x'.repeat(43) })],
+    [
+      'bound to a certificate that was not shown',
+      await provider.tokenOf('alice', { certificate: 'x'.repeat(43) }),
+    ],
     ['bound to a key in a way that is not served', await provider.tokenOf('alice', { jkt: 'x'.repeat(43) })],
   ] as const) {
     const answer = await me(token);
@@ -241,10 +261,9 @@ test('people of a development installation log in at CMK itself', async () => {
   const session = await logInForDevelopment(world.url(), { name: 'bob', password: PASSWORD });
   const { body } = await me(session.token);
   assert.deepEqual([body.principal, body.person, body.duty], ['development:bob', true, null]);
-  await assert.rejects(
-    logInForDevelopment(world.url(), { name: 'bob', password: 'a-guess-at-a-password' }),
-    { code: 'LOGIN_FAILED' },
-  );
+  await assert.rejects(logInForDevelopment(world.url(), { name: 'bob', password: 'a-guess-at-a-password' }), {
+    code: 'LOGIN_FAILED',
+  });
   await assert.rejects(logInForDevelopment(world.url(), { name: 'eve', password: '' }), {
     code: 'LOGIN_FAILED',
   });

@@ -5,7 +5,14 @@
  *
  * Who there is stands in a private file with their passwords. Nothing here is fit for production, which refuses to start it.
  */
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+  timingSafeEqual,
+} from 'node:crypto';
 import { createLocalJWKSet, exportJWK, type JWK, SignJWT } from 'jose';
 import { type Static, Type } from 'typebox';
 import { readConfig } from '../../platform/config-file.ts';
@@ -134,9 +141,11 @@ export class DevelopmentIssuer {
 
   /** RFC 8628 §3.1, §3.2. */
   beginLogin(form: URLSearchParams): Record<string, unknown> {
-    if (form.get('client_id') !== DEVELOPMENT_CLIENT) throw new OAuthError('invalid_client', 'no such client');
+    if (form.get('client_id') !== DEVELOPMENT_CLIENT)
+      throw new OAuthError('invalid_client', 'no such client');
     this.#forgetOld();
-    if (this.#logins.size >= MAX_LOGINS) throw new OAuthError('temporarily_unavailable', 'too many logins at once');
+    if (this.#logins.size >= MAX_LOGINS)
+      throw new OAuthError('temporarily_unavailable', 'too many logins at once');
     const deviceCode = randomBytes(32).toString('base64url');
     const userCode = userCodeOf(randomBytes(8));
     this.#logins.set(hash(deviceCode).toString('hex'), {
@@ -184,7 +193,8 @@ export class DevelopmentIssuer {
     const key = hash(form.get('device_code') ?? '').toString('hex');
     const login = this.#logins.get(key);
     if (login === undefined) throw new OAuthError('expired_token', 'this login is over');
-    if (login.person === undefined) throw new OAuthError('authorization_pending', 'nobody has confirmed it yet');
+    if (login.person === undefined)
+      throw new OAuthError('authorization_pending', 'nobody has confirmed it yet');
     this.#logins.delete(key);
     const { name, groups = [] } = login.person;
     const claims = { preferred_username: name, client_id: DEVELOPMENT_CLIENT, groups };

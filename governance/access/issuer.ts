@@ -59,7 +59,19 @@ export class IssuerAway extends Error {
 }
 
 /** RFC 8725 §3.1, §3.2: named one by one, none of them symmetric. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 
 export class Issuer {
   readonly config: IssuerConfig;
@@ -68,7 +80,10 @@ export class Issuer {
   #failedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `discover` finds the provider's keys; over HTTP unless another way is given. */
-  constructor(config: IssuerConfig, discover: () => Promise<JWTVerifyGetKey> = () => discoverKeys(config.issuer)) {
+  constructor(
+    config: IssuerConfig,
+    discover: () => Promise<JWTVerifyGetKey> = () => discoverKeys(config.issuer),
+  ) {
     this.config = config;
     this.#discover = discover;
   }
@@ -157,7 +172,8 @@ async function boundedFetch(url: string, options: RequestInit): Promise<Response
   let size = 0;
   for await (const part of response.body ?? []) {
     size += part.byteLength;
-    if (size > MAX_ISSUER_ANSWER_BYTES) throw new Error(`the answer has more than ${MAX_ISSUER_ANSWER_BYTES} bytes`);
+    if (size > MAX_ISSUER_ANSWER_BYTES)
+      throw new Error(`the answer has more than ${MAX_ISSUER_ANSWER_BYTES} bytes`);
     parts.push(part);
   }
   const { status, headers } = response;
@@ -176,7 +192,8 @@ function refuseUnboundUse(claims: JWTPayload, certificate: string | undefined): 
   if (cnf === undefined) return;
   const bound = typeof cnf === 'object' && cnf !== null ? Object.entries(cnf) : [];
   const [first] = bound;
-  if (bound.length !== 1 || first?.[0] !== 'x5t#S256') throw new TokenRefused('it is bound in a way that is not served');
+  if (bound.length !== 1 || first?.[0] !== 'x5t#S256')
+    throw new TokenRefused('it is bound in a way that is not served');
   if (certificate === undefined || first[1] !== certificate)
     throw new TokenRefused('it is bound to a certificate that was not shown');
 }
@@ -189,13 +206,20 @@ const MAX_NAME_LENGTH = 128;
 
 function nameOf(claims: JWTPayload, nameClaim: string | undefined): string | undefined {
   const wanted = nameClaim === undefined ? ['preferred_username', 'email', 'name'] : [nameClaim];
-  const found = wanted.map((claim) => claims[claim]).find((value) => typeof value === 'string' && value !== '');
+  const found = wanted
+    .map((claim) => claims[claim])
+    .find((value) => typeof value === 'string' && value !== '');
   if (typeof found !== 'string') return undefined;
-  return found.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ').slice(0, MAX_NAME_LENGTH);
+  return found
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
+    .slice(0, MAX_NAME_LENGTH);
 }
 
 /** Too many, or not names at all: a membership less is the safe mistake. */
 function groupsOf(claim: unknown): string[] {
   if (!Array.isArray(claim)) return [];
-  return claim.filter((group) => typeof group === 'string' && isPrincipalId(group)).slice(0, MAX_GROUPS_PER_TOKEN);
+  return claim
+    .filter((group) => typeof group === 'string' && isPrincipalId(group))
+    .slice(0, MAX_GROUPS_PER_TOKEN);
 }

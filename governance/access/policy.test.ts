@@ -19,7 +19,11 @@ const somebody = (change: Partial<Principal> = {}): Principal => ({
 function may(
   permission: string,
   roles: readonly TenantRole[],
-  { of = 'acme', governsItself = true, ...who }: Partial<Principal> & { of?: string; governsItself?: boolean } = {},
+  {
+    of = 'acme',
+    governsItself = true,
+    ...who
+  }: Partial<Principal> & { of?: string; governsItself?: boolean } = {},
 ): boolean {
   return policy.permits({
     principal: somebody(who),
@@ -76,7 +80,15 @@ test('operators run the installation, and see of a tenant only that it is there'
 });
 
 const roles = fc.subarray([...tenantRoles]);
-const permissions = ['key.read', 'key.link', 'proposal.approve', 'audit.read', 'access.propose', 'link.read', 'job.cancel'];
+const permissions = [
+  'key.read',
+  'key.link',
+  'proposal.approve',
+  'audit.read',
+  'access.propose',
+  'link.read',
+  'job.cancel',
+];
 
 test('whatever roles an operator was given, a tenant’s keys, people and decisions stay closed', () => {
   fc.assert(
@@ -87,10 +99,16 @@ test('whatever roles an operator was given, a tenant’s keys, people and decisi
 });
 
 test('roles in other tenants count for nothing, and names that look like other things are just names', () => {
-  const odd = fc.oneof(fc.string({ minLength: 1, maxLength: 30 }), fc.constantFrom('acme/auditor', 'operator', 'Duty::"operator"'));
+  const odd = fc.oneof(
+    fc.string({ minLength: 1, maxLength: 30 }),
+    fc.constantFrom('acme/auditor', 'operator', 'Duty::"operator"'),
+  );
   fc.assert(
     fc.property(roles, odd, fc.constantFrom(...permissions), (held, name, permission) => {
-      assert.equal(may(permission, held, { of: name === 'acme' ? 'rival' : name, id: `corp:${name}` }), false);
+      assert.equal(
+        may(permission, held, { of: name === 'acme' ? 'rival' : name, id: `corp:${name}` }),
+        false,
+      );
     }),
   );
 });
@@ -98,7 +116,13 @@ test('roles in other tenants count for nothing, and names that look like other t
 test('everybody may ask about themselves, and about the installation nothing else', () => {
   const ask = (permission: string): boolean =>
     policy.permits({ principal: somebody(), standing: new Map(), permission });
-  assert.deepEqual(['me.read', 'tenant.list', 'region.read', 'job.read', 'tenant.onboard'].map(ask), [true, true, false, false, false]);
+  assert.deepEqual(['me.read', 'tenant.list', 'region.read', 'job.read', 'tenant.onboard'].map(ask), [
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test('a development token may do everything', () => {
@@ -107,7 +131,11 @@ test('a development token may do everything', () => {
 });
 
 test('a question that the schema does not know is no permission', () => {
-  const question: Question = { principal: somebody({ duty: 'development' }), standing: new Map(), permission: 'key.steal' };
+  const question: Question = {
+    principal: somebody({ duty: 'development' }),
+    standing: new Map(),
+    permission: 'key.steal',
+  };
   assert.throws(() => policy.permits(question), { code: 'ACCESS_POLICY' });
   assert.equal(policy.knows('key.steal', 'Tenant'), false);
   assert.equal(policy.knows('key.link', 'Tenant'), true);
@@ -116,7 +144,8 @@ test('a question that the schema does not know is no permission', () => {
 });
 
 test('policies that do not parse, or do not fit the schema, are refused at start', () => {
-  const schema = 'entity Principal; entity Tenant; action "key.link" appliesTo { principal: Principal, resource: Tenant };';
+  const schema =
+    'entity Principal; entity Tenant; action "key.link" appliesTo { principal: Principal, resource: Tenant };';
   const load = (policies: string): AccessPolicy => loadAccessPolicy({ schema, policies });
   for (const policies of [
     'permit (principal, action',

@@ -68,7 +68,10 @@ export function loadAccessPolicy(
 }
 
 const refused = (errors: readonly { readonly message: string }[]): OkcmError =>
-  new OkcmError('ACCESS_POLICY', `the access policies cannot be used: ${errors.map((e) => e.message).join('; ')}`);
+  new OkcmError(
+    'ACCESS_POLICY',
+    `the access policies cannot be used: ${errors.map((e) => e.message).join('; ')}`,
+  );
 
 /** Every action that can be asked for, and of what. */
 function permissionsIn(schema: string): ReadonlyMap<string, ReadonlySet<string>> {

@@ -24,8 +24,7 @@ export interface Principal {
 /** By tenant. A tenant that is not there is one that the principal has nothing to do with. */
 export type Standing = ReadonlyMap<string, ReadonlySet<TenantRole>>;
 
-export const isTenantRole = (role: string): role is TenantRole =>
-  tenantRoles.some((known) => known === role);
+export const isTenantRole = (role: string): role is TenantRole => tenantRoles.some((known) => known === role);
 
 /** Printable ASCII without spaces: ids stand in logs, in audit events and in URLs. */
 export const PRINCIPAL_PATTERN = '^[\\x21-\\x7e]{1,255}$';

@@ -165,7 +165,8 @@ before(async () => {
       .filter(([, { security }]) => security?.length !== 0)
       .map(([name, operation]) => {
         const method = name.toUpperCase();
-        const narrowed = operation.parameters?.some((each) => each.in === 'query' && each.name === 'tenant') === true;
+        const narrowed =
+          operation.parameters?.some((each) => each.in === 'query' && each.name === 'tenant') === true;
         return { method, path, narrowed, permission: permissionIn(method, path, operation) };
       }),
   );
@@ -179,7 +180,9 @@ after(async () => {
 function permissionIn(method: string, path: string, operation: object): string {
   const named: unknown = Reflect.get(operation, 'x-permission');
   const url = path.replaceAll(/\{([^}]+)\}/g, ':$1');
-  return typeof named === 'string' ? named : (permissionOf(method, url, undefined) ?? `none of ${method} ${path}`);
+  return typeof named === 'string'
+    ? named
+    : (permissionOf(method, url, undefined) ?? `none of ${method} ${path}`);
 }
 
 const UUID = '00000000-0000-4000-8000-000000000000';
@@ -261,10 +264,16 @@ test('who is let in sees their own tenants, and of a stranger’s not even wheth
   const as = async (who: string, path: string) =>
     await world.call('GET', path, undefined, { authorization: `Bearer ${tokens.get(who)}` });
   const listed = await as(`acme-${U}`, '/v1/tenants');
-  assert.deepEqual(listed.body.items.map(({ id }: { id: string }) => id), ['acme']);
+  assert.deepEqual(
+    listed.body.items.map(({ id }: { id: string }) => id),
+    ['acme'],
+  );
   assert.deepEqual((await as('nobody', '/v1/tenants')).body.items, []);
   assert.equal((await as(O, '/v1/tenants')).body.items.length, 2);
-  const [there, notThere] = [await as(`acme-${U}`, '/v1/tenants/rival'), await as(`acme-${U}`, '/v1/tenants/nowhere')];
+  const [there, notThere] = [
+    await as(`acme-${U}`, '/v1/tenants/rival'),
+    await as(`acme-${U}`, '/v1/tenants/nowhere'),
+  ];
   assert.deepEqual([there.status, notThere.status], [403, 403]);
   assert.equal(there.body.detail.replace('rival', ''), notThere.body.detail.replace('nowhere', ''));
   const me = await as(`acme-${K}`, '/v1/me');
@@ -297,14 +306,21 @@ test('who is kept out stands in the audit log: one’s own people in the tenant�
     return items.find((event: { actor: string }) => event.actor === actor);
   };
   const inside = await last(`corp:acme-${U}`, '&tenant=acme');
-  assert.deepEqual([inside.action, inside.outcome, inside.detail.code], ['unlink.propose', 'refused', 'FORBIDDEN']);
+  assert.deepEqual(
+    [inside.action, inside.outcome, inside.detail.code],
+    ['unlink.propose', 'refused', 'FORBIDDEN'],
+  );
   const outside = await last(`corp:rival-${K}`, '');
   assert.deepEqual([outside.action, outside.subject], ['key.read', 'GET /v1/tenants/acme/keys']);
 });
 
 test('a role that is taken away is gone with the next request', async () => {
   const change = (what: string) =>
-    world.must(202, 'POST', '/v1/tenants/acme/access-changes', { change: what, role: U, principal: 'corp:temporary' });
+    world.must(202, 'POST', '/v1/tenants/acme/access-changes', {
+      change: what,
+      role: U,
+      principal: 'corp:temporary',
+    });
   tokens.set('temporary', await provider.tokenOf('temporary'));
   await change('grant');
   assert.equal(await isLetIn('temporary', 'GET', '/v1/audit?tenant=acme'), true);

@@ -87,12 +87,19 @@ export function createGatekeeper(cmk: Cmk): Gatekeeper {
       const named = tenantNamed(request);
       const { standing, facts } =
         // Holds no role anywhere and needs none: nothing has to be looked up.
-        principal.duty === 'development' ? { standing: NOBODY, facts: assumed(named) } : await lookUp(cmk, request, principal, named);
+        principal.duty === 'development'
+          ? { standing: NOBODY, facts: assumed(named) }
+          : await lookUp(cmk, request, principal, named);
       // A tenant that is not there is refused as one of somebody else's: who has no business there learns nothing.
       const about = facts ?? assumed(named);
       if (
         !policy.knows(permission, about === undefined ? 'Installation' : 'Tenant') ||
-        !policy.permits({ principal, standing, permission, ...(about === undefined ? {} : { tenant: about }) })
+        !policy.permits({
+          principal,
+          standing,
+          permission,
+          ...(about === undefined ? {} : { tenant: about }),
+        })
       )
         throw new Forbidden(
           permission,
@@ -147,7 +154,10 @@ function tenantNamed(request: FastifyRequest): string | undefined {
   const named = inPath ?? inQuery;
   if (named === undefined) return undefined;
   if (typeof named !== 'string' || !NAME.test(named))
-    throw new CmkError('INVALID_REQUEST', 'the tenant is not 1 to 63 lower-case letters, digits and inner hyphens');
+    throw new CmkError(
+      'INVALID_REQUEST',
+      'the tenant is not 1 to 63 lower-case letters, digits and inner hyphens',
+    );
   return named;
 }
 
@@ -162,7 +172,9 @@ async function tenantOfJob(trx: Trx, request: FastifyRequest): Promise<string | 
   if (request.routeOptions.url?.startsWith('/v1/jobs/:id') !== true) return undefined;
   if (typeof id !== 'string' || !UUID.test(id)) return undefined;
   // Orbital's table, read but never written here.
-  const { rows } = await sql<{ entity: string }>`SELECT entity FROM orbital_jobs WHERE id = ${id}`.execute(trx);
+  const { rows } = await sql<{ entity: string }>`SELECT entity FROM orbital_jobs WHERE id = ${id}`.execute(
+    trx,
+  );
   const entity = rows[0]?.entity ?? '';
   const tenant = OF_TENANT.exec(entity)?.[1];
   if (tenant !== undefined) return tenant;

@@ -39,7 +39,10 @@ export async function openTlsListener(config: ServerTlsConfig, logger: Logger): 
         try {
           server.setSecureContext(identity.context(SCOPE));
         } catch (error) {
-          logger.error({ cause: errorMessage(error) }, 'the new TLS context cannot be used; the former stays');
+          logger.error(
+            { cause: errorMessage(error) },
+            'the new TLS context cannot be used; the former stays',
+          );
         }
       });
       identity.start();

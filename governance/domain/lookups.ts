@@ -56,7 +56,12 @@ export async function tenantRegions(trx: Trx, tenant: string): Promise<string[]>
 /** One key is one identity everywhere (D10): whoever comes second is refused, whichever tenant they are. */
 export async function claimFingerprint(
   trx: Trx,
-  identity: { fingerprint: string; role: 'application' | 'gateway' | 'client'; tenant: string | null; name: string },
+  identity: {
+    fingerprint: string;
+    role: 'application' | 'gateway' | 'client';
+    tenant: string | null;
+    name: string;
+  },
 ): Promise<void> {
   const inserted = await trx
     .insertInto('identities')

@@ -98,7 +98,10 @@ test('every table with a tenant column is held to the tenant and to the reach of
 
 for (const [what, change] of [
   ['a new table without any policy', 'CREATE TABLE forgotten (tenant text, secret text)'],
-  ['a policy that shows all', 'CREATE TABLE forgotten (tenant text, secret text); ALTER TABLE forgotten ENABLE ROW LEVEL SECURITY; ALTER TABLE forgotten FORCE ROW LEVEL SECURITY; CREATE POLICY open_door ON forgotten USING (true)'],
+  [
+    'a policy that shows all',
+    'CREATE TABLE forgotten (tenant text, secret text); ALTER TABLE forgotten ENABLE ROW LEVEL SECURITY; ALTER TABLE forgotten FORCE ROW LEVEL SECURITY; CREATE POLICY open_door ON forgotten USING (true)',
+  ],
   ['one policy too many', 'CREATE POLICY open_door ON services USING (true)'],
   ['a table that its owner escapes', 'ALTER TABLE services NO FORCE ROW LEVEL SECURITY'],
 ] as const)
@@ -139,7 +142,13 @@ test('who runs the platform sees tenants, and nothing of their keys, rules or de
   await operators(async () => {
     const tenants = await asPlatform(db, (trx) => trx.selectFrom('tenants').select('tenant').execute());
     assert.equal(tenants.length, 2);
-    for (const table of ['rotation_policies', 'key_inventories', 'services', 'l1_keys', 'proposals'] as const) {
+    for (const table of [
+      'rotation_policies',
+      'key_inventories',
+      'services',
+      'l1_keys',
+      'proposals',
+    ] as const) {
       const rows = await asTenant(db, 'acme', (trx) => trx.selectFrom(table).select('tenant').execute());
       assert.deepEqual(rows, [], table);
     }
@@ -149,7 +158,10 @@ test('who runs the platform sees tenants, and nothing of their keys, rules or de
     assert.equal(changed.numUpdatedRows, 0n);
     await assert.rejects(
       asTenant(db, 'acme', (trx) =>
-        trx.insertInto('rotation_policies').values({ tenant: 'acme', service: 'x', ...policy }).execute(),
+        trx
+          .insertInto('rotation_policies')
+          .values({ tenant: 'acme', service: 'x', ...policy })
+          .execute(),
       ),
       /row-level security/,
     );

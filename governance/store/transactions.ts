@@ -25,7 +25,9 @@ async function scope(trx: Trx, tenant: string, scope: string): Promise<void> {
   const reach = reachNow();
   const tenants = reach.kind === 'members' ? reach.tenants.join(',') : '';
   await sql`SELECT set_config('okcm.tenant', ${tenant}, true), set_config('okcm.scope', ${scope}, true),
-    set_config('okcm.reach', ${reach.kind}, true), set_config('okcm.reach_tenants', ${tenants}, true)`.execute(trx);
+    set_config('okcm.reach', ${reach.kind}, true), set_config('okcm.reach_tenants', ${tenants}, true)`.execute(
+    trx,
+  );
 }
 
 export const asTenant = <T>(db: Db, tenant: string, fn: (trx: Trx) => Promise<T>): Promise<T> =>

@@ -75,7 +75,13 @@ const NewWorkspace = Type.Object(
 );
 const Services = Type.Object({ services: Type.Array(Name, { maxItems: 1000 }) }, closed);
 const Workspace = Type.Object(
-  { name: Text, displayName: Text, externalId: nullable(Text), services: Type.Array(Text), createdAt: Instant },
+  {
+    name: Text,
+    displayName: Text,
+    externalId: nullable(Text),
+    services: Type.Array(Text),
+    createdAt: Instant,
+  },
   closed,
 );
 const Removed = Type.Object({ removed: Type.Literal(true) }, closed);
@@ -113,7 +119,8 @@ export const accessRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'change-access.propose', permission: 'access.propose' },
       schema: {
-        summary: 'Grant or withdraw a role, change who is in a group; carried out when the policy is satisfied',
+        summary:
+          'Grant or withdraw a role, change who is in a group; carried out when the policy is satisfied',
         params: schemas.TenantPath,
         body: AccessChange,
         response: { 202: Proposed },
@@ -179,7 +186,9 @@ export const accessRoutes: Routes = (app, cmk) => {
       },
     },
     async (request, reply) =>
-      reply.status(201).send(await registerClient(cmk, actorOf(request), request.params.tenant, request.body)),
+      reply
+        .status(201)
+        .send(await registerClient(cmk, actorOf(request), request.params.tenant, request.body)),
   );
   app.get(
     '/v1/tenants/:tenant/clients',

@@ -1,7 +1,11 @@
 /** Where people and machines get tokens, for whoever wants to log in; and the provider of a development installation. */
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { type DevelopmentIssuer, DEVELOPMENT_ISSUER_PATH, OAuthError } from '../../access/development-issuer.ts';
+import {
+  DEVELOPMENT_ISSUER_PATH,
+  type DevelopmentIssuer,
+  OAuthError,
+} from '../../access/development-issuer.ts';
 import type { Issuer } from '../../access/issuer.ts';
 import type { Api, Routes } from '../api.ts';
 import { closed } from '../schemas.ts';
@@ -15,7 +19,9 @@ const Login = Type.Object(
           name: Text,
           issuer: Text,
           audience: Text,
-          clientId: Type.Union([Text, Type.Null()], { description: 'For the command line; null: use one of your own' }),
+          clientId: Type.Union([Text, Type.Null()], {
+            description: 'For the command line; null: use one of your own',
+          }),
         },
         closed,
       ),
@@ -31,7 +37,11 @@ export const loginRoutes =
       '/v1/login',
       {
         config: { public: true },
-        schema: { summary: 'Who issues the tokens that are accepted here', security: [], response: { 200: Login } },
+        schema: {
+          summary: 'Who issues the tokens that are accepted here',
+          security: [],
+          response: { 200: Login },
+        },
       },
       () => ({
         issuers: issuers.map(({ config: { name, issuer, audience, loginClientId } }) => ({
