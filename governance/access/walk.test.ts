@@ -80,7 +80,7 @@ const ofTenant: Readonly<Record<string, readonly string[]>> = {
   'system.unlink': [K],
   'tenant.block': [A],
   'tenant.change': [A],
-  'tenant.onboard': [O],
+  'tenant.provision': [O],
   'tenant.read': [...ALL, O],
   'tenant.terminate': [A],
   'tenant.unblock': [A],
