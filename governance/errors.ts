@@ -69,7 +69,7 @@ export const cmkErrors = {
     title: 'No such proposal',
     hint: 'GET /v1/tenants/{tenant}/proposals lists them.',
   },
-  GROUP_UNKNOWN: {
+  ACCESS_GROUP_UNKNOWN: {
     status: 404,
     title: 'No such group',
     hint: 'GET /v1/tenants/{tenant}/groups lists them.',

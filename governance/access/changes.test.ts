@@ -74,7 +74,7 @@ test('nobody names people alone: a role takes effect with the approval of others
 
 test('what cannot be carried out is put before nobody', async () => {
   for (const [change, expected] of [
-    [{ change: 'grant', role: 'auditor', group: 'none' }, [404, 'GROUP_UNKNOWN']],
+    [{ change: 'grant', role: 'auditor', group: 'none' }, [404, 'ACCESS_GROUP_UNKNOWN']],
     [{ change: 'withdraw', role: 'auditor', principal: 'corp:alice' }, [404, 'ROLE_UNKNOWN']],
     [{ change: 'withdraw', role: 'administrator', principal: 'corp:alice' }, [409, 'LAST_OF_ITS_ROLE']],
     [{ change: 'grant', role: 'king', principal: 'corp:alice' }, [400, 'INVALID_REQUEST']],

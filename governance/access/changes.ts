@@ -47,7 +47,7 @@ export interface RoleView {
   grantedAt: string;
 }
 
-/** Refuses at once what could not be carried out now. Throws GROUP_UNKNOWN, GROUP_IN_USE, CLIENT_UNKNOWN, ROLE_UNKNOWN, LAST_OF_ITS_ROLE. */
+/** Refuses at once what could not be carried out now. Throws ACCESS_GROUP_UNKNOWN, GROUP_IN_USE, CLIENT_UNKNOWN, ROLE_UNKNOWN, LAST_OF_ITS_ROLE. */
 export async function checkChange(trx: Trx, tenant: string, wish: AccessChange): Promise<void> {
   if ('group' in wish) await requireGroup(trx, tenant, wish.group);
   if ((wish.change === 'grant' || wish.change === 'add-member') && 'principal' in wish)

@@ -93,7 +93,7 @@ export async function listGroups(cmk: Cmk, tenant: string, page: PageRequest): P
   });
 }
 
-/** Throws GROUP_UNKNOWN. */
+/** Throws ACCESS_GROUP_UNKNOWN. */
 export async function requireGroup(trx: Trx, tenant: string, name: string): Promise<void> {
   const row = await trx
     .selectFrom('access_groups')
@@ -101,7 +101,7 @@ export async function requireGroup(trx: Trx, tenant: string, name: string): Prom
     .where('tenant', '=', tenant)
     .where('name', '=', name)
     .executeTakeFirst();
-  if (row === undefined) throw new CmkError('GROUP_UNKNOWN', `${tenant} has no group ${name}`);
+  if (row === undefined) throw new CmkError('ACCESS_GROUP_UNKNOWN', `${tenant} has no group ${name}`);
 }
 
 function viewOf(
