@@ -176,7 +176,7 @@ export const cmkErrors = {
     title: 'The workspace is linked to a tenant',
     hint: 'A workspace belongs to one tenant: have it removed there first.',
   },
-  GROUP_IN_USE: {
+  ACCESS_GROUP_IN_USE: {
     status: 409,
     title: 'The group holds a role',
     hint: 'Withdraw the role first: POST /v1/tenants/{tenant}/access-changes.',

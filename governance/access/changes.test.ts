@@ -106,7 +106,7 @@ test('a group: made, filled, given a role, and not removed while it holds one', 
   });
   assert.deepEqual(code(await change({ change: 'remove-group', group: 'night-shift' })), [
     409,
-    'GROUP_IN_USE',
+    'ACCESS_GROUP_IN_USE',
   ]);
   assert.equal((await change({ change: 'withdraw', role: 'auditor', group: 'night-shift' })).status, 202);
   assert.deepEqual((await as('cleo', 'GET', `${path}/keys`)).status, 403);

@@ -47,7 +47,7 @@ export interface RoleView {
   grantedAt: string;
 }
 
-/** Refuses at once what could not be carried out now. Throws ACCESS_GROUP_UNKNOWN, GROUP_IN_USE, CLIENT_UNKNOWN, ROLE_UNKNOWN, LAST_OF_ITS_ROLE. */
+/** Refuses at once what could not be carried out now. Throws ACCESS_GROUP_UNKNOWN, ACCESS_GROUP_IN_USE, CLIENT_UNKNOWN, ROLE_UNKNOWN, LAST_OF_ITS_ROLE. */
 export async function checkChange(trx: Trx, tenant: string, wish: AccessChange): Promise<void> {
   if ('group' in wish) await requireGroup(trx, tenant, wish.group);
   if ((wish.change === 'grant' || wish.change === 'add-member') && 'principal' in wish)
@@ -223,7 +223,7 @@ async function refuseRemoval(trx: Trx, tenant: string, group: string): Promise<v
     .where('tenant', '=', tenant)
     .where('group_name', '=', group)
     .executeTakeFirst();
-  if (held !== undefined) throw new CmkError('GROUP_IN_USE', `group ${group} is ${held.role} of ${tenant}`);
+  if (held !== undefined) throw new CmkError('ACCESS_GROUP_IN_USE', `group ${group} is ${held.role} of ${tenant}`);
 }
 
 type Member = { readonly group: string; readonly principal: string };
