@@ -63,3 +63,16 @@ export const SEAL_POLL_MS = 1_000;
 export const RENEW_BATCH = 64;
 export const PROBE_PAGE = 200;
 export const KEYSTORE_CONCURRENCY = 4;
+
+/** A proposal that nobody has decided by then has expired. */
+export const PROPOSAL_TTL_MS = 7 * 86_400_000;
+export const MAX_PENDING_PROPOSALS = 200;
+/** Approvals that a rule may ask for, by others than the proposer. */
+export const MAX_APPROVALS = 9;
+export const MAX_APPROVERS = 100;
+export const MAX_APPROVER_GROUPS = 50;
+export const MAX_GROUPS_PER_RULE = 8;
+/** What only time or the regions bring about: proposals to expire and terminations to finish, in one round. */
+export const EXPIRY_BATCH = 100;
+export const TERMINATION_BATCH = 20;
+export const WORKFLOW_POLL_MS = 1_000;
