@@ -35,6 +35,16 @@ export const cmkErrors = {
     title: 'The proposer may not approve their own proposal',
     hint: 'Another operator has to approve it.',
   },
+  NOT_APPROVER: {
+    status: 403,
+    title: 'Not an approver of this proposal',
+    hint: 'GET /v1/tenants/{tenant}/proposals/{id} names them: whoever was one when it was made, and still is.',
+  },
+  NOT_PROPOSER: {
+    status: 403,
+    title: 'Only its proposer takes a proposal back',
+    hint: 'An approver can reject it.',
+  },
   ROUTE_UNKNOWN: { status: 404, title: 'No such route', hint: 'GET /v1/openapi.json lists every route.' },
   REGION_UNKNOWN: {
     status: 404,
@@ -63,6 +73,21 @@ export const cmkErrors = {
     status: 404,
     title: 'No such proposal',
     hint: 'GET /v1/tenants/{tenant}/proposals lists them.',
+  },
+  ACTION_UNKNOWN: {
+    status: 404,
+    title: 'No such action',
+    hint: 'Name an action that takes approval, or any for all that have no rule of their own.',
+  },
+  GROUP_UNKNOWN: {
+    status: 404,
+    title: 'No such group of approvers',
+    hint: 'PUT /v1/tenants/{tenant}/approver-groups/{name} makes one.',
+  },
+  CHANNEL_UNKNOWN: {
+    status: 404,
+    title: 'No such notification channel',
+    hint: 'GET /v1/tenants/{tenant}/notifications lists them.',
   },
   JOB_UNKNOWN: { status: 404, title: 'No such job', hint: 'GET /v1/jobs lists them.' },
   KEY_VERSION_UNKNOWN: {
@@ -106,6 +131,21 @@ export const cmkErrors = {
     hint: 'Enrol a region first: POST /v1/regions.',
   },
   PROPOSAL_DECIDED: { status: 409, title: 'The proposal has been decided', hint: 'Make a new proposal.' },
+  QUORUM_UNREACHABLE: {
+    status: 409,
+    title: 'There are not as many approvers as it takes',
+    hint: 'Add members to the group, or ask for fewer approvals; the proposer does not count.',
+  },
+  GROUP_IN_USE: {
+    status: 409,
+    title: 'A rule names this group',
+    hint: 'Change the rule first: PUT /v1/tenants/{tenant}/approval-rules/{action}.',
+  },
+  KEY_SWITCH_NEEDED: {
+    status: 409,
+    title: 'The keys stand on another L1 key',
+    hint: 'Ask again: putting them under another key is a decision of its own, switch-key.',
+  },
   JOB_LIVE: {
     status: 409,
     title: 'An earlier job of the same kind is still running',
@@ -151,6 +191,16 @@ export const cmkErrors = {
     status: 422,
     title: 'A keystore file may not lie there',
     hint: 'Name an absolute path below the keystore directory, "keystoreDirectory" in the configuration of CMK.',
+  },
+  CHANNEL_REFUSED: {
+    status: 422,
+    title: 'Notifications may not be sent there',
+    hint: 'Name an https address on the public internet; others are allowed by "notifications" in the configuration of CMK.',
+  },
+  NOTIFICATIONS_OFF: {
+    status: 422,
+    title: 'This installation sends no such notifications',
+    hint: 'Add "notifications" to the configuration of CMK.',
   },
   LIMIT_REACHED: {
     status: 422,

@@ -72,7 +72,6 @@ export const MAX_APPROVALS = 9;
 export const MAX_APPROVERS = 100;
 export const MAX_APPROVER_GROUPS = 50;
 export const MAX_GROUPS_PER_RULE = 8;
-/** What only time or the regions bring about: proposals to expire and terminations to finish, in one round. */
+/** Proposals that end by time in one round, and how often that is looked for. */
 export const EXPIRY_BATCH = 100;
-export const TERMINATION_BATCH = 20;
-export const WORKFLOW_POLL_MS = 1_000;
+export const EXPIRY_POLL_MS = 1_000;

@@ -124,7 +124,7 @@ export async function removeApplication(
   reason = `application ${name} was removed`,
 ): Promise<{ application: ApplicationView; job: string }> {
   return await asTenant(cmk.db, tenant, async (trx) => {
-    await lockTenant(trx, tenant, 'whatever its state');
+    await lockTenant(trx, tenant);
     const { fingerprint } = await requireApplication(trx, tenant, name);
     const regions = await trx
       .selectFrom('application_regions')

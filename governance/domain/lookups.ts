@@ -28,15 +28,10 @@ export async function requireTenant(trx: Trx, tenant: string): Promise<Tenant> {
 }
 
 /**
- * Serialises the decisions about one tenant until the transaction ends; taken before Orbital's locks, always. About a
- * tenant that is terminated, or on its way there, nothing more is decided but what takes away.
- * Throws TENANT_UNKNOWN, TENANT_TERMINATED.
+ * Serialises the decisions about one tenant until the transaction ends; taken before Orbital's locks, always.
+ * Throws TENANT_UNKNOWN.
  */
-export async function lockTenant(
-  trx: Trx,
-  tenant: string,
-  accept: 'living' | 'whatever its state' = 'living',
-): Promise<Tenant> {
+export async function lockTenant(trx: Trx, tenant: string): Promise<Tenant> {
   const row = await trx
     .selectFrom('tenants')
     .selectAll()
@@ -44,8 +39,6 @@ export async function lockTenant(
     .forNoKeyUpdate()
     .executeTakeFirst();
   if (row === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
-  if (accept === 'living' && (row.hold === 'terminating' || row.hold === 'terminated'))
-    throw new CmkError('TENANT_TERMINATED', `${tenant} is ${row.hold}`);
   return row;
 }
 

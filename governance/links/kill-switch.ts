@@ -38,7 +38,7 @@ export async function judge(cmk: Cmk, tenant: string, key: UsableKey, state: Key
   const kill = unlinks(state, credentialIsGood);
   const who = { actor: 'system:kill-switch', correlationId: randomUUID() };
   return await asTenant(cmk.db, tenant, async (trx) => {
-    if (kill) await lockTenant(trx, tenant, 'whatever its state');
+    if (kill) await lockTenant(trx, tenant);
     const changed = await recordKeyState(trx, tenant, key.alias, state);
     const killed =
       kill &&

@@ -6,12 +6,7 @@ import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { ProposalState, Requirement } from '../workflows/quorum.ts';
-import type {
-  ApprovalRuleRow,
-  ApproverGroupRow,
-  HoldColumns,
-  NotificationChannelRow,
-} from './workflow-tables.ts';
+import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -74,7 +69,7 @@ export interface IdentityRow {
   name: string;
 }
 
-export interface TenantRow extends HoldColumns {
+export interface TenantRow {
   tenant: string;
   display_name: string;
   /** The policy's name and quorum are fixed at onboarding: a later rule never loosens an older tenant. */

@@ -1,5 +1,5 @@
 /**
- * What approval by several people, holds on tenants and notifications added to the CMK schema; plain SQL, as the rest of
+ * What approval by several people, and notifications, added to the CMK schema; plain SQL, as the rest of
  * it (migrations.ts).
  */
 import type { ColumnType, Generated, Selectable } from 'kysely';
@@ -13,12 +13,6 @@ export const WORKFLOW_TENANT_TABLES = ['approval_rules', 'approver_groups', 'not
  */
 export const WORKFLOW_TABLES = `
 SELECT set_config('okcm.scope', 'platform', true);
-ALTER TABLE tenants
-  ADD COLUMN hold text NOT NULL DEFAULT 'none' CHECK (hold IN ('none', 'blocked', 'terminating', 'terminated')),
-  ADD COLUMN hold_reason text,
-  ADD COLUMN hold_since timestamptz,
-  ADD COLUMN hold_proposal uuid REFERENCES proposals;
-CREATE INDEX tenants_terminating ON tenants (tenant) WHERE hold = 'terminating';
 ALTER TABLE proposals
   DROP CONSTRAINT proposals_action_check,
   DROP CONSTRAINT proposals_state_check,
@@ -68,18 +62,8 @@ CREATE TABLE notification_channels (
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant, name)
 );
+SELECT set_config('okcm.scope', '', true);
 `;
-
-/** What people decided about the whole tenant; `terminating` ends by itself when every region has closed (holds.ts). */
-export type Hold = 'none' | 'blocked' | 'terminating' | 'terminated';
-
-export interface HoldColumns {
-  hold: Generated<Hold>;
-  hold_reason: Generated<string | null>;
-  hold_since: Generated<Date | null>;
-  /** The proposal whose jobs close the tenant. */
-  hold_proposal: Generated<string | null>;
-}
 
 export interface ApproverGroupRow {
   tenant: string;
@@ -92,7 +76,7 @@ export interface ApproverGroupRow {
 
 export interface ApprovalRuleRow {
   tenant: string;
-  /** A row of the table in workflows/wishes.ts, or `*` for all that have no rule of their own. */
+  /** A row of the table in workflows/wishes.ts, or `any` for all that have no rule of their own. */
   action: string;
   /** By others than the proposer. */
   approvals: number;

@@ -149,10 +149,8 @@ async function decided(
   deciding: Deciding,
   then: (trx: Trx, proposal: Proposal, next: Extract<Verdict, { ok: true }>['next']) => Promise<ProposalView>,
 ): Promise<ProposalView> {
-  // What takes away a proposal is possible whatever has become of the tenant.
-  const accept = deciding.kind === 'approve' ? 'living' : 'whatever its state';
   return await asTenant(cmk.db, tenant, async (trx) => {
-    await lockTenant(trx, tenant, accept);
+    await lockTenant(trx, tenant);
     const proposal = await requireProposal(trx, tenant, id);
     const verdict = decide(await caseOf(trx, proposal), await eventOf(trx, proposal, deciding));
     if (!verdict.ok) throw new CmkError(verdict.code, verdict.detail);

@@ -87,7 +87,9 @@ export function decide(proposal: Case, event: Event): Verdict {
  * Whoever was no approver when it was proposed does not become one for it, and whoever has been taken out of the group
  * since is none any more.
  */
-function mayApprove({ groups, approvers }: Requirement, by: string, members: Members): boolean {
+function mayApprove(requirement: Requirement, by: string, members: Members): boolean {
+  const { approvals, groups, approvers } = requirement;
+  if (approvals === 0) return false;
   if (approvers === null) return true;
   return approvers.includes(by) && groups.some((group) => members.get(group)?.includes(by) === true);
 }

@@ -1,6 +1,6 @@
 /**
  * How many people have to agree, and who they may be: for each tenant and action a rule, else the tenant's rule for all
- * actions (`*`), else the policy that it was onboarded with. Approvers are kept here and nowhere else, since who may change
+ * actions (`any`), else the policy that it was onboarded with. Approvers are kept here and nowhere else, since who may change
  * them could approve anything: an identity provider's groups say who somebody is, never what they may approve (D13).
  */
 import type { Selectable } from 'kysely';
@@ -16,7 +16,7 @@ import type { ApprovalRuleRow } from '../store/workflow-tables.ts';
 import type { Members, Requirement } from './quorum.ts';
 
 /** The rule for every action without one of its own. */
-export const ANY_ACTION = '*';
+export const ANY_ACTION = 'any';
 
 export interface Rule {
   /** By others than the proposer. */

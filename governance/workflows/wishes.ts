@@ -6,7 +6,8 @@ import { type Static, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
 import { requireKey } from '../domain/keys.ts';
-import { requireTenant } from '../domain/lookups.ts';
+import { startBlocking, startTermination, startUnblocking } from '../domain/lifecycle.ts';
+import { requireServed, requireTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPROVALS, MAX_APPROVERS, MAX_GROUPS_PER_RULE } from '../limits.ts';
 import { rotatable, startLinks, startRotation, startUnlink } from '../links/request.ts';
@@ -16,7 +17,6 @@ import { compromiseKey, destroyVersion } from '../rotation/orders.ts';
 import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { blockTenant, refuseHeld, terminateTenant, unblockTenant } from './holds.ts';
 import { actionsApprovedBy, ANY_ACTION, setGroup, setRule } from './rules.ts';
 import { keysOf } from './switching.ts';
 import { closed, Reason, type Rules, wish } from './wish.ts';
@@ -30,7 +30,6 @@ export const wishes = {
   link: wish(Type.Object({ key: Text }, closed), {
     ask: (cmk, tenant, { key }) => refuseUnusableKey(cmk, tenant, key),
     carryOut: async (cmk, trx, { who, parameters: { key }, ...order }) => {
-      await refuseHeld(trx, order.tenant);
       const other = (await keysOf(trx, order.tenant)).find((each) => each !== key);
       if (other !== undefined)
         throw new CmkError('KEY_SWITCH_NEEDED', `the keys of ${order.tenant} stand on ${other}`);
@@ -39,10 +38,8 @@ export const wishes = {
   }),
   'switch-key': wish(Type.Object({ key: Text }, closed), {
     ask: (cmk, tenant, { key }) => refuseUnusableKey(cmk, tenant, key),
-    carryOut: async (cmk, trx, { who, parameters: { key }, ...order }) => {
-      await refuseHeld(trx, order.tenant);
-      return await startLinks(cmk, trx, who, { ...order, key });
-    },
+    carryOut: (cmk, trx, { who, parameters: { key }, ...order }) =>
+      startLinks(cmk, trx, who, { ...order, key }),
   }),
   unlink: wish(WithReason, {
     carryOut: (cmk, trx, { who, parameters, ...order }) =>
@@ -51,7 +48,7 @@ export const wishes = {
   'rotate-link': wish(Type.Object({ reason: Type.Optional(Reason) }, closed), {
     ask: refuseUnusableKeys,
     carryOut: async (cmk, trx, { who, parameters, ...order }) => {
-      await refuseHeld(trx, order.tenant);
+      await requireServed(trx, order.tenant);
       return await startRotation(cmk, trx, who, { ...order, ...parameters });
     },
   }),
@@ -103,13 +100,16 @@ export const wishes = {
     },
   ),
   'block-tenant': wish(WithReason, {
-    carryOut: (cmk, trx, { parameters, ...order }) => blockTenant(cmk, trx, { ...order, ...parameters }),
+    carryOut: (cmk, trx, { who, parameters, ...order }) =>
+      startBlocking(cmk, trx, who, { ...order, ...parameters }),
   }),
   'unblock-tenant': wish(WithReason, {
-    carryOut: (_cmk, trx, { parameters, ...order }) => unblockTenant(trx, { ...order, ...parameters }),
+    carryOut: (_cmk, trx, { who, tenant, parameters }) =>
+      startUnblocking(trx, who, { tenant, ...parameters }),
   }),
   'terminate-tenant': wish(WithReason, {
-    carryOut: (cmk, trx, { parameters, ...order }) => terminateTenant(cmk, trx, { ...order, ...parameters }),
+    carryOut: (cmk, trx, { who, parameters, ...order }) =>
+      startTermination(cmk, trx, who, { ...order, ...parameters }),
   }),
   'approval-rule': wish(
     Type.Object(
