@@ -5,6 +5,7 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -273,6 +274,8 @@ export interface CmkDatabase {
   key_inventories: KeyInventoryRow;
   audit_events: AuditEventRow;
   audit_heads: AuditHeadRow;
+  tenant_states: TenantStateRow;
+  tenant_closings: TenantClosingRow;
 }
 
 export type Link = Selectable<LinkRow>;
