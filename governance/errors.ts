@@ -181,6 +181,16 @@ export const cmkErrors = {
     title: 'Another number of objects depends on the version',
     hint: 'The detail tells how many; name that number if their loss is meant.',
   },
+  TENANT_STATE: {
+    status: 409,
+    title: 'The state of the tenant does not permit this',
+    hint: 'GET /v1/tenants/{tenant} shows its state, and what a change of it waits for.',
+  },
+  TENANT_NOT_EMPTY: {
+    status: 409,
+    title: 'The tenant still has applications',
+    hint: 'Remove them first: DELETE /v1/tenants/{tenant}/applications/{name}.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

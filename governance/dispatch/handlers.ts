@@ -18,6 +18,7 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
+import { onClosed } from '../domain/lifecycle.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { scopeToPlatform, type Trx } from '../store/transactions.ts';
 import * as provisioned from './provisioned.ts';
@@ -90,7 +91,16 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
       done: onRenewed,
       failed: (trx, answer, payload, error) => onRenewFailed(cmk, trx, answer, payload, error),
     }),
-    UNLINK: handler('UNLINK', { done: onUnlinked, failed: onUnlinkFailed }),
+    UNLINK: handler('UNLINK', {
+      done: async (trx, answer, payload, result) => {
+        await onUnlinked(trx, answer, payload, result);
+        await onClosed(trx, answer.who, { ...payload, region: answer.region }, null);
+      },
+      failed: async (trx, answer, payload, error) => {
+        await onUnlinkFailed(trx, answer, payload, error);
+        await onClosed(trx, answer.who, { ...payload, region: answer.region }, error.code);
+      },
+    }),
     KEY_ROTATE: handler('KEY_ROTATE', rotation.rotated),
     KEY_COMPROMISE: handler('KEY_COMPROMISE', rotation.compromised),
     ROTATION_POLICY: handler('ROTATION_POLICY', rotation.policy),

@@ -1,6 +1,7 @@
 /** What regions' answers about tenants, services, identities and issuers do to the rows: active, failed, or gone. */
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
+import { onProvisioned } from '../domain/lifecycle.ts';
 import type { Answer } from '../links/answers.ts';
 import { audit } from '../store/audit.ts';
 import type { ProvisionState } from '../store/schema.ts';
@@ -46,6 +47,7 @@ export const tenant = {
       .where('tenant', '=', payload.tenant)
       .where('region', '=', answer.region)
       .execute();
+    await onProvisioned(trx, answer.who, payload.tenant);
     await tell(trx, answer, 'tenant.active', `tenant:${payload.tenant}`, payload.tenant);
   },
   async failed(
@@ -60,6 +62,7 @@ export const tenant = {
       .where('tenant', '=', payload.tenant)
       .where('region', '=', answer.region)
       .execute();
+    await onProvisioned(trx, answer.who, payload.tenant);
     await tell(trx, answer, 'tenant.active', `tenant:${payload.tenant}`, payload.tenant, error);
   },
 };

@@ -4,6 +4,11 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import {
+  LIFECYCLE_OF_PRESENT_TENANTS,
+  LIFECYCLE_TABLES,
+  LIFECYCLE_TENANT_TABLES,
+} from './lifecycle-tables.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 
@@ -27,6 +32,7 @@ const TENANT_TABLES = [
   ...FIRST_TENANT_TABLES,
   ...ROTATION_TENANT_TABLES,
   ...WORKFLOW_TENANT_TABLES,
+  ...LIFECYCLE_TENANT_TABLES,
 ] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
@@ -254,6 +260,13 @@ export const cmkMigrations: Record<string, Migration> = {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(WORKFLOW_TABLES).execute(db);
       await isolate(db, WORKFLOW_TENANT_TABLES);
+    },
+  },
+  '0060_tenant_lifecycle': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(LIFECYCLE_TABLES).execute(db);
+      await sql.raw(LIFECYCLE_OF_PRESENT_TENANTS).execute(db);
+      await isolate(db, LIFECYCLE_TENANT_TABLES);
     },
   },
 };

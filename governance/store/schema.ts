@@ -6,6 +6,7 @@ import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { ProposalState, Requirement } from '../workflows/quorum.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
@@ -287,6 +288,8 @@ export interface CmkDatabase {
   approval_rules: ApprovalRuleRow;
   approver_groups: ApproverGroupRow;
   notification_channels: NotificationChannelRow;
+  tenant_states: TenantStateRow;
+  tenant_closings: TenantClosingRow;
 }
 
 export type Link = Selectable<LinkRow>;
