@@ -24,10 +24,12 @@ import { auditRoutes } from './routes/audit.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { linkRoutes } from './routes/links.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
 import { statusRoutes } from './routes/status.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { workflowRoutes } from './routes/workflows.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
 
@@ -144,6 +146,8 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     applicationRoutes,
     jobRoutes,
     auditRoutes,
+    workflowRoutes,
+    notificationRoutes,
   ])
     routes(app, cmk);
   app.get('/v1/openapi.json', { schema: { hide: true }, config: { public: true } }, () => app.swagger());
