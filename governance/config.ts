@@ -3,6 +3,7 @@
  * read. Durations are milliseconds.
  */
 import { type Static, Type } from 'typebox';
+import { NotificationsConfig } from './notifications/settings.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -47,6 +48,8 @@ export const CmkConfig = Type.Object(
       },
       closed,
     ),
+    /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
+    notifications: Type.Optional(NotificationsConfig),
   },
   closed,
 );

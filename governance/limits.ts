@@ -75,3 +75,18 @@ export const MAX_GROUPS_PER_RULE = 8;
 /** Proposals that end by time in one round, and how often that is looked for. */
 export const EXPIRY_BATCH = 100;
 export const EXPIRY_POLL_MS = 1_000;
+
+export const MAX_CHANNELS_PER_TENANT = 20;
+export const MAX_EVENT_PATTERNS = 32;
+export const MAX_MAIL_ADDRESSES = 20;
+/** One delivery, from the look-up of the name to the answer. */
+export const NOTIFICATION_TIMEOUT_MS = 10_000;
+/** Longer than all that a channel is told under one claim may take. */
+export const NOTIFICATION_CLAIM_MS = 60_000;
+export const NOTIFICATION_CONCURRENCY = 8;
+/** Audit events that a channel looks at in one round. */
+export const NOTIFICATION_BATCH = 100;
+export const NOTIFICATION_POLL_MS = 1_000;
+export const NOTIFICATION_RETRY = { baseMs: 2_000, capMs: 3_600_000 } as const;
+/** They take most of a day; then the event is given up, and said to be lost. */
+export const NOTIFICATION_ATTEMPTS = 40;

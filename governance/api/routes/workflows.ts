@@ -43,7 +43,7 @@ const GroupRequest = Type.Object(
   },
   closed,
 );
-const Set = { setBy: Text, setAt: Instant };
+const SetBy = { setBy: Text, setAt: Instant };
 const Rules = Type.Object(
   {
     tenant: Text,
@@ -52,9 +52,9 @@ const Rules = Type.Object(
       { ...closed, description: 'Holds for every action without a rule, where there is none for "any"' },
     ),
     rules: Type.Array(
-      Type.Object({ action: Text, approvals: Type.Integer(), groups: Type.Array(Text), ...Set }, closed),
+      Type.Object({ action: Text, approvals: Type.Integer(), groups: Type.Array(Text), ...SetBy }, closed),
     ),
-    groups: Type.Array(Type.Object({ name: Text, members: Type.Array(Text), ...Set }, closed)),
+    groups: Type.Array(Type.Object({ name: Text, members: Type.Array(Text), ...SetBy }, closed)),
   },
   closed,
 );
