@@ -5,11 +5,15 @@
  */
 import { Command, CommanderError } from 'commander';
 import { registerAppCommands } from './commands/app.ts';
+import { registerApprovalCommands } from './commands/approvals.ts';
 import { registerComponentCommands } from './commands/component.ts';
+import { registerHoldCommands } from './commands/hold.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
 import { registerKeysCommands } from './commands/keys.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
+import { registerNotifyCommands } from './commands/notify.ts';
+import { registerProposalCommands } from './commands/proposals.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
 import { registerStatusCommand } from './commands/status.ts';
@@ -38,6 +42,10 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerProposalCommands(program);
+registerApprovalCommands(program);
+registerHoldCommands(program);
+registerNotifyCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
