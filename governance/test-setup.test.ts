@@ -12,6 +12,7 @@ const PASSWORD = 'of-the-test-broker';
 export async function testWorld(options: {
   regions: readonly string[];
   link?: Partial<CmkConfig['link']>;
+  notifications?: CmkConfig['notifications'];
   deps?: CmkDeps;
 }): Promise<World> {
   const [cmk, broker] = await Promise.all([testDatabase(), testDatabase()]);
@@ -39,6 +40,7 @@ export async function testWorld(options: {
     directory: temporaryDirectory('cmk'),
     regions,
     ...(options.link === undefined ? {} : { link: options.link }),
+    ...(options.notifications === undefined ? {} : { notifications: options.notifications }),
     ...(options.deps === undefined ? {} : { deps: options.deps }),
   });
 }

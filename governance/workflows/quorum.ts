@@ -76,7 +76,7 @@ export function decide(proposal: Case, event: Event): Verdict {
       : refuse('NOT_PROPOSER', `${proposer} made this proposal`);
   // The initiator never decides, however many groups they are in (D13).
   if (by === proposer) return refuse('FOUR_EYES', `${by} made this proposal`);
-  if (!requirements.some((each) => mayApprove(each, by, event.members)))
+  if (!mayApprove(requirements, by, event.members))
     return refuse('NOT_APPROVER', `${by} is not among the approvers of this proposal`);
   if (event.kind === 'reject') return { ok: true, next: 'rejected', approvers };
   const agreed = approvers.includes(by) ? approvers : [...approvers, by];
@@ -84,24 +84,30 @@ export function decide(proposal: Case, event: Event): Verdict {
 }
 
 /**
- * Whoever was no approver when it was proposed does not become one for it, and whoever has been taken out of the group
- * since is none any more.
+ * Whoever was no approver when it was proposed does not become one for it, and whoever has been taken out of a group since
+ * is none any more, of any of its rules: else one approval would count where it may not.
  */
-function mayApprove(requirement: Requirement, by: string, members: Members): boolean {
-  const { approvals, groups, approvers } = requirement;
-  if (approvals === 0) return false;
-  if (approvers === null) return true;
-  return approvers.includes(by) && groups.some((group) => members.get(group)?.includes(by) === true);
+function mayApprove(requirements: readonly Requirement[], by: string, members: Members): boolean {
+  const wasOne = requirements.filter(
+    ({ approvals, approvers }) => approvals > 0 && (approvers === null || approvers.includes(by)),
+  );
+  return (
+    wasOne.length > 0 &&
+    wasOne.every(
+      ({ approvers, groups }) =>
+        approvers === null || groups.some((group) => members.get(group)?.includes(by) === true),
+    )
+  );
 }
 
 /** One approval counts for every requirement whose approver gave it. */
 export const isSatisfied = (requirements: readonly Requirement[], approvers: readonly string[]): boolean =>
   requirements.every((each) => given(each, approvers) >= each.approvals);
 
-export const given = (requirement: Requirement, approvers: readonly string[]): number =>
-  requirement.approvers === null
-    ? approvers.length
-    : approvers.filter((by) => requirement.approvers?.includes(by)).length;
+export function given({ approvers: entitled }: Requirement, approvers: readonly string[]): number {
+  const people = new Set(approvers);
+  return entitled === null ? people.size : entitled.filter((each) => people.has(each)).length;
+}
 
 /** The first requirement that not even all its approvers together could satisfy; where no group is named, nobody can know. */
 export const unreachable = (
