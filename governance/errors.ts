@@ -151,6 +151,11 @@ export const cmkErrors = {
     title: 'The tenant still has applications',
     hint: 'Remove them first: DELETE /v1/tenants/{tenant}/applications/{name}.',
   },
+  REVISION_DIFFERS: {
+    status: 412,
+    title: 'It has changed since it was looked at',
+    hint: 'GET it again, and send the ETag of that answer in if-match.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

@@ -9,6 +9,7 @@ export const MAX_APPLICATIONS_PER_TENANT = 10_000;
 
 export const MAX_BODY_BYTES = 64 * 1024;
 export const MAX_CERTIFICATE_LENGTH = 16_384;
+export const MAX_SEARCH_LENGTH = 64;
 export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 200;
 export const REQUEST_TIMEOUT_MS = 30_000;

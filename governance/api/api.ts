@@ -9,6 +9,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { Cmk } from '../context.ts';
+import type { PageRequest } from '../domain/pages.ts';
 import type { Actor } from '../store/audit.ts';
 
 export type Api = FastifyInstance<
@@ -19,6 +20,15 @@ export type Api = FastifyInstance<
   TypeBoxTypeProvider
 >;
 export type Routes = (app: Api, cmk: Cmk) => void;
+
+/** A list's query as what to look for, and which page of it. */
+export function splitPage<Q extends PageRequest>(query: Q): [filter: Omit<Q, keyof PageRequest>, page: PageRequest] {
+  const { limit, cursor, ...filter } = query;
+  return [
+    filter,
+    { ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) },
+  ];
+}
 
 export const actorOf = (request: Pick<FastifyRequest, 'operator' | 'id'>): Actor => ({
   actor: request.operator,

@@ -6,17 +6,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { names, revisionOf } from '../domain/revisions.ts';
 
-const Tags = Type.String({ maxLength: 1024, pattern: '^[\\x20-\\x7e]*$' });
+const tags = { maxLength: 1024, pattern: '^[\\x20-\\x7e]*$' } as const;
 
 /** Header names are lower case, as Node gives them. Other headers pass. */
 export const IfNoneMatch = Type.Object({
   'if-none-match': Type.Optional(
-    Type.String({ ...Tags, description: 'An ETag: 304 without a body when nothing has changed since' }),
+    Type.String({ ...tags, description: 'An ETag: 304 without a body when nothing has changed since' }),
   ),
 });
 export const IfMatch = Type.Object({
   'if-match': Type.Optional(
-    Type.String({ ...Tags, description: 'The ETag that was looked at: 412 when it is another by now' }),
+    Type.String({ ...tags, description: 'The ETag that was looked at: 412 when it is another by now' }),
   ),
 });
 
