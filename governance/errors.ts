@@ -156,6 +156,21 @@ export const cmkErrors = {
     title: 'It has changed since it was looked at',
     hint: 'GET it again, and send the ETag of that answer in if-match.',
   },
+  IDEMPOTENCY_KEY_BUSY: {
+    status: 409,
+    title: 'The same request is being carried out',
+    hint: 'Send it again with the same key, at the latest after as many seconds as retry-after says.',
+  },
+  IDEMPOTENT_ANSWER_LOST: {
+    status: 409,
+    title: 'The request was carried out, and its answer is not there any more',
+    hint: 'Do not send it under another key: look at what it made. The audit log has it under that correlation id.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The idempotency key stands for another request',
+    hint: 'Use a fresh key for every request, and the same one only to repeat it unchanged.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

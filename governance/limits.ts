@@ -64,3 +64,14 @@ export const SEAL_POLL_MS = 1_000;
 export const RENEW_BATCH = 64;
 export const PROBE_PAGE = 200;
 export const KEYSTORE_CONCURRENCY = 4;
+
+/** How long a repeated request is recognised by its Idempotency-Key. */
+export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;
+/** After so long without an answer a request with a key may be taken over; who was too slow changes nothing any more. */
+export const IDEMPOTENCY_CLAIM_MS = 60_000;
+/** For each principal and tenant. */
+export const MAX_IDEMPOTENCY_KEYS = 1_000;
+/** Longer answers, in characters, are not kept for repetitions: those learn that the request was carried out. */
+export const MAX_KEPT_ANSWER_LENGTH = 64 * 1024;
+export const IDEMPOTENCY_SWEEP_MS = 60_000;
+export const IDEMPOTENCY_SWEEP_BATCH = 5_000;

@@ -11,6 +11,7 @@ import type {
 import type { Cmk } from '../context.ts';
 import type { PageRequest } from '../domain/pages.ts';
 import type { Actor } from '../store/audit.ts';
+import { type IdempotentRequest, markCarriedOut } from '../store/idempotency.ts';
 
 export type Api = FastifyInstance<
   RawServerDefault,
@@ -30,7 +31,20 @@ export function splitPage<Q extends PageRequest>(query: Q): [filter: Omit<Q, key
   ];
 }
 
-export const actorOf = (request: Pick<FastifyRequest, 'operator' | 'id'>): Actor => ({
-  actor: request.operator,
-  correlationId: request.id,
-});
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** A request with an Idempotency-Key that is being carried out (idempotency.ts). */
+    idempotent: { readonly asked: IdempotentRequest; readonly claim: string } | undefined;
+  }
+  interface FastifyContextConfig {
+    /** The answer holds a secret: it is told once, and kept nowhere. */
+    answerIsSecret?: boolean;
+  }
+}
+
+export function actorOf(request: Pick<FastifyRequest, 'operator' | 'id' | 'idempotent'>): Actor {
+  const { operator: actor, id: correlationId, idempotent } = request;
+  if (idempotent === undefined) return { actor, correlationId };
+  const { asked, claim } = idempotent;
+  return { actor, correlationId, carriedOut: (trx) => markCarriedOut(trx, asked, claim) };
+}

@@ -26,16 +26,16 @@ export const ifMatchOf = (request: Pick<FastifyRequest, 'headers'>): { readonly 
   return tag === undefined ? {} : { ifMatch: tag };
 };
 
-/** Sets the ETag. Answers undefined, with status 304, when the client has this revision. */
-export function revised<T extends object>(
+/** The view with its ETag, or 304 without a body when the client has this revision. */
+export function revised<T extends object, R extends Pick<FastifyReply, 'header' | 'status' | 'send'>>(
   request: Pick<FastifyRequest, 'headers' | 'method'>,
-  reply: FastifyReply,
+  reply: R,
   view: T,
-): T | undefined {
+): T | R {
   const revision = revisionOf(view);
   reply.header('etag', revision);
   const known = request.headers['if-none-match'];
   if (request.method !== 'GET' || known === undefined || !names(known, revision)) return view;
-  reply.status(304);
-  return undefined;
+  reply.status(304).send();
+  return reply;
 }

@@ -15,7 +15,7 @@ export const Problem = Type.Object(
     hint: Type.String({ description: 'What to do next' }),
     correlationId: Type.String(),
   },
-  { $id: 'Problem', additionalProperties: false },
+  { title: 'Problem', additionalProperties: false },
 );
 
 export interface ProblemDocument {

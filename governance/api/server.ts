@@ -18,7 +18,9 @@ import { asPlatform } from '../store/transactions.ts';
 import type { Api } from './api.ts';
 import type { Authenticator } from './auth.ts';
 import { AuthRefusals } from './auth-refusals.ts';
-import { Problem, toCmkError, toProblem } from './problem.ts';
+import { registerIdempotency } from './idempotency.ts';
+import { describeRoute, nameModels } from './openapi.ts';
+import { toCmkError, toProblem } from './problem.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -73,12 +75,12 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
     },
+    transformObject: (described) =>
+      'openapiObject' in described ? nameModels(described.openapiObject) : described.swaggerObject,
   });
 
-  // One schema of failure for every route, so that the OpenAPI document tells it.
   app.addHook('onRoute', (route) => {
-    const response = (route.schema?.response ?? {}) as Record<string, unknown>;
-    route.schema = { ...route.schema, response: { ...response, '4xx': Problem, '5xx': Problem } };
+    route.schema = describeRoute(route);
   });
 
   app.addHook('onRequest', async (request, reply) => {
@@ -94,6 +96,8 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     }
     request.operator = operator;
   });
+
+  registerIdempotency(app, cmk);
 
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';

@@ -4,6 +4,7 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import {
   LIFECYCLE_OF_PRESENT_TENANTS,
   LIFECYCLE_TABLES,
@@ -31,6 +32,7 @@ const TENANT_TABLES = [
   ...FIRST_TENANT_TABLES,
   ...ROTATION_TENANT_TABLES,
   ...LIFECYCLE_TENANT_TABLES,
+  ...IDEMPOTENCY_TENANT_TABLES,
 ] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
@@ -259,6 +261,12 @@ export const cmkMigrations: Record<string, Migration> = {
       await sql.raw(LIFECYCLE_TABLES).execute(db);
       await sql.raw(LIFECYCLE_OF_PRESENT_TENANTS).execute(db);
       await isolate(db, LIFECYCLE_TENANT_TABLES);
+    },
+  },
+  '0061_idempotency_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(IDEMPOTENCY_TABLES).execute(db);
+      await isolate(db, IDEMPOTENCY_TENANT_TABLES);
     },
   },
 };

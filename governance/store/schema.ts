@@ -5,6 +5,7 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
@@ -276,6 +277,7 @@ export interface CmkDatabase {
   audit_heads: AuditHeadRow;
   tenant_states: TenantStateRow;
   tenant_closings: TenantClosingRow;
+  idempotency_keys: IdempotencyKeyRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -112,7 +112,7 @@ export const jobRoutes: Routes = (app, cmk) => {
         summary: 'Ask once more what has failed',
         params: schemas.JobPath,
         headers: IfMatch,
-        body: Type.Optional(RetryRequest),
+        body: schemas.nullable(RetryRequest),
         response: { 202: JobWithTasks },
       },
     },
