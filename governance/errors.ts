@@ -54,6 +54,16 @@ export const cmkErrors = {
     title: 'No such key',
     hint: 'POST /v1/tenants/{tenant}/keys registers an L1 key.',
   },
+  KEY_CONFIGURATION_UNKNOWN: {
+    status: 404,
+    title: 'No such key configuration',
+    hint: 'GET /v1/tenants/{tenant}/key-configurations lists them; POST makes one.',
+  },
+  SYSTEM_UNKNOWN: {
+    status: 404,
+    title: 'No such system',
+    hint: 'GET /v1/tenants/{tenant}/systems lists them; POST adds one.',
+  },
   APPLICATION_UNKNOWN: {
     status: 404,
     title: 'No such application',
@@ -150,6 +160,16 @@ export const cmkErrors = {
     status: 409,
     title: 'The tenant still has applications',
     hint: 'Remove them first: DELETE /v1/tenants/{tenant}/applications/{name}.',
+  },
+  KEY_CONFIGURATION_EMPTY: {
+    status: 409,
+    title: 'The key configuration has no primary key',
+    hint: 'Register a key with it, or put one into it: PATCH /v1/tenants/{tenant}/key-configurations/{name}.',
+  },
+  KEY_CONFIGURATION_IN_USE: {
+    status: 409,
+    title: 'The primary key of the key configuration is in use',
+    hint: 'Link the tenant to another key, or its systems to another configuration, first.',
   },
   REVISION_DIFFERS: {
     status: 412,

@@ -6,6 +6,8 @@ export const MAX_ISSUERS = 256;
 export const MAX_SERVICES_PER_TENANT = 1000;
 export const MAX_KEYS_PER_TENANT = 100;
 export const MAX_APPLICATIONS_PER_TENANT = 10_000;
+export const MAX_KEY_CONFIGURATIONS_PER_TENANT = 100;
+export const MAX_SYSTEMS_PER_TENANT = 10_000;
 
 export const MAX_BODY_BYTES = 64 * 1024;
 export const MAX_CERTIFICATE_LENGTH = 16_384;

@@ -226,6 +226,7 @@ export const NewKey = Type.Object(
     keystore: Name,
     reference: Type.Optional(freeText({ minLength: 1, maxLength: 512 })),
     create: Type.Optional(Type.Literal(true, { description: 'Have the keystore make the key' })),
+    keyConfiguration: Type.Optional(Name),
   },
   closed,
 );

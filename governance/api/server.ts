@@ -29,6 +29,7 @@ import { linkRoutes } from './routes/links.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
 import { statusRoutes } from './routes/status.ts';
+import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
@@ -135,7 +136,7 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     const { status } = cmkErrors[error.code];
     if (status >= 500)
       cmk.logger.error({ err: error.cause ?? error, correlationId: request.id }, errorMessage(error));
-    return reply.status(status).type('application/problem+json').send(toProblem(error, request.id));
+    return reply.status(status).type('application/problem+json').send(toProblem(error, request.id, request.params));
   });
 
   for (const routes of [
@@ -148,6 +149,7 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     applicationRoutes,
     jobRoutes,
     auditRoutes,
+    systemRoutes,
   ])
     routes(app, cmk);
   app.get('/v1/openapi.json', { schema: { hide: true }, config: { public: true } }, () => app.swagger());

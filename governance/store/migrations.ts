@@ -11,6 +11,7 @@ import {
   LIFECYCLE_TENANT_TABLES,
 } from './lifecycle-tables.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
+import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -33,6 +34,7 @@ const TENANT_TABLES = [
   ...ROTATION_TENANT_TABLES,
   ...LIFECYCLE_TENANT_TABLES,
   ...IDEMPOTENCY_TENANT_TABLES,
+  ...SYSTEM_TENANT_TABLES,
 ] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
@@ -267,6 +269,13 @@ export const cmkMigrations: Record<string, Migration> = {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(IDEMPOTENCY_TABLES).execute(db);
       await isolate(db, IDEMPOTENCY_TENANT_TABLES);
+    },
+  },
+  '0062_key_configurations_and_systems': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SYSTEM_TABLES).execute(db);
+      await sql.raw(CONFIGURATIONS_OF_PRESENT_KEYS).execute(db);
+      await isolate(db, SYSTEM_TENANT_TABLES);
     },
   },
 };

@@ -6,6 +6,7 @@ import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
@@ -278,6 +279,9 @@ export interface CmkDatabase {
   tenant_states: TenantStateRow;
   tenant_closings: TenantClosingRow;
   idempotency_keys: IdempotencyKeyRow;
+  key_configurations: KeyConfigurationRow;
+  key_configuration_keys: KeyConfigurationKeyRow;
+  systems: SystemRow;
 }
 
 export type Link = Selectable<LinkRow>;
