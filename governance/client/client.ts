@@ -23,6 +23,8 @@ export interface ClientOptions {
   readonly correlationId?: () => string;
   /** Default: that of the runtime. */
   readonly fetch?: typeof fetch;
+  /** What is thrown instead, for whoever has errors of their own. */
+  readonly translate?: (error: ApiProblem | ApiUnreachable) => Error;
 }
 
 /** What CMK refused, in its own words (RFC 9457). */
@@ -75,7 +77,14 @@ const RETRY_MS = 100;
 export function createClient(options: ClientOptions): Client {
   const methods = Object.entries(operations).map(([name, { method, path }]) => [
     name,
-    (request: AnyRequest = {}) => send(options, method, path, request),
+    async (request: AnyRequest = {}) => {
+      try {
+        return await send(options, method, path, request);
+      } catch (error) {
+        const ours = error instanceof ApiProblem || error instanceof ApiUnreachable;
+        throw ours && options.translate !== undefined ? options.translate(error) : error;
+      }
+    },
   ]);
   // Typed by the same document that the table of operations was made from.
   return Object.fromEntries(methods) as Client;
@@ -151,7 +160,9 @@ export async function* everyItem<R extends { readonly query?: object }, T>(
 ): AsyncGenerator<T, void> {
   let cursor: string | undefined;
   do {
-    const page = await list(cursor === undefined ? request : { ...request, query: { ...request.query, cursor } });
+    const page = await list(
+      cursor === undefined ? request : ({ ...request, query: { ...request.query, cursor } } as R),
+    );
     yield* page.items;
     cursor = page.next;
   } while (cursor !== undefined);
