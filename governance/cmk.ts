@@ -28,7 +28,7 @@ import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
-import { EXPIRY_POLL_MS } from './limits.ts';
+import { EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
 import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
@@ -37,6 +37,7 @@ import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
 import { collectGauges } from './store/gauges.ts';
+import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
 import { expireProposals } from './workflows/proposals.ts';
@@ -194,6 +195,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
     startPeriodic('expire proposals', EXPIRY_POLL_MS, cmk.logger, () => expireProposals(cmk)),
     ...(cmk.notifications === undefined ? [] : [startNotifications(cmk, cmk.notifications)]),
+    startPeriodic('idempotency keys', IDEMPOTENCY_SWEEP_MS, cmk.logger, () => forgetExpiredKeys(cmk.db)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);

@@ -6,9 +6,12 @@ export const MAX_ISSUERS = 256;
 export const MAX_SERVICES_PER_TENANT = 1000;
 export const MAX_KEYS_PER_TENANT = 100;
 export const MAX_APPLICATIONS_PER_TENANT = 10_000;
+export const MAX_KEY_CONFIGURATIONS_PER_TENANT = 100;
+export const MAX_SYSTEMS_PER_TENANT = 10_000;
 
 export const MAX_BODY_BYTES = 64 * 1024;
 export const MAX_CERTIFICATE_LENGTH = 16_384;
+export const MAX_SEARCH_LENGTH = 64;
 export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 200;
 export const REQUEST_TIMEOUT_MS = 30_000;
@@ -90,3 +93,14 @@ export const NOTIFICATION_POLL_MS = 1_000;
 export const NOTIFICATION_RETRY = { baseMs: 2_000, capMs: 3_600_000 } as const;
 /** They take most of a day; then the event is given up, and said to be lost. */
 export const NOTIFICATION_ATTEMPTS = 40;
+
+/** How long a repeated request is recognised by its Idempotency-Key. */
+export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;
+/** After so long without an answer a request with a key may be taken over; who was too slow changes nothing any more. */
+export const IDEMPOTENCY_CLAIM_MS = 60_000;
+/** For each principal and tenant. */
+export const MAX_IDEMPOTENCY_KEYS = 1_000;
+/** Longer answers, in characters, are not kept for repetitions: those learn that the request was carried out. */
+export const MAX_KEPT_ANSWER_LENGTH = 64 * 1024;
+export const IDEMPOTENCY_SWEEP_MS = 60_000;
+export const IDEMPOTENCY_SWEEP_BATCH = 5_000;

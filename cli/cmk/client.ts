@@ -1,6 +1,7 @@
 /** CMK's REST API, as far as the command line needs it. Errors carry CMK's own message and hint. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiProblem, type Client, createClient } from '../../governance/client/index.ts';
 import { CliError } from '../errors.ts';
 import { readEndpoints } from '../home/endpoints.ts';
 
@@ -41,8 +42,26 @@ export class CmkRefusal extends CliError {
 
 export class CmkClient {
   readonly #address: CmkAddress;
+  /** Every operation by its name, typed by CMK's OpenAPI document. Errors: CMK_UNREACHABLE, CMK_REFUSED. */
+  readonly api: Client;
   constructor(address: CmkAddress) {
     this.#address = address;
+    const { url, token } = address;
+    this.api = createClient({
+      url,
+      token,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      correlationId: () => `cli-${randomUUID()}`,
+      translate: (error) =>
+        error instanceof ApiProblem
+          ? new CmkRefusal({
+              status: error.status,
+              code: error.code,
+              detail: error.message,
+              ...(error.hint === undefined ? {} : { hint: error.hint }),
+            })
+          : new CliError('CMK_UNREACHABLE', error.message, { cause: error.cause }),
+    });
   }
 
   static async ofHome(home: string): Promise<CmkClient> {

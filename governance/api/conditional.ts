@@ -6,17 +6,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { names, revisionOf } from '../domain/revisions.ts';
 
-const Tags = Type.String({ maxLength: 1024, pattern: '^[\\x20-\\x7e]*$' });
+const tags = { maxLength: 1024, pattern: '^[\\x20-\\x7e]*$' } as const;
 
 /** Header names are lower case, as Node gives them. Other headers pass. */
 export const IfNoneMatch = Type.Object({
   'if-none-match': Type.Optional(
-    Type.String({ ...Tags, description: 'An ETag: 304 without a body when nothing has changed since' }),
+    Type.String({ ...tags, description: 'An ETag: 304 without a body when nothing has changed since' }),
   ),
 });
 export const IfMatch = Type.Object({
   'if-match': Type.Optional(
-    Type.String({ ...Tags, description: 'The ETag that was looked at: 412 when it is another by now' }),
+    Type.String({ ...tags, description: 'The ETag that was looked at: 412 when it is another by now' }),
   ),
 });
 
@@ -26,16 +26,16 @@ export const ifMatchOf = (request: Pick<FastifyRequest, 'headers'>): { readonly 
   return tag === undefined ? {} : { ifMatch: tag };
 };
 
-/** Sets the ETag. Answers undefined, with status 304, when the client has this revision. */
-export function revised<T extends object>(
+/** The view with its ETag, or 304 without a body when the client has this revision. */
+export function revised<T extends object, R extends Pick<FastifyReply, 'header' | 'status' | 'send'>>(
   request: Pick<FastifyRequest, 'headers' | 'method'>,
-  reply: FastifyReply,
+  reply: R,
   view: T,
-): T | undefined {
+): T | R {
   const revision = revisionOf(view);
   reply.header('etag', revision);
   const known = request.headers['if-none-match'];
   if (request.method !== 'GET' || known === undefined || !names(known, revision)) return view;
-  reply.status(304);
-  return undefined;
+  reply.status(304).send();
+  return reply;
 }

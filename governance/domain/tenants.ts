@@ -189,14 +189,13 @@ export async function listTenants(
   page: PageRequest,
 ): Promise<Page<TenantView>> {
   return await asPlatform(cmk.db, async (trx) => {
-    const rows = await selectTenants(trx, filter)
+    let query = selectTenants(trx, filter)
       .orderBy('t.tenant')
-      .limit(limitOf(page) + 1)
-      .$if(page.cursor !== undefined, (query) => query.where('t.tenant', '>', cursorOf(page) ?? ''))
-      .execute();
-    const views = await viewsOf(trx, rows);
+      .limit(limitOf(page) + 1);
+    const after = cursorOf(page);
+    if (after !== undefined) query = query.where('t.tenant', '>', after);
     return toPage(
-      views,
+      await viewsOf(trx, await query.execute()),
       page,
       (view) => view.id,
       (view) => view,

@@ -5,6 +5,7 @@
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
+import { makePrimary } from '../domain/key-configurations.ts';
 import { requireServed, tenantRegions } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { PREPARE_DEADLINE_MS, rotateDeadlineMs } from '../limits.ts';
@@ -42,6 +43,7 @@ export async function startLinks(
     wanting.push({ ...link, region, older, openedBy });
   }
   if (wanting.length === 0) throw new CmkError('ALREADY_LINKED', `every region is linked to ${key}`);
+  await makePrimary(trx, tenant, key);
   const begun: RegionJob[] = [];
   for (const beginning of wanting) {
     if (beginning.openedBy === 'link') await giveUpRotation(cmk, trx, beginning.older);

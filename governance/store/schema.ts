@@ -6,6 +6,8 @@ import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { ProposalState, Requirement } from '../workflows/quorum.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
@@ -290,6 +292,10 @@ export interface CmkDatabase {
   notification_channels: NotificationChannelRow;
   tenant_states: TenantStateRow;
   tenant_closings: TenantClosingRow;
+  idempotency_keys: IdempotencyKeyRow;
+  key_configurations: KeyConfigurationRow;
+  key_configuration_keys: KeyConfigurationKeyRow;
+  systems: SystemRow;
 }
 
 export type Link = Selectable<LinkRow>;
