@@ -249,43 +249,37 @@ export const Reason = freeText({ minLength: 1, maxLength: 256 });
 export const UnlinkRequest = Type.Object({ reason: Reason }, closed);
 export const RotateLinkRequest = Type.Object({ reason: Type.Optional(Reason) }, closed);
 export const RegionJob = Type.Object({ region: Text, job: JobId }, closed);
-export const Requirement = Type.Object(
-  {
-    rule: Type.String({ description: 'The tenant’s policy, or the rule that asks for it' }),
-    approvals: Type.Integer({ description: 'By others than the proposer' }),
-    given: Type.Integer(),
-    groups: Type.Array(Text),
-    approvers: Type.Union([Type.Array(Text), Type.Null()], {
-      description: 'Who may give them: the members when it was made; null: whoever is permitted to approve',
-    }),
-  },
-  closed,
-);
-export const Proposal = Type.Object(
-  {
-    id: Text,
-    tenant: Text,
-    action: Text,
-    parameters: Type.Record(Text, Type.Unknown()),
-    state: Type.Enum([...proposalStates]),
-    policy: Text,
-    quorum: Type.Integer({ description: 'How many people have to agree, the proposer counted' }),
-    requirements: Type.Array(Requirement, { description: 'All have to be satisfied' }),
-    proposer: Text,
-    approvals: Type.Array(Type.Object({ approver: Text, at: Instant }, closed)),
-    jobs: Type.Array(RegionJob),
-    createdAt: Instant,
-    expiresAt: Instant,
-    decidedAt: nullable(Instant),
-    decidedBy: nullable(Text),
-    reason: nullable(Text),
-    error: Type.Union([Type.Object({ code: Text, detail: Text }, closed), Type.Null()], {
-      description: 'Why an approved proposal was not carried out: ask for it anew',
-    }),
-    correlationId: Text,
-  },
-  closed,
-);
+export const Requirement = model('ApprovalRequirement', {
+  rule: Type.String({ description: 'The tenant’s policy, or the rule that asks for it' }),
+  approvals: Type.Integer({ description: 'By others than the proposer' }),
+  given: Type.Integer(),
+  groups: Type.Array(Text),
+  approvers: Type.Union([Type.Array(Text), Type.Null()], {
+    description: 'Who may give them: the members when it was made; null: whoever is permitted to approve',
+  }),
+});
+export const Proposal = model('Proposal', {
+  id: Text,
+  tenant: Text,
+  action: Text,
+  parameters: Type.Record(Text, Type.Unknown()),
+  state: Type.Enum([...proposalStates]),
+  policy: Text,
+  quorum: Type.Integer({ description: 'How many people have to agree, the proposer counted' }),
+  requirements: Type.Array(Requirement, { description: 'All have to be satisfied' }),
+  proposer: Text,
+  approvals: Type.Array(Type.Object({ approver: Text, at: Instant }, closed)),
+  jobs: Type.Array(RegionJob),
+  createdAt: Instant,
+  expiresAt: Instant,
+  decidedAt: nullable(Instant),
+  decidedBy: nullable(Text),
+  reason: nullable(Text),
+  error: Type.Union([Type.Object({ code: Text, detail: Text }, closed), Type.Null()], {
+    description: 'Why an approved proposal was not carried out: ask for it anew',
+  }),
+  correlationId: Text,
+});
 /** What is asked for by proposing it. */
 export const Proposed = Type.Object({ proposal: Proposal }, closed);
 const Rotation = Type.Object(

@@ -43,23 +43,20 @@ const ChannelRequest = Type.Union([
     closed,
   ),
 ]);
-const Channel = Type.Object(
-  {
-    name: Text,
-    kind: Type.Enum(['webhook', 'email']),
-    url: nullable(Text),
-    to: nullable(Type.Array(Text)),
-    events: Type.Array(Text),
-    behind: Type.Integer({ description: 'Audit events that it has not come to yet' }),
-    attempts: Type.Integer({ description: 'Failures in a row of the event that comes next' }),
-    error: nullable(Text),
-    nextAttemptAt: nullable(Instant),
-    deliveredAt: nullable(Instant),
-    lost: Type.Integer({ description: 'Events that were given up' }),
-    createdAt: Instant,
-  },
-  closed,
-);
+const Channel = schemas.model('NotificationChannel', {
+  name: Text,
+  kind: Type.Enum(['webhook', 'email']),
+  url: nullable(Text),
+  to: nullable(Type.Array(Text)),
+  events: Type.Array(Text),
+  behind: Type.Integer({ description: 'Audit events that it has not come to yet' }),
+  attempts: Type.Integer({ description: 'Failures in a row of the event that comes next' }),
+  error: nullable(Text),
+  nextAttemptAt: nullable(Instant),
+  deliveredAt: nullable(Instant),
+  lost: Type.Integer({ description: 'Events that were given up' }),
+  createdAt: Instant,
+});
 const Secret = Type.String({
   description: 'Of Standard Webhooks, whsec_…: told once, and never again',
 });
@@ -79,7 +76,7 @@ export const notificationRoutes: Routes = (app, cmk) => {
   app.put(
     '/v1/tenants/:tenant/notifications/:name',
     {
-      config: { action: 'notification.put', permission: 'notification.configure' },
+      config: { action: 'notification.put', permission: 'notification.configure', answerIsSecret: true },
       schema: {
         summary: 'Make a channel, or change it; a webhook’s secret is in the answer that makes it',
         params: schemas.NamedPath,
@@ -99,7 +96,7 @@ export const notificationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/notifications/:name/secret',
     {
-      config: { action: 'notification.secret', permission: 'notification.configure' },
+      config: { action: 'notification.secret', permission: 'notification.configure', answerIsSecret: true },
       schema: {
         summary: 'Replace the secret of a webhook; the one before signs nothing from here on',
         params: schemas.NamedPath,

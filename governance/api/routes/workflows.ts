@@ -5,7 +5,7 @@ import { approve, reject, revoke } from '../../workflows/proposals.ts';
 import { proposalStates } from '../../workflows/quorum.ts';
 import { viewRules } from '../../workflows/rules.ts';
 import { getProposal, listProposals } from '../../workflows/view.ts';
-import { actorOf, type Routes } from '../api.ts';
+import { actorOf, type Routes, splitPage } from '../api.ts';
 import { proposed } from '../proposed.ts';
 import * as schemas from '../schemas.ts';
 import { decision } from './links.ts';
@@ -44,20 +44,17 @@ const GroupRequest = Type.Object(
   closed,
 );
 const SetBy = { setBy: Text, setAt: Instant };
-const Rules = Type.Object(
-  {
-    tenant: Text,
-    policy: Type.Object(
-      { name: Text, approvals: Type.Integer() },
-      { ...closed, description: 'Holds for every action without a rule, where there is none for "any"' },
-    ),
-    rules: Type.Array(
-      Type.Object({ action: Text, approvals: Type.Integer(), groups: Type.Array(Text), ...SetBy }, closed),
-    ),
-    groups: Type.Array(Type.Object({ name: Text, members: Type.Array(Text), ...SetBy }, closed)),
-  },
-  closed,
-);
+const Rules = schemas.model('ApprovalRules', {
+  tenant: Text,
+  policy: Type.Object(
+    { name: Text, approvals: Type.Integer() },
+    { ...closed, description: 'Holds for every action without a rule, where there is none for "any"' },
+  ),
+  rules: Type.Array(
+    Type.Object({ action: Text, approvals: Type.Integer(), groups: Type.Array(Text), ...SetBy }, closed),
+  ),
+  groups: Type.Array(Type.Object({ name: Text, members: Type.Array(Text), ...SetBy }, closed)),
+});
 
 export const workflowRoutes: Routes = (app, cmk) => {
   app.get(
@@ -71,11 +68,7 @@ export const workflowRoutes: Routes = (app, cmk) => {
         response: { 200: schemas.pageOf(schemas.Proposal) },
       },
     },
-    (request) => {
-      const { state, action, ...page } = request.query;
-      const filter = { ...(state && { state }), ...(action && { action }) };
-      return listProposals(cmk, request.params.tenant, filter, page);
-    },
+    (request) => listProposals(cmk, request.params.tenant, ...splitPage(request.query)),
   );
   app.get(
     '/v1/tenants/:tenant/proposals/:id',
