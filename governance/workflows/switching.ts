@@ -5,23 +5,9 @@
  */
 import type { Cmk } from '../context.ts';
 import { requireTenant } from '../domain/lookups.ts';
-import { linkRows } from '../links/rows.ts';
-import { asTenant, type Trx } from '../store/transactions.ts';
+import { keysOf } from '../links/rows.ts';
+import { asTenant } from '../store/transactions.ts';
 import type { Wish } from './wishes.ts';
-
-/**
- * The L1 keys that the tenant's L2 may stand on, by alias. As for the secret that a LINK carries (previousCandidates), what
- * was sent and never answered counts, back to the last epoch that surely was opened.
- */
-export async function keysOf(trx: Trx, tenant: string): Promise<string[]> {
-  const keys = new Set<string>();
-  for (const epochs of Map.groupBy(await linkRows(trx, tenant), (row) => row.region).values())
-    for (const { wrapped_secret, key_alias, activated_at } of epochs) {
-      if (wrapped_secret !== null) keys.add(key_alias);
-      if (activated_at !== null) break;
-    }
-  return [...keys].sort();
-}
 
 /** Errors: TENANT_UNKNOWN. */
 export async function linkingWish(cmk: Cmk, tenant: string, key: string): Promise<Wish> {

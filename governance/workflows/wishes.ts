@@ -11,6 +11,7 @@ import { requireServed, requireTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPROVALS, MAX_APPROVERS, MAX_GROUPS_PER_RULE } from '../limits.ts';
 import { rotatable, startLinks, startRotation, startUnlink } from '../links/request.ts';
+import { keysOf } from '../links/rows.ts';
 import { setLinkSchedule } from '../links/schedule.ts';
 import { refuseBlindDestruction } from '../rotation/inventory.ts';
 import { compromiseKey, destroyVersion } from '../rotation/orders.ts';
@@ -18,7 +19,6 @@ import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { actionsApprovedBy, ANY_ACTION, setGroup, setRule } from './rules.ts';
-import { keysOf } from './switching.ts';
 import { closed, Reason, type Rules, wish } from './wish.ts';
 
 const Text = Type.String();
