@@ -84,6 +84,8 @@ export const MAX_EVENT_PATTERNS = 32;
 export const MAX_MAIL_ADDRESSES = 20;
 /** One delivery, from the look-up of the name to the answer. */
 export const NOTIFICATION_TIMEOUT_MS = 10_000;
+/** Milliseconds for each question to a name server. */
+export const NAME_LOOKUP = { timeout: 2_000, tries: 2 } as const;
 /** Longer than all that a channel is told under one claim may take. */
 export const NOTIFICATION_CLAIM_MS = 60_000;
 export const NOTIFICATION_CONCURRENCY = 8;

@@ -139,7 +139,11 @@ export async function expireProposals(cmk: Cmk): Promise<void> {
   }
 }
 
-type Deciding = { kind: 'approve' | 'reject' | 'revoke'; by: string } | { kind: 'expire' };
+type Deciding =
+  | { readonly kind: 'approve'; readonly by: string }
+  | { readonly kind: 'reject'; readonly by: string }
+  | { readonly kind: 'revoke'; readonly by: string }
+  | { readonly kind: 'expire' };
 
 /** Puts the event to the rules (quorum.ts) with the tenant locked, and does what follows from their verdict. */
 async function decided(
