@@ -13,6 +13,7 @@ import { registerLinkCommands } from './commands/link.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
 import { registerStatusCommand } from './commands/status.ts';
+import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
 import { addGlobalOptions } from './context.ts';
@@ -38,6 +39,7 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerSystemCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
