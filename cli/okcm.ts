@@ -17,6 +17,7 @@ import { registerProposalCommands } from './commands/proposals.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
 import { registerStatusCommand } from './commands/status.ts';
+import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
 import { addGlobalOptions } from './context.ts';
@@ -46,6 +47,7 @@ registerProposalCommands(program);
 registerApprovalCommands(program);
 registerHoldCommands(program);
 registerNotifyCommands(program);
+registerSystemCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

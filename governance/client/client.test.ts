@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import Schema from 'typebox/schema';
 import { type ApiDocument, generateClient } from '../../testkit/api-client.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, type World } from '../test-world.ts';
@@ -76,3 +77,54 @@ test('where nobody answers, that is said', async () => {
   const nowhere = createClient({ url: 'http://127.0.0.1:9', token: TOKEN, timeoutMs: 2_000 });
   await assert.rejects(nowhere.listTenants(), ApiUnreachable);
 });
+
+/** OpenAPI 3.1: what other tools rely on beyond the shape of the document. */
+test('the document is whole: references, parameters, names, answers, schemas', async () => {
+  const document = await world.must(200, 'GET', '/v1/openapi.json');
+  for (const [name, schema] of Object.entries(document.components.schemas))
+    assert.ok(dialect.Check(schema), name);
+  for (const reference of referencesIn(document)) {
+    const [, , , name] = reference.split('/');
+    assert.ok(reference.startsWith('#/components/schemas/') && name !== undefined, reference);
+    assert.ok(name in document.components.schemas, reference);
+  }
+  const names = new Set<string>();
+  for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths))
+    for (const [method, operation] of Object.entries(methods)) {
+      const where = `${method.toUpperCase()} ${path}`;
+      assert.ok(!names.has(operation.operationId), `${where}: ${operation.operationId} is named twice`);
+      names.add(operation.operationId);
+      const inPath = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name).sort();
+      const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path');
+      assert.deepEqual(declared.map(({ name }) => name).sort(), inPath, where);
+      assert.ok(
+        declared.every(({ required }) => required === true),
+        where,
+      );
+      const answers = Object.entries(operation.responses);
+      assert.ok(
+        answers.some(([status]) => status.startsWith('2')),
+        where,
+      );
+      assert.ok('4XX' in operation.responses && '5XX' in operation.responses, where);
+      for (const [status, answer] of answers)
+        assert.equal(typeof answer.description, 'string', `${where} ${status}`);
+    }
+  assert.ok(names.size > 30);
+});
+
+interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[];
+  readonly responses: Readonly<Record<string, { readonly description?: unknown }>>;
+}
+
+/** JSON Schema 2020-12, on which OpenAPI 3.1 stands. */
+const dialect = Schema.Compile(Schema.Meta['https://json-schema.org/draft/2020-12/schema']);
+
+function referencesIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === '$ref' && typeof inner === 'string' ? [inner] : referencesIn(inner),
+  );
+}
