@@ -134,6 +134,14 @@ test('services, applications, regions and tasks have filters of their own', asyn
     `/v1/tasks?region=south&kind=SERVICE_PROVISION&limit=1&cursor=${tasks.next}`,
   );
   assert.deepEqual([more.items[0].entity, more.next], ['service:patient/alpha', undefined]);
+  const own = await world.must(200, 'GET', '/v1/jobs?tenant=patient');
+  assert.deepEqual(
+    own.items.map(({ entity }: { entity: string }) => entity),
+    ['service:patient/beta', 'service:patient/alpha', 'tenant:patient'],
+  );
+  const others = await world.must(200, 'GET', '/v1/tasks?tenant=unlucky');
+  assert.ok(others.items.every(({ entity }: { entity: string }) => entity === 'tenant:unlucky'));
+  assert.equal((await world.call('GET', '/v1/jobs?tenant=nobody')).body.code, 'TENANT_UNKNOWN');
 });
 
 test('only the named regions are asked again, and the job stays failed for the others', async () => {

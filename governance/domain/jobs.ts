@@ -1,10 +1,12 @@
 /** Orbital's jobs as operators see and change them. */
-import type { JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
+import type { EntityGroup, JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
+import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import { asPlatform } from '../store/transactions.ts';
+import { asPlatform, asTenant } from '../store/transactions.ts';
+import { requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';
 import { requireRevision } from './revisions.ts';
 
@@ -43,11 +45,44 @@ export interface ListedJobTask extends JobTask {
 type OrbitalJob = NonNullable<Awaited<ReturnType<Cmk['manager']['getJob']>>>;
 type OrbitalTask = Omit<OrbitalJob['tasks'][number], 'payload' | 'result'>;
 
-export async function listJobs(cmk: Cmk, filter: JobFilter, page: PageRequest): Promise<Page<JobSummary>> {
+/** What is asked of jobs, with one tenant's alone if one is named: those of its keys, services, links and applications. */
+type Asked<F> = Omit<F, 'group'> & { readonly tenant?: string };
+
+async function jobFilter<F extends JobFilter | TaskFilter>(
+  cmk: Cmk,
+  { tenant, ...filter }: Asked<F>,
+): Promise<Omit<F, 'group'> & { readonly group?: EntityGroup }> {
+  const asked = filter as Omit<F, 'group'>;
+  return tenant === undefined ? asked : { ...asked, group: await groupOf(cmk, tenant) };
+}
+
+/** Entities are named in contracts/jobs.ts. Throws TENANT_UNKNOWN. */
+async function groupOf(cmk: Cmk, tenant: string): Promise<EntityGroup> {
+  const applications = await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    return await trx
+      .selectFrom('applications')
+      .select('fingerprint')
+      .where('tenant', '=', tenant)
+      .limit(MAX_APPLICATIONS_PER_TENANT)
+      .execute();
+  });
+  return {
+    // A tenant's name holds nothing that means something in a pattern.
+    pattern: `^(tenant|service|link|keys|inventory):${tenant}(/|@|$)`,
+    entities: applications.map(({ fingerprint }) => `identity:${fingerprint}`),
+  };
+}
+
+export async function listJobs(
+  cmk: Cmk,
+  filter: Asked<JobFilter>,
+  page: PageRequest,
+): Promise<Page<JobSummary>> {
   const after = cursorOf(page);
   if (after !== undefined && !/^\d{1,18}$/.test(after))
     throw new CmkError('INVALID_CURSOR', 'the cursor names no job');
-  const { jobs, next } = await cmk.manager.listJobs(filter, {
+  const { jobs, next } = await cmk.manager.listJobs(await jobFilter<JobFilter>(cmk, filter), {
     limit: limitOf(page),
     ...(after === undefined ? {} : { after }),
   });
@@ -60,14 +95,17 @@ export async function listJobs(cmk: Cmk, filter: JobFilter, page: PageRequest): 
 /** Tasks of every job, those of the newest job first. */
 export async function listTasks(
   cmk: Cmk,
-  { region, ...filter }: Omit<TaskFilter, 'target'> & { readonly region?: string },
+  { region, ...filter }: Omit<Asked<TaskFilter>, 'target'> & { readonly region?: string },
   page: PageRequest,
 ): Promise<Page<ListedJobTask>> {
   const after = cursorOf(page);
   if (after !== undefined && !/^\d{1,18} [a-z0-9-]{1,63}$/.test(after))
     throw new CmkError('INVALID_CURSOR', 'the cursor names no task');
   const { tasks, next } = await cmk.manager.listTasks(
-    { ...filter, ...(region === undefined ? {} : { target: region }) },
+    {
+      ...(await jobFilter<TaskFilter>(cmk, filter)),
+      ...(region === undefined ? {} : { target: region }),
+    },
     { limit: limitOf(page), ...(after === undefined ? {} : { after }) },
   );
   return {
