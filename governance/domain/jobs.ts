@@ -45,19 +45,14 @@ export interface ListedJobTask extends JobTask {
 type OrbitalJob = NonNullable<Awaited<ReturnType<Cmk['manager']['getJob']>>>;
 type OrbitalTask = Omit<OrbitalJob['tasks'][number], 'payload' | 'result'>;
 
-/** What is asked of jobs, with one tenant's alone if one is named: those of its keys, services, links and applications. */
-type Asked<F> = Omit<F, 'group'> & { readonly tenant?: string };
-
-async function jobFilter<F extends JobFilter | TaskFilter>(
-  cmk: Cmk,
-  { tenant, ...filter }: Asked<F>,
-): Promise<Omit<F, 'group'> & { readonly group?: EntityGroup }> {
-  const asked = filter as Omit<F, 'group'>;
-  return tenant === undefined ? asked : { ...asked, group: await groupOf(cmk, tenant) };
+/** Only one tenant's: those of its keys, services, links and applications. */
+interface OfTenant {
+  readonly tenant?: string;
 }
 
 /** Entities are named in contracts/jobs.ts. Throws TENANT_UNKNOWN. */
-async function groupOf(cmk: Cmk, tenant: string): Promise<EntityGroup> {
+async function groupOf(cmk: Cmk, tenant: string | undefined): Promise<{ readonly group?: EntityGroup }> {
+  if (tenant === undefined) return {};
   const applications = await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
     return await trx
@@ -67,22 +62,24 @@ async function groupOf(cmk: Cmk, tenant: string): Promise<EntityGroup> {
       .limit(MAX_APPLICATIONS_PER_TENANT)
       .execute();
   });
-  return {
+  const group = {
     // A tenant's name holds nothing that means something in a pattern.
     pattern: `^(tenant|service|link|keys|inventory):${tenant}(/|@|$)`,
     entities: applications.map(({ fingerprint }) => `identity:${fingerprint}`),
   };
+  return { group };
 }
 
 export async function listJobs(
   cmk: Cmk,
-  filter: Asked<JobFilter>,
+  { tenant, ...filter }: Omit<JobFilter, 'group'> & OfTenant,
   page: PageRequest,
 ): Promise<Page<JobSummary>> {
   const after = cursorOf(page);
   if (after !== undefined && !/^\d{1,18}$/.test(after))
     throw new CmkError('INVALID_CURSOR', 'the cursor names no job');
-  const { jobs, next } = await cmk.manager.listJobs(await jobFilter<JobFilter>(cmk, filter), {
+  const asked = { ...filter, ...(await groupOf(cmk, tenant)) };
+  const { jobs, next } = await cmk.manager.listJobs(asked, {
     limit: limitOf(page),
     ...(after === undefined ? {} : { after }),
   });
@@ -95,7 +92,7 @@ export async function listJobs(
 /** Tasks of every job, those of the newest job first. */
 export async function listTasks(
   cmk: Cmk,
-  { region, ...filter }: Omit<Asked<TaskFilter>, 'target'> & { readonly region?: string },
+  { tenant, region, ...filter }: Omit<TaskFilter, 'group' | 'target'> & OfTenant & { readonly region?: string },
   page: PageRequest,
 ): Promise<Page<ListedJobTask>> {
   const after = cursorOf(page);
@@ -103,7 +100,8 @@ export async function listTasks(
     throw new CmkError('INVALID_CURSOR', 'the cursor names no task');
   const { tasks, next } = await cmk.manager.listTasks(
     {
-      ...(await jobFilter<TaskFilter>(cmk, filter)),
+      ...filter,
+      ...(await groupOf(cmk, tenant)),
       ...(region === undefined ? {} : { target: region }),
     },
     { limit: limitOf(page), ...(after === undefined ? {} : { after }) },
