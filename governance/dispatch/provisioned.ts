@@ -65,6 +65,14 @@ export const tenant = {
     await onProvisioned(trx, answer.who, payload.tenant);
     await tell(trx, answer, 'tenant.active', `tenant:${payload.tenant}`, payload.tenant, error);
   },
+  /** Or the tenant would wait for ever for what nobody is asked any more. */
+  async cancelled(trx: Trx, answer: Answer, payload: JobPayload<'TENANT_PROVISION'>): Promise<void> {
+    await tenant.failed(trx, answer, payload, {
+      code: 'CANCELLED',
+      message: 'an operator has cancelled it',
+      retryable: false,
+    });
+  },
 };
 
 export const service = {
