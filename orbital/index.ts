@@ -8,6 +8,7 @@ export { JobConflictError, type ManagerErrorCode, managerErrors, OrbitalError } 
 export type { EndedTask, JobSpec } from './manager/jobs.ts';
 export type { HandlersByKind, JobHandlers, SettledJob } from './manager/progress.ts';
 export type {
+  EntityGroup,
   JobFilter,
   JobView,
   ListedTask,

@@ -20,18 +20,18 @@ export async function generateClient(document: ApiDocument): Promise<ReadonlyMap
   await writeFile(input, JSON.stringify(document));
   await createClient({
     input,
-    output: { path: output, entryFile: false, tsConfigPath: null },
+    output: { path: output, entryFile: false, header: HEADER, tsConfigPath: null },
     plugins: ['@hey-api/typescript'],
     logs: { level: 'silent', file: false },
   });
   const types = await readFile(join(output, 'types.gen.ts'), 'utf8');
   return new Map([
-    ['types.gen.ts', `${HEADER}\n${types.replace(/^\/\/ This file is auto-generated.*\n+/, '')}`],
+    ['types.gen.ts', types],
     ['operations.gen.ts', operationsOf(document, types)],
   ]);
 }
 
-const HEADER = '// Made from the OpenAPI document by `npm run client`. Do not change it by hand.\n';
+const HEADER = '// Made from the OpenAPI document by `npm run client`. Do not change it by hand.';
 
 function operationsOf({ paths }: ApiDocument, types: string): string {
   const operations = Object.entries(paths)
@@ -45,6 +45,7 @@ function operationsOf({ paths }: ApiDocument, types: string): string {
   };
   return [
     HEADER,
+    '',
     "import type * as types from './types.gen.ts';",
     '',
     'export const operations = {',

@@ -109,12 +109,7 @@ export class CmkClient {
 
   /** Undefined where CMK knows no such thing. */
   async find<T>(path: string): Promise<T | undefined> {
-    try {
-      return await this.get<T>(path);
-    } catch (error) {
-      if (error instanceof CmkRefusal && error.status === 404) return undefined;
-      throw error;
-    }
+    return await unlessGone(this.get<T>(path));
   }
 
   /** Every item of a paged list. */
@@ -156,6 +151,16 @@ export class CmkClient {
       if (error instanceof CmkRefusal && error.problem === 'ALREADY_EXISTS') return false;
       throw error;
     }
+  }
+}
+
+/** Undefined where CMK knows no such thing. */
+export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof CmkRefusal && error.status === 404) return undefined;
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 /** `okcm tenant …` and `okcm service …`: who is served, and for what. */
 import type { Command } from 'commander';
-import { everyItem, type Tenant } from '../../governance/client/index.ts';
+import { everyItem, type ListTenantsData, type Tenant } from '../../governance/client/index.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { describeProgress, follow } from '../cmk/progress.ts';
 import { contextOf } from '../context.ts';
@@ -64,9 +64,9 @@ export function registerTenantCommands(program: Command): void {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
       const tenants: Tenant[] = [];
-      // What CMK does not know it refuses, naming the field.
-      for await (const each of everyItem(cmk.api.listTenants, { query: { limit: 200, ...options } as object }))
-        tenants.push(each);
+      // A state that CMK does not know it refuses, naming the field.
+      const query = { limit: 200, ...options } as NonNullable<ListTenantsData['query']>;
+      for await (const each of everyItem(cmk.api.listTenants, { query })) tenants.push(each);
       output.result(tenants, () =>
         table(
           ['tenant', 'state', 'policy', 'regions'],

@@ -51,7 +51,9 @@ export function registerIdempotency(app: Api, cmk: Cmk): void {
     if (request.idempotent === undefined) return payload;
     const { asked, claim } = request.idempotent;
     request.idempotent = undefined;
+    // What broke after its change is told as carried out, not as broken for a day.
     const keep =
+      reply.statusCode < 500 &&
       typeof payload === 'string' &&
       payload.length <= MAX_KEPT_ANSWER_LENGTH &&
       request.routeOptions.config.answerIsSecret !== true;

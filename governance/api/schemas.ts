@@ -367,6 +367,10 @@ export const Application = model('Application', {
   services: Type.Array(Text),
   operations: nullable(Type.Array(Text)),
   fingerprint: Fingerprint,
+  certificate: Type.Object(
+    { subject: Text, issuer: Text, notBefore: Instant, notAfter: Instant },
+    { ...closed, description: 'The one that was registered last; another of the same key is let in as well' },
+  ),
   state: ApplicationState,
   createdAt: Instant,
   regions: Type.Array(RegionState),

@@ -74,6 +74,23 @@ test('a region that refuses its part is named, and asked again by a retry', asyn
   ]);
 });
 
+test('a provisioning that is cancelled has failed, and can be retried', async () => {
+  const [, south] = world.regions;
+  assert.ok(south);
+  south.interfere = (kind) =>
+    kind === 'TENANT_PROVISION'
+      ? { failed: { code: 'UNAVAILABLE', message: 'not now', retryable: true } }
+      : undefined;
+  const { job } = await world.must(202, 'POST', '/v1/tenants', { id: 'halted' });
+  await until('north has it', async () => (await tenant('halted')).regions[0].state === 'active');
+  await world.must(202, 'POST', `/v1/jobs/${job}/cancel`);
+  const { change } = await tenant('halted');
+  assert.deepEqual([change.failed, change.regions[1].error], [true, 'CANCELLED']);
+  south.interfere = undefined;
+  await world.must(202, 'POST', '/v1/tenants/halted/retry');
+  await inState('halted', 'active');
+});
+
 const idsOf = async (query: string): Promise<string[]> => {
   const { items } = await world.must(200, 'GET', `/v1/tenants?${query}`);
   return items.map(({ id }: { id: string }) => id);
@@ -89,7 +106,7 @@ test('tenants are found by state, region, policy and the beginning of their name
   await world.must(202, 'POST', '/v1/tenants', { id: 'waiting', provision: false });
   await inState('zeta', 'active');
   assert.deepEqual(await idsOf('state=requested'), ['waiting']);
-  assert.deepEqual(await idsOf('region=north'), ['patient', 'unlucky', 'waiting']);
+  assert.deepEqual(await idsOf('region=north'), ['halted', 'patient', 'unlucky', 'waiting']);
   assert.deepEqual(await idsOf('policy=four-eyes'), ['zeta']);
   assert.deepEqual(await idsOf('search=PATIEN'), ['patient', 'zeta']);
   assert.deepEqual(await idsOf('search=PATIEN&region=north'), ['patient']);
@@ -134,6 +151,14 @@ test('services, applications, regions and tasks have filters of their own', asyn
     `/v1/tasks?region=south&kind=SERVICE_PROVISION&limit=1&cursor=${tasks.next}`,
   );
   assert.deepEqual([more.items[0].entity, more.next], ['service:patient/alpha', undefined]);
+  const own = await world.must(200, 'GET', '/v1/jobs?tenant=patient');
+  assert.deepEqual(
+    own.items.map(({ entity }: { entity: string }) => entity),
+    ['service:patient/beta', 'service:patient/alpha', 'tenant:patient'],
+  );
+  const others = await world.must(200, 'GET', '/v1/tasks?tenant=unlucky');
+  assert.ok(others.items.every(({ entity }: { entity: string }) => entity === 'tenant:unlucky'));
+  assert.equal((await world.call('GET', '/v1/jobs?tenant=nobody')).body.code, 'TENANT_UNKNOWN');
 });
 
 test('only the named regions are asked again, and the job stays failed for the others', async () => {

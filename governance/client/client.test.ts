@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import Schema from 'typebox/schema';
 import { type ApiDocument, generateClient } from '../../testkit/api-client.ts';
+import { cmkErrors } from '../errors.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, type World } from '../test-world.ts';
 import { ApiProblem, ApiUnreachable, type Client, createClient, everyItem } from './client.ts';
@@ -111,6 +112,22 @@ test('the document is whole: references, parameters, names, answers, schemas', a
         assert.equal(typeof answer.description, 'string', `${where} ${status}`);
     }
   assert.ok(names.size > 30);
+});
+
+test('whatever a hint tells people to call is there', async () => {
+  const document: ApiDocument = await world.must(200, 'GET', '/v1/openapi.json');
+  const bare = (path: string): string => path.replaceAll(/\{[^}]*\}/g, '{}');
+  const known = new Set(
+    Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${bare(path)}`),
+    ),
+  );
+  known.add('GET /v1/openapi.json');
+  for (const [code, { hint }] of Object.entries(cmkErrors)) {
+    assert.notEqual(hint, '', code);
+    for (const [, method, path] of hint.matchAll(/\b(GET|POST|PUT|PATCH|DELETE) (\/v1\/[^\s,;:]*[^\s,;:.])/g))
+      assert.ok(known.has(`${method} ${bare(path ?? '')}`), `${code}: there is no ${method} ${path}`);
+  }
 });
 
 interface Operation {

@@ -141,13 +141,15 @@ const fillIn = (path: string, values: Readonly<Record<string, unknown>>): string
   });
 
 const entriesOf = (values: Readonly<Record<string, unknown>> = {}): [string, string][] =>
-  Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  Object.entries(values).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
 
 /** Whatever is not a problem document, such as the page of a proxy, is told by its status alone. */
 function problemIn(text: string): Partial<Problem> {
   try {
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? json : {};
+    return typeof json === 'object' && json !== null ? (json as Partial<Problem>) : {};
   } catch {
     return {};
   }

@@ -18,7 +18,7 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
-import { onClosed } from '../domain/lifecycle.ts';
+import { onClosed } from '../domain/lifecycle-answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { scopeToPlatform, type Trx } from '../store/transactions.ts';
 import * as provisioned from './provisioned.ts';

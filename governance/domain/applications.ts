@@ -8,7 +8,7 @@ import { MAX_APPLICATIONS_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts
 import { type Actor, audit } from '../store/audit.ts';
 import type { ApplicationRow } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { parseLeaf, whyUntrusted } from './certificates.ts';
+import { type CertificateView, describeCertificate, parseLeaf, whyUntrusted } from './certificates.ts';
 import { issuerCertificates } from './issuers.ts';
 import { claimFingerprint, lockTenant, requireServed, requireTenant, tenantRegions } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
@@ -27,6 +27,8 @@ export interface ApplicationView {
   services: string[];
   operations: string[] | null;
   fingerprint: string;
+  /** The one that was registered last; others of the same key are let in as well (D10). */
+  certificate: CertificateView;
   state: 'provisioning' | 'active' | 'failed' | 'removing';
   createdAt: string;
   regions: { region: string; state: string; error: string | null }[];
@@ -307,6 +309,7 @@ async function viewsOf(trx: Trx, tenant: string, rows: readonly Application[]): 
       services: row.services,
       operations: row.operations,
       fingerprint: row.fingerprint,
+      certificate: describeCertificate(row.certificate),
       state: stateOf(own.map((region) => region.state)),
       createdAt: instant(row.created_at),
       regions: own.map(({ region, state, error }) => ({ region, state, error })),

@@ -1,10 +1,12 @@
 /** Orbital's jobs as operators see and change them. */
-import type { JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
+import type { EntityGroup, JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
+import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import { asPlatform } from '../store/transactions.ts';
+import { asPlatform, asTenant } from '../store/transactions.ts';
+import { requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';
 import { requireRevision } from './revisions.ts';
 
@@ -43,11 +45,41 @@ export interface ListedJobTask extends JobTask {
 type OrbitalJob = NonNullable<Awaited<ReturnType<Cmk['manager']['getJob']>>>;
 type OrbitalTask = Omit<OrbitalJob['tasks'][number], 'payload' | 'result'>;
 
-export async function listJobs(cmk: Cmk, filter: JobFilter, page: PageRequest): Promise<Page<JobSummary>> {
+/** Only one tenant's: those of its keys, services, links and applications. */
+interface OfTenant {
+  readonly tenant?: string;
+}
+
+/** Entities are named in contracts/jobs.ts. Throws TENANT_UNKNOWN. */
+async function groupOf(cmk: Cmk, tenant: string | undefined): Promise<{ readonly group?: EntityGroup }> {
+  if (tenant === undefined) return {};
+  const applications = await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    return await trx
+      .selectFrom('applications')
+      .select('fingerprint')
+      .where('tenant', '=', tenant)
+      .limit(MAX_APPLICATIONS_PER_TENANT)
+      .execute();
+  });
+  const group = {
+    // A tenant's name holds nothing that means something in a pattern.
+    pattern: `^(tenant|service|link|keys|inventory):${tenant}(/|@|$)`,
+    entities: applications.map(({ fingerprint }) => `identity:${fingerprint}`),
+  };
+  return { group };
+}
+
+export async function listJobs(
+  cmk: Cmk,
+  { tenant, ...filter }: Omit<JobFilter, 'group'> & OfTenant,
+  page: PageRequest,
+): Promise<Page<JobSummary>> {
   const after = cursorOf(page);
   if (after !== undefined && !/^\d{1,18}$/.test(after))
     throw new CmkError('INVALID_CURSOR', 'the cursor names no job');
-  const { jobs, next } = await cmk.manager.listJobs(filter, {
+  const asked = { ...filter, ...(await groupOf(cmk, tenant)) };
+  const { jobs, next } = await cmk.manager.listJobs(asked, {
     limit: limitOf(page),
     ...(after === undefined ? {} : { after }),
   });
@@ -60,14 +92,18 @@ export async function listJobs(cmk: Cmk, filter: JobFilter, page: PageRequest): 
 /** Tasks of every job, those of the newest job first. */
 export async function listTasks(
   cmk: Cmk,
-  { region, ...filter }: Omit<TaskFilter, 'target'> & { readonly region?: string },
+  { tenant, region, ...filter }: Omit<TaskFilter, 'group' | 'target'> & OfTenant & { readonly region?: string },
   page: PageRequest,
 ): Promise<Page<ListedJobTask>> {
   const after = cursorOf(page);
   if (after !== undefined && !/^\d{1,18} [a-z0-9-]{1,63}$/.test(after))
     throw new CmkError('INVALID_CURSOR', 'the cursor names no task');
   const { tasks, next } = await cmk.manager.listTasks(
-    { ...filter, ...(region === undefined ? {} : { target: region }) },
+    {
+      ...filter,
+      ...(await groupOf(cmk, tenant)),
+      ...(region === undefined ? {} : { target: region }),
+    },
     { limit: limitOf(page), ...(after === undefined ? {} : { after }) },
   );
   return {

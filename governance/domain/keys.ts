@@ -6,7 +6,7 @@ import { type KeyState, KeystoreError, type KeystoreProvider } from '../keystore
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
-import { adoptKey } from './key-configurations.ts';
+import { adoptKey } from './configuration-keys.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 

@@ -1,7 +1,7 @@
 /**
- * The life of a tenant (tenant-states.ts), carried out: decisions that begin a change, and regions' answers that end it.
- * A decision runs with the tenant locked, asks Orbital, and moves the state last; an answer comes with Orbital's locks
- * and touches the state after them. So both take their locks in the same order.
+ * The life of a tenant (tenant-states.ts), carried out: the decisions that begin a change. A decision runs with the tenant
+ * locked, asks Orbital, and moves the state last; an answer (lifecycle-answers.ts) comes with Orbital's locks and touches
+ * the state after them. So both take their locks in the same order.
  */
 import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
@@ -11,15 +11,9 @@ import { startUnlink } from '../links/request.ts';
 import { type Actor, audit } from '../store/audit.ts';
 import type { RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
+import { partsOf } from './lifecycle-answers.ts';
 import { stateOfTenant } from './lookups.ts';
-import {
-  type ChangingState,
-  isChanging,
-  mayBegin,
-  progressOf,
-  type TenantChange,
-  type TenantState,
-} from './tenant-states.ts';
+import { mayBegin, type TenantChange, type TenantState } from './tenant-states.ts';
 
 /** The last epoch that there can be (contracts/jobs.ts): once it is closed, no region opens anything of the tenant again. */
 const LAST_EPOCH = 2 ** 31 - 1;
@@ -155,89 +149,6 @@ export async function retryChange(cmk: Cmk, trx: Trx, who: Actor, tenant: string
     outcome: 'accepted',
     detail: { state },
   });
-}
-
-/** A region has made the tenant's keys, or refused to: its row in `tenant_regions` says which. */
-export async function onProvisioned(trx: Trx, who: Actor, tenant: string): Promise<void> {
-  await settle(trx, who, tenant, 'provisioning');
-}
-
-/** A region has closed an epoch, or refused to. Of interest where that was asked for to block or terminate a tenant. */
-export async function onClosed(
-  trx: Trx,
-  who: Actor,
-  closed: { readonly tenant: string; readonly region: string; readonly epoch: number },
-  error: string | null,
-): Promise<void> {
-  const { tenant, region, epoch } = closed;
-  const result = await trx
-    .updateTable('tenant_closings')
-    .set({ state: error === null ? 'done' : 'failed', error, updated_at: new Date() })
-    .where('tenant', '=', tenant)
-    .where('region', '=', region)
-    .where('epoch', '=', epoch)
-    .executeTakeFirst();
-  if (result.numUpdatedRows === 0n) return;
-  await settle(trx, who, tenant, 'blocking');
-  await settle(trx, who, tenant, 'terminating');
-}
-
-/** Moves a change on by what its regions have done so far; nothing where another one is under way. */
-async function settle(
-  trx: Trx,
-  who: Actor,
-  tenant: string,
-  changing: ChangingState,
-): Promise<void> {
-  // Two regions that answer at once come one by one here, and the second sees what the first has written.
-  const row = await trx
-    .selectFrom('tenant_states')
-    .select(['state', 'failed'])
-    .where('tenant', '=', tenant)
-    .forUpdate()
-    .executeTakeFirst();
-  if (row?.state !== changing) return;
-  const next = progressOf(changing, await partsOf(trx, tenant, changing));
-  if (next.state === row.state && next.failed === row.failed) return;
-  const since = next.state === row.state ? {} : { since: new Date() };
-  await trx
-    .updateTable('tenant_states')
-    .set({ ...next, ...since })
-    .where('tenant', '=', tenant)
-    .execute();
-  if (next.state === 'terminated') await forgetSecrets(trx, tenant);
-  if (next.state !== row.state && !isChanging(next.state) && next.state !== 'active')
-    await audit(trx, who, {
-      tenant,
-      action: `tenant.${next.state}`,
-      subject: `tenant:${tenant}`,
-      outcome: 'succeeded',
-    });
-}
-
-async function partsOf(
-  trx: Trx,
-  tenant: string,
-  changing: ChangingState,
-): Promise<('pending' | 'done' | 'failed')[]> {
-  if (changing === 'provisioning') {
-    const rows = await trx.selectFrom('tenant_regions').select('state').where('tenant', '=', tenant).execute();
-    return rows.map(({ state }) =>
-      state === 'active' ? 'done' : state === 'failed' ? 'failed' : 'pending',
-    );
-  }
-  const rows = await trx.selectFrom('tenant_closings').select('state').where('tenant', '=', tenant).execute();
-  return rows.map(({ state }) => state);
-}
-
-/** For ever: what the region keeps of L2 is wrapped under a key that takes this secret, and only the L1 can unwrap it (D1). */
-async function forgetSecrets(trx: Trx, tenant: string): Promise<void> {
-  await trx
-    .updateTable('links')
-    .set({ wrapped_secret: null, updated_at: new Date() })
-    .where('tenant', '=', tenant)
-    .where('state', 'in', ['closed', 'failed'])
-    .execute();
 }
 
 /** One job for those regions that do not have the tenant yet. Errors: NO_REGIONS. */

@@ -11,7 +11,7 @@ import { MAX_SYSTEMS_PER_TENANT } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
 import type { SystemRow } from '../store/system-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { keyInUse, requireConfiguration } from './key-configurations.ts';
+import { keyInUse, requireConfiguration } from './configuration-keys.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 import { requireRevision } from './revisions.ts';

@@ -5,7 +5,7 @@
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
-import { makePrimary } from '../domain/key-configurations.ts';
+import { makePrimary } from '../domain/configuration-keys.ts';
 import { requireServed, tenantRegions } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { PREPARE_DEADLINE_MS, rotateDeadlineMs } from '../limits.ts';

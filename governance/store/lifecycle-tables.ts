@@ -56,14 +56,14 @@ CREATE TABLE tenant_closings (
 CREATE INDEX tenant_regions_by_region ON tenant_regions (region, tenant);
 `;
 
-/** Tenants from before this table. The owner is held by row-level security too, so it asks for the platform's view. */
+/** Tenants from before this table. The owner is held by row-level security too, so it asks for the view of CMK itself. */
 export const LIFECYCLE_OF_PRESENT_TENANTS = `
-SELECT set_config('okcm.scope', 'platform', true);
+SELECT set_config('okcm.scope', 'platform', true), set_config('okcm.reach', 'system', true);
 INSERT INTO tenant_states (tenant, state, since, failed)
   SELECT t.tenant,
          CASE WHEN bool_and(r.state = 'active') THEN 'active' ELSE 'provisioning' END,
          t.created_at, coalesce(bool_or(r.state = 'failed'), false)
     FROM tenants t LEFT JOIN tenant_regions r ON r.tenant = t.tenant
     GROUP BY t.tenant, t.created_at;
-SELECT set_config('okcm.scope', '', true);
+SELECT set_config('okcm.scope', '', true), set_config('okcm.reach', '', true);
 `;

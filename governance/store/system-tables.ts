@@ -72,12 +72,12 @@ CREATE INDEX systems_by_configuration ON systems (tenant, configuration);
 
 /** Keys from before: one configuration for each tenant that has any, its primary the key that was linked last. */
 export const CONFIGURATIONS_OF_PRESENT_KEYS = `
-SELECT set_config('okcm.scope', 'platform', true);
+SELECT set_config('okcm.scope', 'platform', true), set_config('okcm.reach', 'system', true);
 INSERT INTO key_configurations (tenant, name) SELECT DISTINCT tenant, 'default' FROM l1_keys;
 INSERT INTO key_configuration_keys (tenant, alias, configuration) SELECT tenant, alias, 'default' FROM l1_keys;
 UPDATE key_configurations c SET primary_key = (
   SELECT k.alias FROM l1_keys k WHERE k.tenant = c.tenant
     ORDER BY (SELECT max(l.created_at) FROM links l WHERE l.tenant = k.tenant AND l.key_alias = k.alias)
       DESC NULLS LAST, k.created_at LIMIT 1);
-SELECT set_config('okcm.scope', '', true);
+SELECT set_config('okcm.scope', '', true), set_config('okcm.reach', '', true);
 `;

@@ -28,8 +28,16 @@ export interface TaskView {
   readonly nextAttemptAt: Date | null;
   readonly updatedAt: Date;
 }
+/** Things that belong together, for callers whose names of entities say so. */
+export interface EntityGroup {
+  /** A POSIX regular expression over the entity's name. */
+  readonly pattern: string;
+  /** Others that belong to it, by name. */
+  readonly entities: readonly string[];
+}
 export interface JobFilter {
   readonly entity?: string;
+  readonly group?: EntityGroup;
   readonly kind?: string;
   readonly state?: JobState;
   readonly correlationId?: string;
@@ -95,6 +103,7 @@ export async function listJobs(
     .orderBy('position', 'desc')
     .limit(limit + 1);
   if (filter.entity !== undefined) query = query.where('entity', '=', filter.entity);
+  if (filter.group !== undefined) query = query.where(inGroup('entity', filter.group));
   if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
   if (filter.state !== undefined) query = query.where('state', '=', filter.state);
   if (filter.correlationId !== undefined) query = query.where('correlation_id', '=', filter.correlationId);
@@ -139,6 +148,7 @@ export async function listTasks(
     .orderBy('t.target')
     .limit(limit + 1);
   if (filter.entity !== undefined) query = query.where('t.entity', '=', filter.entity);
+  if (filter.group !== undefined) query = query.where(inGroup('t.entity', filter.group));
   if (filter.kind !== undefined) query = query.where('t.kind', '=', filter.kind);
   if (filter.state !== undefined) query = query.where('t.state', '=', filter.state);
   if (filter.target !== undefined) query = query.where('t.target', '=', filter.target);
@@ -167,6 +177,9 @@ export async function listTasks(
     ...(rows.length > limit && last !== undefined ? { next: `${last.position} ${last.target}` } : {}),
   };
 }
+
+const inGroup = (column: string, { pattern, entities }: EntityGroup) =>
+  sql<boolean>`(${sql.ref(column)} ~ ${pattern} OR ${sql.ref(column)} = ANY (${[...entities]}::text[]))`;
 
 export async function readOverview(db: ManagerDb): Promise<ManagerOverview> {
   const targets = await db

@@ -43,6 +43,7 @@ const ListedTask = schemas.model('ListedTask', {
   correlationId: Text,
 });
 const filter = {
+  tenant: Type.Optional(schemas.Name),
   state: Type.Optional(JobState),
   kind: Type.Optional(Type.Unsafe<JobKind>(Type.String({ pattern: '^[A-Z_]{1,64}$' }))),
   entity: Type.Optional(schemas.freeText({ maxLength: 256 })),

@@ -68,24 +68,14 @@ export const tenantRoutes: Routes = (app, cmk) => {
       return revised(request, reply, await renameTenant(cmk, actorOf(request), change));
     },
   );
-  for (const [verb, permission, summary, act] of [
-    [
-      'provision',
-      'tenant.onboard',
-      'Have the regions make the first keys of a tenant that was only requested',
-      provisionTenant,
-    ],
-    [
-      'retry',
-      'job.retry',
-      'Ask those regions again that have refused their part of the change on its way',
-      retryTenant,
-    ],
+  for (const [verb, summary, act] of [
+    ['provision', 'Have the regions make the first keys of a tenant that was only requested', provisionTenant],
+    ['retry', 'Ask those regions again that have refused their part of the change on its way', retryTenant],
   ] as const)
     app.post(
       `/v1/tenants/:tenant/${verb}`,
       {
-        config: { action: `tenant.${verb}`, permission },
+        config: { action: `tenant.${verb}`, permission: 'tenant.provision' },
         schema: {
           summary,
           params: schemas.TenantPath,
