@@ -17,7 +17,7 @@ import { refuseBlindDestruction } from '../rotation/inventory.ts';
 import { compromiseKey, destroyVersion } from '../rotation/orders.ts';
 import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
-import { asTenant, type Trx } from '../store/transactions.ts';
+import { asTenant } from '../store/transactions.ts';
 import { actionsApprovedBy, ANY_ACTION, setGroup, setRule } from './rules.ts';
 import { closed, Reason, type Rules, wish } from './wish.ts';
 
