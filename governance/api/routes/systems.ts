@@ -164,7 +164,7 @@ export const systemRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       await removeConfiguration(cmk, actorOf(request), { ...request.params, ...ifMatchOf(request) });
-      return reply.status(204).send();
+      return reply.status(204).send(null);
     },
   );
 
@@ -274,7 +274,7 @@ export const systemRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       await removeSystem(cmk, actorOf(request), { ...request.params, ...ifMatchOf(request) });
-      return reply.status(204).send();
+      return reply.status(204).send(null);
     },
   );
 };
