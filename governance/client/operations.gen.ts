@@ -4,6 +4,7 @@ import type * as types from './types.gen.ts';
 
 export const operations = {
   approveTenantProposal: { method: 'POST', path: '/v1/tenants/{tenant}/proposals/{id}/approve' },
+  blockTenant: { method: 'POST', path: '/v1/tenants/{tenant}/block' },
   cancelJob: { method: 'POST', path: '/v1/jobs/{id}/cancel' },
   createIssuer: { method: 'POST', path: '/v1/issuers' },
   createKeystore: { method: 'POST', path: '/v1/keystores' },
@@ -25,8 +26,10 @@ export const operations = {
   getStatus: { method: 'GET', path: '/v1/status' },
   getTenant: { method: 'GET', path: '/v1/tenants/{tenant}' },
   getTenantApplication: { method: 'GET', path: '/v1/tenants/{tenant}/applications/{name}' },
+  getTenantApprovalRules: { method: 'GET', path: '/v1/tenants/{tenant}/approval-rules' },
   getTenantKeyConfiguration: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
   getTenantLinks: { method: 'GET', path: '/v1/tenants/{tenant}/links' },
+  getTenantProposal: { method: 'GET', path: '/v1/tenants/{tenant}/proposals/{id}' },
   getTenantService: { method: 'GET', path: '/v1/tenants/{tenant}/services/{name}' },
   getTenantSystem: { method: 'GET', path: '/v1/tenants/{tenant}/systems/{name}' },
   linkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/link' },
@@ -41,21 +44,34 @@ export const operations = {
   listTenantInventory: { method: 'GET', path: '/v1/tenants/{tenant}/inventory' },
   listTenantKeyConfigurations: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations' },
   listTenantKeys: { method: 'GET', path: '/v1/tenants/{tenant}/keys' },
+  listTenantNotifications: { method: 'GET', path: '/v1/tenants/{tenant}/notifications' },
   listTenantProposals: { method: 'GET', path: '/v1/tenants/{tenant}/proposals' },
   listTenantRotationPolicy: { method: 'GET', path: '/v1/tenants/{tenant}/rotation-policy' },
   listTenantServices: { method: 'GET', path: '/v1/tenants/{tenant}/services' },
   listTenantSystems: { method: 'GET', path: '/v1/tenants/{tenant}/systems' },
   listTenants: { method: 'GET', path: '/v1/tenants' },
   provisionTenant: { method: 'POST', path: '/v1/tenants/{tenant}/provision' },
+  rejectTenantProposal: { method: 'POST', path: '/v1/tenants/{tenant}/proposals/{id}/reject' },
   removeRegionGateway: { method: 'DELETE', path: '/v1/regions/{region}/gateways/{name}' },
   removeTenantApplication: { method: 'DELETE', path: '/v1/tenants/{tenant}/applications/{name}' },
+  removeTenantApprovalRule: { method: 'DELETE', path: '/v1/tenants/{tenant}/approval-rules/{action}' },
+  removeTenantApproverGroup: { method: 'DELETE', path: '/v1/tenants/{tenant}/approver-groups/{name}' },
   removeTenantKeyConfiguration: { method: 'DELETE', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
+  removeTenantNotification: { method: 'DELETE', path: '/v1/tenants/{tenant}/notifications/{name}' },
   removeTenantSystem: { method: 'DELETE', path: '/v1/tenants/{tenant}/systems/{name}' },
   retryJob: { method: 'POST', path: '/v1/jobs/{id}/retry' },
   retryTenant: { method: 'POST', path: '/v1/tenants/{tenant}/retry' },
+  retryTenantNotification: { method: 'POST', path: '/v1/tenants/{tenant}/notifications/{name}/retry' },
+  revokeTenantProposal: { method: 'POST', path: '/v1/tenants/{tenant}/proposals/{id}/revoke' },
   rotateTenantLink: { method: 'POST', path: '/v1/tenants/{tenant}/link/rotate' },
+  secretTenantNotification: { method: 'POST', path: '/v1/tenants/{tenant}/notifications/{name}/secret' },
+  setTenantApprovalRule: { method: 'PUT', path: '/v1/tenants/{tenant}/approval-rules/{action}' },
+  setTenantApproverGroup: { method: 'PUT', path: '/v1/tenants/{tenant}/approver-groups/{name}' },
   setTenantLinkRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/link/rotation-policy' },
+  setTenantNotification: { method: 'PUT', path: '/v1/tenants/{tenant}/notifications/{name}' },
   setTenantRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/rotation-policy' },
+  terminateTenant: { method: 'POST', path: '/v1/tenants/{tenant}/terminate' },
+  unblockTenant: { method: 'POST', path: '/v1/tenants/{tenant}/unblock' },
   unlinkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/unlink' },
   unlinkTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems/{name}/unlink' },
   updateTenant: { method: 'PATCH', path: '/v1/tenants/{tenant}' },
@@ -65,6 +81,7 @@ export const operations = {
 
 export interface Operations {
   approveTenantProposal: { request: types.ApproveTenantProposalData; answer: types.ApproveTenantProposalResponse };
+  blockTenant: { request: types.BlockTenantData; answer: types.BlockTenantResponse };
   cancelJob: { request: types.CancelJobData; answer: types.CancelJobResponse };
   createIssuer: { request: types.CreateIssuerData; answer: types.CreateIssuerResponse };
   createKeystore: { request: types.CreateKeystoreData; answer: types.CreateKeystoreResponse };
@@ -86,8 +103,10 @@ export interface Operations {
   getStatus: { request: types.GetStatusData; answer: types.GetStatusResponse };
   getTenant: { request: types.GetTenantData; answer: types.GetTenantResponse };
   getTenantApplication: { request: types.GetTenantApplicationData; answer: types.GetTenantApplicationResponse };
+  getTenantApprovalRules: { request: types.GetTenantApprovalRulesData; answer: types.GetTenantApprovalRulesResponse };
   getTenantKeyConfiguration: { request: types.GetTenantKeyConfigurationData; answer: types.GetTenantKeyConfigurationResponse };
   getTenantLinks: { request: types.GetTenantLinksData; answer: types.GetTenantLinksResponse };
+  getTenantProposal: { request: types.GetTenantProposalData; answer: types.GetTenantProposalResponse };
   getTenantService: { request: types.GetTenantServiceData; answer: types.GetTenantServiceResponse };
   getTenantSystem: { request: types.GetTenantSystemData; answer: types.GetTenantSystemResponse };
   linkTenant: { request: types.LinkTenantData; answer: types.LinkTenantResponse };
@@ -102,21 +121,34 @@ export interface Operations {
   listTenantInventory: { request: types.ListTenantInventoryData; answer: types.ListTenantInventoryResponse };
   listTenantKeyConfigurations: { request: types.ListTenantKeyConfigurationsData; answer: types.ListTenantKeyConfigurationsResponse };
   listTenantKeys: { request: types.ListTenantKeysData; answer: types.ListTenantKeysResponse };
+  listTenantNotifications: { request: types.ListTenantNotificationsData; answer: types.ListTenantNotificationsResponse };
   listTenantProposals: { request: types.ListTenantProposalsData; answer: types.ListTenantProposalsResponse };
   listTenantRotationPolicy: { request: types.ListTenantRotationPolicyData; answer: types.ListTenantRotationPolicyResponse };
   listTenantServices: { request: types.ListTenantServicesData; answer: types.ListTenantServicesResponse };
   listTenantSystems: { request: types.ListTenantSystemsData; answer: types.ListTenantSystemsResponse };
   listTenants: { request: types.ListTenantsData; answer: types.ListTenantsResponse };
   provisionTenant: { request: types.ProvisionTenantData; answer: types.ProvisionTenantResponse };
+  rejectTenantProposal: { request: types.RejectTenantProposalData; answer: types.RejectTenantProposalResponse };
   removeRegionGateway: { request: types.RemoveRegionGatewayData; answer: types.RemoveRegionGatewayResponse };
   removeTenantApplication: { request: types.RemoveTenantApplicationData; answer: types.RemoveTenantApplicationResponse };
+  removeTenantApprovalRule: { request: types.RemoveTenantApprovalRuleData; answer: types.RemoveTenantApprovalRuleResponse };
+  removeTenantApproverGroup: { request: types.RemoveTenantApproverGroupData; answer: types.RemoveTenantApproverGroupResponse };
   removeTenantKeyConfiguration: { request: types.RemoveTenantKeyConfigurationData; answer: types.RemoveTenantKeyConfigurationResponse };
+  removeTenantNotification: { request: types.RemoveTenantNotificationData; answer: types.RemoveTenantNotificationResponse };
   removeTenantSystem: { request: types.RemoveTenantSystemData; answer: types.RemoveTenantSystemResponse };
   retryJob: { request: types.RetryJobData; answer: types.RetryJobResponse };
   retryTenant: { request: types.RetryTenantData; answer: types.RetryTenantResponse };
+  retryTenantNotification: { request: types.RetryTenantNotificationData; answer: types.RetryTenantNotificationResponse };
+  revokeTenantProposal: { request: types.RevokeTenantProposalData; answer: types.RevokeTenantProposalResponse };
   rotateTenantLink: { request: types.RotateTenantLinkData; answer: types.RotateTenantLinkResponse };
+  secretTenantNotification: { request: types.SecretTenantNotificationData; answer: types.SecretTenantNotificationResponse };
+  setTenantApprovalRule: { request: types.SetTenantApprovalRuleData; answer: types.SetTenantApprovalRuleResponse };
+  setTenantApproverGroup: { request: types.SetTenantApproverGroupData; answer: types.SetTenantApproverGroupResponse };
   setTenantLinkRotationPolicy: { request: types.SetTenantLinkRotationPolicyData; answer: types.SetTenantLinkRotationPolicyResponse };
+  setTenantNotification: { request: types.SetTenantNotificationData; answer: types.SetTenantNotificationResponse };
   setTenantRotationPolicy: { request: types.SetTenantRotationPolicyData; answer: types.SetTenantRotationPolicyResponse };
+  terminateTenant: { request: types.TerminateTenantData; answer: types.TerminateTenantResponse };
+  unblockTenant: { request: types.UnblockTenantData; answer: types.UnblockTenantResponse };
   unlinkTenant: { request: types.UnlinkTenantData; answer: types.UnlinkTenantResponse };
   unlinkTenantSystem: { request: types.UnlinkTenantSystemData; answer: types.UnlinkTenantSystemResponse };
   updateTenant: { request: types.UpdateTenantData; answer: types.UpdateTenantResponse };

@@ -43,6 +43,59 @@ export type Application = {
 };
 
 /**
+ * ApprovalRequirement
+ */
+export type ApprovalRequirement = {
+    /**
+     * The tenant’s policy, or the rule that asks for it
+     */
+    rule: string;
+    /**
+     * By others than the proposer
+     */
+    approvals: number;
+    given: number;
+    groups: Array<string>;
+    /**
+     * Who may give them: the members when it was made; null: whoever is permitted to approve
+     */
+    approvers: Array<string> | null;
+};
+
+/**
+ * ApprovalRules
+ */
+export type ApprovalRules = {
+    tenant: string;
+    /**
+     * Holds for every action without a rule, where there is none for "any"
+     */
+    policy: {
+        name: string;
+        approvals: number;
+    };
+    rules: Array<{
+        action: string;
+        approvals: number;
+        groups: Array<string>;
+        setBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        setAt: string;
+    }>;
+    groups: Array<{
+        name: string;
+        members: Array<string>;
+        setBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        setAt: string;
+    }>;
+};
+
+/**
  * Issuer
  */
 export type Issuer = {
@@ -157,6 +210,36 @@ export type ListedTask = {
 };
 
 /**
+ * NotificationChannel
+ */
+export type NotificationChannel = {
+    name: string;
+    kind: 'webhook' | 'email';
+    url: string | null;
+    to: Array<string> | null;
+    events: Array<string>;
+    /**
+     * Audit events that it has not come to yet
+     */
+    behind: number;
+    /**
+     * Failures in a row of the event that comes next
+     */
+    attempts: number;
+    error: string | null;
+    nextAttemptAt: string | null;
+    deliveredAt: string | null;
+    /**
+     * Events that were given up
+     */
+    lost: number;
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+};
+
+/**
  * Problem
  */
 export type Problem = {
@@ -166,12 +249,68 @@ export type Problem = {
     type: string;
     title: string;
     status: number;
-    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FOUR_EYES' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'LIMIT_REACHED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE';
+    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FOUR_EYES' | 'NOT_APPROVER' | 'NOT_PROPOSER' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'ACTION_UNKNOWN' | 'GROUP_UNKNOWN' | 'CHANNEL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'QUORUM_UNREACHABLE' | 'GROUP_IN_USE' | 'KEY_SWITCH_NEEDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'CHANNEL_REFUSED' | 'NOTIFICATIONS_OFF' | 'LIMIT_REACHED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE';
     detail: string;
     /**
      * What to do next
      */
     hint: string;
+    correlationId: string;
+};
+
+/**
+ * Proposal
+ */
+export type Proposal = {
+    id: string;
+    tenant: string;
+    action: string;
+    parameters: {
+        [key: string]: unknown;
+    };
+    state: 'pending' | 'executed' | 'failed' | 'rejected' | 'revoked' | 'expired';
+    policy: string;
+    /**
+     * How many people have to agree, the proposer counted
+     */
+    quorum: number;
+    /**
+     * All have to be satisfied
+     */
+    requirements: Array<ApprovalRequirement>;
+    proposer: string;
+    approvals: Array<{
+        approver: string;
+        /**
+         * RFC 3339, UTC
+         */
+        at: string;
+    }>;
+    jobs: Array<{
+        region: string;
+        /**
+         * See GET /v1/jobs/{id}
+         */
+        job: string;
+    }>;
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+    /**
+     * RFC 3339, UTC
+     */
+    expiresAt: string;
+    decidedAt: string | null;
+    decidedBy: string | null;
+    reason: string | null;
+    /**
+     * Why an approved proposal was not carried out: ask for it anew
+     */
+    error: {
+        code: string;
+        detail: string;
+    } | null;
     correlationId: string;
 };
 
@@ -1456,37 +1595,7 @@ export type LinkTenantResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
         links: {
             tenant: string;
             state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
@@ -1569,37 +1678,7 @@ export type UnlinkTenantResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
         links: {
             tenant: string;
             state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
@@ -1682,37 +1761,7 @@ export type RotateTenantLinkResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
         links: {
             tenant: string;
             state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
@@ -1829,191 +1878,6 @@ export type GetTenantLinksResponses = {
 
 export type GetTenantLinksResponse = GetTenantLinksResponses[keyof GetTenantLinksResponses];
 
-export type ListTenantProposalsData = {
-    body?: never;
-    path: {
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant: string;
-    };
-    query?: {
-        limit?: number;
-        /**
-         * The `next` of the page before
-         */
-        cursor?: string;
-    };
-    url: '/v1/tenants/{tenant}/proposals';
-};
-
-export type ListTenantProposalsErrors = {
-    /**
-     * Default Response
-     */
-    '4XX': Problem;
-    /**
-     * Default Response
-     */
-    '5XX': Problem;
-};
-
-export type ListTenantProposalsError = ListTenantProposalsErrors[keyof ListTenantProposalsErrors];
-
-export type ListTenantProposalsResponses = {
-    /**
-     * Default Response
-     */
-    200: {
-        items: Array<{
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        }>;
-        next?: string;
-    };
-};
-
-export type ListTenantProposalsResponse = ListTenantProposalsResponses[keyof ListTenantProposalsResponses];
-
-export type ApproveTenantProposalData = {
-    body?: never;
-    headers?: {
-        /**
-         * A UUID, say: the same request with the same key is carried out once
-         */
-        'idempotency-key'?: string;
-    };
-    path: {
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant: string;
-        id: string;
-    };
-    query?: never;
-    url: '/v1/tenants/{tenant}/proposals/{id}/approve';
-};
-
-export type ApproveTenantProposalErrors = {
-    /**
-     * Default Response
-     */
-    '4XX': Problem;
-    /**
-     * Default Response
-     */
-    '5XX': Problem;
-};
-
-export type ApproveTenantProposalError = ApproveTenantProposalErrors[keyof ApproveTenantProposalErrors];
-
-export type ApproveTenantProposalResponses = {
-    /**
-     * Default Response
-     */
-    202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
-        links: {
-            tenant: string;
-            state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
-            regions: Array<{
-                region: string;
-                /**
-                 * 0: never linked
-                 */
-                epoch: number;
-                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
-                openedBy: 'link' | 'rotate' | null;
-                key: string | null;
-                waitsFor: string | null;
-                provedAt: string | null;
-                expiresAt: string | null;
-                activatedAt: string | null;
-                closedAt: string | null;
-                gatewaysTold: number | null;
-                reason: string | null;
-                error: string | null;
-                job: string | null;
-                correlationId: string | null;
-                reported: {
-                    epoch: number;
-                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
-                    expiresAt: string | null;
-                } | null;
-                rotateAt: string | null;
-                rotation: {
-                    epoch: number;
-                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
-                    key: string;
-                    waitsFor: string | null;
-                    error: string | null;
-                    job: string | null;
-                    correlationId: string;
-                } | null;
-            }>;
-        };
-    };
-};
-
-export type ApproveTenantProposalResponse = ApproveTenantProposalResponses[keyof ApproveTenantProposalResponses];
-
 export type CreateTenantRotationData = {
     body: {
         /**
@@ -2121,37 +1985,7 @@ export type CreateTenantCompromiseResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
     };
 };
 
@@ -2266,37 +2100,7 @@ export type SetTenantRotationPolicyResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
     };
 };
 
@@ -2343,37 +2147,7 @@ export type SetTenantLinkRotationPolicyResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
     };
 };
 
@@ -2567,37 +2341,7 @@ export type CreateTenantDestructionResponses = {
      * Default Response
      */
     202: {
-        proposal: {
-            id: string;
-            tenant: string;
-            action: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            state: 'pending' | 'executed';
-            policy: string;
-            quorum: number;
-            proposer: string;
-            approvals: Array<{
-                approver: string;
-                /**
-                 * RFC 3339, UTC
-                 */
-                at: string;
-            }>;
-            jobs: Array<{
-                region: string;
-                /**
-                 * See GET /v1/jobs/{id}
-                 */
-                job: string;
-            }>;
-            /**
-             * RFC 3339, UTC
-             */
-            createdAt: string;
-            decidedAt: string | null;
-        };
+        proposal: Proposal;
     };
 };
 
@@ -3141,6 +2885,862 @@ export type GetAuditVerifyResponses = {
 };
 
 export type GetAuditVerifyResponse = GetAuditVerifyResponses[keyof GetAuditVerifyResponses];
+
+export type ListTenantProposalsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        state?: 'pending' | 'executed' | 'failed' | 'rejected' | 'revoked' | 'expired';
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        action?: string;
+    };
+    url: '/v1/tenants/{tenant}/proposals';
+};
+
+export type ListTenantProposalsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantProposalsError = ListTenantProposalsErrors[keyof ListTenantProposalsErrors];
+
+export type ListTenantProposalsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Proposal>;
+        next?: string;
+    };
+};
+
+export type ListTenantProposalsResponse = ListTenantProposalsResponses[keyof ListTenantProposalsResponses];
+
+export type GetTenantProposalData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/proposals/{id}';
+};
+
+export type GetTenantProposalErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantProposalError = GetTenantProposalErrors[keyof GetTenantProposalErrors];
+
+export type GetTenantProposalResponses = {
+    /**
+     * Default Response
+     */
+    200: Proposal;
+};
+
+export type GetTenantProposalResponse = GetTenantProposalResponses[keyof GetTenantProposalResponses];
+
+export type ApproveTenantProposalData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/proposals/{id}/approve';
+};
+
+export type ApproveTenantProposalErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ApproveTenantProposalError = ApproveTenantProposalErrors[keyof ApproveTenantProposalErrors];
+
+export type ApproveTenantProposalResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+        links: {
+            tenant: string;
+            state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+            regions: Array<{
+                region: string;
+                /**
+                 * 0: never linked
+                 */
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                openedBy: 'link' | 'rotate' | null;
+                key: string | null;
+                waitsFor: string | null;
+                provedAt: string | null;
+                expiresAt: string | null;
+                activatedAt: string | null;
+                closedAt: string | null;
+                gatewaysTold: number | null;
+                reason: string | null;
+                error: string | null;
+                job: string | null;
+                correlationId: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+                rotateAt: string | null;
+                rotation: {
+                    epoch: number;
+                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                    key: string;
+                    waitsFor: string | null;
+                    error: string | null;
+                    job: string | null;
+                    correlationId: string;
+                } | null;
+            }>;
+        };
+    };
+};
+
+export type ApproveTenantProposalResponse = ApproveTenantProposalResponses[keyof ApproveTenantProposalResponses];
+
+export type RejectTenantProposalData = {
+    body: {
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/proposals/{id}/reject';
+};
+
+export type RejectTenantProposalErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RejectTenantProposalError = RejectTenantProposalErrors[keyof RejectTenantProposalErrors];
+
+export type RejectTenantProposalResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        proposal: Proposal;
+    };
+};
+
+export type RejectTenantProposalResponse = RejectTenantProposalResponses[keyof RejectTenantProposalResponses];
+
+export type RevokeTenantProposalData = {
+    body: {
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/proposals/{id}/revoke';
+};
+
+export type RevokeTenantProposalErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RevokeTenantProposalError = RevokeTenantProposalErrors[keyof RevokeTenantProposalErrors];
+
+export type RevokeTenantProposalResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        proposal: Proposal;
+    };
+};
+
+export type RevokeTenantProposalResponse = RevokeTenantProposalResponses[keyof RevokeTenantProposalResponses];
+
+export type GetTenantApprovalRulesData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/approval-rules';
+};
+
+export type GetTenantApprovalRulesErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantApprovalRulesError = GetTenantApprovalRulesErrors[keyof GetTenantApprovalRulesErrors];
+
+export type GetTenantApprovalRulesResponses = {
+    /**
+     * Default Response
+     */
+    200: ApprovalRules;
+};
+
+export type GetTenantApprovalRulesResponse = GetTenantApprovalRulesResponses[keyof GetTenantApprovalRulesResponses];
+
+export type RemoveTenantApprovalRuleData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        action: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/approval-rules/{action}';
+};
+
+export type RemoveTenantApprovalRuleErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantApprovalRuleError = RemoveTenantApprovalRuleErrors[keyof RemoveTenantApprovalRuleErrors];
+
+export type RemoveTenantApprovalRuleResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type RemoveTenantApprovalRuleResponse = RemoveTenantApprovalRuleResponses[keyof RemoveTenantApprovalRuleResponses];
+
+export type SetTenantApprovalRuleData = {
+    body: {
+        /**
+         * By different people, the proposer not among them
+         */
+        approvals: number;
+        /**
+         * Whose members may approve; empty: whoever is permitted to
+         */
+        groups?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        action: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/approval-rules/{action}';
+};
+
+export type SetTenantApprovalRuleErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SetTenantApprovalRuleError = SetTenantApprovalRuleErrors[keyof SetTenantApprovalRuleErrors];
+
+export type SetTenantApprovalRuleResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type SetTenantApprovalRuleResponse = SetTenantApprovalRuleResponses[keyof SetTenantApprovalRuleResponses];
+
+export type RemoveTenantApproverGroupData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/approver-groups/{name}';
+};
+
+export type RemoveTenantApproverGroupErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantApproverGroupError = RemoveTenantApproverGroupErrors[keyof RemoveTenantApproverGroupErrors];
+
+export type RemoveTenantApproverGroupResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type RemoveTenantApproverGroupResponse = RemoveTenantApproverGroupResponses[keyof RemoveTenantApproverGroupResponses];
+
+export type SetTenantApproverGroupData = {
+    body: {
+        /**
+         * As the audit log names them
+         */
+        members: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/approver-groups/{name}';
+};
+
+export type SetTenantApproverGroupErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SetTenantApproverGroupError = SetTenantApproverGroupErrors[keyof SetTenantApproverGroupErrors];
+
+export type SetTenantApproverGroupResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type SetTenantApproverGroupResponse = SetTenantApproverGroupResponses[keyof SetTenantApproverGroupResponses];
+
+export type BlockTenantData = {
+    body: {
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/block';
+};
+
+export type BlockTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type BlockTenantError = BlockTenantErrors[keyof BlockTenantErrors];
+
+export type BlockTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type BlockTenantResponse = BlockTenantResponses[keyof BlockTenantResponses];
+
+export type UnblockTenantData = {
+    body: {
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/unblock';
+};
+
+export type UnblockTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type UnblockTenantError = UnblockTenantErrors[keyof UnblockTenantErrors];
+
+export type UnblockTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type UnblockTenantResponse = UnblockTenantResponses[keyof UnblockTenantResponses];
+
+export type TerminateTenantData = {
+    body: {
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/terminate';
+};
+
+export type TerminateTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type TerminateTenantError = TerminateTenantErrors[keyof TerminateTenantErrors];
+
+export type TerminateTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: Proposal;
+    };
+};
+
+export type TerminateTenantResponse = TerminateTenantResponses[keyof TerminateTenantResponses];
+
+export type ListTenantNotificationsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/notifications';
+};
+
+export type ListTenantNotificationsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantNotificationsError = ListTenantNotificationsErrors[keyof ListTenantNotificationsErrors];
+
+export type ListTenantNotificationsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<NotificationChannel>;
+    };
+};
+
+export type ListTenantNotificationsResponse = ListTenantNotificationsResponses[keyof ListTenantNotificationsResponses];
+
+export type RemoveTenantNotificationData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/notifications/{name}';
+};
+
+export type RemoveTenantNotificationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantNotificationError = RemoveTenantNotificationErrors[keyof RemoveTenantNotificationErrors];
+
+export type RemoveTenantNotificationResponses = {
+    /**
+     * Default Response
+     */
+    204: void;
+};
+
+export type RemoveTenantNotificationResponse = RemoveTenantNotificationResponses[keyof RemoveTenantNotificationResponses];
+
+export type SetTenantNotificationData = {
+    body: {
+        kind: 'webhook';
+        /**
+         * https, on the public internet
+         */
+        url: string;
+        /**
+         * Actions of audit events, such as proposal.* or key.state. Default: proposal.*, link.active, link.close, link.closed, link.failed, key.state, tenant.*
+         */
+        events?: Array<string>;
+    } | {
+        kind: 'email';
+        to: Array<string>;
+        /**
+         * Actions of audit events, such as proposal.* or key.state. Default: proposal.*, link.active, link.close, link.closed, link.failed, key.state, tenant.*
+         */
+        events?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/notifications/{name}';
+};
+
+export type SetTenantNotificationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SetTenantNotificationError = SetTenantNotificationErrors[keyof SetTenantNotificationErrors];
+
+export type SetTenantNotificationResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        channel: NotificationChannel;
+        secret: string | null;
+    };
+};
+
+export type SetTenantNotificationResponse = SetTenantNotificationResponses[keyof SetTenantNotificationResponses];
+
+export type SecretTenantNotificationData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/notifications/{name}/secret';
+};
+
+export type SecretTenantNotificationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SecretTenantNotificationError = SecretTenantNotificationErrors[keyof SecretTenantNotificationErrors];
+
+export type SecretTenantNotificationResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        /**
+         * Of Standard Webhooks, whsec_…: told once, and never again
+         */
+        secret: string;
+    };
+};
+
+export type SecretTenantNotificationResponse = SecretTenantNotificationResponses[keyof SecretTenantNotificationResponses];
+
+export type RetryTenantNotificationData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/notifications/{name}/retry';
+};
+
+export type RetryTenantNotificationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RetryTenantNotificationError = RetryTenantNotificationErrors[keyof RetryTenantNotificationErrors];
+
+export type RetryTenantNotificationResponses = {
+    /**
+     * Default Response
+     */
+    202: NotificationChannel;
+};
+
+export type RetryTenantNotificationResponse = RetryTenantNotificationResponses[keyof RetryTenantNotificationResponses];
 
 export type ListTenantKeyConfigurationsData = {
     body?: never;
