@@ -19,7 +19,10 @@ export async function decide(
   const { id, tenant, action, state, error } = proposal;
   if (state === 'executed') return proposal.jobs;
   if (error !== null)
-    throw new CliError('PROPOSAL_FAILED', `${action} was approved, and refused: ${error.detail} (${error.code})`);
+    throw new CliError(
+      'PROPOSAL_FAILED',
+      `${action} was approved, and refused: ${error.detail} (${error.code})`,
+    );
   output.result({ proposal }, () =>
     state === 'pending'
       ? [

@@ -26,13 +26,17 @@ function approvals(value: string): number {
 }
 
 export function registerApprovalCommands(program: Command): void {
-  const commands = program.command('approvals').description('who has to approve what: rules and groups of approvers');
+  const commands = program
+    .command('approvals')
+    .description('who has to approve what: rules and groups of approvers');
   commands
     .command('show <tenant>')
     .description('the rules that hold, and the groups they name')
     .action(async (tenant: string, _options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
-      const view = await (await CmkClient.ofHome(home)).get<RulesView>(`${tenantPath(tenant)}/approval-rules`);
+      const view = await (await CmkClient.ofHome(home)).get<RulesView>(
+        `${tenantPath(tenant)}/approval-rules`,
+      );
       output.result(view, () => describe(view));
     });
   commands
@@ -95,7 +99,7 @@ async function tell(
 
 function describe({ policy, rules, groups }: RulesView): string {
   const any = rules.find(({ action }) => action === 'any');
-  const rows = rules.map((rule) => [rule.action, rule.approvals, rule.groups.join(', '), rule.setBy]);
+  const rows = rules.map((rule) => [rule.action, rule.approvals, rule.groups.join(', ') || null, rule.setBy]);
   return [
     table(
       ['action', 'approvals', 'by', 'set by'],

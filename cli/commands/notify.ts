@@ -28,7 +28,9 @@ const channelPath = (tenant: string, name: string): string =>
   `${tenantPath(tenant)}/notifications/${encodeURIComponent(name)}`;
 
 export function registerNotifyCommands(program: Command): void {
-  const notify = program.command('notify').description('webhooks and mail that tell of a tenant’s audit events');
+  const notify = program
+    .command('notify')
+    .description('webhooks and mail that tell of a tenant’s audit events');
   notify
     .command('list <tenant>')
     .description('the channels, and how far each has been told')

@@ -32,7 +32,7 @@ export function registerProposalCommands(program: Command): void {
             each.action,
             each.state,
             each.proposer,
-            each.approvals.map(({ approver }) => approver).join(', '),
+            each.approvals.map(({ approver }) => approver).join(', ') || null,
             each.state === 'pending' ? each.expiresAt : null,
           ]),
         ),
@@ -93,7 +93,8 @@ function describe(proposal: ProposalView): string {
     lines.push(describeNeed(proposal));
     for (const { rule, approvers } of proposal.requirements)
       if (approvers !== null) lines.push(`  ${rule}: ${approvers.join(', ')}`);
-  } else if (decidedBy !== null) lines.push(`${state} by ${decidedBy}${reason === null ? '' : `: ${reason}`}`);
+  } else if (decidedBy !== null)
+    lines.push(`${state} by ${decidedBy}${reason === null ? '' : `: ${reason}`}`);
   if (error !== null) lines.push(`${error.code}: ${error.detail}`);
   return lines.join('\n');
 }

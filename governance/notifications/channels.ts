@@ -101,7 +101,8 @@ export async function replaceSecret(
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
     const { config } = await requireChannel(trx, tenant, name);
-    if (config.kind !== 'webhook') throw new CmkError('CHANNEL_REFUSED', `${name} is mail, which has no secret`);
+    if (config.kind !== 'webhook')
+      throw new CmkError('CHANNEL_REFUSED', `${name} is mail, which has no secret`);
     const settings = settingsFor(cmk, config);
     const row = await trx
       .updateTable('notification_channels')
@@ -116,12 +117,7 @@ export async function replaceSecret(
 }
 
 /** Tries the event that is waiting now instead of later. Errors: CHANNEL_UNKNOWN. */
-export async function retryChannel(
-  cmk: Cmk,
-  who: Actor,
-  tenant: string,
-  name: string,
-): Promise<ChannelView> {
+export async function retryChannel(cmk: Cmk, who: Actor, tenant: string, name: string): Promise<ChannelView> {
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
     await requireChannel(trx, tenant, name);

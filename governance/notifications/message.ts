@@ -82,6 +82,7 @@ export function toMail(event: ToldEvent, to: readonly string[]): Mail {
 const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 
 function field(detail: unknown, name: string): string | undefined {
-  const value: unknown = typeof detail === 'object' && detail !== null ? Reflect.get(detail, name) : undefined;
+  const value: unknown =
+    typeof detail === 'object' && detail !== null ? Reflect.get(detail, name) : undefined;
   return typeof value === 'string' ? value : undefined;
 }

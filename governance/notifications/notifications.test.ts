@@ -97,7 +97,10 @@ const verify = (secret: string, { headers, body }: Had): void => {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   assert.equal(key.length, 32);
   const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`;
-  assert.equal(headers['webhook-signature'], `v1,${createHmac('sha256', key).update(signed).digest('base64')}`);
+  assert.equal(
+    headers['webhook-signature'],
+    `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+  );
   assert.ok(Math.abs(Number(headers['webhook-timestamp']) - Date.now() / 1000) < 30);
 };
 
@@ -120,7 +123,11 @@ test('a webhook is told of what was committed, signed, in its order', async () =
   await until('it has come to the end', async () => (await view('hook')).behind === 0);
   assert.equal(hadAt('/hook').length, 2);
   // The secret is told once, and nowhere else.
-  const again = await world.must(200, 'PUT', channel('hook'), { kind: 'webhook', url: webhook('/hook'), events: ['proposal.*'] });
+  const again = await world.must(200, 'PUT', channel('hook'), {
+    kind: 'webhook',
+    url: webhook('/hook'),
+    events: ['proposal.*'],
+  });
   assert.equal(again.secret, null);
   const rows = JSON.stringify(await world.query('SELECT * FROM notification_channels'));
   const log = JSON.stringify(await world.query('SELECT * FROM audit_events'));
@@ -244,7 +251,11 @@ test('only what may be reached is reached: not by its name, not by a redirect, n
   const refused = await world.call('PUT', channel('inside'), { kind: 'webhook', url: 'https://10.0.0.1/' });
   assert.deepEqual([refused.status, refused.body.code], [422, 'CHANNEL_REFUSED']);
   answers.set('/moved', { status: 302, location: webhook('/secret') });
-  await world.must(200, 'PUT', channel('moved'), { kind: 'webhook', url: webhook('/moved'), events: ['proposal.create'] });
+  await world.must(200, 'PUT', channel('moved'), {
+    kind: 'webhook',
+    url: webhook('/moved'),
+    events: ['proposal.create'],
+  });
   await decide();
   await until('a failure', async () => (await view('moved')).error === 'HTTP_302');
   assert.equal(hadAt('/secret').length, 0);

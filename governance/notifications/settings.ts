@@ -69,9 +69,7 @@ const MIN_KEY_LENGTH = 32;
 const SECRET_BYTES = 32;
 
 /** Errors: those of readPrivate, and NOTIFICATION_KEY_INVALID. */
-export async function readNotificationSettings(
-  config: NotificationsConfig,
-): Promise<NotificationSettings> {
+export async function readNotificationSettings(config: NotificationsConfig): Promise<NotificationSettings> {
   const key = await readKey(config.keyFile);
   const { smtp } = config;
   return {

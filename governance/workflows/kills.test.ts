@@ -65,7 +65,13 @@ const steps: readonly Step[] = [
   ['the last audit event is written', 'INSERT', 'audit_events', `NEW.action = 'proposal.execute'`, 'approve'],
   // From here on nobody has to ask again: the approval was answered.
   ['the sealed secret is stored', 'UPDATE', 'links', `NEW.state = 'linking'`, 'approve'],
-  ['the region’s key is stored', 'UPDATE', 'links', `NEW.state = 'sealing' AND OLD.state = 'preparing'`, 'approve'],
+  [
+    'the region’s key is stored',
+    'UPDATE',
+    'links',
+    `NEW.state = 'sealing' AND OLD.state = 'preparing'`,
+    'approve',
+  ],
   ['the link becomes active', 'UPDATE', 'links', `NEW.state = 'active'`, 'approve'],
 ].map(([what = '', event = '', table = '', when = '', asking], at) => ({
   tenant: `killed-${at}`,
@@ -115,7 +121,9 @@ const triggerOf = (step: Step): string => `wait_${steps.indexOf(step)}`;
 /** Has the database hold whoever comes to the step. */
 async function hold(step: Step): Promise<void> {
   const whose =
-    step.table === 'orbital_jobs' ? `NEW.entity LIKE 'link:${step.tenant}@%'` : `NEW.tenant = '${step.tenant}'`;
+    step.table === 'orbital_jobs'
+      ? `NEW.entity LIKE 'link:${step.tenant}@%'`
+      : `NEW.tenant = '${step.tenant}'`;
   const when = [whose, ...(step.when === '' ? [] : [step.when])].join(' AND ');
   await gate.query('SELECT pg_advisory_lock($1)', [lockOf(step)]);
   await gate.query(
@@ -147,16 +155,19 @@ async function killAt(held: readonly Step[], waiting: readonly Promise<unknown>[
 }
 
 async function assertOnce({ tenant, what }: Step): Promise<void> {
-  await until(`${tenant} is linked, killed when ${what}`, async () => {
-    const links = await call(TOKEN, 'GET', `/v1/tenants/${tenant}/links`);
-    return links.state === 'active';
-  }, 40_000);
+  await until(
+    `${tenant} is linked, killed when ${what}`,
+    async () => {
+      const links = await call(TOKEN, 'GET', `/v1/tenants/${tenant}/links`);
+      return links.state === 'active';
+    },
+    40_000,
+  );
   const states = (await proposals(tenant)).map(({ state }) => state);
   assert.deepEqual(states, ['executed'], what);
-  const rows = await world.query(
-    `SELECT region, epoch, state FROM links WHERE tenant = $1 ORDER BY region`,
-    [tenant],
-  );
+  const rows = await world.query(`SELECT region, epoch, state FROM links WHERE tenant = $1 ORDER BY region`, [
+    tenant,
+  ]);
   assert.deepEqual(
     rows,
     REGIONS.map((region) => ({ region, epoch: 1, state: 'active' })),
@@ -187,7 +198,9 @@ test('killed before the commit, nothing was done, and asking again does it once'
   const held = steps.slice(0, 7);
   for (const { tenant, asking } of held) if (asking === 'approve') await propose(tenant);
   for (const step of held) await hold(step);
-  const waiting = held.map(({ tenant, asking }) => (asking === 'propose' ? propose(tenant) : approve(tenant)));
+  const waiting = held.map(({ tenant, asking }) =>
+    asking === 'propose' ? propose(tenant) : approve(tenant),
+  );
   for (const each of waiting) each.catch(() => undefined);
   await killAt(held, waiting);
   for (const { tenant, asking } of held) {

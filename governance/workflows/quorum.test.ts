@@ -19,9 +19,13 @@ const GROUPS = ['officers', 'auditors'] as const;
 const EXPIRY = 1_000;
 
 const person = fc.constantFrom(...PEOPLE);
-const members = fc
-  .tuple(fc.subarray([...PEOPLE]), fc.subarray([...PEOPLE]))
-  .map(([officers, auditors]): Members => new Map([['officers', officers], ['auditors', auditors]]));
+const members = fc.tuple(fc.subarray([...PEOPLE]), fc.subarray([...PEOPLE])).map(
+  ([officers, auditors]): Members =>
+    new Map([
+      ['officers', officers],
+      ['auditors', auditors],
+    ]),
+);
 const requirement = fc.record({
   rule: fc.constantFrom('four-eyes', 'rule:unlink'),
   approvals: fc.integer({ min: 0, max: 3 }),
@@ -57,14 +61,18 @@ function play(first: Case, events: readonly Event[]): Trace[] {
 }
 
 const cases = fc
-  .record({ proposer: person, rules: fc.array(requirement, { minLength: 1, maxLength: 3 }), then: members })
-  .map(({ proposer, rules, then }): Case => {
+  .record({
+    proposer: person,
+    rules: fc.array(requirement, { minLength: 1, maxLength: 3 }),
+    earlier: members,
+  })
+  .map(({ proposer, rules, earlier }): Case => {
     const requirements: Requirement[] = rules.map((rule) => ({
       ...rule,
       approvers:
         rule.groups.length === 0
           ? null
-          : [...new Set(rule.groups.flatMap((group) => then.get(group) ?? []))].sort(),
+          : [...new Set(rule.groups.flatMap((group) => earlier.get(group) ?? []))].sort(),
     }));
     return { state: 'pending', proposer, requirements, approvers: [], expiresAt: new Date(EXPIRY) };
   })
@@ -77,9 +85,9 @@ test('it is carried out only when each rule has its approvals, by different peop
       const traces = play(first, events);
       const executed = traces.find(({ after }) => after.state === 'executed');
       if (executed === undefined) return;
-      const counted = traces.slice(0, traces.indexOf(executed) + 1).flatMap(({ event: each, code }) =>
-        each.kind === 'approve' && code === undefined ? [each] : [],
-      );
+      const counted = traces
+        .slice(0, traces.indexOf(executed) + 1)
+        .flatMap(({ event: each, code }) => (each.kind === 'approve' && code === undefined ? [each] : []));
       for (const { groups, approvals, approvers } of first.requirements) {
         const entitled = counted.filter(
           ({ by, members: now }) =>
@@ -126,7 +134,12 @@ test('what has ended stays as it ended, and late words change nothing', () => {
 });
 
 test('an approval counts once, and for every rule whose approver gave it', () => {
-  const officers: Requirement = { rule: 'rule:unlink', approvals: 2, groups: ['officers'], approvers: ['bob', 'carol'] };
+  const officers: Requirement = {
+    rule: 'rule:unlink',
+    approvals: 2,
+    groups: ['officers'],
+    approvers: ['bob', 'carol'],
+  };
   const anybody: Requirement = { rule: 'four-eyes', approvals: 1, groups: [], approvers: null };
   assert.equal(isSatisfied([officers, anybody], ['bob', 'bob']), false);
   assert.equal(isSatisfied([officers, anybody], ['bob', 'dave']), false);

@@ -155,8 +155,7 @@ export async function setGroup(
       .where('tenant', '=', tenant)
       .where('name', '=', group)
       .executeTakeFirst();
-    if (removed.numDeletedRows === 0n)
-      throw new CmkError('GROUP_UNKNOWN', `${tenant} has no group ${group}`);
+    if (removed.numDeletedRows === 0n) throw new CmkError('GROUP_UNKNOWN', `${tenant} has no group ${group}`);
   } else {
     const value = { members: [...new Set(members)].sort(), set_by: who.actor, set_at: new Date() };
     await trx
@@ -219,13 +218,15 @@ export async function viewRules(
     return {
       tenant,
       policy: { name: policy, approvals: quorum - 1 },
-      rules: (await rulesOfTenant(trx, tenant)).map(({ action, approvals, groups: named, set_by, set_at }) => ({
-        action,
-        approvals,
-        groups: named,
-        setBy: set_by,
-        setAt: instant(set_at),
-      })),
+      rules: (await rulesOfTenant(trx, tenant)).map(
+        ({ action, approvals, groups: named, set_by, set_at }) => ({
+          action,
+          approvals,
+          groups: named,
+          setBy: set_by,
+          setAt: instant(set_at),
+        }),
+      ),
       groups: groups.map(({ name, members, set_by, set_at }) => ({
         name,
         members,

@@ -2,7 +2,15 @@
 import type { Selectable } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { requireTenant } from '../domain/lookups.ts';
-import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
+import {
+  cursorOf,
+  instant,
+  instantOrNull,
+  limitOf,
+  type Page,
+  type PageRequest,
+  toPage,
+} from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import type { ApprovalRow, Proposal, RegionJob } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
@@ -127,9 +135,7 @@ export async function approvalsOf(
 
 export function toView(row: Proposal, all: readonly Selectable<ApprovalRow>[]): ProposalView {
   // Older rows count the proposer among the approvers.
-  const approvals = all.filter(
-    ({ proposal, approver }) => proposal === row.id && approver !== row.proposer,
-  );
+  const approvals = all.filter(({ proposal, approver }) => proposal === row.id && approver !== row.proposer);
   const approvers = approvals.map(({ approver }) => approver);
   return {
     id: row.id,

@@ -18,7 +18,7 @@ import { compromiseKey, destroyVersion } from '../rotation/orders.ts';
 import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
 import { asTenant } from '../store/transactions.ts';
-import { actionsApprovedBy, ANY_ACTION, setGroup, setRule } from './rules.ts';
+import { ANY_ACTION, actionsApprovedBy, setGroup, setRule } from './rules.ts';
 import { closed, Reason, type Rules, wish } from './wish.ts';
 
 const Text = Type.String();

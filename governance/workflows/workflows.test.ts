@@ -32,19 +32,23 @@ const refused = async (asking: Promise<Answer>): Promise<[number, string]> => {
   return [status, body.code];
 };
 const executed = (answer: Answer): void =>
-  assert.deepEqual([answer.status, answer.body?.proposal?.state], [202, 'executed'], JSON.stringify(answer.body));
+  assert.deepEqual(
+    [answer.status, answer.body?.proposal?.state],
+    [202, 'executed'],
+    JSON.stringify(answer.body),
+  );
 
 /** Who approves what at this tenant: officers are bob, carol and dave; unlinking takes two of them. */
 async function guarded(tenant: string): Promise<void> {
   await world.onboard(tenant, 'four-eyes');
-  const group = await propose(tenant, 'approver-groups/officers', { members: ['bob', 'carol', 'dave'] }, 'PUT');
-  executed(await decide('bob', group, 'approve'));
-  const rule = await propose(
+  const group = await propose(
     tenant,
-    'approval-rules/unlink',
-    { approvals: 2, groups: ['officers'] },
+    'approver-groups/officers',
+    { members: ['bob', 'carol', 'dave'] },
     'PUT',
   );
+  executed(await decide('bob', group, 'approve'));
+  const rule = await propose(tenant, 'approval-rules/unlink', { approvals: 2, groups: ['officers'] }, 'PUT');
   executed(await decide('bob', rule, 'approve'));
 }
 
@@ -59,7 +63,13 @@ test('each action has its own rule, and nothing happens before the last approval
     ['pending', 'rule:unlink', 3, [], []],
   );
   assert.deepEqual(proposal.requirements, [
-    { rule: 'rule:unlink', approvals: 2, given: 0, groups: ['officers'], approvers: ['bob', 'carol', 'dave'] },
+    {
+      rule: 'rule:unlink',
+      approvals: 2,
+      given: 0,
+      groups: ['officers'],
+      approvers: ['bob', 'carol', 'dave'],
+    },
   ]);
   assert.deepEqual(await refused(decide('ada', proposal, 'approve')), [403, 'FOUR_EYES']);
   const first = await decide('bob', proposal, 'approve');
@@ -81,7 +91,12 @@ test('who may approve is settled when it is proposed; whoever leaves the group s
   await world.linked('snapshot', 'active');
   const before = await propose('snapshot', 'unlink', { reason: 'as it was' });
   // Changing the approvers of unlinking takes what unlinking takes, beside one's own rule.
-  const group = await propose('snapshot', 'approver-groups/officers', { members: ['carol', 'dave', 'eve'] }, 'PUT');
+  const group = await propose(
+    'snapshot',
+    'approver-groups/officers',
+    { members: ['carol', 'dave', 'eve'] },
+    'PUT',
+  );
   assert.deepEqual(
     group.requirements.map(({ rule }: { rule: string }) => rule),
     ['four-eyes', 'rule:unlink'],
@@ -150,7 +165,12 @@ test('rules that nobody could satisfy are refused, before they hold and before t
   ] as const)
     assert.deepEqual(await refused(asking), [status, code]);
   // Two approvals of three officers are left when an officer proposes; of two, none would be.
-  const fewer = await propose('unreachable', 'approver-groups/officers', { members: ['bob', 'carol'] }, 'PUT');
+  const fewer = await propose(
+    'unreachable',
+    'approver-groups/officers',
+    { members: ['bob', 'carol'] },
+    'PUT',
+  );
   await decide('bob', fewer, 'approve');
   executed(await decide('carol', fewer, 'approve'));
   assert.deepEqual(
@@ -188,7 +208,13 @@ test('one approver’s no ends it; only who proposed it takes it back; and time 
   assert.equal((await world.must(200, 'GET', '/v1/tenants/ended/links')).state, 'active');
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=ended&limit=200');
   const told = items.map(({ action }: { action: string }) => action);
-  for (const action of ['proposal.create', 'proposal.approve', 'proposal.reject', 'proposal.revoke', 'proposal.expire'])
+  for (const action of [
+    'proposal.create',
+    'proposal.approve',
+    'proposal.reject',
+    'proposal.revoke',
+    'proposal.expire',
+  ])
     assert.ok(told.includes(action), action);
   const expiry = items.find(({ action }: { action: string }) => action === 'proposal.expire');
   assert.deepEqual([expiry.actor, expiry.detail.approvers], ['system:workflows', ['bob']]);
@@ -198,7 +224,11 @@ test('lists are newest first, in pages, and by state', async () => {
   const path = '/v1/tenants/ended/proposals';
   const ids: string[] = [];
   for (let next: string | undefined = ''; next !== undefined; ) {
-    const page: Answer['body'] = await world.must(200, 'GET', `${path}?limit=2${next === '' ? '' : `&cursor=${next}`}`);
+    const page: Answer['body'] = await world.must(
+      200,
+      'GET',
+      `${path}?limit=2${next === '' ? '' : `&cursor=${next}`}`,
+    );
     ids.push(...page.items.map(({ id }: { id: string }) => id));
     next = page.next;
   }
@@ -218,14 +248,21 @@ test('lists are newest first, in pages, and by state', async () => {
 test('what could not be done now is not put before anybody, and leaves nothing behind', async () => {
   await world.onboard('rehearsed', 'four-eyes');
   const jobs = async () =>
-    (await world.query(`SELECT count(*)::int AS n FROM orbital_jobs WHERE entity LIKE '%rehearsed%'`))[0]?.['n'];
+    (await world.query(`SELECT count(*)::int AS n FROM orbital_jobs WHERE entity LIKE '%rehearsed%'`))[0]?.[
+      'n'
+    ];
   const before = await jobs();
-  assert.deepEqual(await refused(as('ada', 'POST', '/v1/tenants/rehearsed/unlink', { reason: 'x' })), [409, 'NOT_LINKED']);
+  assert.deepEqual(await refused(as('ada', 'POST', '/v1/tenants/rehearsed/unlink', { reason: 'x' })), [
+    409,
+    'NOT_LINKED',
+  ]);
   assert.deepEqual((await world.must(200, 'GET', '/v1/tenants/rehearsed/proposals')).items, []);
   const pending = await propose('rehearsed', 'link', { key: 'main' });
   assert.equal(await jobs(), before);
   assert.equal((await world.must(200, 'GET', '/v1/tenants/rehearsed/links')).state, 'none');
-  const [row] = await world.query(`SELECT max(last_epoch)::int AS epoch FROM tenant_regions WHERE tenant = 'rehearsed'`);
+  const [row] = await world.query(
+    `SELECT max(last_epoch)::int AS epoch FROM tenant_regions WHERE tenant = 'rehearsed'`,
+  );
   assert.equal(row?.['epoch'], 0);
   executed(await decide('bob', pending, 'approve'));
   assert.equal((await world.linked('rehearsed', 'active')).regions[0].epoch, 1);
@@ -233,7 +270,11 @@ test('what could not be done now is not put before anybody, and leaves nothing b
 
 test('another key is another decision, also for a tenant that is unlinked', async () => {
   await world.onboard('switched', 'four-eyes');
-  await world.must(201, 'POST', '/v1/tenants/switched/keys', { keystore: 'soft', alias: 'second', create: true });
+  await world.must(201, 'POST', '/v1/tenants/switched/keys', {
+    keystore: 'soft',
+    alias: 'second',
+    create: true,
+  });
   const link = await propose('switched', 'link', { key: 'main' });
   assert.equal(link.action, 'link');
   const other = await propose('switched', 'link', { key: 'second' });
@@ -242,7 +283,10 @@ test('another key is another decision, also for a tenant that is unlinked', asyn
   await world.linked('switched', 'active');
   // It was asked for as a first link, and would be a switch now.
   const late = await decide('bob', other, 'approve');
-  assert.deepEqual([late.body.proposal.state, late.body.proposal.error.code], ['failed', 'KEY_SWITCH_NEEDED']);
+  assert.deepEqual(
+    [late.body.proposal.state, late.body.proposal.error.code],
+    ['failed', 'KEY_SWITCH_NEEDED'],
+  );
 
   executed(await decide('bob', await propose('switched', 'unlink', { reason: 'x' }), 'approve'));
   await world.linked('switched', 'closed');
@@ -263,7 +307,10 @@ test('a blocked tenant opens nothing until it is unblocked and linked anew; a te
   executed(await decide('bob', await propose('held', 'block', { reason: 'a court order' }), 'approve'));
   await until('every region has closed', async () => (await state()) === 'blocked');
   for (const region of world.regions) assert.equal(region.tenants.get('held')?.open, 0);
-  assert.deepEqual(await refused(as('ada', 'POST', '/v1/tenants/held/link', { key: 'main' })), [409, 'TENANT_STATE']);
+  assert.deepEqual(await refused(as('ada', 'POST', '/v1/tenants/held/link', { key: 'main' })), [
+    409,
+    'TENANT_STATE',
+  ]);
 
   executed(await decide('bob', await propose('held', 'unblock', { reason: 'lifted' }), 'approve'));
   assert.equal(await state(), 'active');
@@ -280,7 +327,10 @@ test('a blocked tenant opens nothing until it is unblocked and linked anew; a te
     `SELECT count(*)::int AS secrets FROM links WHERE tenant = 'held' AND wrapped_secret IS NOT NULL`,
   );
   assert.equal(left?.['secrets'], 0);
-  assert.deepEqual(await refused(as('ada', 'POST', '/v1/tenants/held/link', { key: 'main' })), [409, 'TENANT_STATE']);
+  assert.deepEqual(await refused(as('ada', 'POST', '/v1/tenants/held/link', { key: 'main' })), [
+    409,
+    'TENANT_STATE',
+  ]);
 });
 
 test('every chain verifies', async () => {

@@ -143,7 +143,8 @@ export const workflowRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'approval-rule.propose', permission: 'rule.propose' },
       schema: {
-        summary: 'A rule for one action, or for "any" that has none; changing it takes what the old rule takes',
+        summary:
+          'A rule for one action, or for "any" that has none; changing it takes what the old rule takes',
         params: ActionPath,
         body: RuleRequest,
         response: { 202: schemas.Proposed },
