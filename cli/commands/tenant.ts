@@ -56,7 +56,10 @@ export function registerTenantCommands(program: Command): void {
   tenant
     .command('list')
     .description('every tenant with its state, and in each region')
-    .option('--state <state>', 'requested, provisioning, active, blocking, blocked, terminating or terminated')
+    .option(
+      '--state <state>',
+      'requested, provisioning, active, blocking, blocked, terminating or terminated',
+    )
     .option('--region <name>', 'only those that live there')
     .option('--search <text>', 'only those whose id or name begins so')
     .option('--failed', 'only those of whose change a region has refused its part')

@@ -6,8 +6,8 @@ import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
-import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
