@@ -39,7 +39,12 @@ const questions: readonly Question[] = [
   { what: 'page: the next 200, through all of them', filter: {}, limit: 200, paging: true },
   { what: 'filter: blocked', filter: { state: 'blocked' }, limit: 50 },
   { what: 'filter: failed, in one region', filter: { failed: true, region: 'eu-west-1' }, limit: 50 },
-  { what: 'filter: four-eyes, through all of them', filter: { policy: 'four-eyes' }, limit: 50, paging: true },
+  {
+    what: 'filter: four-eyes, through all of them',
+    filter: { policy: 'four-eyes' },
+    limit: 50,
+    paging: true,
+  },
   { what: 'filter: nobody', filter: { state: 'terminated' }, limit: 50 },
   { what: 'search: the last hundred', filter: { search: 'tenant-0099' }, limit: 50 },
   { what: 'search: nobody', filter: { search: 'nobody' }, limit: 50 },

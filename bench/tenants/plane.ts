@@ -12,7 +12,9 @@ import { testDatabase } from '../../testkit/postgres.ts';
 
 export interface Plane {
   /** Asks the REST API; the time until the whole answer is there. */
-  get(path: string): Promise<{ readonly ms: number; readonly body: { items: { id: string }[]; next?: string } }>;
+  get(
+    path: string,
+  ): Promise<{ readonly ms: number; readonly body: { items: { id: string }[]; next?: string } }>;
   /** As the role that serves. */
   readonly appUrl: string;
   close(): Promise<void>;
@@ -28,7 +30,10 @@ export async function startPlane(tenants: number): Promise<Plane> {
     client.query(`ALTER DATABASE ${database.name} OWNER TO cmk_owner`),
   );
   const password = randomBytes(12).toString('hex');
-  await prepareEmbeddedBroker(broker.url, { governance: { user: 'broker_governance', password }, regions: [] });
+  await prepareEmbeddedBroker(broker.url, {
+    governance: { user: 'broker_governance', password },
+    regions: [],
+  });
   const brokerUrl = new URL(broker.url);
   brokerUrl.username = 'broker_governance';
   brokerUrl.password = password;

@@ -97,7 +97,9 @@ export function registerSystemCommands(program: Command): void {
 function registerConfigurations(program: Command): void {
   const configuration = program
     .command('key-configuration')
-    .description('key configurations of a tenant: L1 keys that may take each other’s place, one of them primary');
+    .description(
+      'key configurations of a tenant: L1 keys that may take each other’s place, one of them primary',
+    );
   configuration
     .command('add <tenant> <name>')
     .description('make one; its first key is the primary key')

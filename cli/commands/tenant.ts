@@ -1,6 +1,6 @@
 /** `okcm tenant …` and `okcm service …`: who is served, and for what. */
 import type { Command } from 'commander';
-import { everyItem, type ListTenantsData, type Tenant } from '../../governance/client/index.ts';
+import { everyItem, type ListTenantsData, type Service, type Tenant } from '../../governance/client/index.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { describeProgress, follow } from '../cmk/progress.ts';
 import { contextOf } from '../context.ts';
@@ -56,7 +56,10 @@ export function registerTenantCommands(program: Command): void {
   tenant
     .command('list')
     .description('every tenant with its state, and in each region')
-    .option('--state <state>', 'requested, provisioning, active, blocking, blocked, terminating or terminated')
+    .option(
+      '--state <state>',
+      'requested, provisioning, active, blocking, blocked, terminating or terminated',
+    )
     .option('--region <name>', 'only those that live there')
     .option('--search <text>', 'only those whose id or name begins so')
     .option('--failed', 'only those of whose change a region has refused its part')
@@ -122,7 +125,7 @@ export function registerTenantCommands(program: Command): void {
     .action(async (owner: string, _options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
-      const services = [];
+      const services: Service[] = [];
       for await (const each of everyItem(cmk.api.listTenantServices, { path: { tenant: owner } }))
         services.push(each);
       output.result(services, () =>

@@ -23,12 +23,11 @@ export type Api = FastifyInstance<
 export type Routes = (app: Api, cmk: Cmk) => void;
 
 /** A list's query as what to look for, and which page of it. */
-export function splitPage<Q extends PageRequest>(query: Q): [filter: Omit<Q, keyof PageRequest>, page: PageRequest] {
+export function splitPage<Q extends PageRequest>(
+  query: Q,
+): [filter: Omit<Q, keyof PageRequest>, page: PageRequest] {
   const { limit, cursor, ...filter } = query;
-  return [
-    filter,
-    { ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) },
-  ];
+  return [filter, { ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) }];
 }
 
 declare module 'fastify' {

@@ -63,7 +63,10 @@ export function registerIdempotency(app: Api, cmk: Cmk): void {
       await end(cmk.db, asked, claim, { failed: reply.statusCode >= 400, answer });
     } catch (error) {
       // The change is made and marked, or not made: a repetition is told which.
-      cmk.logger.warn({ err: error, correlationId: request.id }, 'the answer to an idempotent request is not kept');
+      cmk.logger.warn(
+        { err: error, correlationId: request.id },
+        'the answer to an idempotent request is not kept',
+      );
     }
     return payload;
   });

@@ -113,9 +113,7 @@ export function nameModels<T extends object>(document: T): T {
 function walk(value: Json, models: Map<string, Json>): Json {
   if (Array.isArray(value)) return value.map((item) => walk(item, models));
   if (typeof value !== 'object' || value === null) return value;
-  const copy = Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, walk(inner, models)]),
-  );
+  const copy = Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, walk(inner, models)]));
   const { title, type } = copy;
   if (type !== 'object' || typeof title !== 'string') return copy;
   const known = models.get(title);

@@ -92,7 +92,9 @@ test('a principal has a bounded number of keys, and those that expire are free a
   assert.equal((await add('key-7', 'seventh')).body.code, 'LIMIT_REACHED');
   assert.equal((await add('key-1', 'first')).status, 201, 'one that is there is still answered');
   await world.query(`DELETE FROM idempotency_keys WHERE key LIKE 'many-%'`);
-  await world.query(`UPDATE idempotency_keys SET expires_at = now() - interval '1 second' WHERE key = 'key-1'`);
+  await world.query(
+    `UPDATE idempotency_keys SET expires_at = now() - interval '1 second' WHERE key = 'key-1'`,
+  );
   assert.equal((await add('key-1', 'seventh')).status, 201, 'an expired key stands for nothing any more');
 });
 
@@ -108,7 +110,9 @@ test('a thing that has not changed is not sent again', async () => {
   const first = await world.call('GET', '/v1/tenants/acme');
   const etag = first.headers.get('etag') ?? '';
   assert.match(etag, /^"[A-Za-z0-9_-]{22}"$/);
-  const same = await world.call('GET', '/v1/tenants/acme', undefined, { 'if-none-match': `"other", ${etag}` });
+  const same = await world.call('GET', '/v1/tenants/acme', undefined, {
+    'if-none-match': `"other", ${etag}`,
+  });
   assert.deepEqual([same.status, same.body, same.headers.get('etag')], [304, undefined, etag]);
   const changed = await world.call('PATCH', '/v1/tenants/acme', { displayName: 'Acme & Co' });
   assert.deepEqual([changed.status, changed.body.displayName], [200, 'Acme & Co']);

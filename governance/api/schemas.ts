@@ -130,10 +130,7 @@ export const NewTenant = Type.Object(
   },
   closed,
 );
-export const TenantChange = Type.Object(
-  { displayName: freeText({ minLength: 1, maxLength: 128 }) },
-  closed,
-);
+export const TenantChange = Type.Object({ displayName: freeText({ minLength: 1, maxLength: 128 }) }, closed);
 const TenantState = Type.Enum([...tenantStates]);
 export const TenantQuery = Type.Object(
   {

@@ -138,7 +138,10 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     const { status } = cmkErrors[error.code];
     if (status >= 500)
       cmk.logger.error({ err: error.cause ?? error, correlationId: request.id }, errorMessage(error));
-    return reply.status(status).type('application/problem+json').send(toProblem(error, request.id, request.params));
+    return reply
+      .status(status)
+      .type('application/problem+json')
+      .send(toProblem(error, request.id, request.params));
   });
 
   for (const routes of [

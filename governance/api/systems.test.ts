@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { testWorld } from '../test-setup.test.ts';
-import { type World } from '../test-world.ts';
+import type { World } from '../test-world.ts';
 
 let world: World;
 before(async () => {
@@ -25,7 +25,10 @@ const aliases = ({ keys }: { keys: { alias: string }[] }): string[] => keys.map(
 
 test('a registered key joins a configuration, and the first is its primary key', async () => {
   const view = await configuration('default');
-  assert.deepEqual([view.primaryKey, view.state, aliases(view)], ['main', 'prepared', ['main', 'other', 'spare']]);
+  assert.deepEqual(
+    [view.primaryKey, view.state, aliases(view)],
+    ['main', 'prepared', ['main', 'other', 'spare']],
+  );
   await world.must(201, 'POST', CONFIGURATIONS, { name: 'archive', description: 'cold data' });
   assert.equal((await configuration('archive')).state, 'empty');
   const key = { keystore: 'soft', alias: 'cold', create: true };

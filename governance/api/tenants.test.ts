@@ -68,10 +68,10 @@ test('a region that refuses its part is named, and asked again by a retry', asyn
   assert.equal(retried.change.failed, false);
   await inState('unlucky', 'active');
   const again = await world.call('POST', '/v1/tenants/unlucky/retry');
-  assert.deepEqual([again.body.code, again.body.detail], [
-    'TENANT_STATE',
-    'unlucky is active, and no part of that has failed',
-  ]);
+  assert.deepEqual(
+    [again.body.code, again.body.detail],
+    ['TENANT_STATE', 'unlucky is active, and no part of that has failed'],
+  );
 });
 
 test('a provisioning that is cancelled has failed, and can be retried', async () => {
@@ -136,10 +136,7 @@ test('services, applications, regions and tasks have filters of their own', asyn
     ['beta'],
   );
   assert.equal((await world.must(200, 'GET', '/v1/tenants/patient/services/beta')).state, 'active');
-  assert.equal(
-    (await world.call('GET', '/v1/tenants/patient/services/gamma')).body.code,
-    'SERVICE_UNKNOWN',
-  );
+  assert.equal((await world.call('GET', '/v1/tenants/patient/services/gamma')).body.code, 'SERVICE_UNKNOWN');
   assert.deepEqual((await world.must(200, 'GET', '/v1/tenants/patient/applications?service=beta')).items, []);
   assert.equal((await world.must(200, 'GET', '/v1/regions?stale=true')).items.length, 2);
   assert.equal((await world.must(200, 'GET', '/v1/regions/north')).name, 'north');

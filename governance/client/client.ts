@@ -55,9 +55,10 @@ export class ApiUnreachable extends Error {
 type Name = keyof Operations;
 type RequestOf<K extends Name> = Omit<Operations[K]['request'], 'url'>;
 /** Whoever has nothing to say may say nothing. */
-type Call<K extends Name> = Record<string, never> extends RequestOf<K>
-  ? (request?: RequestOf<K>) => Promise<Operations[K]['answer']>
-  : (request: RequestOf<K>) => Promise<Operations[K]['answer']>;
+type Call<K extends Name> =
+  Record<string, never> extends RequestOf<K>
+    ? (request?: RequestOf<K>) => Promise<Operations[K]['answer']>
+    : (request: RequestOf<K>) => Promise<Operations[K]['answer']>;
 
 /** One method for each operation. @throws ApiProblem, ApiUnreachable. */
 export type Client = { readonly [K in Name]: Call<K> };

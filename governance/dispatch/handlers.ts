@@ -5,6 +5,7 @@
 import { Value } from 'typebox/value';
 import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
 import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
+import { onClosed } from '../domain/lifecycle-answers.ts';
 import {
   type Answer,
   type AnswerContext,
@@ -18,7 +19,6 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
-import { onClosed } from '../domain/lifecycle-answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { scopeToPlatform, type Trx } from '../store/transactions.ts';
 import * as provisioned from './provisioned.ts';

@@ -160,7 +160,11 @@ export async function dropOthers(trx: Trx, id: ConfigurationId, keep: readonly s
 }
 
 /** Errors: KEY_UNKNOWN when the key belongs to another configuration, or to none. */
-export async function setPrimary(trx: Trx, { tenant, name }: ConfigurationId, alias: string | null): Promise<void> {
+export async function setPrimary(
+  trx: Trx,
+  { tenant, name }: ConfigurationId,
+  alias: string | null,
+): Promise<void> {
   if (alias !== null) {
     const member = await trx
       .selectFrom('key_configuration_keys')

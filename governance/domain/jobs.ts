@@ -92,7 +92,11 @@ export async function listJobs(
 /** Tasks of every job, those of the newest job first. */
 export async function listTasks(
   cmk: Cmk,
-  { tenant, region, ...filter }: Omit<TaskFilter, 'group' | 'target'> & OfTenant & { readonly region?: string },
+  {
+    tenant,
+    region,
+    ...filter
+  }: Omit<TaskFilter, 'group' | 'target'> & OfTenant & { readonly region?: string },
   page: PageRequest,
 ): Promise<Page<ListedJobTask>> {
   const after = cursorOf(page);

@@ -216,9 +216,7 @@ async function viewsOf(
     name,
     description,
     primaryKey: primary_key,
-    keys: keys
-      .filter((key) => key.configuration === name)
-      .map(({ alias, state }) => ({ alias, state })),
+    keys: keys.filter((key) => key.configuration === name).map(({ alias, state }) => ({ alias, state })),
     systems: Number(systems.find((each) => each.configuration === name)?.count ?? 0),
     state: primary_key === null ? 'empty' : primary_key === inUse ? 'in-use' : 'prepared',
     createdAt: instant(created_at),

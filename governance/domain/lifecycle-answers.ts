@@ -32,12 +32,7 @@ export async function onClosed(
 }
 
 /** Moves a change on by what its regions have done so far; nothing where another one is under way. */
-async function settle(
-  trx: Trx,
-  who: Actor,
-  tenant: string,
-  changing: ChangingState,
-): Promise<void> {
+async function settle(trx: Trx, who: Actor, tenant: string, changing: ChangingState): Promise<void> {
   // Two regions that answer at once come one by one here, and the second sees what the first has written.
   const row = await trx
     .selectFrom('tenant_states')
@@ -71,10 +66,12 @@ export async function partsOf(
   changing: ChangingState,
 ): Promise<('pending' | 'done' | 'failed')[]> {
   if (changing === 'provisioning') {
-    const rows = await trx.selectFrom('tenant_regions').select('state').where('tenant', '=', tenant).execute();
-    return rows.map(({ state }) =>
-      state === 'active' ? 'done' : state === 'failed' ? 'failed' : 'pending',
-    );
+    const rows = await trx
+      .selectFrom('tenant_regions')
+      .select('state')
+      .where('tenant', '=', tenant)
+      .execute();
+    return rows.map(({ state }) => (state === 'active' ? 'done' : state === 'failed' ? 'failed' : 'pending'));
   }
   const rows = await trx.selectFrom('tenant_closings').select('state').where('tenant', '=', tenant).execute();
   return rows.map(({ state }) => state);

@@ -214,7 +214,9 @@ async function regionsOf(trx: Trx, tenant: string): Promise<string[]> {
 
 /** Where an unblocked tenant goes on: a region may never have had it. */
 async function provisionedState(trx: Trx, tenant: string): Promise<TenantState> {
-  return (await partsOf(trx, tenant, 'provisioning')).every((part) => part === 'done') ? 'active' : 'provisioning';
+  return (await partsOf(trx, tenant, 'provisioning')).every((part) => part === 'done')
+    ? 'active'
+    : 'provisioning';
 }
 
 async function refuseWhileApplications(trx: Trx, tenant: string): Promise<void> {

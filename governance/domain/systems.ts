@@ -70,7 +70,10 @@ export async function addSystem(cmk: Cmk, who: Actor, system: NewSystem): Promis
       .returning('name')
       .executeTakeFirst();
     if (inserted === undefined)
-      throw new CmkError('ALREADY_EXISTS', `${tenant} has a system ${name}, or one that is ${kind} ${externalId}`);
+      throw new CmkError(
+        'ALREADY_EXISTS',
+        `${tenant} has a system ${name}, or one that is ${kind} ${externalId}`,
+      );
     await tell(trx, who, 'system.add', system, { kind, externalId, service, keyConfiguration });
     return await viewNamed(trx, system);
   });

@@ -52,7 +52,10 @@ test('a change ends when every region has done its part, and has failed as long 
       (state, parts) => {
         const next = progressOf(state, parts);
         assert.equal(next.failed, parts.includes('failed'));
-        assert.equal(next.state === endsAs(state), parts.every((each) => each === 'done'));
+        assert.equal(
+          next.state === endsAs(state),
+          parts.every((each) => each === 'done'),
+        );
       },
     ),
   );

@@ -43,7 +43,12 @@ export interface ChangeView {
   to: TenantState;
   /** A region has refused its part: POST …/retry asks it once more. */
   failed: boolean;
-  regions: { region: string; state: 'pending' | 'done' | 'failed'; error: string | null; job: string | null }[];
+  regions: {
+    region: string;
+    state: 'pending' | 'done' | 'failed';
+    error: string | null;
+    job: string | null;
+  }[];
 }
 
 export interface TenantView {

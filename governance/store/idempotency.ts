@@ -54,14 +54,16 @@ export async function begin(db: Db, asked: IdempotentRequest): Promise<Begun> {
     expires_at: new Date(now + IDEMPOTENCY_TTL_MS),
   };
   return await scoped(db, tenant, async (trx): Promise<Begun> => {
-    await refuseTooMany(trx, asked);
     const inserted = await trx
       .insertInto('idempotency_keys')
       .values({ tenant, principal, key, ...mine })
       .onConflict((conflict) => conflict.doNothing())
       .returning('claim')
       .executeTakeFirst();
-    if (inserted !== undefined) return { step: 'begin', claim };
+    if (inserted !== undefined) {
+      await refuseTooMany(trx, asked);
+      return { step: 'begin', claim };
+    }
     const row = await trx
       .selectFrom('idempotency_keys')
       .selectAll()

@@ -11,8 +11,8 @@ import {
   LIFECYCLE_TENANT_TABLES,
 } from './lifecycle-tables.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
-import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
+import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [

@@ -7,8 +7,8 @@ import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { ProposalState, Requirement } from '../workflows/quorum.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
-import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */

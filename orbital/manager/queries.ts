@@ -152,8 +152,7 @@ export async function listTasks(
   if (filter.kind !== undefined) query = query.where('t.kind', '=', filter.kind);
   if (filter.state !== undefined) query = query.where('t.state', '=', filter.state);
   if (filter.target !== undefined) query = query.where('t.target', '=', filter.target);
-  if (filter.correlationId !== undefined)
-    query = query.where('t.correlation_id', '=', filter.correlationId);
+  if (filter.correlationId !== undefined) query = query.where('t.correlation_id', '=', filter.correlationId);
   if (page.after !== undefined) {
     const [, position, target] = /^(\d{1,18}) (\S{1,63})$/.exec(page.after) ?? [];
     if (position === undefined || target === undefined)

@@ -69,7 +69,11 @@ export const tenantRoutes: Routes = (app, cmk) => {
     },
   );
   for (const [verb, summary, act] of [
-    ['provision', 'Have the regions make the first keys of a tenant that was only requested', provisionTenant],
+    [
+      'provision',
+      'Have the regions make the first keys of a tenant that was only requested',
+      provisionTenant,
+    ],
     ['retry', 'Ask those regions again that have refused their part of the change on its way', retryTenant],
   ] as const)
     app.post(
