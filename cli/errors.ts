@@ -42,6 +42,10 @@ export const cliErrors = {
   },
   NOT_FOUND: { exitCode: exitCodes.failure, hint: 'check the name' },
   JOB_FAILED: { exitCode: exitCodes.failure, hint: '`okcm jobs list` shows what failed where' },
+  PROPOSAL_FAILED: {
+    exitCode: exitCodes.failure,
+    hint: 'mend what the message says, then ask for it anew: what was approved is not repeated later',
+  },
   TIMED_OUT: {
     exitCode: exitCodes.failure,
     hint: 'see `okcm status` for what is down, and `okcm jobs list`',

@@ -31,14 +31,19 @@ import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
+import { EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
 import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
 import { createCmkMetrics } from './metrics.ts';
+import { startNotifications } from './notifications/deliver.ts';
+import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
 import { collectGauges } from './store/gauges.ts';
+import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
+import { expireProposals } from './workflows/proposals.ts';
 
 const POOL_MAX = 16;
 const GAUGES_EVERY_MS = 5_000;
@@ -69,6 +74,8 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     keyId: config.orbital.keyId,
     privateKey: createPrivateKey(await readPrivate(config.orbital.signingKey)),
   };
+  const notifications =
+    config.notifications === undefined ? undefined : await readNotificationSettings(config.notifications);
   await prepareDatabase(config);
 
   const closing: (() => Promise<void>)[] = [];
@@ -111,6 +118,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       logger,
       metrics,
       brokerHealthy: () => transport.healthy(),
+      notifications,
     };
     await manager.start();
     closing.push(() => manager.stop());
@@ -184,6 +192,9 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
     ),
     startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
+    startPeriodic('expire proposals', EXPIRY_POLL_MS, cmk.logger, () => expireProposals(cmk)),
+    ...(cmk.notifications === undefined ? [] : [startNotifications(cmk, cmk.notifications)]),
+    startPeriodic('idempotency keys', IDEMPOTENCY_SWEEP_MS, cmk.logger, () => forgetExpiredKeys(cmk.db)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);

@@ -6,6 +6,7 @@ import { type Static, Type } from 'typebox';
 import { ServerTlsConfig } from '../platform/tls-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
 import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
+import { NotificationsConfig } from './notifications/settings.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -79,6 +80,8 @@ export const CmkConfig = Type.Object(
       },
       closed,
     ),
+    /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
+    notifications: Type.Optional(NotificationsConfig),
   },
   closed,
 );

@@ -12,6 +12,7 @@ const PASSWORD = 'of-the-test-broker';
 export async function testWorld(options: {
   regions: readonly string[];
   link?: Partial<CmkConfig['link']>;
+  notifications?: CmkConfig['notifications'];
   deps?: CmkDeps;
   configure?: (config: CmkConfig) => CmkConfig;
 }): Promise<World> {
@@ -40,6 +41,7 @@ export async function testWorld(options: {
     directory: temporaryDirectory('cmk'),
     regions,
     ...(options.link === undefined ? {} : { link: options.link }),
+    ...(options.notifications === undefined ? {} : { notifications: options.notifications }),
     ...(options.deps === undefined ? {} : { deps: options.deps }),
     ...(options.configure === undefined ? {} : { configure: options.configure }),
   });

@@ -54,16 +54,30 @@ export interface RegionJob {
   readonly region: string;
   readonly job: string;
 }
-/** A wish that may take a second operator. */
+/** A wish that may take several people. */
 export interface ProposalView {
   readonly id: string;
   readonly tenant: string;
   readonly action: string;
-  readonly state: 'pending' | 'executed';
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly state: 'pending' | 'executed' | 'failed' | 'rejected' | 'revoked' | 'expired';
   readonly policy: string;
   readonly quorum: number;
-  readonly approvals: readonly { readonly approver: string }[];
+  readonly requirements: readonly {
+    readonly rule: string;
+    readonly approvals: number;
+    readonly given: number;
+    readonly groups: readonly string[];
+    readonly approvers: readonly string[] | null;
+  }[];
+  readonly proposer: string;
+  readonly approvals: readonly { readonly approver: string; readonly at: string }[];
   readonly jobs: readonly RegionJob[];
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly decidedBy: string | null;
+  readonly reason: string | null;
+  readonly error: { readonly code: string; readonly detail: string } | null;
 }
 export interface JobView {
   readonly state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';

@@ -56,6 +56,7 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
     ensureSigningKey(cmk),
     ensureToken(installation.paths.token),
     ensurePeople(installation.paths),
+    ensureToken(notificationKeyOf(installation)),
     ...REGIONS.map((region) => ensureSigningKey(installation.paths.component(coreOf(region)))),
   ]);
   for (const region of REGIONS) await ensureRegionCertificates(installation.paths, region);
@@ -77,6 +78,7 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
   );
 }
 
+/** A random secret in a private file, made once. */
 async function ensureToken(path: string): Promise<void> {
   try {
     await readPrivate(path);
@@ -85,6 +87,10 @@ async function ensureToken(path: string): Promise<void> {
     await writePrivate(path, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`);
   }
 }
+
+/** Every webhook's secret is derived from it. */
+const notificationKeyOf = (installation: Installation): string =>
+  join(installation.paths.component(cmkComponent), 'notification-key');
 
 const health = (ports: Ports, component: string): { host: string; port: number } => ({
   host: LOOPBACK,
@@ -108,6 +114,7 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     keystoreDirectory: dirname(paths.keystore),
     development: true,
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
+    notifications: { keyFile: notificationKeyOf(installation) },
     log: { level: 'info' },
   };
 }

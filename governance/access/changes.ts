@@ -223,7 +223,8 @@ async function refuseRemoval(trx: Trx, tenant: string, group: string): Promise<v
     .where('tenant', '=', tenant)
     .where('group_name', '=', group)
     .executeTakeFirst();
-  if (held !== undefined) throw new CmkError('ACCESS_GROUP_IN_USE', `group ${group} is ${held.role} of ${tenant}`);
+  if (held !== undefined)
+    throw new CmkError('ACCESS_GROUP_IN_USE', `group ${group} is ${held.role} of ${tenant}`);
 }
 
 type Member = { readonly group: string; readonly principal: string };

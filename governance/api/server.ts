@@ -20,17 +20,22 @@ import { asSystem } from '../store/transactions.ts';
 import type { Api, Routes } from './api.ts';
 import { AuthRefusals } from './auth-refusals.ts';
 import { type Access, createGatekeeper, Forbidden } from './authorise.ts';
-import { Problem, toCmkError, toProblem } from './problem.ts';
+import { registerIdempotency } from './idempotency.ts';
+import { describeRoute, nameModels } from './openapi.ts';
+import { toCmkError, toProblem } from './problem.ts';
 import { accessRoutes } from './routes/access.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { linkRoutes } from './routes/links.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
 import { statusRoutes } from './routes/status.ts';
+import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { workflowRoutes } from './routes/workflows.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
 
@@ -89,15 +94,15 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       security: [{ bearer: [] }],
     },
+    transformObject: (described) =>
+      'openapiObject' in described ? nameModels(described.openapiObject) : described.swaggerObject,
   });
 
-  // One schema of failure for every route, so that the OpenAPI document tells it; and who may call it.
   app.addHook('onRoute', (route) => {
-    const response = (route.schema?.response ?? {}) as Record<string, unknown>;
     const permission = gatekeeper.permissionOf(route);
-    const schema = {
-      ...route.schema,
-      response: { ...response, '4xx': Problem, '5xx': Problem },
+    // Who may call a route is told with the route.
+    const schema: object = {
+      ...describeRoute(route),
       ...(permission === undefined ? {} : { 'x-permission': permission }),
     };
     route.schema = schema;
@@ -125,6 +130,8 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     if (request.routeOptions.config.public === true) done();
     else withReach(request.access.reach, done);
   });
+
+  registerIdempotency(app, cmk);
 
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -162,7 +169,10 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     const { status } = cmkErrors[error.code];
     if (status >= 500)
       cmk.logger.error({ err: error.cause ?? error, correlationId: request.id }, errorMessage(error));
-    return reply.status(status).type('application/problem+json').send(toProblem(error, request.id));
+    return reply
+      .status(status)
+      .type('application/problem+json')
+      .send(toProblem(error, request.id, request.params));
   });
 
   for (const routes of [
@@ -176,6 +186,9 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     jobRoutes,
     auditRoutes,
     accessRoutes,
+    workflowRoutes,
+    notificationRoutes,
+    systemRoutes,
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);

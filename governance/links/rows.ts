@@ -131,6 +131,20 @@ export function previousCandidates(older: readonly Link[]): (number | null)[] {
   return [...candidates, null];
 }
 
+/**
+ * The L1 keys that the tenant's L2 may stand on, by alias. As for the secret that a LINK carries (previousCandidates), what
+ * was sent and never answered counts, back to the last epoch that surely was opened.
+ */
+export async function keysOf(trx: Trx, tenant: string): Promise<string[]> {
+  const keys = new Set<string>();
+  for (const epochs of Map.groupBy(await linkRows(trx, tenant), (row) => row.region).values())
+    for (const { wrapped_secret, key_alias, activated_at } of epochs) {
+      if (wrapped_secret !== null) keys.add(key_alias);
+      if (activated_at !== null) break;
+    }
+  return [...keys].sort();
+}
+
 /** Links by state, over all tenants; for metrics and the overview. */
 export async function countLinks(trx: Trx): Promise<Record<string, number>> {
   const rows = await trx

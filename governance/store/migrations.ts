@@ -5,8 +5,16 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
+import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
+import {
+  LIFECYCLE_OF_PRESENT_TENANTS,
+  LIFECYCLE_TABLES,
+  LIFECYCLE_TENANT_TABLES,
+} from './lifecycle-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
+import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
+import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -24,7 +32,15 @@ const FIRST_TENANT_TABLES = [
   'audit_events',
   'audit_heads',
 ] as const;
-const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES, ...ACCESS_TENANT_TABLES] as const;
+const TENANT_TABLES = [
+  ...FIRST_TENANT_TABLES,
+  ...ROTATION_TENANT_TABLES,
+  ...ACCESS_TENANT_TABLES,
+  ...WORKFLOW_TENANT_TABLES,
+  ...LIFECYCLE_TENANT_TABLES,
+  ...IDEMPOTENCY_TENANT_TABLES,
+  ...SYSTEM_TENANT_TABLES,
+] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
 
@@ -252,6 +268,32 @@ const migrations: Record<string, Migration> = {
       await holdToReach(db, [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES]);
       await sql.raw(ACCESS_TABLES).execute(db);
       await isolate(db, ACCESS_TENANT_TABLES);
+    },
+  },
+  '0030_workflows': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(WORKFLOW_TABLES).execute(db);
+      await isolate(db, WORKFLOW_TENANT_TABLES);
+    },
+  },
+  '0060_tenant_lifecycle': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(LIFECYCLE_TABLES).execute(db);
+      await sql.raw(LIFECYCLE_OF_PRESENT_TENANTS).execute(db);
+      await isolate(db, LIFECYCLE_TENANT_TABLES);
+    },
+  },
+  '0061_idempotency_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(IDEMPOTENCY_TABLES).execute(db);
+      await isolate(db, IDEMPOTENCY_TENANT_TABLES);
+    },
+  },
+  '0062_key_configurations_and_systems': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SYSTEM_TABLES).execute(db);
+      await sql.raw(CONFIGURATIONS_OF_PRESENT_KEYS).execute(db);
+      await isolate(db, SYSTEM_TENANT_TABLES);
     },
   },
 };

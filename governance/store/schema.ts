@@ -5,7 +5,12 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type { ProposalState, Requirement } from '../workflows/quorum.ts';
 import type { AccessTables } from './access-tables.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
+import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -177,18 +182,27 @@ export interface LinkRow {
 export interface ProposalRow {
   id: string;
   tenant: string;
-  /** A row of the table in domain/wishes.ts. */
+  /** A row of the table in workflows/wishes.ts. */
   action: string;
   parameters: Json<Record<string, unknown>>;
   proposer: string;
   policy: string;
   quorum: number;
-  state: 'pending' | 'executed';
+  /** What had to be satisfied when it was made: later rules neither loosen nor tighten it. */
+  requirements: ColumnType<Requirement[], string, string>;
+  state: ProposalState;
   correlation_id: string;
   /** What the regions were asked when it was carried out. */
   jobs: ColumnType<RegionJob[], string | undefined, string>;
   created_at: Generated<Date>;
+  expires_at: Date;
   decided_at: Date | null;
+  /** Who approved last, rejected or revoked it; `system:workflows` where only time did. */
+  decided_by: Generated<string | null>;
+  /** Of a rejection or revocation. */
+  reason: Generated<string | null>;
+  /** Why an approved proposal was not carried out. */
+  error: ColumnType<{ code: string; detail: string } | null, string | undefined, string | null>;
 }
 
 export interface ApprovalRow {
@@ -274,6 +288,15 @@ export interface CmkDatabase extends AccessTables {
   key_inventories: KeyInventoryRow;
   audit_events: AuditEventRow;
   audit_heads: AuditHeadRow;
+  approval_rules: ApprovalRuleRow;
+  approver_groups: ApproverGroupRow;
+  notification_channels: NotificationChannelRow;
+  tenant_states: TenantStateRow;
+  tenant_closings: TenantClosingRow;
+  idempotency_keys: IdempotencyKeyRow;
+  key_configurations: KeyConfigurationRow;
+  key_configuration_keys: KeyConfigurationKeyRow;
+  systems: SystemRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -4,8 +4,8 @@ import { AccessChange, appoint, listRoles, PrincipalId, Role } from '../../acces
 import { createGroup, listGroups } from '../../access/groups.ts';
 import { listClients, registerClient, removeClient } from '../../access/machine-clients.ts';
 import { createWorkspace, listWorkspaces, removeWorkspace, setServices } from '../../access/workspaces.ts';
-import { propose } from '../../domain/proposals.ts';
 import { MAX_CERTIFICATE_LENGTH } from '../../limits.ts';
+import { propose } from '../../workflows/proposals.ts';
 import { actorOf, type Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
 
