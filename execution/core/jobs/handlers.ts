@@ -23,8 +23,10 @@ import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
 import { keysIn, type RegionDb, type RegionTables, type RegionTx } from '../store/tables.ts';
+import { drillHandlers } from './drills.ts';
 import { inventoryResult } from './inventory.ts';
 import { handlerFor, type RegionTaskContext } from './outcome.ts';
+import { inspectUse } from './use.ts';
 
 export interface JobDependencies {
   readonly db: RegionDb;
@@ -33,6 +35,8 @@ export interface JobDependencies {
   /** Operations in parts: those of a tenant end with its link. */
   readonly streams: StreamTable;
   readonly hub: PushHub;
+  /** As gateways are granted them. */
+  readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   /** Ends the open connections of gateways that are no longer registered. */
   readonly recheckConnections: () => Promise<void>;
   readonly logger: Logger;
@@ -181,6 +185,12 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       const inventory = await keychain.inventory(keysIn(trx), parseTenantId(tenant), dependentsIn(trx));
       return inventoryResult(inventory);
     }),
+
+    USE_INSPECT: handlerFor('USE_INSPECT', ({ tenant }, { trx }) =>
+      inspectUse(trx, parseTenantId(tenant), deps.lease),
+    ),
+
+    ...drillHandlers(deps),
 
     KEY_DESTROY: handlerFor('KEY_DESTROY', async (payload, context) => {
       const { version, dependents, reason } = payload;
