@@ -131,7 +131,7 @@ async function forgetOldest(trx: Trx, tenant: string): Promise<void> {
     .execute();
 }
 
-/** Errors: TENANT_UNKNOWN, SIMULATION_UNKNOWN. */
+/** Throws SIMULATION_UNKNOWN. */
 export async function getSimulation(cmk: Cmk, tenant: string, id: string): Promise<SimulationReport> {
   return await asReader(cmk.db, tenant, async (reading) => {
     const simulation = await reading
