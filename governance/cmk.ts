@@ -28,11 +28,13 @@ import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
+import { DRILL_CHECK_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
 import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
 import { createCmkMetrics } from './metrics.ts';
 import { startPeriodic } from './periodic.ts';
+import { endDueDrills } from './simulation/drills.ts';
 import { collectGauges } from './store/gauges.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
@@ -184,6 +186,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
       renewDueLinks(cmk),
     ),
     startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
+    startPeriodic('end drills', DRILL_CHECK_MS, cmk.logger, () => endDueDrills(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.

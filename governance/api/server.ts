@@ -24,8 +24,10 @@ import { auditRoutes } from './routes/audit.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { linkRoutes } from './routes/links.ts';
+import { drillRoutes } from './routes/drills.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
+import { simulationRoutes } from './routes/simulation.ts';
 import { statusRoutes } from './routes/status.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 
@@ -144,6 +146,8 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     applicationRoutes,
     jobRoutes,
     auditRoutes,
+    simulationRoutes,
+    drillRoutes,
   ])
     routes(app, cmk);
   app.get('/v1/openapi.json', { schema: { hide: true }, config: { public: true } }, () => app.swagger());

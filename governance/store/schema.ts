@@ -5,6 +5,13 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type {
+  DrillRegionRow,
+  DrillRow,
+  DrillTargetRow,
+  SimulationAnswerRow,
+  SimulationRow,
+} from './simulation-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -273,6 +280,11 @@ export interface CmkDatabase {
   key_inventories: KeyInventoryRow;
   audit_events: AuditEventRow;
   audit_heads: AuditHeadRow;
+  simulations: SimulationRow;
+  simulation_answers: SimulationAnswerRow;
+  drill_targets: DrillTargetRow;
+  drills: DrillRow;
+  drill_regions: DrillRegionRow;
 }
 
 export type Link = Selectable<LinkRow>;
