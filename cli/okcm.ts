@@ -6,12 +6,14 @@
 import { Command, CommanderError } from 'commander';
 import { registerAppCommands } from './commands/app.ts';
 import { registerComponentCommands } from './commands/component.ts';
+import { registerDrillCommands } from './commands/drill.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
 import { registerKeysCommands } from './commands/keys.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
+import { registerSimulateCommands } from './commands/simulate.ts';
 import { registerStatusCommand } from './commands/status.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
@@ -38,6 +40,8 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerSimulateCommands(program);
+registerDrillCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
