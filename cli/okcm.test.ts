@@ -60,8 +60,6 @@ const misuse: [string, string[]][] = [
   ['an emergency without a reason', ['compromise', 'acme', '--yes']],
   ['a link of one service', ['rotate', 'acme', '--link', '--service', 'payments']],
   ['a simulation of a key without the key', ['simulate', 'disable-key', 'acme']],
-  ['a drill without its length', ['drill', 'start', 'acme', '--yes']],
-  ['a drill that lasts for days', ['drill', 'start', 'acme', '--minutes', '2000', '--yes']],
   ['a drill without --yes', ['drill', 'start', 'acme', '--minutes', '1']],
   ['a reason that nobody keeps', ['rotate', 'acme', '--reason', 'x']],
   [
