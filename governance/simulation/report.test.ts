@@ -176,7 +176,7 @@ test('an unlink stops what stands on a link, and says when each lease ends and w
       ['L3', 3, 'active'],
     ],
   );
-  // One version of payments that is not named, leases and applications that the region left out.
+  // Two versions of payments that are not named; what the region itself left out.
   assert.equal(north.omitted, 2 + 2);
   assert.equal(north.lastGatewayStopsBy, GRACE);
   assert.deepEqual(
