@@ -340,7 +340,7 @@ test('whatever is simulated and drilled in whatever order, no link is touched an
   north.interfere = watch;
   south.interfere = watch;
   const tenant = fc.constantFrom('acme', 'lab');
-  const service = fc.constantFrom(undefined, 'payments', 'dr-test');
+  const service = fc.constantFrom(undefined, 'payments', 'dr-test', 'dr-test');
   const command = fc.oneof(
     fc.record({
       do: fc.constant('simulations' as const),
@@ -357,7 +357,8 @@ test('whatever is simulated and drilled in whatever order, no link is touched an
     fc.record({ do: fc.constant('drill-targets' as const), tenant, service }),
     fc.record({ do: fc.constant('drills' as const), tenant, service, confirmed: fc.boolean() }),
   );
-  const run = async (one: fc.TypeOf<typeof command>): Promise<void> => {
+  type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
+  const run = async (one: Command): Promise<void> => {
     const path = `${one.tenant}/${one.do}`;
     if (one.do === 'simulations') {
       await post(path, one.body);
