@@ -4,7 +4,6 @@
  */
 import { type Static, Type } from 'typebox';
 import type { JobKind } from '../../contracts/index.ts';
-import type { Action } from '../domain/wishes.ts';
 import type { Facts, RegionFacts } from './facts.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -47,13 +46,13 @@ export const simulated: Readonly<Record<SimulatedAction, Rules>> = {
     reversible: false,
   },
   'block-tenant': {
-    means: 'unlink the tenant in every region, and refuse changes until it is unblocked',
-    back: 'unblock the tenant, then link again',
+    means: 'close whatever any region holds of the tenant, linked or not, and let nobody link it until it is unblocked',
+    back: 'unblock the tenant, then link it: a new epoch opens the same keys',
     reversible: true,
   },
   'terminate-tenant': {
-    means: 'unlink the tenant in every region, and end its life here',
-    back: 'not at all',
+    means: 'close the last epoch that there can be in every region, and forget the wrapped link secrets',
+    back: 'not at all: nobody opens its keys again',
     reversible: false,
   },
   drill: {
@@ -86,9 +85,10 @@ export function outcomeIn(region: RegionFacts, subject: Subject, facts: Facts): 
         : closing;
     }
     case 'unlink':
+      return closes(region);
     case 'block-tenant':
     case 'terminate-tenant':
-      return closes(region);
+      return { stops: true, why: 'the region would close whatever it holds of the tenant, linked or not' };
   }
 }
 
@@ -132,22 +132,31 @@ const jobEffects: Readonly<Record<JobKind, Effect>> = {
   ISSUER_PUT: 'unaffected',
 };
 
-/** Of a proposal that is approved afterwards. */
-const proposalEffects: Readonly<Partial<Record<Action, Effect>>> = {
-  link: 'unaffected',
-  unlink: 'refused',
-  'rotate-link': 'refused',
-  'link-rotation-policy': 'unaffected',
-  'rotation-policy': 'unaffected',
-  'compromise-key': 'waits',
-  'destroy-key': 'waits',
-};
+/** Of a proposal that is approved afterwards, by its action: what would be left to be done. */
+const proposalEffects: ReadonlyMap<string, Effect> = new Map([
+  ['link', 'unaffected'],
+  ['switch-key', 'unaffected'],
+  ['unlink', 'refused'],
+  ['rotate-link', 'refused'],
+  ['link-rotation-policy', 'unaffected'],
+  ['rotation-policy', 'unaffected'],
+  ['compromise-key', 'waits'],
+  ['destroy-key', 'waits'],
+]);
+/** A tenant that is held opens nothing. */
+const HELD: ReadonlySet<SimulatedAction> = new Set(['block-tenant', 'terminate-tenant']);
+const OPENS: ReadonlySet<string> = new Set(['link', 'switch-key']);
 
 /** A drill changes nothing that a job or a proposal needs; neither does what stops nothing. */
-export const effectOnJob = (kind: string, subject: Subject, stops: boolean): Effect =>
-  subject.action === 'drill' || !stops ? 'unaffected' : (Object.hasOwn(jobEffects, kind) ? jobEffects[kind as JobKind] : 'unknown');
+const changesNothing = (subject: Subject, stops: boolean): boolean => subject.action === 'drill' || !stops;
 
-export const effectOnProposal = (action: string, subject: Subject, stops: boolean): Effect =>
-  subject.action === 'drill' || !stops
-    ? 'unaffected'
-    : (new Map<string, Effect>(Object.entries(proposalEffects)).get(action) ?? 'unknown');
+export function effectOnJob(kind: string, subject: Subject, stops: boolean): Effect {
+  if (changesNothing(subject, stops)) return 'unaffected';
+  return Object.hasOwn(jobEffects, kind) ? jobEffects[kind as JobKind] : 'unknown';
+}
+
+export function effectOnProposal(action: string, subject: Subject, stops: boolean): Effect {
+  if (changesNothing(subject, stops)) return 'unaffected';
+  if (HELD.has(subject.action) && OPENS.has(action)) return 'refused';
+  return proposalEffects.get(action) ?? 'unknown';
+}

@@ -202,6 +202,14 @@ test('a region that was never linked goes on: its keys stand on the regional sec
   assert.deepEqual([west.services, west.versions, west.applications], [[], [], []]);
 });
 
+test('a block or termination stops also what was never linked, and whoever would link is refused', () => {
+  const known = facts({ proposals: [{ id: 'p', action: 'link', proposer: 'ada', createdAt: AT }] });
+  const whole = report({ action: 'block-tenant' }, known);
+  assert.equal(inRegion(whole, 'west').stops, true);
+  assert.equal(whole.workflows[0]?.effect, 'refused');
+  assert.equal(report({ action: 'terminate-tenant' }).reversible, false);
+});
+
 test('workflows: what is cancelled, what waits, what would be refused', () => {
   const effects = report({ action: 'unlink' }).workflows.map(({ kind, region: where, effect }) => [kind, where, effect]);
   assert.deepEqual(effects, [
@@ -307,7 +315,7 @@ test('whatever the facts: only what serves stops, everything listed belongs to a
       assert.ok(only);
       assert.equal(only.stops, outcomeIn(north, wanted, known).stops);
       if (!north.serving) assert.equal(whole.stops, false);
-      if (wanted.action !== 'drill' && !north.closable) assert.equal(only.stops, false);
+      if ((wanted.action === 'unlink' || 'key' in wanted) && !north.closable) assert.equal(only.stops, false);
       if (!only.stops) {
         assert.deepEqual([only.services, only.versions, only.applications, only.leases], [[], [], [], []]);
         assert.ok(whole.workflows.every(({ effect }) => effect === 'unaffected'));

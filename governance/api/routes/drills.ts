@@ -90,7 +90,7 @@ export const drillRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/drill-targets',
     {
-      config: { action: 'drill.designate', permission: 'drill.designate' },
+      config: { action: 'drill.designate', permission: 'drill.run' },
       schema: {
         summary: 'Designate a tenant or service for drills, as long as no application uses it',
         params: schemas.TenantPath,
@@ -119,7 +119,7 @@ export const drillRoutes: Routes = (app, cmk) => {
   app.delete(
     '/v1/tenants/:tenant/drill-targets',
     {
-      config: { action: 'drill.withdraw', permission: 'drill.designate' },
+      config: { action: 'drill.withdraw', permission: 'drill.stop' },
       schema: {
         summary: 'It cannot be cut off by a drill any more; one that runs goes on to its end',
         params: schemas.TenantPath,
@@ -175,7 +175,7 @@ export const drillRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/drills/:id/stop',
     {
-      config: { action: 'drill.stop', permission: 'drill.run' },
+      config: { action: 'drill.stop', permission: 'drill.stop' },
       schema: {
         summary: 'End a drill before its time',
         params: DrillPath,
