@@ -44,14 +44,16 @@ export const cut = {
   ): Promise<void> {
     await trx
       .updateTable('drill_regions')
-      .set((eb) => ({
-        cut: JSON.stringify(result),
-        cut_answered_at: new Date(),
-        cut_error: null,
-        state: eb.case().when('state', '=', 'cutting').then('cut').else(eb.ref('state')).end(),
-      }))
+      .set({ cut: JSON.stringify(result), cut_answered_at: new Date(), cut_error: null })
       .where('drill', '=', drill)
       .where('region', '=', region)
+      .execute();
+    await trx
+      .updateTable('drill_regions')
+      .set({ state: 'cut' })
+      .where('drill', '=', drill)
+      .where('region', '=', region)
+      .where('state', '=', 'cutting')
       .execute();
     await audit(trx, who, {
       tenant,

@@ -11,7 +11,8 @@ import * as schemas from '../schemas.ts';
 const { closed, Instant, nullable } = schemas;
 const Text = Type.String();
 const Milliseconds = Type.Integer({ minimum: 0 });
-const Service = Type.Optional({ ...schemas.Name, description: 'Left out: the whole tenant' });
+/** Left out: the whole tenant. */
+const Service = Type.Optional(schemas.Name);
 
 const TargetRequest = Type.Object({ service: Service }, closed);
 const Target = Type.Object(

@@ -18,8 +18,10 @@ const State = Type.Enum(['asking', 'complete'], { description: 'asking: a region
 const SimulationRequest = Type.Object(
   {
     action: Type.Enum(Object.keys(simulated) as SimulatedAction[]),
-    key: Type.Optional({ ...schemas.Name, description: 'disable-key, delete-key: which L1 key' }),
-    service: Type.Optional({ ...schemas.Name, description: 'drill: which service; left out: the tenant' }),
+    // For disable-key and delete-key: which L1 key.
+    key: Type.Optional(schemas.Name),
+    // For a drill: which service; left out, the whole tenant.
+    service: Type.Optional(schemas.Name),
     regions: Type.Optional(
       Type.Array(schemas.Name, {
         minItems: 1,
