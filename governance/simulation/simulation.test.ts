@@ -47,7 +47,7 @@ async function addService(tenant: string, name: string): Promise<void> {
 
 async function addApplication(tenant: string, name: string, services: readonly string[]): Promise<string> {
   const { certificatePem } = await issue({ ca, commonName: name, usages: ['client'], days: 1 });
-  const { application } = await world.must(201, 'POST', `/v1/tenants/${tenant}/applications`, {
+  const { application } = await world.must(202, 'POST', `/v1/tenants/${tenant}/applications`, {
     name,
     services,
     certificate: certificatePem,

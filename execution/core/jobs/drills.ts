@@ -65,7 +65,7 @@ export function drillHandlers(deps: JobDependencies) {
       const number = await inTransaction(db, async (tx) => {
         const services = await keychain.cut(keysIn(tx), { ...target, untilMs: Date.parse(payload.until) });
         const reason = `a drill, until ${payload.until}`;
-        return await tell(tx, target, services, { event: 'DRILL_CUT', reason, correlationId });
+        return await tell(tx, target, services, { event: 'KEYS_CUT', reason, correlationId });
       });
       keychain.recheck();
       keychain.forget(tenant);
@@ -88,7 +88,7 @@ export function drillHandlers(deps: JobDependencies) {
         const ended = await keychain.endCut(keysIn(tx), target);
         // Gateways remember a refusal for a moment: the push makes them ask anew.
         const reason = ended.held ? 'a drill was ended' : 'a drill had ended by itself';
-        const event = { event: 'DRILL_ENDED', reason, correlationId };
+        const event = { event: 'KEYS_RESTORED', reason, correlationId };
         return { number: await tell(tx, target, ended.held ? ended.services : [], event), held: ended.held };
       });
       keychain.recheck();
