@@ -166,6 +166,8 @@ const Summary = Type.Object(
   closed,
 );
 const SimulationPath = Type.Object({ tenant: schemas.Name, id: Type.String({ format: 'uuid' }) }, closed);
+/** Text, sent as the bytes that it was written to. */
+const File = Type.Unsafe<Buffer>(Type.String());
 const ExportQuery = Type.Object(
   { format: Type.Optional(Type.Enum(Object.keys(exportFormats) as ExportFormat[])) },
   closed,
@@ -229,8 +231,8 @@ export const simulationRoutes: Routes = (app, cmk) => {
             description: 'JSON, CSV (RFC 4180) or Markdown',
             content: {
               'application/json': { schema: Report },
-              'text/csv': { schema: Type.String() },
-              'text/markdown': { schema: Type.String() },
+              'text/csv': { schema: File },
+              'text/markdown': { schema: File },
             },
           },
         },
@@ -240,7 +242,6 @@ export const simulationRoutes: Routes = (app, cmk) => {
       const { tenant, id } = request.params;
       const format = request.query.format ?? 'json';
       const report = await getSimulation(cmk, tenant, id);
-      // As bytes: what is written here is sent as it is.
       return reply.type(exportFormats[format]).send(Buffer.from(exported(report, format)));
     },
   );
