@@ -7,7 +7,11 @@ import type { Simulation, SimulationAnswer } from '../store/simulation-tables.ts
 import { exported } from './export.ts';
 import type { Facts, RegionFacts } from './facts.ts';
 import { outcomeIn, type SimulatedAction, type Subject, simulated } from './outcomes.ts';
+import type { DrillJob } from './drills.ts';
+import type { Reading } from './reading.ts';
 import { reportOf } from './report.ts';
+import type { Inspection } from './simulations.ts';
+import type { TestTarget } from './targets.ts';
 
 const AT = '2026-03-01T10:00:00.000Z';
 const USED = '2026-03-01T09:59:00.000Z';
@@ -330,4 +334,17 @@ test('whatever the facts: only what serves stops, everything listed belongs to a
 test('every action says what it means and how things come back', () => {
   for (const [action, { means, back }] of Object.entries(simulated) as [SimulatedAction, (typeof simulated)['drill']][])
     assert.ok(means.length > 0 && back.length > 0, action);
+});
+
+test('what touches a link does not compile: neither as a job of either, nor by reading, nor without a designation', () => {
+  const allowed: readonly (Inspection | DrillJob)[] = ['KEY_INSPECT', 'USE_INSPECT', 'DRILL_CUT', 'DRILL_RESTORE'];
+  // @ts-expect-error an UNLINK is no job of a drill
+  const unlink: DrillJob = 'UNLINK';
+  // @ts-expect-error nor does a simulation rotate
+  const rotation: Inspection = 'KEY_ROTATE';
+  // @ts-expect-error what is read from cannot be written to
+  const write = (reading: Reading) => reading.updateTable('links');
+  // @ts-expect-error a target is made by requireTarget alone
+  const target: TestTarget = { tenant: 'acme', service: null, designation: 'none' };
+  assert.equal(new Set<unknown>([...allowed, unlink, rotation, write, target]).size, 8);
 });
