@@ -4,7 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import type { JobKind } from '../../contracts/index.ts';
-import type { Facts, RegionFacts } from './facts.ts';
+import type { Facts, RegionFacts } from './fact-types.ts';
 
 const closed = { additionalProperties: false } as const;
 const Name = Type.String();

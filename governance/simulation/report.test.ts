@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { JobResult } from '../../contracts/index.ts';
 import type { Simulation, SimulationAnswer } from '../store/simulation-tables.ts';
 import { exported } from './export.ts';
-import type { Facts, RegionFacts } from './facts.ts';
+import type { Facts, RegionFacts } from './fact-types.ts';
 import { outcomeIn, type SimulatedAction, type Subject, simulated } from './outcomes.ts';
 import type { DrillJob } from './drills.ts';
 import type { Reading } from './reading.ts';

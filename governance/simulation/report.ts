@@ -4,7 +4,7 @@
  */
 import type { JobResult, KeyInventory } from '../../contracts/index.ts';
 import type { Simulation, SimulationAnswer } from '../store/simulation-tables.ts';
-import type { ApplicationFacts, Facts, RegionFacts } from './facts.ts';
+import type { ApplicationFacts, Facts, RegionFacts } from './fact-types.ts';
 import {
   type Effect,
   effectOnJob,

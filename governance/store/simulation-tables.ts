@@ -1,7 +1,7 @@
 /** What simulations and drills added to the CMK schema; plain SQL, as the rest of it (migrations.ts). */
 import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { JobResult } from '../../contracts/index.ts';
-import type { Facts } from '../simulation/facts.ts';
+import type { Facts } from '../simulation/fact-types.ts';
 import type { Subject } from '../simulation/outcomes.ts';
 
 type Json<T> = ColumnType<T, string, string>;

@@ -16,7 +16,7 @@ import { appendAudit } from '../store/audit.ts';
 import { holdersOf } from '../store/leases.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionTx } from '../store/tables.ts';
-import type { JobDependencies } from './handlers.ts';
+import type { JobDependencies } from './dependencies.ts';
 import { handlerFor } from './outcome.ts';
 
 /** Names of one answer, as the contract has it. */
