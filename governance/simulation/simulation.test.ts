@@ -93,7 +93,7 @@ const settledJobs = () =>
     const [row] = await world.query(
       `SELECT count(*)::int AS live FROM orbital_jobs WHERE state IN ('pending', 'processing')`,
     );
-    return row?.live === 0;
+    return row?.['live'] === 0;
   });
 
 test('a simulation asks the regions to look, tells what would stop, and changes nothing', async () => {
@@ -109,7 +109,7 @@ test('a simulation asks the regions to look, tells what would stop, and changes 
         leases: [{ service: 'payments', lastUsedAt: NOW }],
       },
     ],
-    applications: [{ fingerprint: String(row?.fingerprint), lastSeenAt: NOW }],
+    applications: [{ fingerprint: String(row?.['fingerprint']), lastSeenAt: NOW }],
     omitted: 0,
   };
   const before = await protectedRows();
@@ -295,7 +295,7 @@ test('a drill of one service survives a restart of CMK, and is ended by the one 
   await world.stop();
   await until('its time has passed', async () => {
     const [row] = await world.query(`SELECT restore_at < now() AS over FROM drills WHERE id = $1`, [id]);
-    return row?.over === true;
+    return row?.['over'] === true;
   });
   assert.ok(north.cuts.has('acme/dr-test'), 'nobody has ended it yet');
   await world.restart();
@@ -379,7 +379,7 @@ test('whatever is simulated and drilled in whatever order, no link is touched an
   );
   await until('every drill has ended', async () => {
     const [row] = await world.query(`SELECT count(*)::int AS left FROM drills WHERE state <> 'ended'`);
-    return row?.left === 0;
+    return row?.['left'] === 0;
   });
   assert.deepEqual([north.cuts.size, south.cuts.size], [0, 0]);
   // Of all that was asked, dr-test of acme alone was ever designated.
