@@ -285,10 +285,7 @@ export const jobs = {
   /** Ends that drill's cut before its time; `heldUntilNow` is false where it was over already. */
   DRILL_RESTORE: {
     payload: Type.Object({ drill: Drill, tenant: Tenant, service: Type.Optional(Service) }, closed),
-    result: Type.Object(
-      { restoredAt: Instant, ...drillOutcome, heldUntilNow: Type.Boolean() },
-      closed,
-    ),
+    result: Type.Object({ restoredAt: Instant, ...drillOutcome, heldUntilNow: Type.Boolean() }, closed),
   },
   /** Make a certificate's key known to the region. */
   IDENTITY_PUT: {

@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import type { DrillView } from '../cmk/views.ts';
 import { describeDrill } from './drill.ts';
 
-const region = (name: string, change: Partial<DrillView['regions'][number]> = {}): DrillView['regions'][number] => ({
+const region = (
+  name: string,
+  change: Partial<DrillView['regions'][number]> = {},
+): DrillView['regions'][number] => ({
   region: name,
   state: 'restored',
   refusedWithinMs: 140,
@@ -37,7 +40,9 @@ test('a drill that is over says how long until the last refusal, and until it wa
 
 test('a gateway that did not confirm is named, with the time at which it had stopped at the latest', () => {
   const by = '2026-03-01T10:20:00.000Z';
-  const regions = [region('north', { refusedWithinMs: null, refusedBy: by, cut: { gatewaysTold: 1, untold: ['gw-2'] } })];
+  const regions = [
+    region('north', { refusedWithinMs: null, refusedBy: by, cut: { gatewaysTold: 1, untold: ['gw-2'] } }),
+  ];
   const text = describeDrill(drill({ service: null, state: 'running', timeToLastRefusalMs: null, regions }));
   assert.match(text, /^drill d1 of acme: running until 2026-03-01T10:05:00\.000Z\n/);
   assert.match(text, /time to last refusal –/);

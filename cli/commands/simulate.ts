@@ -83,7 +83,9 @@ export function registerSimulateCommands(program: Command): void {
 const withFormat = (command: Command): Command =>
   command
     .addOption(
-      new Option('--format <format>', 'how it is written').choices(['markdown', 'csv', 'json']).default('markdown'),
+      new Option('--format <format>', 'how it is written')
+        .choices(['markdown', 'csv', 'json'])
+        .default('markdown'),
     )
     .option('--output <file>', 'write it there');
 

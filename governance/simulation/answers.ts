@@ -17,7 +17,9 @@ export async function keepAnswer(
   { region }: Answer,
   tenant: string,
   question: Question,
-  ending: { readonly answer: JobResult<'KEY_INSPECT'> | JobResult<'USE_INSPECT'> } | { readonly error: string },
+  ending:
+    | { readonly answer: JobResult<'KEY_INSPECT'> | JobResult<'USE_INSPECT'> }
+    | { readonly error: string },
 ): Promise<void> {
   await trx
     .updateTable('simulation_answers')
@@ -43,7 +45,12 @@ async function useFailed(
   await tell(trx, answer, tenant, { error });
 }
 
-async function tell(trx: Trx, answer: Answer, tenant: string, detail: Record<string, unknown>): Promise<void> {
+async function tell(
+  trx: Trx,
+  answer: Answer,
+  tenant: string,
+  detail: Record<string, unknown>,
+): Promise<void> {
   await audit(trx, answer.who, {
     tenant,
     action: 'use.inspected',
@@ -70,7 +77,12 @@ export const useInspected = {
 };
 
 interface Inspected {
-  done(trx: Trx, answer: Answer, payload: JobPayload<'KEY_INSPECT'>, result: JobResult<'KEY_INSPECT'>): Promise<void>;
+  done(
+    trx: Trx,
+    answer: Answer,
+    payload: JobPayload<'KEY_INSPECT'>,
+    result: JobResult<'KEY_INSPECT'>,
+  ): Promise<void>;
   failed(trx: Trx, answer: Answer, payload: JobPayload<'KEY_INSPECT'>, error: TaskError): Promise<void>;
   cancelled(trx: Trx, answer: Answer, payload: JobPayload<'KEY_INSPECT'>): Promise<void>;
 }

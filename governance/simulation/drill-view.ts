@@ -54,7 +54,11 @@ export async function getDrill(cmk: Cmk, tenant: string, id: string): Promise<Dr
 /** Newest first. Throws TENANT_UNKNOWN. */
 export async function listDrills(cmk: Cmk, tenant: string, page: PageRequest): Promise<Page<DrillView>> {
   return await asReader(cmk.db, tenant, async (reading) => {
-    const known = await reading.selectFrom('tenants').select('tenant').where('tenant', '=', tenant).executeTakeFirst();
+    const known = await reading
+      .selectFrom('tenants')
+      .select('tenant')
+      .where('tenant', '=', tenant)
+      .executeTakeFirst();
     if (known === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
     let query = reading
       .selectFrom('drills')

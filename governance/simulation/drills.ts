@@ -49,7 +49,10 @@ export async function startDrill(
     const target = await requireTarget(trx, tenant, order.service);
     const name = nameOf(target);
     if (order.confirm !== name)
-      throw new CmkError('DRILL_NOT_CONFIRMED', `the drill is of ${name}, and ${order.confirm} was confirmed`);
+      throw new CmkError(
+        'DRILL_NOT_CONFIRMED',
+        `the drill is of ${name}, and ${order.confirm} was confirmed`,
+      );
     await refuseSecond(trx, tenant);
     const regions = await regionsFor(trx, tenant, order.regions);
     await cutOff(cmk, trx, who, target, { id, regions, seconds: order.seconds });
@@ -76,7 +79,11 @@ async function cutOff(
   trx: Trx,
   who: Actor,
   target: TestTarget,
-  { id, regions, seconds }: { readonly id: string; readonly regions: readonly string[]; readonly seconds: number },
+  {
+    id,
+    regions,
+    seconds,
+  }: { readonly id: string; readonly regions: readonly string[]; readonly seconds: number },
 ): Promise<void> {
   const { tenant, service } = target;
   const startedAt = new Date();
@@ -135,7 +142,12 @@ async function cutOff(
     action: 'drill.start',
     subject: `drill:${id}`,
     outcome: 'accepted',
-    detail: { target: nameOf(target), regions, restoreAt: restoreAt.toISOString(), until: until.toISOString() },
+    detail: {
+      target: nameOf(target),
+      regions,
+      restoreAt: restoreAt.toISOString(),
+      until: until.toISOString(),
+    },
   });
 }
 
@@ -177,7 +189,10 @@ export async function endDueDrills(cmk: Cmk): Promise<void> {
         await restore(cmk, trx, who, drill, null);
       });
     } catch (error) {
-      cmk.logger.error({ err: error, tenant, drill: id }, 'a drill could not be ended; its regions end it themselves');
+      cmk.logger.error(
+        { err: error, tenant, drill: id },
+        'a drill could not be ended; its regions end it themselves',
+      );
     }
 }
 

@@ -32,12 +32,36 @@ export function describeSubject(subject: Subject): string {
   return subject.action;
 }
 
-const CSV_HEAD = ['region', 'kind', 'name', 'service', 'state', 'stops', 'endsBy', 'graceEndsBy', 'lastUsedAt', 'count', 'note'];
+const CSV_HEAD = [
+  'region',
+  'kind',
+  'name',
+  'service',
+  'state',
+  'stops',
+  'endsBy',
+  'graceEndsBy',
+  'lastUsedAt',
+  'count',
+  'note',
+];
 
 function csv(report: SimulationReport): string {
   const rows: Cell[][] = report.regions.flatMap((region) => csvOf(region));
   for (const { kind, id, what, region, since, effect, means } of report.workflows)
-    rows.push([region, kind, id, null, effect, effect !== 'unaffected', null, null, since, null, `${what}: ${means}`]);
+    rows.push([
+      region,
+      kind,
+      id,
+      null,
+      effect,
+      effect !== 'unaffected',
+      null,
+      null,
+      since,
+      null,
+      `${what}: ${means}`,
+    ]);
   return [CSV_HEAD, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
 
@@ -144,7 +168,15 @@ function markdown(report: SimulationReport): string {
     ...stopping.flatMap(markdownOf),
     ...(going.length === 0
       ? []
-      : ['## Regions that go on', '', ...markdownTable(['region', 'link', 'why'], going.map(({ region, link, why }) => [region, link.state, why])), '']),
+      : [
+          '## Regions that go on',
+          '',
+          ...markdownTable(
+            ['region', 'link', 'why'],
+            going.map(({ region, link, why }) => [region, link.state, why]),
+          ),
+          '',
+        ]),
     ...(affected.length === 0
       ? []
       : [
@@ -166,12 +198,21 @@ function markdownOf(region: RegionReport): string[] {
     `## ${region.region}`,
     '',
     `Link: ${region.link.state}, epoch ${region.link.epoch}, key ${region.link.key ?? 'none'}; without governance it ends ${region.link.expiresAt ?? 'never'}. ${region.why}. Last report ${region.reportedAt ?? 'never'}${region.stale ? ' (stale)' : ''}.`,
-    ...missing.map(({ question, error }) => `**Not told by the region: ${question}${error === null ? '' : ` (${error})`}.**`),
+    ...missing.map(
+      ({ question, error }) =>
+        `**Not told by the region: ${question}${error === null ? '' : ` (${error})`}.**`,
+    ),
     `Gateways that no push reaches stop ${region.lastGatewayStopsBy === null ? 'at once' : `by ${region.lastGatewayStopsBy}`}. Last used ${region.lastUsedAt ?? 'not known'}. Not named here: ${region.omitted}.`,
     '',
     ...markdownTable(
       ['service', 'state', 'objects', 'applications', 'last used'],
-      region.services.map((each) => [each.service, each.state, each.objects, each.applications, each.lastUsedAt]),
+      region.services.map((each) => [
+        each.service,
+        each.state,
+        each.objects,
+        each.applications,
+        each.lastUsedAt,
+      ]),
     ),
     '',
     ...markdownTable(
@@ -206,4 +247,9 @@ function markdownTable(head: readonly string[], rows: readonly (readonly Cell[])
 }
 
 const markdownCell = (cell: Cell): string =>
-  cell === null ? '–' : String(cell).replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/[<`*_[\]]/g, '\\$&');
+  cell === null
+    ? '–'
+    : String(cell)
+        .replaceAll('\\', '\\\\')
+        .replaceAll('|', '\\|')
+        .replaceAll(/[<`*_[\]]/g, '\\$&');

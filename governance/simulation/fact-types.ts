@@ -31,7 +31,11 @@ export interface RegionFacts {
   /** L1 keys under which a link stands there, or is being made: what the prober looks at. */
   readonly keysInUse: readonly string[];
   readonly l2Version: number | null;
-  readonly services: readonly { readonly service: string; readonly state: string; readonly l3Version: number | null }[];
+  readonly services: readonly {
+    readonly service: string;
+    readonly state: string;
+    readonly l3Version: number | null;
+  }[];
   readonly gateways: readonly { readonly name: string; readonly state: string }[];
   /** Of the region's last report: who is connected. */
   readonly connected: readonly string[];
@@ -54,7 +58,22 @@ export interface Facts {
   readonly applications: readonly ApplicationFacts[];
   /** Applications of the tenant, named above or not. */
   readonly applicationCount: number;
-  readonly proposals: readonly { readonly id: string; readonly action: string; readonly proposer: string; readonly createdAt: string }[];
-  readonly jobs: readonly { readonly id: string; readonly kind: string; readonly entity: string; readonly state: string; readonly createdAt: string }[];
-  readonly drills: readonly { readonly id: string; readonly service: string | null; readonly until: string }[];
+  readonly proposals: readonly {
+    readonly id: string;
+    readonly action: string;
+    readonly proposer: string;
+    readonly createdAt: string;
+  }[];
+  readonly jobs: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly entity: string;
+    readonly state: string;
+    readonly createdAt: string;
+  }[];
+  readonly drills: readonly {
+    readonly id: string;
+    readonly service: string | null;
+    readonly until: string;
+  }[];
 }

@@ -26,7 +26,11 @@ export async function readFacts(
   wanted: readonly string[] | undefined,
 ): Promise<Facts> {
   const now = new Date();
-  const known = await reading.selectFrom('tenants').select('tenant').where('tenant', '=', tenant).executeTakeFirst();
+  const known = await reading
+    .selectFrom('tenants')
+    .select('tenant')
+    .where('tenant', '=', tenant)
+    .executeTakeFirst();
   if (known === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
   const regions = await regionFacts(reading, tenant, wanted, now);
   return {
@@ -55,7 +59,10 @@ async function regionFacts(
   const chosen = wanted === undefined ? rows : rows.filter(({ region }) => wanted.includes(region));
   if (chosen.length === 0) throw new CmkError('NO_REGIONS', `${tenant} lives in no region`);
   if (chosen.length > MAX_SIMULATED_REGIONS)
-    throw new CmkError('LIMIT_REACHED', `one simulation covers at most ${MAX_SIMULATED_REGIONS} regions: name some`);
+    throw new CmkError(
+      'LIMIT_REACHED',
+      `one simulation covers at most ${MAX_SIMULATED_REGIONS} regions: name some`,
+    );
   const names = chosen.map(({ region }) => region);
   const services = await reading
     .selectFrom('service_regions')
@@ -184,7 +191,13 @@ async function workflowFacts(
     .limit(MAX_SIMULATED_WORKFLOWS)
     .execute();
   // Orbital's tables, read but never written here. An entity is called `kind:tenant`, then `/service` and `@region`.
-  const { rows: jobs } = await sql<{ id: string; kind: string; entity: string; state: string; created_at: Date }>`
+  const { rows: jobs } = await sql<{
+    id: string;
+    kind: string;
+    entity: string;
+    state: string;
+    created_at: Date;
+  }>`
     SELECT id, kind, entity, state, created_at FROM orbital_jobs
       WHERE state IN ('pending', 'processing')
         AND split_part(split_part(split_part(entity, ':', 2), '@', 1), '/', 1) = ${tenant}

@@ -46,7 +46,8 @@ export const simulated: Readonly<Record<SimulatedAction, Rules>> = {
     reversible: false,
   },
   'block-tenant': {
-    means: 'close whatever any region holds of the tenant, linked or not, and let nobody link it until it is unblocked',
+    means:
+      'close whatever any region holds of the tenant, linked or not, and let nobody link it until it is unblocked',
     back: 'unblock the tenant, then link it: a new epoch opens the same keys',
     reversible: true,
   },
@@ -69,7 +70,8 @@ export interface Outcome {
 }
 
 export function outcomeIn(region: RegionFacts, subject: Subject, facts: Facts): Outcome {
-  if (!region.serving) return { stops: false, why: `nothing is served there now: the link is ${region.link.state}` };
+  if (!region.serving)
+    return { stops: false, why: `nothing is served there now: the link is ${region.link.state}` };
   switch (subject.action) {
     case 'drill':
       return { stops: true, why: 'the region cuts it off for the time of the drill' };

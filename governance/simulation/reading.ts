@@ -2,7 +2,7 @@
  * How a simulation looks: in a transaction in which PostgreSQL refuses every write, through a type that has none. What is
  * simulated cannot happen by accident, neither by a slip here nor in what is called from here.
  */
-import { scopeToTenant, type Db, type Trx } from '../store/transactions.ts';
+import { type Db, scopeToTenant, type Trx } from '../store/transactions.ts';
 
 /** A transaction that can only be read from; kysely's for plain SQL is that of the same, read-only, transaction. */
 export type Reading = Pick<Trx, 'selectFrom' | 'getExecutor'>;

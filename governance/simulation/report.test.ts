@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JobResult } from '../../contracts/index.ts';
 import type { Simulation, SimulationAnswer } from '../store/simulation-tables.ts';
+import type { DrillJob } from './drills.ts';
 import { exported } from './export.ts';
 import type { Facts, RegionFacts } from './fact-types.ts';
 import { outcomeIn, type SimulatedAction, type Subject, simulated } from './outcomes.ts';
-import type { DrillJob } from './drills.ts';
 import type { Reading } from './reading.ts';
 import { reportOf } from './report.ts';
 import type { Inspection } from './simulations.ts';
@@ -47,7 +47,15 @@ const region = (name: string, change: Partial<RegionFacts> = {}): RegionFacts =>
   ...change,
 });
 const neverLinked = region('west', {
-  link: { epoch: 0, state: 'none', key: null, provedAt: null, expiresAt: null, rotateAt: null, reported: null },
+  link: {
+    epoch: 0,
+    state: 'none',
+    key: null,
+    provedAt: null,
+    expiresAt: null,
+    rotateAt: null,
+    reported: null,
+  },
   closable: false,
   keysInUse: [],
 });
@@ -215,7 +223,11 @@ test('a block or termination stops also what was never linked, and whoever would
 });
 
 test('workflows: what is cancelled, what waits, what would be refused', () => {
-  const effects = report({ action: 'unlink' }).workflows.map(({ kind, region: where, effect }) => [kind, where, effect]);
+  const effects = report({ action: 'unlink' }).workflows.map(({ kind, region: where, effect }) => [
+    kind,
+    where,
+    effect,
+  ]);
   assert.deepEqual(effects, [
     ['proposal', null, 'refused'],
     ['job', 'north', 'cancelled'],
@@ -290,13 +302,24 @@ test('JSON gives the report back; Markdown names what would stop, and keeps tabl
   const whole = report({ action: 'unlink' });
   assert.deepEqual(JSON.parse(exported(whole, 'json')), JSON.parse(JSON.stringify(whole)));
   const text = exported(whole, 'markdown');
-  for (const part of ['# Simulation: unlink (acme)', '## north', '| shop |', '## Regions that go on', 'Nothing was changed'])
+  for (const part of [
+    '# Simulation: unlink (acme)',
+    '## north',
+    '| shop |',
+    '## Regions that go on',
+    'Nothing was changed',
+  ])
     assert.ok(text.includes(part), part);
 });
 
 test('whatever the facts: only what serves stops, everything listed belongs to a region that stops, totals agree', () => {
   const subject: fc.Arbitrary<Subject> = fc.oneof(
-    fc.constantFrom<Subject>({ action: 'unlink' }, { action: 'block-tenant' }, { action: 'terminate-tenant' }, { action: 'drill' }),
+    fc.constantFrom<Subject>(
+      { action: 'unlink' },
+      { action: 'block-tenant' },
+      { action: 'terminate-tenant' },
+      { action: 'drill' },
+    ),
     fc.record({
       action: fc.constantFrom('disable-key' as const, 'delete-key' as const),
       key: fc.constantFrom('main', 'other'),
@@ -326,18 +349,27 @@ test('whatever the facts: only what serves stops, everything listed belongs to a
       }
       assert.equal(whole.totals.leases, only.leases.length);
       assert.equal(whole.totals.versions, only.versions.length);
-      for (const format of ['json', 'csv', 'markdown'] as const) assert.ok(exported(whole, format).length > 0);
+      for (const format of ['json', 'csv', 'markdown'] as const)
+        assert.ok(exported(whole, format).length > 0);
     }),
   );
 });
 
 test('every action says what it means and how things come back', () => {
-  for (const [action, { means, back }] of Object.entries(simulated) as [SimulatedAction, (typeof simulated)['drill']][])
+  for (const [action, { means, back }] of Object.entries(simulated) as [
+    SimulatedAction,
+    (typeof simulated)['drill'],
+  ][])
     assert.ok(means.length > 0 && back.length > 0, action);
 });
 
 test('what touches a link does not compile: neither as a job of either, nor by reading, nor without a designation', () => {
-  const allowed: readonly (Inspection | DrillJob)[] = ['KEY_INSPECT', 'USE_INSPECT', 'DRILL_CUT', 'DRILL_RESTORE'];
+  const allowed: readonly (Inspection | DrillJob)[] = [
+    'KEY_INSPECT',
+    'USE_INSPECT',
+    'DRILL_CUT',
+    'DRILL_RESTORE',
+  ];
   // @ts-expect-error an UNLINK is no job of a drill
   const unlink: DrillJob = 'UNLINK';
   // @ts-expect-error nor does a simulation rotate

@@ -46,7 +46,13 @@ export interface RegionReport {
   /** What the region was asked, and why it has not answered. */
   answers: { question: string; answeredAt: string | null; error: string | null }[];
   /** The services, which are the systems of the separation record, that would stop. */
-  services: { service: string; state: string; objects: number | null; lastUsedAt: string | null; applications: number }[];
+  services: {
+    service: string;
+    state: string;
+    objects: number | null;
+    lastUsedAt: string | null;
+    applications: number;
+  }[];
   versions: VersionReport[];
   applications: { name: string; services: string[]; state: string; lastSeenAt: string | null }[];
   gateways: { name: string; state: string; connected: boolean; leases: number }[];
@@ -111,7 +117,8 @@ export function reportOf(
   const stops = stopping.length > 0;
   const rules = simulated[subject.action];
   const workflows = workflowReports(facts, subject, stops, regions, answers);
-  const distinct = (of: (region: RegionReport) => readonly string[]): number => new Set(stopping.flatMap(of)).size;
+  const distinct = (of: (region: RegionReport) => readonly string[]): number =>
+    new Set(stopping.flatMap(of)).size;
   const sum = (of: (region: RegionReport) => number): number =>
     stopping.reduce((total, region) => total + of(region), 0);
   return {
@@ -225,8 +232,11 @@ function servicesOf(
         service,
         state,
         objects: l3 === undefined ? null : l3.versions.reduce((sum, { dependents }) => sum + dependents, 0),
-        lastUsedAt: latest(leases.filter((lease) => lease.service === service).map(({ lastUsedAt }) => lastUsedAt)),
-        applications: facts.applications.filter((application) => application.services.includes(service)).length,
+        lastUsedAt: latest(
+          leases.filter((lease) => lease.service === service).map(({ lastUsedAt }) => lastUsedAt),
+        ),
+        applications: facts.applications.filter((application) => application.services.includes(service))
+          .length,
       };
     });
 }
@@ -256,7 +266,8 @@ function versionsOf(
       named.push({ level, service, version, state: 'active', createdAt: null, dependents: null });
   };
   if (withL2) known('L2', null, region.l2Version);
-  for (const { service, l3Version } of region.services) if (affected(service)) known('L3', service, l3Version);
+  for (const { service, l3Version } of region.services)
+    if (affected(service)) known('L3', service, l3Version);
   return { named, omitted };
 }
 
@@ -272,12 +283,18 @@ function applicationsOf(
     const services = application.services.filter(affected);
     const state = stateIn(application);
     if (services.length === 0 || state === undefined) return [];
-    return [{ name: application.name, services, state, lastSeenAt: seenAt.get(application.fingerprint) ?? null }];
+    return [
+      { name: application.name, services, state, lastSeenAt: seenAt.get(application.fingerprint) ?? null },
+    ];
   });
 }
 
 /** Those that are registered, and whoever else holds a key. */
-function gatewaysOf(region: RegionFacts, { use }: Answers, leases: readonly LeaseReport[]): RegionReport['gateways'] {
+function gatewaysOf(
+  region: RegionFacts,
+  { use }: Answers,
+  leases: readonly LeaseReport[],
+): RegionReport['gateways'] {
   const registered = new Map(region.gateways.map(({ name, state }) => [name, state]));
   const holding = (use?.gateways ?? []).map(({ name }) => name);
   const connected = new Set([
@@ -311,11 +328,25 @@ function workflowReports(
   ): WorkflowReport => ({ kind, id, what, region, since, effect, means: effects[effect] });
   return [
     ...facts.proposals.map(({ id, action, proposer, createdAt }) =>
-      of('proposal', id, `${action}, proposed by ${proposer}`, null, createdAt, effectOnProposal(action, subject, stops)),
+      of(
+        'proposal',
+        id,
+        `${action}, proposed by ${proposer}`,
+        null,
+        createdAt,
+        effectOnProposal(action, subject, stops),
+      ),
     ),
     ...facts.jobs.map(({ id, kind, entity, createdAt }) => {
       const region = /@(.+)$/.exec(entity)?.[1] ?? null;
-      return of('job', id, `${kind} of ${entity}`, region, createdAt, effectOnJob(kind, subject, stopped(region)));
+      return of(
+        'job',
+        id,
+        `${kind} of ${entity}`,
+        region,
+        createdAt,
+        effectOnJob(kind, subject, stopped(region)),
+      );
     }),
     ...facts.drills.map(({ id, service, until }) =>
       of('drill', id, `of ${service ?? 'the whole tenant'}, until ${until}`, null, null, 'unaffected'),
@@ -343,5 +374,8 @@ function schedulesOf(facts: Facts, answers: readonly SimulationAnswer[]): { regi
 
 /** Instants in RFC 3339 of the same length compare as text. */
 function latest(instants: readonly (string | null)[]): string | null {
-  return instants.reduce((last, instant) => (instant !== null && (last === null || instant > last) ? instant : last), null);
+  return instants.reduce(
+    (last, instant) => (instant !== null && (last === null || instant > last) ? instant : last),
+    null,
+  );
 }

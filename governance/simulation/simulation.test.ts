@@ -17,7 +17,13 @@ import { until, type World } from '../test-world.ts';
 import { asReader } from './reading.ts';
 
 const NOW = new Date().toISOString();
-const TOUCHES_A_LINK: readonly string[] = ['LINK_PREPARE', 'LINK', 'ROTATE_LINK', 'RENEW', 'UNLINK'] satisfies JobKind[];
+const TOUCHES_A_LINK: readonly string[] = [
+  'LINK_PREPARE',
+  'LINK',
+  'ROTATE_LINK',
+  'RENEW',
+  'UNLINK',
+] satisfies JobKind[];
 
 let world: World;
 let north: TestRegion;
@@ -70,13 +76,26 @@ const get = (path: string) => world.must(200, 'GET', `/v1/tenants/${path}`);
 /** Everything that a link, a key and an identity are here, as a superuser sees it. */
 async function protectedRows(): Promise<string> {
   const rows: unknown[] = [];
-  for (const table of ['links', 'tenants', 'tenant_regions', 'l1_keys', 'services', 'applications', 'proposals'])
-    // A region's report may come in between; nothing else of these rows changes by itself.
-    rows.push(await world.query(`SELECT to_jsonb(t) - 'checked_at' - 'updated_at' AS row FROM ${table} t ORDER BY 1`));
+  // A region's report may come in between; nothing else of these rows changes by itself.
+  for (const table of [
+    'links',
+    'tenants',
+    'tenant_regions',
+    'l1_keys',
+    'services',
+    'applications',
+    'proposals',
+  ])
+    rows.push(
+      await world.query(`SELECT to_jsonb(t) - 'checked_at' - 'updated_at' AS row FROM ${table} t ORDER BY 1`),
+    );
   return JSON.stringify(rows);
 }
 const touched = (): number =>
-  world.regions.reduce((sum, { applied }) => sum + applied.filter((kind) => TOUCHES_A_LINK.includes(kind)).length, 0);
+  world.regions.reduce(
+    (sum, { applied }) => sum + applied.filter((kind) => TOUCHES_A_LINK.includes(kind)).length,
+    0,
+  );
 
 const complete = (tenant: string, id: string) =>
   until('the regions have answered', async () => {
@@ -145,7 +164,10 @@ test('a simulation asks the regions to look, tells what would stop, and changes 
 });
 
 test('a report is exported as JSON, CSV and Markdown', async () => {
-  const { id } = await world.must(202, 'POST', '/v1/tenants/acme/simulations', { action: 'disable-key', key: 'main' });
+  const { id } = await world.must(202, 'POST', '/v1/tenants/acme/simulations', {
+    action: 'disable-key',
+    key: 'main',
+  });
   await complete('acme', id);
   const fetched = async (format: string) => {
     const response = await fetch(`${world.url()}/v1/tenants/acme/simulations/${id}/export?format=${format}`, {
@@ -167,7 +189,9 @@ test('a report is exported as JSON, CSV and Markdown', async () => {
 
 test('a region that does not answer holds nobody up: its part is what governance knows', async () => {
   south.interfere = (kind) =>
-    kind === 'USE_INSPECT' ? { failed: { code: 'UNAVAILABLE', message: 'away', retryable: true } } : undefined;
+    kind === 'USE_INSPECT'
+      ? { failed: { code: 'UNAVAILABLE', message: 'away', retryable: true } }
+      : undefined;
   const { id } = await world.must(202, 'POST', '/v1/tenants/acme/simulations', { action: 'unlink' });
   const report = await until('north has answered', async () => {
     const seen = await get(`acme/simulations/${id}`);
@@ -205,12 +229,18 @@ test('what cannot be simulated is refused with a reason', async () => {
 });
 
 test('PostgreSQL itself refuses to write where facts are read', async () => {
-  const db = createDatabase<CmkDatabase>(createPool({ url: world.config.database.appUrl, applicationName: 'test' }));
+  const db = createDatabase<CmkDatabase>(
+    createPool({ url: world.config.database.appUrl, applicationName: 'test' }),
+  );
   try {
     await assert.rejects(
       asReader(db, 'acme', async (reading) => {
         // What the type forbids, in spite of it.
-        await (reading as Trx).updateTable('links').set({ state: 'closed' }).where('tenant', '=', 'acme').execute();
+        await (reading as Trx)
+          .updateTable('links')
+          .set({ state: 'closed' })
+          .where('tenant', '=', 'acme')
+          .execute();
       }),
       /read-only transaction/,
     );
@@ -231,7 +261,10 @@ test('nothing that somebody may stand on becomes a target of drills', async () =
   assert.equal((await post('acme/drill-targets', { service: 'nobody' })).body.code, 'SERVICE_UNKNOWN');
   const drill = await post('acme/drills', { seconds: 1, confirm: 'acme' });
   assert.deepEqual([drill.status, drill.body.code], [409, 'NOT_A_DRILL_TARGET']);
-  assert.equal((await world.call('DELETE', '/v1/tenants/acme/drill-targets')).body.code, 'NOT_A_DRILL_TARGET');
+  assert.equal(
+    (await world.call('DELETE', '/v1/tenants/acme/drill-targets')).body.code,
+    'NOT_A_DRILL_TARGET',
+  );
   // The database says so, too: a drill without its designation cannot be written down.
   await assert.rejects(
     world.query(
@@ -264,7 +297,10 @@ test('a drill cuts the designated tenant off in every region, and brings it back
   const drill = await ended('lab', started.id);
   assert.ok(Date.parse(drill.restoringAt) >= Date.parse(drill.restoreAt));
   assert.deepEqual([north.cuts.size, south.cuts.size, drill.stoppedBy], [0, 0, null]);
-  assert.ok(drill.timeToLastRefusalMs >= 0 && drill.timeToLastRefusalMs < 2_000, String(drill.timeToLastRefusalMs));
+  assert.ok(
+    drill.timeToLastRefusalMs >= 0 && drill.timeToLastRefusalMs < 2_000,
+    String(drill.timeToLastRefusalMs),
+  );
   assert.ok(drill.timeBackMs >= 0, String(drill.timeBackMs));
   assert.deepEqual(
     drill.regions.map(({ region, state }: { region: string; state: string }) => [region, state]),
@@ -275,13 +311,18 @@ test('a drill cuts the designated tenant off in every region, and brings it back
   );
   assert.equal(touched(), links, 'no link was touched');
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=lab&limit=200');
-  const actions = items.map(({ action }: { action: string }) => action).filter((action: string) => action.startsWith('drill.'));
+  const actions = items
+    .map(({ action }: { action: string }) => action)
+    .filter((action: string) => action.startsWith('drill.'));
   assert.deepEqual(
     [...new Set(actions)].sort(),
     ['drill.cut', 'drill.designate', 'drill.end', 'drill.restore', 'drill.restored', 'drill.start'].sort(),
   );
   const end = items.find(({ action }: { action: string }) => action === 'drill.end');
-  assert.deepEqual(end.detail, { timeToLastRefusalMs: drill.timeToLastRefusalMs, timeBackMs: drill.timeBackMs });
+  assert.deepEqual(end.detail, {
+    timeToLastRefusalMs: drill.timeToLastRefusalMs,
+    timeBackMs: drill.timeBackMs,
+  });
 });
 
 test('a drill of one service survives a restart of CMK, and is ended by the one that comes back', async () => {
@@ -383,6 +424,9 @@ test('whatever is simulated and drilled in whatever order, no link is touched an
   });
   assert.deepEqual([north.cuts.size, south.cuts.size], [0, 0]);
   // Of all that was asked, dr-test of acme alone was ever designated.
-  assert.deepEqual([...new Set(cut)].filter((name) => name !== 'acme/dr-test'), []);
+  assert.deepEqual(
+    [...new Set(cut)].filter((name) => name !== 'acme/dr-test'),
+    [],
+  );
   assert.equal(await protectedRows(), before);
 });

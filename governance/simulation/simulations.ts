@@ -73,7 +73,8 @@ async function requireSubject(reading: Reading, tenant: string, subject: Subject
     .where('tenant', '=', tenant)
     .where('name', '=', subject.service)
     .executeTakeFirst();
-  if (service === undefined) throw new CmkError('SERVICE_UNKNOWN', `${tenant} has no service ${subject.service}`);
+  if (service === undefined)
+    throw new CmkError('SERVICE_UNKNOWN', `${tenant} has no service ${subject.service}`);
 }
 
 async function keep(
@@ -102,7 +103,16 @@ async function keep(
       const { job } = await ask(cmk, trx, who, tenant, region);
       await trx
         .insertInto('simulation_answers')
-        .values({ tenant, simulation: id, region, question, job, answer: null, error: null, answered_at: null })
+        .values({
+          tenant,
+          simulation: id,
+          region,
+          question,
+          job,
+          answer: null,
+          error: null,
+          answered_at: null,
+        })
         .execute();
     }
   await forgetOldest(trx, tenant);
@@ -141,7 +151,8 @@ export async function getSimulation(cmk: Cmk, tenant: string, id: string): Promi
       .where('tenant', '=', tenant)
       .where('id', '=', id)
       .executeTakeFirst();
-    if (simulation === undefined) throw new CmkError('SIMULATION_UNKNOWN', `${tenant} has no simulation ${id}`);
+    if (simulation === undefined)
+      throw new CmkError('SIMULATION_UNKNOWN', `${tenant} has no simulation ${id}`);
     const answers = await reading
       .selectFrom('simulation_answers')
       .selectAll()
@@ -205,7 +216,8 @@ export async function listSimulations(
 }
 
 /** Where a page of rows by time ends: instants have milliseconds here, as they were written. */
-const placeIn = ({ asked_at, id }: Pick<Simulation, 'asked_at' | 'id'>): string => `${asked_at.toISOString()} ${id}`;
+const placeIn = ({ asked_at, id }: Pick<Simulation, 'asked_at' | 'id'>): string =>
+  `${asked_at.toISOString()} ${id}`;
 
 export function placeOf(cursor: string): { at: Date; id: string } {
   const match = /^(\S{24}) ([0-9a-f-]{36})$/.exec(cursor);

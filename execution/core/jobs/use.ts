@@ -23,10 +23,7 @@ export async function inspectUse(db: RegionDb, tenant: TenantId, lease: Lease): 
  * What does not fit one answer is counted: first applications, the one not heard of for longest before the others; then
  * leases, the least used of each gateway first; gateways at last.
  */
-export function fitted(
-  holders: readonly LeaseHolder[],
-  seen: readonly Use['applications'][number][],
-): Use {
+export function fitted(holders: readonly LeaseHolder[], seen: readonly Use['applications'][number][]): Use {
   const all = holders.reduce((sum, { leases }) => sum + leases.length, 0) + seen.length;
   for (let applications = seen.length, leases = MAX_LEASES, gateways = MAX_GATEWAYS; ; ) {
     const shown = {

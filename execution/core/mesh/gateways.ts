@@ -1,11 +1,6 @@
 /** The gateways that this core has heard of: for health, for reports, and to cut off those that lost their registration. */
 import type { RegionReport } from '../../../contracts/index.ts';
-import {
-  GATEWAY_FORGOTTEN_MS,
-  GATEWAY_NOTED_MS,
-  GATEWAY_SILENT_MS,
-  LEASES_NOTED_MS,
-} from '../limits.ts';
+import { GATEWAY_FORGOTTEN_MS, GATEWAY_NOTED_MS, GATEWAY_SILENT_MS, LEASES_NOTED_MS } from '../limits.ts';
 import type { RegisteredIdentity } from '../store/registry.ts';
 
 /** An authenticated and registered gateway at the other end of a connection. */
@@ -59,8 +54,7 @@ export class Gateways {
     entry.standings.set(peer.address, { ...status, lastSeenMs });
     for (const [address, standing] of entry.standings)
       if (lastSeenMs - standing.lastSeenMs > GATEWAY_SILENT_MS) entry.standings.delete(address);
-    for (const address of entry.noted.keys())
-      if (!entry.standings.has(address)) entry.noted.delete(address);
+    for (const address of entry.noted.keys()) if (!entry.standings.has(address)) entry.noted.delete(address);
   }
 
   /** Whether it is time to tell the other cores that this gateway was heard of; if so, it counts as told. */

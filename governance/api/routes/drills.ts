@@ -48,7 +48,8 @@ const DrillRegion = Type.Object(
     region: Text,
     state: Type.Enum(['cutting', 'cut', 'restoring', 'restored', 'failed']),
     refusedWithinMs: Type.Union([Milliseconds, Type.Null()], {
-      description: 'From asking the region until all its connected gateways refused, as governance heard of it',
+      description:
+        'From asking the region until all its connected gateways refused, as governance heard of it',
     }),
     backWithinMs: nullable(Milliseconds),
     refusedBy: Type.Union([Instant, Type.Null()], {
@@ -102,9 +103,7 @@ export const drillRoutes: Routes = (app, cmk) => {
     async (request, reply) =>
       reply
         .status(201)
-        .send(
-          await designate(cmk, actorOf(request), request.params.tenant, request.body.service ?? null),
-        ),
+        .send(await designate(cmk, actorOf(request), request.params.tenant, request.body.service ?? null)),
   );
   app.get(
     '/v1/tenants/:tenant/drill-targets',

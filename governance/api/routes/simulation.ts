@@ -39,7 +39,9 @@ const Link = Type.Object(
     state: Type.Enum([...linkStates, 'expired', 'rotating', 'none']),
     key: nullable(Text),
     provedAt: nullable(Instant),
-    expiresAt: Type.Union([Instant, Type.Null()], { description: 'When the region refuses without governance' }),
+    expiresAt: Type.Union([Instant, Type.Null()], {
+      description: 'When the region refuses without governance',
+    }),
     rotateAt: nullable(Instant),
     reported: nullable(
       Type.Object(
