@@ -107,6 +107,7 @@ function closes(region: RegionFacts): Outcome {
 export const effects = {
   cancelled: 'it is cancelled',
   waits: 'it waits for a living link until its deadline, then it fails',
+  resumes: 'it waits until the tenant is linked again',
   refused: 'it would be refused when it is carried out',
   unaffected: 'it goes on',
   unknown: 'look at it yourself',

@@ -232,7 +232,7 @@ test('workflows: what is cancelled, what waits, what would be refused', () => {
     ['proposal', null, 'refused'],
     ['job', 'north', 'cancelled'],
     ['job', 'west', 'unaffected'],
-    ['schedule', 'north', 'waits'],
+    ['schedule', 'north', 'resumes'],
   ]);
   const drill = report({ action: 'drill' }).workflows;
   assert.ok(drill.every(({ effect }) => effect === 'unaffected'));

@@ -352,8 +352,8 @@ function workflowReports(
       of('drill', id, `of ${service ?? 'the whole tenant'}, until ${until}`, null, null, 'unaffected'),
     ),
     ...schedulesOf(facts, answers).map(({ region, what }) => {
-      const waits = subject.action !== 'drill' && stopped(region);
-      return of('schedule', null, what, region, null, waits ? 'waits' : 'unaffected');
+      const pauses = subject.action !== 'drill' && stopped(region);
+      return of('schedule', null, what, region, null, pauses ? 'resumes' : 'unaffected');
     }),
   ];
 }
