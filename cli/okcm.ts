@@ -10,6 +10,7 @@ import { registerAppCommands } from './commands/app.ts';
 import { registerApprovalCommands } from './commands/approvals.ts';
 import { registerComponentCommands } from './commands/component.ts';
 import { registerHoldCommands } from './commands/hold.ts';
+import { registerDrillCommands } from './commands/drill.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
 import { registerKeysCommands } from './commands/keys.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
@@ -19,6 +20,7 @@ import { registerNotifyCommands } from './commands/notify.ts';
 import { registerProposalCommands } from './commands/proposals.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
+import { registerSimulateCommands } from './commands/simulate.ts';
 import { registerStatusCommand } from './commands/status.ts';
 import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
@@ -54,6 +56,8 @@ registerApprovalCommands(program);
 registerHoldCommands(program);
 registerNotifyCommands(program);
 registerSystemCommands(program);
+registerSimulateCommands(program);
+registerDrillCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

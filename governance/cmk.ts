@@ -32,6 +32,7 @@ import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
 import { EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
+import { DRILL_CHECK_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
 import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
@@ -39,6 +40,7 @@ import { createCmkMetrics } from './metrics.ts';
 import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
+import { endDueDrills } from './simulation/drills.ts';
 import { collectGauges } from './store/gauges.ts';
 import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
@@ -191,6 +193,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
       renewDueLinks(cmk),
     ),
     startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
+    startPeriodic('end drills', DRILL_CHECK_MS, cmk.logger, () => endDueDrills(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
     startPeriodic('expire proposals', EXPIRY_POLL_MS, cmk.logger, () => expireProposals(cmk)),
     ...(cmk.notifications === undefined ? [] : [startNotifications(cmk, cmk.notifications)]),

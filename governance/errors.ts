@@ -135,6 +135,12 @@ export const cmkErrors = {
     title: 'The region told of no such version of the key',
     hint: 'GET /v1/tenants/{tenant}/inventory shows what it told; it names the youngest versions only.',
   },
+  SIMULATION_UNKNOWN: {
+    status: 404,
+    title: 'No such simulation',
+    hint: 'GET /v1/tenants/{tenant}/simulations lists those that are kept.',
+  },
+  DRILL_UNKNOWN: { status: 404, title: 'No such drill', hint: 'GET /v1/tenants/{tenant}/drills lists them.' },
   ALREADY_EXISTS: {
     status: 409,
     title: 'The name is taken by something different',
@@ -281,6 +287,26 @@ export const cmkErrors = {
     title: 'The idempotency key stands for another request',
     hint: 'Use a fresh key for every request, and the same one only to repeat it unchanged.',
   },
+  NOT_A_DRILL_TARGET: {
+    status: 409,
+    title: 'This may not be cut off by a drill',
+    hint: 'Onboard a tenant or add a service for tests, and designate it: POST /v1/tenants/{tenant}/drill-targets.',
+  },
+  DRILL_TARGET_IN_USE: {
+    status: 409,
+    title: 'Something may stand on this already',
+    hint: 'Only what no application uses, and what was never linked, can become a target of drills: make a new one.',
+  },
+  DRILL_RUNNING: {
+    status: 409,
+    title: 'A drill of this tenant is running',
+    hint: 'Wait for its end, or stop it: POST /v1/tenants/{tenant}/drills/{id}/stop.',
+  },
+  DRILL_OVER: {
+    status: 409,
+    title: 'The drill is over, or about to be',
+    hint: 'Nothing to do; GET /v1/tenants/{tenant}/drills/{id} shows what was measured.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
@@ -306,6 +332,11 @@ export const cmkErrors = {
     status: 422,
     title: 'A limit of this installation is reached',
     hint: 'The detail names the limit.',
+  },
+  DRILL_NOT_CONFIRMED: {
+    status: 422,
+    title: 'Another name was confirmed than the drill would cut off',
+    hint: 'Send the name of the target as "confirm": tenant, or tenant/service.',
   },
   TOO_MANY_FAILURES: {
     status: 429,

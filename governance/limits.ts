@@ -126,3 +126,26 @@ export const MAX_IDEMPOTENCY_KEYS = 1_000;
 export const MAX_KEPT_ANSWER_LENGTH = 64 * 1024;
 export const IDEMPOTENCY_SWEEP_MS = 60_000;
 export const IDEMPOTENCY_SWEEP_BATCH = 5_000;
+/** Regions of one simulation; further ones are asked for in another. */
+export const MAX_SIMULATED_REGIONS = 64;
+/** Applications that a report names; all are counted. */
+export const MAX_SIMULATED_APPLICATIONS = 500;
+/** Proposals, and jobs, that a report names: the oldest. */
+export const MAX_SIMULATED_WORKFLOWS = 200;
+/** Reports that are kept of one tenant: the newest. */
+export const MAX_SIMULATIONS_PER_TENANT = 100;
+
+export const MIN_DRILL_S = 1;
+export const MAX_DRILL_S = 4 * 3_600;
+/** Regions end a drill by themselves so much later than governance does. */
+export const DRILL_MARGIN_MS = 30_000;
+/** A region that has not confirmed the end of a drill so long after its own end is not waited for. */
+export const DRILL_CONFIRM_MS = 60_000;
+/** How often drills are looked at that may be due. */
+export const DRILL_CHECK_MS = 500;
+/** Drills that one round ends. */
+export const DRILL_BATCH = 64;
+/** Drills that are kept of one tenant: the newest. */
+export const MAX_DRILLS_PER_TENANT = 200;
+/** Designations of one tenant, withdrawn ones among them. */
+export const MAX_DRILL_TARGETS_PER_TENANT = 2_000;

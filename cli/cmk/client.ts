@@ -66,6 +66,15 @@ export class CmkClient {
 
   /** Errors: CMK_UNREACHABLE, CMK_REFUSED. */
   async request<T>(method: Method, path: string, body?: unknown): Promise<T> {
+    return parseJson(await this.#exchange(method, path, body)) as T;
+  }
+
+  /** The answer as it came, for what is no JSON. Errors as of `request`. */
+  text(path: string): Promise<string> {
+    return this.#exchange('GET', path);
+  }
+
+  async #exchange(method: Method, path: string, body?: unknown): Promise<string> {
     let response: Response;
     let text: string;
     try {
@@ -83,9 +92,8 @@ export class CmkClient {
     } catch (cause) {
       throw new CliError('CMK_UNREACHABLE', `CMK does not answer at ${this.#address.url}`, { cause });
     }
-    const json = parseJson(text);
-    if (!response.ok) throw new CmkRefusal(problemOf(response.status, json));
-    return json as T;
+    if (!response.ok) throw new CmkRefusal(problemOf(response.status, parseJson(text)));
+    return text;
   }
 
   get<T>(path: string): Promise<T> {

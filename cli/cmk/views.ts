@@ -117,3 +117,48 @@ export interface PoliciesView {
     readonly regions: readonly (RegionProgress & { readonly nextRotationAt: string | null })[];
   }[];
 }
+
+/** What would stop; the whole of it is what `--json` prints. */
+export interface SimulationView {
+  readonly id: string;
+  readonly state: 'asking' | 'complete';
+  readonly stops: boolean;
+  readonly regions: readonly {
+    readonly region: string;
+    readonly answers: readonly { readonly question: string; readonly answeredAt: string | null }[];
+  }[];
+}
+export interface SimulationSummary {
+  readonly id: string;
+  readonly subject: { readonly action: string; readonly key?: string; readonly service?: string };
+  readonly askedBy: string;
+  readonly askedAt: string;
+  readonly state: string;
+}
+export interface DrillTargetView {
+  readonly tenant: string;
+  /** null: the whole tenant. */
+  readonly service: string | null;
+  readonly designatedBy: string;
+  readonly designatedAt: string;
+}
+export interface DrillView {
+  readonly id: string;
+  readonly tenant: string;
+  readonly service: string | null;
+  readonly state: 'running' | 'restoring' | 'ended';
+  readonly startedAt: string;
+  readonly restoreAt: string;
+  readonly timeToLastRefusalMs: number | null;
+  readonly timeBackMs: number | null;
+  readonly regions: readonly {
+    readonly region: string;
+    readonly state: string;
+    readonly refusedWithinMs: number | null;
+    readonly refusedBy: string | null;
+    readonly backWithinMs: number | null;
+    readonly cutError: string | null;
+    readonly restoreError: string | null;
+    readonly cut: { readonly gatewaysTold: number; readonly untold: readonly string[] } | null;
+  }[];
+}

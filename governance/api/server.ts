@@ -26,12 +26,14 @@ import { toCmkError, toProblem } from './problem.ts';
 import { accessRoutes } from './routes/access.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { drillRoutes } from './routes/drills.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { linkRoutes } from './routes/links.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
+import { simulationRoutes } from './routes/simulation.ts';
 import { statusRoutes } from './routes/status.ts';
 import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
@@ -189,6 +191,8 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     workflowRoutes,
     notificationRoutes,
     systemRoutes,
+    simulationRoutes,
+    drillRoutes,
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);

@@ -17,12 +17,15 @@ export const operations = {
   createTenantClient: { method: 'POST', path: '/v1/tenants/{tenant}/clients' },
   createTenantCompromise: { method: 'POST', path: '/v1/tenants/{tenant}/compromises' },
   createTenantDestruction: { method: 'POST', path: '/v1/tenants/{tenant}/destructions' },
+  createTenantDrill: { method: 'POST', path: '/v1/tenants/{tenant}/drills' },
+  createTenantDrillTarget: { method: 'POST', path: '/v1/tenants/{tenant}/drill-targets' },
   createTenantGroup: { method: 'POST', path: '/v1/tenants/{tenant}/groups' },
   createTenantInventory: { method: 'POST', path: '/v1/tenants/{tenant}/inventories' },
   createTenantKey: { method: 'POST', path: '/v1/tenants/{tenant}/keys' },
   createTenantKeyConfiguration: { method: 'POST', path: '/v1/tenants/{tenant}/key-configurations' },
   createTenantRotation: { method: 'POST', path: '/v1/tenants/{tenant}/rotations' },
   createTenantService: { method: 'POST', path: '/v1/tenants/{tenant}/services' },
+  createTenantSimulation: { method: 'POST', path: '/v1/tenants/{tenant}/simulations' },
   createTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems' },
   createTenantWorkspace: { method: 'POST', path: '/v1/tenants/{tenant}/workspaces' },
   getAuditVerify: { method: 'GET', path: '/v1/audit/verify' },
@@ -34,10 +37,13 @@ export const operations = {
   getTenant: { method: 'GET', path: '/v1/tenants/{tenant}' },
   getTenantApplication: { method: 'GET', path: '/v1/tenants/{tenant}/applications/{name}' },
   getTenantApprovalRules: { method: 'GET', path: '/v1/tenants/{tenant}/approval-rules' },
+  getTenantDrill: { method: 'GET', path: '/v1/tenants/{tenant}/drills/{id}' },
   getTenantKeyConfiguration: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
   getTenantLinks: { method: 'GET', path: '/v1/tenants/{tenant}/links' },
   getTenantProposal: { method: 'GET', path: '/v1/tenants/{tenant}/proposals/{id}' },
   getTenantService: { method: 'GET', path: '/v1/tenants/{tenant}/services/{name}' },
+  getTenantSimulation: { method: 'GET', path: '/v1/tenants/{tenant}/simulations/{id}' },
+  getTenantSimulationExport: { method: 'GET', path: '/v1/tenants/{tenant}/simulations/{id}/export' },
   getTenantSystem: { method: 'GET', path: '/v1/tenants/{tenant}/systems/{name}' },
   linkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/link' },
   linkTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems/{name}/link' },
@@ -49,6 +55,8 @@ export const operations = {
   listTasks: { method: 'GET', path: '/v1/tasks' },
   listTenantApplications: { method: 'GET', path: '/v1/tenants/{tenant}/applications' },
   listTenantClients: { method: 'GET', path: '/v1/tenants/{tenant}/clients' },
+  listTenantDrillTargets: { method: 'GET', path: '/v1/tenants/{tenant}/drill-targets' },
+  listTenantDrills: { method: 'GET', path: '/v1/tenants/{tenant}/drills' },
   listTenantGroups: { method: 'GET', path: '/v1/tenants/{tenant}/groups' },
   listTenantInventory: { method: 'GET', path: '/v1/tenants/{tenant}/inventory' },
   listTenantKeyConfigurations: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations' },
@@ -58,6 +66,7 @@ export const operations = {
   listTenantRoles: { method: 'GET', path: '/v1/tenants/{tenant}/roles' },
   listTenantRotationPolicy: { method: 'GET', path: '/v1/tenants/{tenant}/rotation-policy' },
   listTenantServices: { method: 'GET', path: '/v1/tenants/{tenant}/services' },
+  listTenantSimulations: { method: 'GET', path: '/v1/tenants/{tenant}/simulations' },
   listTenantSystems: { method: 'GET', path: '/v1/tenants/{tenant}/systems' },
   listTenantWorkspaces: { method: 'GET', path: '/v1/tenants/{tenant}/workspaces' },
   listTenants: { method: 'GET', path: '/v1/tenants' },
@@ -68,6 +77,7 @@ export const operations = {
   removeTenantApprovalRule: { method: 'DELETE', path: '/v1/tenants/{tenant}/approval-rules/{action}' },
   removeTenantApproverGroup: { method: 'DELETE', path: '/v1/tenants/{tenant}/approver-groups/{name}' },
   removeTenantClient: { method: 'DELETE', path: '/v1/tenants/{tenant}/clients/{name}' },
+  removeTenantDrillTargets: { method: 'DELETE', path: '/v1/tenants/{tenant}/drill-targets' },
   removeTenantKeyConfiguration: { method: 'DELETE', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
   removeTenantNotification: { method: 'DELETE', path: '/v1/tenants/{tenant}/notifications/{name}' },
   removeTenantSystem: { method: 'DELETE', path: '/v1/tenants/{tenant}/systems/{name}' },
@@ -84,6 +94,7 @@ export const operations = {
   setTenantNotification: { method: 'PUT', path: '/v1/tenants/{tenant}/notifications/{name}' },
   setTenantRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/rotation-policy' },
   setTenantWorkspaceServices: { method: 'PUT', path: '/v1/tenants/{tenant}/workspaces/{name}/services' },
+  stopTenantDrill: { method: 'POST', path: '/v1/tenants/{tenant}/drills/{id}/stop' },
   terminateTenant: { method: 'POST', path: '/v1/tenants/{tenant}/terminate' },
   unblockTenant: { method: 'POST', path: '/v1/tenants/{tenant}/unblock' },
   unlinkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/unlink' },
@@ -108,12 +119,15 @@ export interface Operations {
   createTenantClient: { request: types.CreateTenantClientData; answer: types.CreateTenantClientResponse };
   createTenantCompromise: { request: types.CreateTenantCompromiseData; answer: types.CreateTenantCompromiseResponse };
   createTenantDestruction: { request: types.CreateTenantDestructionData; answer: types.CreateTenantDestructionResponse };
+  createTenantDrill: { request: types.CreateTenantDrillData; answer: types.CreateTenantDrillResponse };
+  createTenantDrillTarget: { request: types.CreateTenantDrillTargetData; answer: types.CreateTenantDrillTargetResponse };
   createTenantGroup: { request: types.CreateTenantGroupData; answer: types.CreateTenantGroupResponse };
   createTenantInventory: { request: types.CreateTenantInventoryData; answer: types.CreateTenantInventoryResponse };
   createTenantKey: { request: types.CreateTenantKeyData; answer: types.CreateTenantKeyResponse };
   createTenantKeyConfiguration: { request: types.CreateTenantKeyConfigurationData; answer: types.CreateTenantKeyConfigurationResponse };
   createTenantRotation: { request: types.CreateTenantRotationData; answer: types.CreateTenantRotationResponse };
   createTenantService: { request: types.CreateTenantServiceData; answer: types.CreateTenantServiceResponse };
+  createTenantSimulation: { request: types.CreateTenantSimulationData; answer: types.CreateTenantSimulationResponse };
   createTenantSystem: { request: types.CreateTenantSystemData; answer: types.CreateTenantSystemResponse };
   createTenantWorkspace: { request: types.CreateTenantWorkspaceData; answer: types.CreateTenantWorkspaceResponse };
   getAuditVerify: { request: types.GetAuditVerifyData; answer: types.GetAuditVerifyResponse };
@@ -125,10 +139,13 @@ export interface Operations {
   getTenant: { request: types.GetTenantData; answer: types.GetTenantResponse };
   getTenantApplication: { request: types.GetTenantApplicationData; answer: types.GetTenantApplicationResponse };
   getTenantApprovalRules: { request: types.GetTenantApprovalRulesData; answer: types.GetTenantApprovalRulesResponse };
+  getTenantDrill: { request: types.GetTenantDrillData; answer: types.GetTenantDrillResponse };
   getTenantKeyConfiguration: { request: types.GetTenantKeyConfigurationData; answer: types.GetTenantKeyConfigurationResponse };
   getTenantLinks: { request: types.GetTenantLinksData; answer: types.GetTenantLinksResponse };
   getTenantProposal: { request: types.GetTenantProposalData; answer: types.GetTenantProposalResponse };
   getTenantService: { request: types.GetTenantServiceData; answer: types.GetTenantServiceResponse };
+  getTenantSimulation: { request: types.GetTenantSimulationData; answer: types.GetTenantSimulationResponse };
+  getTenantSimulationExport: { request: types.GetTenantSimulationExportData; answer: types.GetTenantSimulationExportResponse };
   getTenantSystem: { request: types.GetTenantSystemData; answer: types.GetTenantSystemResponse };
   linkTenant: { request: types.LinkTenantData; answer: types.LinkTenantResponse };
   linkTenantSystem: { request: types.LinkTenantSystemData; answer: types.LinkTenantSystemResponse };
@@ -140,6 +157,8 @@ export interface Operations {
   listTasks: { request: types.ListTasksData; answer: types.ListTasksResponse };
   listTenantApplications: { request: types.ListTenantApplicationsData; answer: types.ListTenantApplicationsResponse };
   listTenantClients: { request: types.ListTenantClientsData; answer: types.ListTenantClientsResponse };
+  listTenantDrillTargets: { request: types.ListTenantDrillTargetsData; answer: types.ListTenantDrillTargetsResponse };
+  listTenantDrills: { request: types.ListTenantDrillsData; answer: types.ListTenantDrillsResponse };
   listTenantGroups: { request: types.ListTenantGroupsData; answer: types.ListTenantGroupsResponse };
   listTenantInventory: { request: types.ListTenantInventoryData; answer: types.ListTenantInventoryResponse };
   listTenantKeyConfigurations: { request: types.ListTenantKeyConfigurationsData; answer: types.ListTenantKeyConfigurationsResponse };
@@ -149,6 +168,7 @@ export interface Operations {
   listTenantRoles: { request: types.ListTenantRolesData; answer: types.ListTenantRolesResponse };
   listTenantRotationPolicy: { request: types.ListTenantRotationPolicyData; answer: types.ListTenantRotationPolicyResponse };
   listTenantServices: { request: types.ListTenantServicesData; answer: types.ListTenantServicesResponse };
+  listTenantSimulations: { request: types.ListTenantSimulationsData; answer: types.ListTenantSimulationsResponse };
   listTenantSystems: { request: types.ListTenantSystemsData; answer: types.ListTenantSystemsResponse };
   listTenantWorkspaces: { request: types.ListTenantWorkspacesData; answer: types.ListTenantWorkspacesResponse };
   listTenants: { request: types.ListTenantsData; answer: types.ListTenantsResponse };
@@ -159,6 +179,7 @@ export interface Operations {
   removeTenantApprovalRule: { request: types.RemoveTenantApprovalRuleData; answer: types.RemoveTenantApprovalRuleResponse };
   removeTenantApproverGroup: { request: types.RemoveTenantApproverGroupData; answer: types.RemoveTenantApproverGroupResponse };
   removeTenantClient: { request: types.RemoveTenantClientData; answer: types.RemoveTenantClientResponse };
+  removeTenantDrillTargets: { request: types.RemoveTenantDrillTargetsData; answer: types.RemoveTenantDrillTargetsResponse };
   removeTenantKeyConfiguration: { request: types.RemoveTenantKeyConfigurationData; answer: types.RemoveTenantKeyConfigurationResponse };
   removeTenantNotification: { request: types.RemoveTenantNotificationData; answer: types.RemoveTenantNotificationResponse };
   removeTenantSystem: { request: types.RemoveTenantSystemData; answer: types.RemoveTenantSystemResponse };
@@ -175,6 +196,7 @@ export interface Operations {
   setTenantNotification: { request: types.SetTenantNotificationData; answer: types.SetTenantNotificationResponse };
   setTenantRotationPolicy: { request: types.SetTenantRotationPolicyData; answer: types.SetTenantRotationPolicyResponse };
   setTenantWorkspaceServices: { request: types.SetTenantWorkspaceServicesData; answer: types.SetTenantWorkspaceServicesResponse };
+  stopTenantDrill: { request: types.StopTenantDrillData; answer: types.StopTenantDrillResponse };
   terminateTenant: { request: types.TerminateTenantData; answer: types.TerminateTenantResponse };
   unblockTenant: { request: types.UnblockTenantData; answer: types.UnblockTenantResponse };
   unlinkTenant: { request: types.UnlinkTenantData; answer: types.UnlinkTenantResponse };

@@ -19,6 +19,8 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
+import { alsoForSimulations, useInspected } from '../simulation/answers.ts';
+import * as drills from '../simulation/drill-answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { scopeToPlatform, type Trx } from '../store/transactions.ts';
 import * as provisioned from './provisioned.ts';
@@ -104,8 +106,11 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
     KEY_ROTATE: handler('KEY_ROTATE', rotation.rotated),
     KEY_COMPROMISE: handler('KEY_COMPROMISE', rotation.compromised),
     ROTATION_POLICY: handler('ROTATION_POLICY', rotation.policy),
-    KEY_INSPECT: handler('KEY_INSPECT', rotation.inspected),
+    KEY_INSPECT: handler('KEY_INSPECT', alsoForSimulations(rotation.inspected)),
     KEY_DESTROY: handler('KEY_DESTROY', rotation.destroyed),
+    USE_INSPECT: handler('USE_INSPECT', useInspected),
+    DRILL_CUT: handler('DRILL_CUT', drills.cut),
+    DRILL_RESTORE: handler('DRILL_RESTORE', drills.restored),
   } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
   return byKind;
 }

@@ -133,8 +133,8 @@ export async function getJob(cmk: Cmk, id: string): Promise<JobDetail> {
 const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE']);
 /** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
 const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
-/** Decided on what was true then: a late repetition would destroy on old numbers, or bring an old policy back. */
-const ASKED_ANEW = new Set(['KEY_DESTROY', 'ROTATION_POLICY']);
+/** Decided on what was true then: a late repetition would destroy on old numbers, bring an old policy back, or cut off anew. */
+const ASKED_ANEW = new Set(['KEY_DESTROY', 'ROTATION_POLICY', 'DRILL_CUT', 'DRILL_RESTORE']);
 
 export interface JobChange {
   readonly id: string;

@@ -20,7 +20,7 @@ export interface LinkId {
 }
 
 /** Every epoch of a tenant, by region, the newest of each first. */
-export async function linkRows(trx: Trx, tenant: string): Promise<Link[]> {
+export async function linkRows(trx: Pick<Trx, 'selectFrom'>, tenant: string): Promise<Link[]> {
   return await trx
     .selectFrom('links')
     .selectAll()
@@ -31,7 +31,7 @@ export async function linkRows(trx: Trx, tenant: string): Promise<Link[]> {
 }
 
 /** The regions that a tenant lives in, in order of name, each with what it said of the link in its reports. */
-export async function reportedLinks(trx: Trx, tenant: string) {
+export async function reportedLinks(trx: Pick<Trx, 'selectFrom'>, tenant: string) {
   const rows = await trx
     .selectFrom('tenant_regions')
     .select(['region', 'reported_epoch', 'reported_state', 'reported_expires_at'])

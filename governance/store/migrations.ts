@@ -15,6 +15,7 @@ import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
+import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -40,6 +41,7 @@ const TENANT_TABLES = [
   ...LIFECYCLE_TENANT_TABLES,
   ...IDEMPOTENCY_TENANT_TABLES,
   ...SYSTEM_TENANT_TABLES,
+  ...SIMULATION_TENANT_TABLES,
 ] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
@@ -294,6 +296,12 @@ const migrations: Record<string, Migration> = {
       await sql.raw(SYSTEM_TABLES).execute(db);
       await sql.raw(CONFIGURATIONS_OF_PRESENT_KEYS).execute(db);
       await isolate(db, SYSTEM_TENANT_TABLES);
+    },
+  },
+  '0050_simulations': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SIMULATION_TABLES).execute(db);
+      await isolate(db, SIMULATION_TENANT_TABLES);
     },
   },
 };

@@ -11,6 +11,13 @@ import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
+import type {
+  DrillRegionRow,
+  DrillRow,
+  DrillTargetRow,
+  SimulationAnswerRow,
+  SimulationRow,
+} from './simulation-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -297,6 +304,11 @@ export interface CmkDatabase extends AccessTables {
   key_configurations: KeyConfigurationRow;
   key_configuration_keys: KeyConfigurationKeyRow;
   systems: SystemRow;
+  simulations: SimulationRow;
+  simulation_answers: SimulationAnswerRow;
+  drill_targets: DrillTargetRow;
+  drills: DrillRow;
+  drill_regions: DrillRegionRow;
 }
 
 export type Link = Selectable<LinkRow>;
