@@ -17,6 +17,7 @@ export interface CommandContext {
 export function addGlobalOptions(program: Command): void {
   program
     .option('--home <dir>', 'where keys, certificates, databases and logs lie', DEFAULT_HOME)
+    .option('--as <name>', 'speak to CMK as somebody who has logged in, or as a person of a development home')
     .option('--json', 'print one JSON document for programs', false);
 }
 

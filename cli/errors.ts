@@ -35,8 +35,17 @@ export const cliErrors = {
     exitCode: exitCodes.failure,
     hint: 'the message above says what was wrong with the request',
   },
+  LOGIN_NEEDED: { exitCode: exitCodes.failure, hint: 'okcm login NAME' },
+  LOGIN_FAILED: {
+    exitCode: exitCodes.failure,
+    hint: 'see that the provider knows you, and that CMK trusts it: GET /v1/login',
+  },
   NOT_FOUND: { exitCode: exitCodes.failure, hint: 'check the name' },
   JOB_FAILED: { exitCode: exitCodes.failure, hint: '`okcm jobs list` shows what failed where' },
+  PROPOSAL_FAILED: {
+    exitCode: exitCodes.failure,
+    hint: 'mend what the message says, then ask for it anew: what was approved is not repeated later',
+  },
   TIMED_OUT: {
     exitCode: exitCodes.failure,
     hint: 'see `okcm status` for what is down, and `okcm jobs list`',

@@ -42,6 +42,15 @@ test('help is no error', () => {
     'start',
     'jobs',
     'region',
+    'login',
+    'logout',
+    'whoami',
+    'role',
+    'group',
+    'client',
+    'workspace',
+    'simulate',
+    'drill',
   ]) {
     assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
   }
@@ -57,6 +66,10 @@ const misuse: [string, string[]][] = [
   ['an emergency without --yes', ['compromise', 'acme', '--reason', 'x']],
   ['an emergency without a reason', ['compromise', 'acme', '--yes']],
   ['a link of one service', ['rotate', 'acme', '--link', '--service', 'payments']],
+  ['a role for nobody', ['role', 'grant', 'acme', 'auditor']],
+  ['a role for two', ['role', 'grant', 'acme', 'auditor', 'corp:1', '--group', 'all']],
+  ['a simulation of a key without the key', ['simulate', 'disable-key', 'acme']],
+  ['a drill without --yes', ['drill', 'start', 'acme', '--minutes', '1']],
   ['a reason that nobody keeps', ['rotate', 'acme', '--reason', 'x']],
   [
     'a version that is no number',

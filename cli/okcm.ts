@@ -4,15 +4,25 @@
  * them together and turns whatever goes wrong into one line, a hint and an exit code (0 done, 1 failed, 2 misused).
  */
 import { Command, CommanderError } from 'commander';
+import { actAs } from './access/acting-as.ts';
+import { registerAccessCommands } from './commands/access.ts';
 import { registerAppCommands } from './commands/app.ts';
+import { registerApprovalCommands } from './commands/approvals.ts';
 import { registerComponentCommands } from './commands/component.ts';
+import { registerHoldCommands } from './commands/hold.ts';
+import { registerDrillCommands } from './commands/drill.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
 import { registerKeysCommands } from './commands/keys.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
+import { registerLoginCommands } from './commands/login.ts';
+import { registerNotifyCommands } from './commands/notify.ts';
+import { registerProposalCommands } from './commands/proposals.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
+import { registerSimulateCommands } from './commands/simulate.ts';
 import { registerStatusCommand } from './commands/status.ts';
+import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
 import { addGlobalOptions } from './context.ts';
@@ -38,6 +48,16 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerLoginCommands(program);
+registerAccessCommands(program);
+program.hook('preAction', () => actAs(program.opts<{ as?: string }>().as));
+registerProposalCommands(program);
+registerApprovalCommands(program);
+registerHoldCommands(program);
+registerNotifyCommands(program);
+registerSystemCommands(program);
+registerSimulateCommands(program);
+registerDrillCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -15,6 +15,7 @@ import {
 
 const FINGERPRINT = 'ab'.repeat(32);
 const SEALED = { enc: 'AA', ct: 'AA' };
+const DRILL = '0b5c1b8e-4f0e-4e9f-8d58-0d8f3c2f7a11';
 const NOW = '2026-01-02T03:04:05.678Z';
 
 /** One valid payload of every kind: a new kind that is forgotten here does not compile. */
@@ -31,6 +32,9 @@ const examples: { readonly [K in JobKind]: JobPayload<K> } = {
   ROTATION_POLICY: { tenant: 'acme', rotateAfterSeconds: 3600 },
   KEY_INSPECT: { tenant: 'acme' },
   KEY_DESTROY: { tenant: 'acme', version: 1, dependents: 0, reason: 'retired' },
+  USE_INSPECT: { tenant: 'acme' },
+  DRILL_CUT: { drill: DRILL, tenant: 'acme', service: 'payments', until: NOW },
+  DRILL_RESTORE: { drill: DRILL, tenant: 'acme', service: 'payments' },
   IDENTITY_PUT: { identity: { fingerprint: FINGERPRINT, role: 'application', name: 'shop', tenant: 'acme' } },
   IDENTITY_REMOVE: { fingerprint: FINGERPRINT, reason: 'lost laptop' },
   ISSUER_PUT: { fingerprint: FINGERPRINT, certificate: '-----BEGIN CERTIFICATE-----' },
@@ -63,8 +67,15 @@ test('each key is an entity of its own, and looking at keys waits for none of th
     assert.equal(entityOf(kind, { ...examples[kind], service: 'payments' }), 'keys:acme/payments', kind);
 });
 
-test('only what takes something away is urgent', () => {
+test('a drill is an entity apart from the link and the keys: it waits for neither, and neither for it', () => {
+  const drills = jobKinds.filter((kind) => entityOf(kind, examples[kind]) === 'drill:acme');
+  assert.deepEqual(drills.toSorted(), ['DRILL_CUT', 'DRILL_RESTORE']);
+});
+
+test('only what takes something away is urgent, and the drill that measures it', () => {
   assert.deepEqual(jobKinds.filter((kind) => laneOf(kind) === 'urgent').toSorted(), [
+    'DRILL_CUT',
+    'DRILL_RESTORE',
     'IDENTITY_REMOVE',
     'KEY_COMPROMISE',
     'UNLINK',

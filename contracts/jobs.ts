@@ -78,6 +78,48 @@ const KeyInventory = Type.Object(
 export type KeyInventory = Static<typeof KeyInventory>;
 const ServiceInventory = Type.Object({ service: Service, l3: KeyInventory }, closed);
 
+const GatewayName = Type.String({ maxLength: 128 });
+/** A gateway that holds service keys of the tenant, as it told with its heartbeats. */
+const GatewayUse = Type.Object(
+  {
+    name: GatewayName,
+    /** Heard of a moment ago: what it holds is renewed each second, and ends with one push. */
+    connected: Type.Boolean(),
+    lastSeenAt: Instant,
+    /** Should it hear nothing from the core any more: when its leases end at the latest, and the grace behind them. */
+    leasesEndBy: Instant,
+    graceEndsBy: Instant,
+    leases: Type.Array(
+      Type.Object(
+        {
+          service: Service,
+          /** Absent where the gateway does not say: the key was not used since it was leased, or nobody counts. */
+          lastUsedAt: Type.Optional(Instant),
+        },
+        closed,
+      ),
+      { maxItems: 256 },
+    ),
+  },
+  closed,
+);
+export type GatewayUse = Static<typeof GatewayUse>;
+/** Of the last events in the region's trail that name the application's key; one that asks only for Encrypt leaves none. */
+const ApplicationUse = Type.Object({ fingerprint: Fingerprint, lastSeenAt: Instant }, closed);
+
+/** Identifies one drill, so that the end of an older one ends no other. */
+const Drill = Type.String({ pattern: '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
+/** The longest time for which a region cuts anybody off, whatever it is asked. */
+export const MAX_CUT_MS = 4 * 3_600_000 + 60_000;
+/** What gateways made of it. */
+const drillOutcome = {
+  /** From the job's beginning until the last connected gateway had acknowledged, or was waited for no longer. */
+  tookMs: Type.Integer({ minimum: 0 }),
+  gatewaysTold: Type.Integer({ minimum: 0 }),
+  /** Gateways that hold keys of the target, or are connected, and have not acknowledged. */
+  untold: Type.Array(GatewayName, { maxItems: 256 }),
+};
+
 export const jobs = {
   /** Create the tenant's regional secret and first L2. Result: the active L2 version. */
   TENANT_PROVISION: {
@@ -204,6 +246,47 @@ export const jobs = {
     ),
     result: Type.Object({ version: Version }, closed),
   },
+  /**
+   * Who would miss the tenant's keys: gateways that hold leases, when those end, when each key was last used, when
+   * applications were last heard of. It reads, and changes nothing; names are left out where the answer would not fit.
+   */
+  USE_INSPECT: {
+    payload: Type.Object({ tenant: Tenant }, closed),
+    result: Type.Object(
+      {
+        gateways: Type.Array(GatewayUse, { maxItems: 256 }),
+        applications: Type.Array(ApplicationUse, { maxItems: 1000 }),
+        /** Leases, and applications, that are not named. */
+        omitted: Type.Integer({ minimum: 0 }),
+      },
+      closed,
+    ),
+  },
+  /**
+   * A drill: until `until`, an absolute time, the region hands the service's keys (or all of the tenant's) to nobody, and
+   * gateways wipe what they hold. It touches neither the link nor a key, so it is over at that time whatever becomes of
+   * governance; a message that comes later is refused with CUT_OVER.
+   */
+  DRILL_CUT: {
+    payload: Type.Object(
+      { drill: Drill, tenant: Tenant, service: Type.Optional(Service), until: Instant },
+      closed,
+    ),
+    result: Type.Object(
+      {
+        cutAt: Instant,
+        ...drillOutcome,
+        /** When leases that no push has reached end at the latest, grace included. */
+        leasesEndBy: Instant,
+      },
+      closed,
+    ),
+  },
+  /** Ends that drill's cut before its time; `heldUntilNow` is false where it was over already. */
+  DRILL_RESTORE: {
+    payload: Type.Object({ drill: Drill, tenant: Tenant, service: Type.Optional(Service) }, closed),
+    result: Type.Object({ restoredAt: Instant, ...drillOutcome, heldUntilNow: Type.Boolean() }, closed),
+  },
   /** Make a certificate's key known to the region. */
   IDENTITY_PUT: {
     payload: Type.Object({ identity: Identity }, closed),
@@ -251,6 +334,12 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
       return p.service === undefined ? `keys:${p.tenant}` : `keys:${p.tenant}/${p.service}`;
     case 'KEY_INSPECT':
       return `inventory:${p.tenant}`;
+    case 'USE_INSPECT':
+      return `use:${p.tenant}`;
+    case 'DRILL_CUT':
+    case 'DRILL_RESTORE':
+      // Apart from the link: neither waits for the other, and an UNLINK cancels no drill.
+      return `drill:${p.tenant}`;
     case 'IDENTITY_PUT':
       return `identity:${p.identity?.fingerprint}`;
     case 'IDENTITY_REMOVE':
@@ -260,10 +349,17 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
   }
 }
 
-/** Lanes are separate queues: revocation never waits behind bulk work (D11). */
+/** Lanes are separate queues: revocation never waits behind bulk work (D11). A drill takes its road, to measure it. */
 export type Lane = 'urgent' | 'normal';
+const URGENT: ReadonlySet<JobKind> = new Set([
+  'UNLINK',
+  'IDENTITY_REMOVE',
+  'KEY_COMPROMISE',
+  'DRILL_CUT',
+  'DRILL_RESTORE',
+]);
 export function laneOf(kind: JobKind): Lane {
-  return kind === 'UNLINK' || kind === 'IDENTITY_REMOVE' || kind === 'KEY_COMPROMISE' ? 'urgent' : 'normal';
+  return URGENT.has(kind) ? 'urgent' : 'normal';
 }
 
 /** Why a region could not do a task. `retryable` ones are tried again until the task's deadline. */
@@ -286,6 +382,7 @@ export const taskErrors = {
     meaning: 'other objects depend on the version than was said; look at the inventory again',
   },
   LIMIT_REACHED: { retryable: false, meaning: 'a limit of the region is reached' },
+  CUT_OVER: { retryable: false, meaning: 'the drill is over: a cut that comes late cuts nobody off' },
   INVALID_PAYLOAD: { retryable: false, meaning: 'the payload does not follow its schema' },
   UNAVAILABLE: { retryable: true, meaning: 'something the region needs is away; it will be tried again' },
 } as const;

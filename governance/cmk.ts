@@ -20,7 +20,10 @@ import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
-import { readDevelopmentTokens } from './api/auth.ts';
+import { createAuthenticator } from './access/authenticate.ts';
+import { openCredentials } from './access/credentials.ts';
+import { openTlsListener } from './api/listener.ts';
+import { loginRoutes } from './api/routes/login.ts';
 import { createApi } from './api/server.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
@@ -28,14 +31,21 @@ import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
+import { EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
+import { DRILL_CHECK_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
 import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
 import { createCmkMetrics } from './metrics.ts';
+import { startNotifications } from './notifications/deliver.ts';
+import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
+import { endDueDrills } from './simulation/drills.ts';
 import { collectGauges } from './store/gauges.ts';
+import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
+import { expireProposals } from './workflows/proposals.ts';
 
 const POOL_MAX = 16;
 const GAUGES_EVERY_MS = 5_000;
@@ -60,24 +70,14 @@ export interface RunningCmk {
 
 /** Migrates the database, then serves. Rejects when the database or a file of the configuration is not there. */
 export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<RunningCmk> {
-  if (!config.development)
-    throw new OkcmError(
-      'CMK_NO_AUTHENTICATION',
-      'no way to authenticate operators is configured for production',
-      {
-        hint: 'Set "development": true to accept bearer tokens from a file, on a machine that nobody else can reach.',
-      },
-    );
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
-  logger.warn(
-    { cluster: config.cluster },
-    'DEVELOPMENT: bearer tokens from a file, tenants may have a quorum of one',
-  );
-  const authenticator = await readDevelopmentTokens(config.auth.developmentToken);
+  const credentials = await openCredentials(config, logger);
   const signer = {
     keyId: config.orbital.keyId,
     privateKey: createPrivateKey(await readPrivate(config.orbital.signingKey)),
   };
+  const notifications =
+    config.notifications === undefined ? undefined : await readNotificationSettings(config.notifications);
   await prepareDatabase(config);
 
   const closing: (() => Promise<void>)[] = [];
@@ -114,24 +114,33 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       db,
       manager,
       keystores: deps.keystores ?? createKeystoreRegistry(),
-      keystoreDirectory: config.keystoreDirectory ?? dirname(config.auth.developmentToken),
+      keystoreDirectory:
+        config.keystoreDirectory ?? dirname(config.auth.developmentToken ?? config.orbital.signingKey),
       link: config.link,
       logger,
       metrics,
       brokerHealthy: () => transport.healthy(),
+      notifications,
     };
     await manager.start();
     closing.push(() => manager.stop());
     closing.push(...startWork(cmk, config, deps));
 
-    const api = await createApi(cmk, authenticator);
+    const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
+    if (tls !== undefined) closing.push(async () => tls.identity.close());
+    const api = await createApi(cmk, {
+      authenticator: createAuthenticator({ db, ...credentials, revocations: tls?.identity.revocations }),
+      serverFactory: tls?.serverFactory,
+      extraRoutes: loginRoutes(credentials.issuers, credentials.developmentIssuer),
+    });
     closing.push(() => api.close());
     await api.listen({ host: config.http.host, port: config.http.port });
-    const health = await startHealth(cmk, config, registry);
-    closing.push(() => health.close());
     const { port } = api.server.address() as AddressInfo;
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
-    const url = `http://${host}:${port}`;
+    const url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+    credentials.developmentIssuer?.listensAt(url);
+    const health = await startHealth(cmk, config, registry);
+    closing.push(() => health.close());
     logger.info({ url, health: health.url }, 'ready');
     return { url, healthUrl: health.url, close };
   } catch (error) {
@@ -184,7 +193,11 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
       renewDueLinks(cmk),
     ),
     startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
+    startPeriodic('end drills', DRILL_CHECK_MS, cmk.logger, () => endDueDrills(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
+    startPeriodic('expire proposals', EXPIRY_POLL_MS, cmk.logger, () => expireProposals(cmk)),
+    ...(cmk.notifications === undefined ? [] : [startNotifications(cmk, cmk.notifications)]),
+    startPeriodic('idempotency keys', IDEMPOTENCY_SWEEP_MS, cmk.logger, () => forgetExpiredKeys(cmk.db)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);

@@ -3,6 +3,10 @@
  * read. Durations are milliseconds.
  */
 import { type Static, Type } from 'typebox';
+import { ServerTlsConfig } from '../platform/tls-config.ts';
+import { IssuerConfig } from './access/issuer.ts';
+import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
+import { NotificationsConfig } from './notifications/settings.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -14,8 +18,18 @@ export const CmkConfig = Type.Object(
   {
     /** Names the installation; a region belongs to one cluster. */
     cluster: Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' }),
-    /** The REST API. Plain HTTP: bind to loopback, or put a TLS proxy in front. Port 0 takes a free one. */
-    http: Type.Object({ host: Type.String({ minLength: 1, maxLength: 255 }), port: Port }, closed),
+    /**
+     * The REST API. With `tls` it speaks HTTPS and takes machines' certificates of the authorities in `ca`; without, bind it
+     * to loopback or put a TLS proxy in front. Port 0 takes a free one.
+     */
+    http: Type.Object(
+      {
+        host: Type.String({ minLength: 1, maxLength: 255 }),
+        port: Port,
+        tls: Type.Optional(ServerTlsConfig),
+      },
+      closed,
+    ),
     health: Type.Object({ host: Type.String({ minLength: 1, maxLength: 255 }), port: Port }, closed),
     /** The owner migrates and is then no longer used; the app role owns nothing and is held by row-level security. */
     database: Type.Object({ ownerUrl: Url, appUrl: Url }, closed),
@@ -25,11 +39,30 @@ export const CmkConfig = Type.Object(
       { signingKey: Path, keyId: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }) },
       closed,
     ),
-    /** A private file with the bearer token, or several lines `operator:token`. */
-    auth: Type.Object({ developmentToken: Path }, closed),
-    /** Software keystores are files below it and nowhere else. Default: the directory of the token file. */
+    auth: Type.Object(
+      {
+        /** A private file with a bearer token, or several lines `operator:token`. Needs `development`. */
+        developmentToken: Type.Optional(Path),
+        /** A private JSON file of people and machines whom CMK itself issues tokens to. Needs `development`. */
+        developmentIssuer: Type.Optional(Path),
+        /** OpenID Connect providers whose access tokens are accepted. */
+        issuers: Type.Optional(Type.Array(IssuerConfig, { maxItems: MAX_ISSUERS_OF_PEOPLE })),
+        /** Who runs the platform: ids of principals (`ISSUER:SUBJECT`), and groups (`ISSUER:GROUP`). */
+        operators: Type.Optional(
+          Type.Object(
+            {
+              principals: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 1000 })),
+              groups: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 100 })),
+            },
+            closed,
+          ),
+        ),
+      },
+      closed,
+    ),
+    /** Software keystores are files below it and nowhere else. Default: the directory of the token file, or else of the signing key. */
     keystoreDirectory: Type.Optional(Path),
-    /** Must be true: bearer tokens from a file are a development credential, and nothing else is configured here. */
+    /** True accepts credentials that are good for development alone, and warns of it. */
     development: Type.Boolean(),
     link: Type.Object(
       {
@@ -47,6 +80,8 @@ export const CmkConfig = Type.Object(
       },
       closed,
     ),
+    /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
+    notifications: Type.Optional(NotificationsConfig),
   },
   closed,
 );

@@ -4,6 +4,7 @@ import type { Logger } from '../platform/log.ts';
 import type { CmkConfig } from './config.ts';
 import type { KeystoreRegistry } from './keystores/registry.ts';
 import type { CmkMetrics } from './metrics.ts';
+import type { NotificationSettings } from './notifications/settings.ts';
 import type { CmkDatabase } from './store/schema.ts';
 import type { Db } from './store/transactions.ts';
 
@@ -20,4 +21,6 @@ export interface Cmk {
   readonly metrics: CmkMetrics;
   /** Whether the broker can be reached now. */
   readonly brokerHealthy: () => boolean;
+  /** How notifications are sent; undefined: none are. */
+  readonly notifications: NotificationSettings | undefined;
 }

@@ -28,12 +28,27 @@ export const cmkErrors = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'No valid credential came with the request',
-    hint: 'Send the header: Authorization: Bearer TOKEN.',
+    hint: 'Send the header Authorization: Bearer TOKEN; GET /v1/login tells who issues tokens. Or show a registered certificate.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'This is not permitted to you',
+    hint: 'GET /v1/me tells which roles you have in which tenant; an administrator of the tenant can have one granted.',
   },
   FOUR_EYES: {
     status: 403,
     title: 'The proposer may not approve their own proposal',
     hint: 'Another operator has to approve it.',
+  },
+  NOT_APPROVER: {
+    status: 403,
+    title: 'Not an approver of this proposal',
+    hint: 'GET /v1/tenants/{tenant}/proposals/{id} names them: whoever was one when it was made, and still is.',
+  },
+  NOT_PROPOSER: {
+    status: 403,
+    title: 'Only its proposer takes a proposal back',
+    hint: 'An approver can reject it.',
   },
   ROUTE_UNKNOWN: { status: 404, title: 'No such route', hint: 'GET /v1/openapi.json lists every route.' },
   REGION_UNKNOWN: {
@@ -54,6 +69,16 @@ export const cmkErrors = {
     title: 'No such key',
     hint: 'POST /v1/tenants/{tenant}/keys registers an L1 key.',
   },
+  KEY_CONFIGURATION_UNKNOWN: {
+    status: 404,
+    title: 'No such key configuration',
+    hint: 'GET /v1/tenants/{tenant}/key-configurations lists them; POST makes one.',
+  },
+  SYSTEM_UNKNOWN: {
+    status: 404,
+    title: 'No such system',
+    hint: 'GET /v1/tenants/{tenant}/systems lists them; POST adds one.',
+  },
   APPLICATION_UNKNOWN: {
     status: 404,
     title: 'No such application',
@@ -64,12 +89,58 @@ export const cmkErrors = {
     title: 'No such proposal',
     hint: 'GET /v1/tenants/{tenant}/proposals lists them.',
   },
+  ACCESS_GROUP_UNKNOWN: {
+    status: 404,
+    title: 'No such group',
+    hint: 'GET /v1/tenants/{tenant}/groups lists them.',
+  },
+  MEMBER_UNKNOWN: {
+    status: 404,
+    title: 'No such member of the group',
+    hint: 'GET /v1/tenants/{tenant}/groups lists them.',
+  },
+  ROLE_UNKNOWN: {
+    status: 404,
+    title: 'Nobody has this role by such a grant',
+    hint: 'GET /v1/tenants/{tenant}/roles lists them.',
+  },
+  CLIENT_UNKNOWN: {
+    status: 404,
+    title: 'No such machine client',
+    hint: 'GET /v1/tenants/{tenant}/clients lists them.',
+  },
+  WORKSPACE_UNKNOWN: {
+    status: 404,
+    title: 'No such workspace',
+    hint: 'GET /v1/tenants/{tenant}/workspaces lists them.',
+  },
+  ACTION_UNKNOWN: {
+    status: 404,
+    title: 'No such action',
+    hint: 'Name an action that takes approval, or any for all that have no rule of their own.',
+  },
+  GROUP_UNKNOWN: {
+    status: 404,
+    title: 'No such group of approvers',
+    hint: 'PUT /v1/tenants/{tenant}/approver-groups/{name} makes one.',
+  },
+  CHANNEL_UNKNOWN: {
+    status: 404,
+    title: 'No such notification channel',
+    hint: 'GET /v1/tenants/{tenant}/notifications lists them.',
+  },
   JOB_UNKNOWN: { status: 404, title: 'No such job', hint: 'GET /v1/jobs lists them.' },
   KEY_VERSION_UNKNOWN: {
     status: 404,
     title: 'The region told of no such version of the key',
     hint: 'GET /v1/tenants/{tenant}/inventory shows what it told; it names the youngest versions only.',
   },
+  SIMULATION_UNKNOWN: {
+    status: 404,
+    title: 'No such simulation',
+    hint: 'GET /v1/tenants/{tenant}/simulations lists those that are kept.',
+  },
+  DRILL_UNKNOWN: { status: 404, title: 'No such drill', hint: 'GET /v1/tenants/{tenant}/drills lists them.' },
   ALREADY_EXISTS: {
     status: 409,
     title: 'The name is taken by something different',
@@ -106,6 +177,21 @@ export const cmkErrors = {
     hint: 'Enrol a region first: POST /v1/regions.',
   },
   PROPOSAL_DECIDED: { status: 409, title: 'The proposal has been decided', hint: 'Make a new proposal.' },
+  QUORUM_UNREACHABLE: {
+    status: 409,
+    title: 'There are not as many approvers as it takes',
+    hint: 'Add members to the group, or ask for fewer approvals; the proposer does not count.',
+  },
+  GROUP_IN_USE: {
+    status: 409,
+    title: 'A rule names this group',
+    hint: 'Change the rule first: PUT /v1/tenants/{tenant}/approval-rules/{action}.',
+  },
+  KEY_SWITCH_NEEDED: {
+    status: 409,
+    title: 'The keys stand on another L1 key',
+    hint: 'Ask again: putting them under another key is a decision of its own, switch-key.',
+  },
   JOB_LIVE: {
     status: 409,
     title: 'An earlier job of the same kind is still running',
@@ -141,6 +227,86 @@ export const cmkErrors = {
     title: 'Another number of objects depends on the version',
     hint: 'The detail tells how many; name that number if their loss is meant.',
   },
+  WORKSPACE_TAKEN: {
+    status: 409,
+    title: 'The workspace is linked to a tenant',
+    hint: 'A workspace belongs to one tenant: have it removed there first.',
+  },
+  ACCESS_GROUP_IN_USE: {
+    status: 409,
+    title: 'The group holds a role',
+    hint: 'Withdraw the role first: POST /v1/tenants/{tenant}/access-changes.',
+  },
+  LAST_OF_ITS_ROLE: {
+    status: 409,
+    title: 'Too few would be left to decide anything',
+    hint: 'Grant the role to somebody else first.',
+  },
+  APPOINTMENT_OVER: {
+    status: 409,
+    title: 'The tenant decides for itself who belongs to it',
+    hint: 'One of its administrators proposes it: POST /v1/tenants/{tenant}/access-changes.',
+  },
+  TENANT_STATE: {
+    status: 409,
+    title: 'The state of the tenant does not permit this',
+    hint: 'GET /v1/tenants/{tenant} shows its state, and what a change of it waits for.',
+  },
+  TENANT_NOT_EMPTY: {
+    status: 409,
+    title: 'The tenant still has applications',
+    hint: 'Remove them first: DELETE /v1/tenants/{tenant}/applications/{name}.',
+  },
+  KEY_CONFIGURATION_EMPTY: {
+    status: 409,
+    title: 'The key configuration has no primary key',
+    hint: 'Register a key with it, or put one into it: PATCH /v1/tenants/{tenant}/key-configurations/{name}.',
+  },
+  KEY_CONFIGURATION_IN_USE: {
+    status: 409,
+    title: 'The primary key of the key configuration is in use',
+    hint: 'Link the tenant to another key, or its systems to another configuration, first.',
+  },
+  REVISION_DIFFERS: {
+    status: 412,
+    title: 'It has changed since it was looked at',
+    hint: 'GET it again, and send the ETag of that answer in if-match.',
+  },
+  IDEMPOTENCY_KEY_BUSY: {
+    status: 409,
+    title: 'The same request is being carried out',
+    hint: 'Send it again with the same key, at the latest after as many seconds as retry-after says.',
+  },
+  IDEMPOTENT_ANSWER_LOST: {
+    status: 409,
+    title: 'The request was carried out, and its answer is not there any more',
+    hint: 'Do not send it under another key: look at what it made. The audit log has it under that correlation id.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The idempotency key stands for another request',
+    hint: 'Use a fresh key for every request, and the same one only to repeat it unchanged.',
+  },
+  NOT_A_DRILL_TARGET: {
+    status: 409,
+    title: 'This may not be cut off by a drill',
+    hint: 'Onboard a tenant or add a service for tests, and designate it: POST /v1/tenants/{tenant}/drill-targets.',
+  },
+  DRILL_TARGET_IN_USE: {
+    status: 409,
+    title: 'Something may stand on this already',
+    hint: 'Only what no application uses, and what was never linked, can become a target of drills: make a new one.',
+  },
+  DRILL_RUNNING: {
+    status: 409,
+    title: 'A drill of this tenant is running',
+    hint: 'Wait for its end, or stop it: POST /v1/tenants/{tenant}/drills/{id}/stop.',
+  },
+  DRILL_OVER: {
+    status: 409,
+    title: 'The drill is over, or about to be',
+    hint: 'Nothing to do; GET /v1/tenants/{tenant}/drills/{id} shows what was measured.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
@@ -152,10 +318,25 @@ export const cmkErrors = {
     title: 'A keystore file may not lie there',
     hint: 'Name an absolute path below the keystore directory, "keystoreDirectory" in the configuration of CMK.',
   },
+  CHANNEL_REFUSED: {
+    status: 422,
+    title: 'Notifications may not be sent there',
+    hint: 'Name an https address on the public internet; others are allowed by "notifications" in the configuration of CMK.',
+  },
+  NOTIFICATIONS_OFF: {
+    status: 422,
+    title: 'This installation sends no such notifications',
+    hint: 'Add "notifications" to the configuration of CMK.',
+  },
   LIMIT_REACHED: {
     status: 422,
     title: 'A limit of this installation is reached',
     hint: 'The detail names the limit.',
+  },
+  DRILL_NOT_CONFIRMED: {
+    status: 422,
+    title: 'Another name was confirmed than the drill would cut off',
+    hint: 'Send the name of the target as "confirm": tenant, or tenant/service.',
   },
   TOO_MANY_FAILURES: {
     status: 429,
@@ -166,6 +347,11 @@ export const cmkErrors = {
     status: 500,
     title: 'Something failed inside CMK',
     hint: 'Look for the correlation id in the CMK log.',
+  },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    title: 'Whoever issued the token does not answer',
+    hint: 'Try again in some seconds; the log of CMK says what the provider answered.',
   },
   KEYSTORE_UNAVAILABLE: {
     status: 503,

@@ -6,9 +6,12 @@ export const MAX_ISSUERS = 256;
 export const MAX_SERVICES_PER_TENANT = 1000;
 export const MAX_KEYS_PER_TENANT = 100;
 export const MAX_APPLICATIONS_PER_TENANT = 10_000;
+export const MAX_KEY_CONFIGURATIONS_PER_TENANT = 100;
+export const MAX_SYSTEMS_PER_TENANT = 10_000;
 
 export const MAX_BODY_BYTES = 64 * 1024;
 export const MAX_CERTIFICATE_LENGTH = 16_384;
+export const MAX_SEARCH_LENGTH = 64;
 export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 200;
 export const REQUEST_TIMEOUT_MS = 30_000;
@@ -63,3 +66,86 @@ export const SEAL_POLL_MS = 1_000;
 export const RENEW_BATCH = 64;
 export const PROBE_PAGE = 200;
 export const KEYSTORE_CONCURRENCY = 4;
+
+/** Longer than any token of a sane provider, shorter than what Node takes as headers. */
+export const MAX_AUTHORIZATION_LENGTH = 8_192;
+/** A token older than this is refused, however long its provider lets it live. */
+export const MAX_TOKEN_AGE_S = 24 * 3_600;
+/** How far a provider's clock may be from ours. */
+export const TOKEN_CLOCK_TOLERANCE_S = 30;
+export const MAX_GROUPS_PER_TOKEN = 256;
+export const MAX_ISSUERS_OF_PEOPLE = 16;
+export const ISSUER_TIMEOUT_MS = 5_000;
+/** A provider that did not answer is left alone for so long. */
+export const ISSUER_RETRY_MS = 5_000;
+export const MAX_ISSUER_ANSWER_BYTES = 256 * 1024;
+/** Of one tenant. */
+export const MAX_GROUPS_PER_TENANT = 1_000;
+export const MAX_MEMBERS_PER_GROUP = 1_000;
+export const MAX_ROLE_GRANTS_PER_TENANT = 1_000;
+export const MAX_WORKSPACES_PER_TENANT = 1_000;
+export const MAX_MACHINE_CLIENTS_PER_TENANT = 1_000;
+/** How many tenants one principal may belong to; those beyond are not seen. */
+export const MAX_TENANTS_PER_PRINCIPAL = 1_000;
+/** A proposal that nobody has decided by then has expired. */
+export const PROPOSAL_TTL_MS = 7 * 86_400_000;
+export const MAX_PENDING_PROPOSALS = 200;
+/** Approvals that a rule may ask for, by others than the proposer. */
+export const MAX_APPROVALS = 9;
+export const MAX_APPROVERS = 100;
+export const MAX_APPROVER_GROUPS = 50;
+export const MAX_GROUPS_PER_RULE = 8;
+/** Proposals that end by time in one round, and how often that is looked for. */
+export const EXPIRY_BATCH = 100;
+export const EXPIRY_POLL_MS = 1_000;
+
+export const MAX_CHANNELS_PER_TENANT = 20;
+export const MAX_EVENT_PATTERNS = 32;
+export const MAX_MAIL_ADDRESSES = 20;
+/** One delivery, from the look-up of the name to the answer. */
+export const NOTIFICATION_TIMEOUT_MS = 10_000;
+/** Milliseconds for each question to a name server. */
+export const NAME_LOOKUP = { timeout: 2_000, tries: 2 } as const;
+/** Longer than all that a channel is told under one claim may take. */
+export const NOTIFICATION_CLAIM_MS = 60_000;
+export const NOTIFICATION_CONCURRENCY = 8;
+/** Audit events that a channel looks at in one round. */
+export const NOTIFICATION_BATCH = 100;
+export const NOTIFICATION_POLL_MS = 1_000;
+export const NOTIFICATION_RETRY = { baseMs: 2_000, capMs: 3_600_000 } as const;
+/** They take most of a day; then the event is given up, and said to be lost. */
+export const NOTIFICATION_ATTEMPTS = 40;
+
+/** How long a repeated request is recognised by its Idempotency-Key. */
+export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;
+/** After so long without an answer a request with a key may be taken over; who was too slow changes nothing any more. */
+export const IDEMPOTENCY_CLAIM_MS = 60_000;
+/** For each principal and tenant. */
+export const MAX_IDEMPOTENCY_KEYS = 1_000;
+/** Longer answers, in characters, are not kept for repetitions: those learn that the request was carried out. */
+export const MAX_KEPT_ANSWER_LENGTH = 64 * 1024;
+export const IDEMPOTENCY_SWEEP_MS = 60_000;
+export const IDEMPOTENCY_SWEEP_BATCH = 5_000;
+/** Regions of one simulation; further ones are asked for in another. */
+export const MAX_SIMULATED_REGIONS = 64;
+/** Applications that a report names; all are counted. */
+export const MAX_SIMULATED_APPLICATIONS = 500;
+/** Proposals, and jobs, that a report names: the oldest. */
+export const MAX_SIMULATED_WORKFLOWS = 200;
+/** Reports that are kept of one tenant: the newest. */
+export const MAX_SIMULATIONS_PER_TENANT = 100;
+
+export const MIN_DRILL_S = 1;
+export const MAX_DRILL_S = 4 * 3_600;
+/** Regions end a drill by themselves so much later than governance does. */
+export const DRILL_MARGIN_MS = 30_000;
+/** A region that has not confirmed the end of a drill so long after its own end is not waited for. */
+export const DRILL_CONFIRM_MS = 60_000;
+/** How often drills are looked at that may be due. */
+export const DRILL_CHECK_MS = 500;
+/** Drills that one round ends. */
+export const DRILL_BATCH = 64;
+/** Drills that are kept of one tenant: the newest. */
+export const MAX_DRILLS_PER_TENANT = 200;
+/** Designations of one tenant, withdrawn ones among them. */
+export const MAX_DRILL_TARGETS_PER_TENANT = 2_000;

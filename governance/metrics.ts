@@ -24,7 +24,11 @@ export interface CmkMetrics {
   /** Links by state, counted anew. */
   links(counts: Readonly<Record<string, number>>): void;
   regionReportAge(region: string, seconds: number): void;
+  notification(outcome: NotificationOutcome): void;
 }
+
+export const notificationOutcomes = ['delivered', 'failed', 'lost'] as const;
+export type NotificationOutcome = (typeof notificationOutcomes)[number];
 
 export function createCmkMetrics(registry: Registry): CmkMetrics {
   const registers = [registry];
@@ -72,6 +76,13 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     labelNames: ['region'],
     registers,
   });
+  const notifications = new Counter({
+    name: 'okcm_cmk_notifications_total',
+    help: 'Attempts to tell a channel of an event; lost: given up after the last of them',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of notificationOutcomes) notifications.inc({ outcome }, 0);
   return {
     request: (method, route, status, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
@@ -83,5 +94,6 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
       for (const state of linkStates) links.set({ state }, counts[state] ?? 0);
     },
     regionReportAge: (region, seconds) => reportAge.set({ region }, seconds),
+    notification: (outcome) => notifications.inc({ outcome }),
   };
 }

@@ -7,6 +7,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   type JobKind,
   type JobPayload,
+  type JobResult,
   parseRegionId,
   parseTenantId,
   type RegionReport,
@@ -57,6 +58,10 @@ export interface TestRegion {
   interfere: ((kind: JobKind, payload: JsonValue) => HandlerOutcome | undefined) | undefined;
   /** The same, after the task has been applied: as if the region's own answer had been lost. */
   answerInstead: ((kind: JobKind, payload: JsonValue) => HandlerOutcome | undefined) | undefined;
+  /** Who is cut off by a drill, by `tenant` or `tenant/service`. */
+  readonly cuts: ReadonlyMap<string, { readonly drill: string; readonly untilMs: number }>;
+  /** What the region says of who uses a tenant's keys. */
+  use: JobResult<'USE_INSPECT'>;
   /** Every link secret that was opened here, in hexadecimal. */
   readonly secrets: readonly string[];
   report(change?: Partial<RegionReport>): Promise<void>;
@@ -73,6 +78,8 @@ export interface TestRegionOptions {
 const refused = (code: TaskErrorCode): HandlerOutcome => ({
   failed: { code, message: taskErrors[code].meaning, retryable: taskErrors[code].retryable },
 });
+const targetOf = (tenant: string, service: string | undefined): string =>
+  service === undefined ? tenant : `${tenant}/${service}`;
 const done = (result: object): HandlerOutcome => ({ done: result as JsonValue });
 
 export async function startTestRegion(options: TestRegionOptions): Promise<TestRegion> {
@@ -89,6 +96,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const identities = new Map<string, JsonValue>();
   const applied: string[] = [];
   const secrets: string[] = [];
+  const cuts = new Map<string, { drill: string; untilMs: number }>();
 
   const on =
     <K extends JobKind>(
@@ -254,6 +262,27 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
         return refusal === undefined ? { done: { version: payload.version } } : refused(refusal);
       }),
     ),
+    USE_INSPECT: on('USE_INSPECT', ({ tenant }) =>
+      tenants.has(tenant) ? done(region.use) : refused('TENANT_UNKNOWN'),
+    ),
+    DRILL_CUT: on('DRILL_CUT', ({ drill, tenant, service, until }) => {
+      const known = tenants.get(tenant);
+      if (known === undefined) return refused('TENANT_UNKNOWN');
+      if (service !== undefined && known.keys.find(service) === undefined) return refused('SERVICE_UNKNOWN');
+      const untilMs = Date.parse(until);
+      if (untilMs <= Date.now()) return refused('CUT_OVER');
+      cuts.set(targetOf(tenant, service), { drill, untilMs });
+      const cutAt = new Date().toISOString();
+      return done({ cutAt, tookMs: 3, gatewaysTold: 1, untold: [], leasesEndBy: until });
+    }),
+    DRILL_RESTORE: on('DRILL_RESTORE', ({ drill, tenant, service }) => {
+      const target = targetOf(tenant, service);
+      const cut = cuts.get(target);
+      const heldUntilNow = cut?.drill === drill && cut.untilMs > Date.now();
+      if (cut?.drill === drill) cuts.delete(target);
+      const restoredAt = new Date().toISOString();
+      return done({ restoredAt, tookMs: 3, gatewaysTold: 1, untold: [], heldUntilNow });
+    }),
     IDENTITY_PUT: on('IDENTITY_PUT', ({ identity }) => {
       identities.set(identity.fingerprint, identity as unknown as JsonValue);
       return { done: { fingerprint: identity.fingerprint } };
@@ -284,6 +313,8 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     identities,
     applied,
     secrets,
+    cuts,
+    use: { gateways: [], applications: [], omitted: 0 },
     saysWhatL2StandsOn: true,
     interfere: undefined,
     answerInstead: undefined,

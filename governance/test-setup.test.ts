@@ -12,7 +12,9 @@ const PASSWORD = 'of-the-test-broker';
 export async function testWorld(options: {
   regions: readonly string[];
   link?: Partial<CmkConfig['link']>;
+  notifications?: CmkConfig['notifications'];
   deps?: CmkDeps;
+  configure?: (config: CmkConfig) => CmkConfig;
 }): Promise<World> {
   const [cmk, broker] = await Promise.all([testDatabase(), testDatabase()]);
   const [ownerUrl, appUrl] = [await cmk.roleUrl('cmk_owner'), await cmk.roleUrl('cmk_app')];
@@ -39,6 +41,8 @@ export async function testWorld(options: {
     directory: temporaryDirectory('cmk'),
     regions,
     ...(options.link === undefined ? {} : { link: options.link }),
+    ...(options.notifications === undefined ? {} : { notifications: options.notifications }),
     ...(options.deps === undefined ? {} : { deps: options.deps }),
+    ...(options.configure === undefined ? {} : { configure: options.configure }),
   });
 }

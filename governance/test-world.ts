@@ -12,6 +12,11 @@ import { startTestRegion, type TestRegion } from './test-region.ts';
 
 export const TOKEN = 'a-token-of-the-first-operator';
 export const SECOND_TOKEN = 'a-token-of-the-second-operator';
+/** Of further operators, for what takes several. */
+export const MORE_TOKENS = {
+  carol: 'a-token-of-the-third-operator',
+  dave: 'a-token-of-the-fourth-operator',
+} as const;
 
 export interface Answer {
   readonly status: number;
@@ -29,7 +34,10 @@ export interface WorldAddresses {
   readonly directory: string;
   readonly regions: readonly { readonly name: string; readonly databaseUrl: string }[];
   readonly link?: Partial<CmkConfig['link']>;
+  readonly notifications?: CmkConfig['notifications'];
   readonly deps?: CmkDeps;
+  /** Changes what the world would be configured as. */
+  readonly configure?: (config: CmkConfig) => CmkConfig;
 }
 
 export interface World {
@@ -79,8 +87,9 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
   };
   const pem = signing.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await writeFile(paths.signingKey, pem, { mode: 0o600 });
-  await writeFile(paths.token, `ada:${TOKEN}\nbob:${SECOND_TOKEN}\n`, { mode: 0o600 });
-  const config: CmkConfig = {
+  const more = Object.entries(MORE_TOKENS).map(([name, token]) => `${name}:${token}\n`);
+  await writeFile(paths.token, `ada:${TOKEN}\nbob:${SECOND_TOKEN}\n${more.join('')}`, { mode: 0o600 });
+  const plain: CmkConfig = {
     cluster: 'test',
     http: { host: '127.0.0.1', port: 0 },
     health: { host: '127.0.0.1', port: 0 },
@@ -90,8 +99,10 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
     auth: { developmentToken: paths.token },
     development: true,
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 100, ...addresses.link },
+    ...(addresses.notifications === undefined ? {} : { notifications: addresses.notifications }),
     log: { level: 'silent' },
   };
+  const config = addresses.configure?.(plain) ?? plain;
   const logger = createLogger({ name: 'cmk-test', level: 'silent' });
   let running: RunningCmk | undefined = await startCmk(config, { logger, ...addresses.deps });
   const admin = new pg.Pool({ connectionString: addresses.adminUrl, max: 2 });

@@ -1,5 +1,6 @@
 /** The customer takes the master key away and gives it back, as an application sees it at the gateway. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { type KmipClient, Operation, ResultReason } from '../execution/kmip/index.ts';
 import {
@@ -23,6 +24,31 @@ before(async () => {
   ({ world, billing, rival } = populated);
 });
 after(() => depopulate(populated));
+
+describe('a drill', () => {
+  const drill = randomUUID();
+
+  it('is felt as the real thing is, by its target alone, and is over by itself', async () => {
+    const uid = await create(billing);
+    await roundTrip(billing, uid);
+    const seconds = (count: number): string => new Date(Date.now() + count * 1_000).toISOString();
+    const cut = await world.job('DRILL_CUT', { drill, tenant: 'acme', until: seconds(2) });
+    assert.deepEqual([cut.gatewaysTold, cut.untold], [1, []]);
+    // What the region says is true when it says so: not one request comes through afterwards.
+    await refused(ResultReason.PermissionDenied, /withdrawn the master key/, () =>
+      billing.request(Operation.Encrypt, { uniqueIdentifier: uid, data: Buffer.from('x') }),
+    );
+    await roundTrip(rival, await create(rival));
+    await until('the drill is over', async () => !(await isDenied(() => roundTrip(billing, uid))));
+    const { heldUntilNow } = await world.job('DRILL_RESTORE', { drill, tenant: 'acme' });
+    assert.equal(heldUntilNow, false);
+    await until('the region knows who uses the key', async () => {
+      const { gateways } = await world.job('USE_INSPECT', { tenant: 'acme' });
+      const [lease] = gateways.flatMap(({ leases }) => leases);
+      return lease?.lastUsedAt !== undefined && Date.now() - Date.parse(lease.lastUsedAt) < 60_000;
+    });
+  });
+});
 
 describe('the customer withdraws the master key', () => {
   let uid: string;

@@ -1,17 +1,13 @@
 /** CMK's REST API, as far as the command line needs it. Errors carry CMK's own message and hint. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiProblem, type Client, createClient } from '../../governance/client/index.ts';
+import { addressFor, type CmkAddress } from '../access/address.ts';
 import { CliError } from '../errors.ts';
-import { readEndpoints } from '../home/endpoints.ts';
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_PAGES = 100;
 const PAGE_LIMIT = 200;
-
-export interface CmkAddress {
-  readonly url: string;
-  readonly token: string;
-}
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -41,17 +37,44 @@ export class CmkRefusal extends CliError {
 
 export class CmkClient {
   readonly #address: CmkAddress;
+  /** Every operation by its name, typed by CMK's OpenAPI document. Errors: CMK_UNREACHABLE, CMK_REFUSED. */
+  readonly api: Client;
   constructor(address: CmkAddress) {
     this.#address = address;
+    const { url, token } = address;
+    this.api = createClient({
+      url,
+      token,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      correlationId: () => `cli-${randomUUID()}`,
+      translate: (error) =>
+        error instanceof ApiProblem
+          ? new CmkRefusal({
+              status: error.status,
+              code: error.code,
+              detail: error.message,
+              ...(error.hint === undefined ? {} : { hint: error.hint }),
+            })
+          : new CliError('CMK_UNREACHABLE', error.message, { cause: error.cause }),
+    });
   }
 
+  /** As whoever `--as` names, or has logged in. Errors: NOT_RUNNING, LOGIN_NEEDED, LOGIN_FAILED. */
   static async ofHome(home: string): Promise<CmkClient> {
-    const { endpoints } = await readEndpoints(home);
-    return new CmkClient(endpoints.cmk);
+    return new CmkClient(await addressFor(home));
   }
 
   /** Errors: CMK_UNREACHABLE, CMK_REFUSED. */
   async request<T>(method: Method, path: string, body?: unknown): Promise<T> {
+    return parseJson(await this.#exchange(method, path, body)) as T;
+  }
+
+  /** The answer as it came, for what is no JSON. Errors as of `request`. */
+  text(path: string): Promise<string> {
+    return this.#exchange('GET', path);
+  }
+
+  async #exchange(method: Method, path: string, body?: unknown): Promise<string> {
     let response: Response;
     let text: string;
     try {
@@ -69,9 +92,8 @@ export class CmkClient {
     } catch (cause) {
       throw new CliError('CMK_UNREACHABLE', `CMK does not answer at ${this.#address.url}`, { cause });
     }
-    const json = parseJson(text);
-    if (!response.ok) throw new CmkRefusal(problemOf(response.status, json));
-    return json as T;
+    if (!response.ok) throw new CmkRefusal(problemOf(response.status, parseJson(text)));
+    return text;
   }
 
   get<T>(path: string): Promise<T> {
@@ -90,12 +112,7 @@ export class CmkClient {
 
   /** Undefined where CMK knows no such thing. */
   async find<T>(path: string): Promise<T | undefined> {
-    try {
-      return await this.get<T>(path);
-    } catch (error) {
-      if (error instanceof CmkRefusal && error.status === 404) return undefined;
-      throw error;
-    }
+    return await unlessGone(this.get<T>(path));
   }
 
   /** Every item of a paged list. */
@@ -137,6 +154,16 @@ export class CmkClient {
       if (error instanceof CmkRefusal && error.problem === 'ALREADY_EXISTS') return false;
       throw error;
     }
+  }
+}
+
+/** Undefined where CMK knows no such thing. */
+export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof CmkRefusal && error.status === 404) return undefined;
+    throw error;
   }
 }
 

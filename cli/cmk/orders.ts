@@ -9,23 +9,39 @@ export const tenantPath = (tenant: string): string => `/v1/tenants/${encodeURICo
 
 /**
  * What the regions were asked once the wish is carried out. Undefined while others have to approve it: then that is told
- * as the command's result, for nothing is to be waited for.
+ * as the command's result, for nothing is to be waited for. Errors: PROPOSAL_FAILED.
  */
 export async function decide(
   output: Output,
   asking: Promise<{ readonly proposal: ProposalView }>,
 ): Promise<readonly RegionJob[] | undefined> {
   const { proposal } = await asking;
-  if (proposal.state === 'executed') return proposal.jobs;
-  const { id, tenant, action, quorum, approvals, policy } = proposal;
+  const { id, tenant, action, state, error } = proposal;
+  if (state === 'executed') return proposal.jobs;
+  if (error !== null)
+    throw new CliError(
+      'PROPOSAL_FAILED',
+      `${action} was approved, and refused: ${error.detail} (${error.code})`,
+    );
   output.result({ proposal }, () =>
-    [
-      `${action} is proposed; under ${policy} it takes ${quorum} operators, and ${approvals.length} has approved`,
-      `another operator approves it: POST ${tenantPath(tenant)}/proposals/${id}/approve`,
-    ].join('\n'),
+    state === 'pending'
+      ? [
+          `${action} is proposed: ${describeNeed(proposal)}`,
+          `another operator approves it: okcm proposals approve ${tenant} ${id}`,
+        ].join('\n')
+      : `${action} is ${state}`,
   );
   return undefined;
 }
+
+/** What is still to be agreed, in words. */
+export const describeNeed = ({ requirements, expiresAt }: ProposalView): string =>
+  `${requirements
+    .map(
+      ({ rule, approvals, given, groups }) =>
+        `${given} of ${approvals} approvals${groups.length === 0 ? '' : ` by ${groups.join(', ')}`} under ${rule}`,
+    )
+    .join('; ')}; until ${expiresAt}`;
 
 export interface JobProgress extends RegionProgress {
   readonly job: string;

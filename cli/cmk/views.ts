@@ -54,16 +54,30 @@ export interface RegionJob {
   readonly region: string;
   readonly job: string;
 }
-/** A wish that may take a second operator. */
+/** A wish that may take several people. */
 export interface ProposalView {
   readonly id: string;
   readonly tenant: string;
   readonly action: string;
-  readonly state: 'pending' | 'executed';
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly state: 'pending' | 'executed' | 'failed' | 'rejected' | 'revoked' | 'expired';
   readonly policy: string;
   readonly quorum: number;
-  readonly approvals: readonly { readonly approver: string }[];
+  readonly requirements: readonly {
+    readonly rule: string;
+    readonly approvals: number;
+    readonly given: number;
+    readonly groups: readonly string[];
+    readonly approvers: readonly string[] | null;
+  }[];
+  readonly proposer: string;
+  readonly approvals: readonly { readonly approver: string; readonly at: string }[];
   readonly jobs: readonly RegionJob[];
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly decidedBy: string | null;
+  readonly reason: string | null;
+  readonly error: { readonly code: string; readonly detail: string } | null;
 }
 export interface JobView {
   readonly state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
@@ -101,5 +115,50 @@ export interface PoliciesView {
     readonly rotateAfterSeconds: number | null;
     readonly setBy: string;
     readonly regions: readonly (RegionProgress & { readonly nextRotationAt: string | null })[];
+  }[];
+}
+
+/** What would stop; the whole of it is what `--json` prints. */
+export interface SimulationView {
+  readonly id: string;
+  readonly state: 'asking' | 'complete';
+  readonly stops: boolean;
+  readonly regions: readonly {
+    readonly region: string;
+    readonly answers: readonly { readonly question: string; readonly answeredAt: string | null }[];
+  }[];
+}
+export interface SimulationSummary {
+  readonly id: string;
+  readonly subject: { readonly action: string; readonly key?: string; readonly service?: string };
+  readonly askedBy: string;
+  readonly askedAt: string;
+  readonly state: string;
+}
+export interface DrillTargetView {
+  readonly tenant: string;
+  /** null: the whole tenant. */
+  readonly service: string | null;
+  readonly designatedBy: string;
+  readonly designatedAt: string;
+}
+export interface DrillView {
+  readonly id: string;
+  readonly tenant: string;
+  readonly service: string | null;
+  readonly state: 'running' | 'restoring' | 'ended';
+  readonly startedAt: string;
+  readonly restoreAt: string;
+  readonly timeToLastRefusalMs: number | null;
+  readonly timeBackMs: number | null;
+  readonly regions: readonly {
+    readonly region: string;
+    readonly state: string;
+    readonly refusedWithinMs: number | null;
+    readonly refusedBy: string | null;
+    readonly backWithinMs: number | null;
+    readonly cutError: string | null;
+    readonly restoreError: string | null;
+    readonly cut: { readonly gatewaysTold: number; readonly untold: readonly string[] } | null;
   }[];
 }

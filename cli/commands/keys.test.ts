@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { testWorld } from '../../governance/test-setup.test.ts';
-import { TOKEN, until, type World } from '../../governance/test-world.ts';
+import { SECOND_TOKEN, TOKEN, until, type World } from '../../governance/test-world.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { confirmNumber } from '../confirm.ts';
 import { CliError } from '../errors.ts';
@@ -18,6 +18,8 @@ import { describeSeconds, parseDuration } from './keys-text.ts';
 
 const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
 const home = temporaryDirectory('okcm-keys');
+/** Of a second operator. */
+const secondHome = temporaryDirectory('okcm-keys-second');
 
 let world: World;
 
@@ -33,6 +35,8 @@ before(async () => {
     data: [],
   };
   await writeJson(homePaths(home).endpoints, endpoints);
+  const second = { ...endpoints, cmk: { ...endpoints.cmk, token: SECOND_TOKEN } };
+  await writeJson(homePaths(secondHome).endpoints, second);
   for (const [tenant, policy] of [
     ['acme', 'development-quorum-one'],
     ['careful', 'four-eyes'],
@@ -57,7 +61,7 @@ interface Ran {
 
 /** Not spawnSync: governance runs in this process. */
 async function okcm(...args: string[]): Promise<Ran> {
-  const child = spawn(process.execPath, [OKCM, ...args, '--home', home], {
+  const child = spawn(process.execPath, [OKCM, '--home', home, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, CI: 'true' },
   });
@@ -195,14 +199,34 @@ test('compromise takes a reason and --yes, and tells what the regions did', asyn
 
 test('under four eyes the command says who has to approve, and waits for nobody', async () => {
   const shown = await ok('compromise', 'careful', '--service', 'payments', '--reason', 'x', '--yes');
-  assert.match(
-    shown,
-    /^compromise-key is proposed; under four-eyes it takes 2 operators, and 1 has approved$/m,
-  );
-  assert.match(shown, /POST \/v1\/tenants\/careful\/proposals\/[0-9a-f-]{36}\/approve/);
+  assert.match(shown, /^compromise-key is proposed: 0 of 1 approvals under four-eyes; until /m);
+  assert.match(shown, /okcm proposals approve careful [0-9a-f-]{36}/);
   const weaker = await ok('keys', 'policy', 'careful', '--rotate-after', 'never', '--json');
   assert.equal((JSON.parse(weaker) as { proposal: { state: string } }).proposal.state, 'pending');
   assert.match(await ok('link', 'careful', '--key', 'main'), /^link is proposed/m);
+});
+
+test('a second operator sees what waits, approves it, or says no', async () => {
+  const rule = await ok('approvals', 'rule', 'careful', 'unlink', '--approvals', '2');
+  const id = /approve careful ([0-9a-f-]{36})$/m.exec(rule)?.[1] ?? '';
+  const own = await okcm('proposals', 'approve', 'careful', id);
+  assert.deepEqual([own.code, /FOUR_EYES/.test(own.stderr)], [1, true]);
+  const second = ['--home', secondHome];
+  assert.match(
+    await ok('proposals', 'list', 'careful', '--state', 'pending', ...second),
+    new RegExp(`^ *${id} `, 'm'),
+  );
+  assert.match(await ok('proposals', 'show', 'careful', id, ...second), /^ {2}action: "unlink"$/m);
+  assert.match(
+    await ok('proposals', 'approve', 'careful', id, ...second),
+    /^approval-rule of careful: done$/m,
+  );
+  assert.match(await ok('approvals', 'show', 'careful'), /^ *unlink +2 +– +ada *$/m);
+
+  const block = await ok('block', 'careful', '--reason', 'an exercise', '--yes');
+  const blocking = /approve careful ([0-9a-f-]{36})$/m.exec(block)?.[1] ?? '';
+  const no = await ok('proposals', 'reject', 'careful', blocking, '--reason', 'not today', ...second);
+  assert.match(no, /^block-tenant of careful is rejected$/m);
 });
 
 test('a region that refuses fails the command with its word', async () => {

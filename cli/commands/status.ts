@@ -54,7 +54,7 @@ export function registerStatusCommand(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
       const { endpoints } = await readEndpoints(home);
-      const cmk = new CmkClient(endpoints.cmk);
+      const cmk = await CmkClient.ofHome(home);
       const [overview, components] = await Promise.all([
         cmk.get<Overview>('/v1/status').catch((error: unknown) => ({ error: describeError(error).message })),
         Promise.all(endpoints.processes.map(componentStatus)),

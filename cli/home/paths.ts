@@ -22,6 +22,10 @@ export interface HomePaths {
   /** L1 keys of development tenants. */
   readonly keystore: string;
   readonly token: string;
+  /** Who can log in at a development installation, with their passwords. */
+  readonly people: string;
+  /** Who has logged in from here. */
+  readonly sessions: string;
   component(name: string): string;
   postgres(server: string): string;
   authority(name: 'mesh-ca' | 'application-ca'): string;
@@ -43,6 +47,8 @@ export function homePaths(home: string): HomePaths {
     compileCache: at('compile-cache'),
     keystore: at('cmk', 'software-keystore.json'),
     token: at('cmk', 'token'),
+    people: at('cmk', 'people.json'),
+    sessions: at('sessions.json'),
     component: (name) => at(...name.split('/')),
     postgres: (server) => at('postgres', server.replaceAll('/', '-')),
     authority: (name) => at('pki', name),

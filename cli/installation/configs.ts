@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readPrivate, writePrivate } from '../../platform/config-file.ts';
 import { errorCode } from '../../platform/errors.ts';
+import { ensurePeople } from '../access/people.ts';
 import { writeJson } from '../home/json-file.ts';
 import {
   certificateFiles,
@@ -54,6 +55,8 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
   await Promise.all([
     ensureSigningKey(cmk),
     ensureToken(installation.paths.token),
+    ensurePeople(installation.paths),
+    ensureToken(notificationKeyOf(installation)),
     ...REGIONS.map((region) => ensureSigningKey(installation.paths.component(coreOf(region)))),
   ]);
   for (const region of REGIONS) await ensureRegionCertificates(installation.paths, region);
@@ -75,6 +78,7 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
   );
 }
 
+/** A random secret in a private file, made once. */
 async function ensureToken(path: string): Promise<void> {
   try {
     await readPrivate(path);
@@ -83,6 +87,10 @@ async function ensureToken(path: string): Promise<void> {
     await writePrivate(path, `${randomBytes(TOKEN_BYTES).toString('base64url')}\n`);
   }
 }
+
+/** Every webhook's secret is derived from it. */
+const notificationKeyOf = (installation: Installation): string =>
+  join(installation.paths.component(cmkComponent), 'notification-key');
 
 const health = (ports: Ports, component: string): { host: string; port: number } => ({
   host: LOOPBACK,
@@ -102,10 +110,11 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     },
     broker: { url: brokerUrl(installation, ports, brokerComponent, brokerGovernance(installation)) },
     orbital: { signingKey: signingKeyFiles(paths.component(cmkComponent)).privateKey, keyId: CMK_KEY_ID },
-    auth: { developmentToken: paths.token },
+    auth: { developmentToken: paths.token, developmentIssuer: paths.people },
     keystoreDirectory: dirname(paths.keystore),
     development: true,
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
+    notifications: { keyFile: notificationKeyOf(installation) },
     log: { level: 'info' },
   };
 }

@@ -38,6 +38,10 @@ export const ELSEWHERE_CHECK_MS = 50;
 export const ELSEWHERE_SPACING_MS = 100;
 /** Such questions to one gateway that it has not acknowledged; further ones are not put to it. */
 export const MAX_ASKED = 8;
+/** Which keys a gateway process holds, and since when each was idle, is written down this often, and when their number changes. */
+export const LEASES_NOTED_MS = 10_000;
+/** Leases that are written down of one process: those used last. */
+export const MAX_NOTED_LEASES = 2_000;
 /** Safety net for a lost NOTIFY. */
 export const PUSH_POLL_MS = 1_000;
 /** A gateway that does not answer a push for this long is cut off; it comes back and syncs. */

@@ -38,6 +38,7 @@ import { PushHub } from './mesh/push-hub.ts';
 import { createMetrics } from './metrics.ts';
 import { regionSummary, type StatusSources, startReports } from './report.ts';
 import { pruneAsynchronous } from './store/asynchronous.ts';
+import { pruneLeases } from './store/leases.ts';
 import { prunePushes } from './store/pushes.ts';
 import { keysIn, type RegionDb } from './store/tables.ts';
 import { RegionSeal } from './unsealing/region-seal.ts';
@@ -154,7 +155,7 @@ async function start(
 
   const transport = parts.transport ?? (await connectBroker(config, logger, steps));
   const recheckConnections = () => listener.recheck();
-  const handlers = jobHandlers({ db, instance, keychain, streams, hub, recheckConnections, logger });
+  const handlers = jobHandlers({ db, instance, keychain, streams, hub, lease, recheckConnections, logger });
   const operator = createOperator({
     db,
     transport,
@@ -184,7 +185,7 @@ async function start(
     },
     logger,
   );
-  startHousekeeping(db, keychain, steps, logger);
+  startHousekeeping(db, keychain, lease, steps, logger);
   const upkeep = startUpkeep({ db, instance, keychain, metrics, logger });
   steps.add(() => upkeep.stop());
 
@@ -252,9 +253,16 @@ function startStatus(
   steps.add(() => reports.stop());
 }
 
-function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logger: Logger): void {
+function startHousekeeping(
+  db: RegionDb,
+  keychain: Keychain,
+  lease: CoreConfig['lease'],
+  steps: Steps,
+  logger: Logger,
+): void {
   const pruning = setInterval(() => {
     prunePushes(db).catch((err: unknown) => logger.warn({ err }, 'old pushes could not be pruned'));
+    pruneLeases(db, lease).catch((err: unknown) => logger.warn({ err }, 'old leases could not be pruned'));
     pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.

@@ -65,6 +65,10 @@ export const keychainErrors = {
     meaning: 'other objects depend on the version than was said',
     remedy: 'look at the inventory again, and decide anew',
   },
+  CUT_OVER: {
+    meaning: 'the time of the cut has passed',
+    remedy: 'begin another drill; check the clocks of region and governance',
+  },
   CONFLICT: {
     meaning: 'another writer changed the tenant’s keys meanwhile',
     remedy: 'try again; nothing of this attempt was kept',

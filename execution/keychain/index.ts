@@ -1,5 +1,6 @@
 /** Keys from MasterKey to L3, and the link that gates them. Only the core imports this folder. */
 
+export type { Cut, CutTarget } from './cuts.ts';
 export { KeychainError, type KeychainErrorCode, keychainErrors } from './errors.ts';
 export { createKeychain, Keychain, type KeychainLogger, type KeychainOptions } from './keychain.ts';
 export type { CountDependents, DestroyRequest } from './keys/destruction.ts';

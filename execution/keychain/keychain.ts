@@ -4,6 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import type { RegionId, ServiceName, TenantId } from '../../contracts/index.ts';
+import { type Cut, type CutTarget, endCut, putCut } from './cuts.ts';
 import { KeychainError } from './errors.ts';
 import { type CountDependents, type DestroyRequest, destroyVersion } from './keys/destruction.ts';
 import { type Inventory, takeInventory } from './keys/inventory.ts';
@@ -289,6 +290,36 @@ export class Keychain {
   /** Closes for ever, sealed or not. Once the transaction is committed, and not before, call `forget`. Idempotent. */
   closeLink(tx: Db, request: CloseLinkRequest): Promise<{ closedAt: Date }> {
     return closeLink(tx, this.#realm, request);
+  }
+
+  /**
+   * From the commit until its end nobody is handed the target's service keys: LINK_CLOSED. Neither link nor keys are
+   * touched. Returns whose keys these are. Idempotent.
+   * @throws KeychainError CUT_OVER, INVALID_PAYLOAD, LIMIT_REACHED, TENANT_UNKNOWN, SERVICE_UNKNOWN, SEALED.
+   */
+  async cut(tx: Db, cut: Cut): Promise<readonly ServiceName[]> {
+    const services = await this.#servicesOf(tx, cut);
+    await putCut(tx, this.#realm, cut);
+    return services;
+  }
+
+  /** Before its time; `held`: it had not ended by itself. Idempotent. @throws as `cut`. */
+  async endCut(
+    tx: Db,
+    cut: Omit<Cut, 'untilMs'>,
+  ): Promise<{ readonly held: boolean; readonly services: readonly ServiceName[] }> {
+    const held = await endCut(tx, this.#realm, cut);
+    return { held, services: await this.#servicesOf(tx, cut) };
+  }
+
+  async #servicesOf(tx: Db, { tenant, service }: CutTarget): Promise<readonly ServiceName[]> {
+    const stored = await findTenant(tx, this.#realm, tenant);
+    if (stored === null) throw new KeychainError('TENANT_UNKNOWN', tenant);
+    // Names were parsed when the services were provisioned, and are authentic since.
+    if (service === null) return Object.keys(stored.manifest.services) as ServiceName[];
+    if (historyOf(stored.manifest, service) === undefined)
+      throw new KeychainError('SERVICE_UNKNOWN', `${tenant}/${service}`);
+    return [service];
   }
 
   /** Zeroises the tenant's keys in this process. */

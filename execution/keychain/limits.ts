@@ -46,3 +46,5 @@ export const MAX_READ_ATTEMPTS = 3;
 export const IVK_SETTLE_MS = 60_000;
 /** Work for a tenant's keys that a limit refuses is tried again after this long. */
 export const REFUSED_WORK_RETRY_MS = 60_000;
+/** Tenants and services that drills cut off at a time, in one region. */
+export const MAX_CUTS = 256;

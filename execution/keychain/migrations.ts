@@ -1,6 +1,7 @@
 /** The keychain's schema, in a PostgreSQL schema and under a migration table of its own. */
 import { type Kysely, sql } from 'kysely';
 import { type Migration, migrate } from '../../platform/postgres.ts';
+import { cutsMigration } from './cuts.ts';
 import { usageMigration } from './keys/usage.ts';
 import { ceremonyKeyMigration } from './root/shamir/ceremony-key.ts';
 import type { Db } from './tables.ts';
@@ -23,6 +24,7 @@ export const keychainMigrations: Record<string, Migration> = {
     },
   },
   '0004_usage': usageMigration,
+  '0005_cuts': cutsMigration,
 };
 
 const SCHEMA = [

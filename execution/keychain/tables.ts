@@ -75,6 +75,8 @@ export interface KeychainTables {
     wrapped: Buffer;
     created_at: Generated<Date>;
   };
+  /** Who is handed no service keys for a while (cuts.ts); `service` is empty for all of a tenant's. */
+  'keychain.cuts': { tenant: string; service: string; drill: string; until: Date };
   /** Wraps charged to each L3 version (usage.ts). */
   'keychain.usage': { tenant: string; service: string; version: number; wraps: string | number };
 }

@@ -1,5 +1,5 @@
 /** Heartbeat: every second, proof that the link lives, renewal of what is leased, and the head (D7). */
-import { repeated, required, structure, Tag, textString } from '../kmip/index.ts';
+import { optional, repeated, required, structure, Tag, textString } from '../kmip/index.ts';
 import { VendorTag } from '../objects/index.ts';
 import { auditEventCodec } from './audit.ts';
 import { bounded, count, mapped, serviceName, tenantId } from './fields.ts';
@@ -15,7 +15,10 @@ export const heartbeatRequest = mapped(
   structure(Tag.RequestPayload, {
     appliedHead: required(VendorTag.AppliedHead, count),
     backlog: required(VendorTag.Backlog, count),
-    leases: repeated(VendorTag.Lease, structure(VendorTag.Lease, held)),
+    leases: repeated(
+      VendorTag.Lease,
+      structure(VendorTag.Lease, { ...held, idleMs: optional(VendorTag.IdleMs, count) }),
+    ),
     audit: repeated(VendorTag.AuditEvent, auditEventCodec),
   }),
   (w): HeartbeatRequest => ({

@@ -135,7 +135,10 @@ test('every request comes out as it went in', () => {
   requestRoundTrip(MeshOperation.Heartbeat, {
     appliedHead: 0,
     backlog: 3,
-    leases: [{ tenant, service }],
+    leases: [
+      { tenant, service },
+      { tenant, service, idleMs: 1_500 },
+    ],
     audit: [
       {
         id: 'e1',

@@ -173,7 +173,12 @@ export type LeaseRefusal =
 export interface HeartbeatRequest {
   readonly appliedHead: PushNumber;
   readonly backlog: number;
-  readonly leases: readonly { readonly tenant: TenantId; readonly service: ServiceName }[];
+  readonly leases: readonly {
+    readonly tenant: TenantId;
+    readonly service: ServiceName;
+    /** Since a request last needed the key. */
+    readonly idleMs?: number | undefined;
+  }[];
   /** Refusals and other things that the region's audit trail must hold; at most 512 a request, kept until acknowledged. */
   readonly audit: readonly AuditEvent[];
 }

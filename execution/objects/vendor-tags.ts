@@ -53,6 +53,7 @@ export const VendorTag = {
   LeaseKey: 0x54004e,
   LeaseEtag: 0x54004f,
   UnknownLease: 0x540076,
+  IdleMs: 0x540077,
 
   After: 0x540050,
   Snapshot: 0x540051,

@@ -3,7 +3,7 @@
  * seen and yet cannot flood the log, and takes from a budget that refills with time; beyond it the answer is "wait".
  *
  * A valid token passes however empty the budget is: otherwise whoever can reach the port could keep the operators from
- * unlinking a tenant. What keeps tokens from being guessed is their length (auth.ts).
+ * unlinking a tenant. What keeps tokens from being guessed is their length and their signature (access/).
  */
 import type { FastifyRequest } from 'fastify';
 import type { Cmk } from '../context.ts';
@@ -11,7 +11,7 @@ import { CmkError } from '../errors.ts';
 import { AUTH_FAILURE_BURST, AUTH_FAILURE_REFILL_MS } from '../limits.ts';
 import { type Periodic, startPeriodic } from '../periodic.ts';
 import { audit } from '../store/audit.ts';
-import { asPlatform } from '../store/transactions.ts';
+import { asSystem } from '../store/transactions.ts';
 
 const AUDIT_EVERY_MS = 1_000;
 /** How many different sources an event names. */
@@ -78,7 +78,7 @@ export class AuthRefusals {
     this.#failures = undefined;
     const { count, addresses, correlationId } = failures;
     try {
-      await asPlatform(this.#cmk.db, (trx) =>
+      await asSystem(this.#cmk.db, (trx) =>
         audit(
           trx,
           { actor: 'anonymous', correlationId },

@@ -7,45 +7,68 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyRequest, type FastifyServerFactory } from 'fastify';
 import { parseCorrelationId } from '../../contracts/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
+import type { Authenticator } from '../access/authenticate.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
 import { AUTH_FAILURE_REFILL_MS, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../limits.ts';
 import { audit } from '../store/audit.ts';
-import { asPlatform } from '../store/transactions.ts';
-import type { Api } from './api.ts';
-import type { Authenticator } from './auth.ts';
+import { withReach } from '../store/reach.ts';
+import { asSystem } from '../store/transactions.ts';
+import type { Api, Routes } from './api.ts';
 import { AuthRefusals } from './auth-refusals.ts';
-import { Problem, toCmkError, toProblem } from './problem.ts';
+import { type Access, createGatekeeper, Forbidden } from './authorise.ts';
+import { registerIdempotency } from './idempotency.ts';
+import { describeRoute, nameModels } from './openapi.ts';
+import { toCmkError, toProblem } from './problem.ts';
+import { accessRoutes } from './routes/access.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { drillRoutes } from './routes/drills.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { linkRoutes } from './routes/links.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
+import { simulationRoutes } from './routes/simulation.ts';
 import { statusRoutes } from './routes/status.ts';
+import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
+import { workflowRoutes } from './routes/workflows.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by authentication, before any handler of a route that is not public. */
+    /** The id of whoever asks (access/principal.ts); set by authentication, before any handler of a route that is not public. */
     operator: string;
+    /** Set once the request is let in; of a route that is not public, before anything else of the request is read. */
+    access: Access;
   }
   interface FastifyContextConfig {
     /** What the audit log calls the decision that the route asks for; routes without one change nothing. */
     action?: string;
+    /** What a principal must be permitted, such as `key.link` or `audit.read`: every route that is not public names it. */
+    permission?: string;
     /** Needs no credential. */
     public?: boolean;
   }
 }
 
+export interface ApiParts {
+  readonly authenticator: Authenticator;
+  /** Where it speaks TLS; plain HTTP otherwise. */
+  readonly serverFactory?: FastifyServerFactory | undefined;
+  /** What a development installation serves besides. */
+  readonly extraRoutes?: Routes | undefined;
+}
+
 /** The API, not listening yet. */
-export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise<Api> {
+export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
+  const gatekeeper = createGatekeeper(cmk);
   // Fastify does not log: one line per request is written below, without headers or bodies.
   const app: Api = Fastify({
     logger: false,
@@ -54,12 +77,14 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     routerOptions: { maxParamLength: 128 },
     requestIdHeader: false,
     genReqId: correlationIdOf,
+    ...(parts.serverFactory === undefined ? {} : { serverFactory: parts.serverFactory }),
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler);
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('operator', '');
+  app.decorateRequest('access', null as never);
   const refusals = new AuthRefusals(cmk);
   app.addHook('onReady', async () => refusals.start());
   app.addHook('onClose', () => refusals.stop());
@@ -68,30 +93,47 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     openapi: {
       openapi: '3.1.0',
       info: { title: 'OpenKCM CMK', version: '1', description: 'Governance of tenants, keys and links.' },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       security: [{ bearer: [] }],
     },
+    transformObject: (described) =>
+      'openapiObject' in described ? nameModels(described.openapiObject) : described.swaggerObject,
   });
 
-  // One schema of failure for every route, so that the OpenAPI document tells it.
   app.addHook('onRoute', (route) => {
-    const response = (route.schema?.response ?? {}) as Record<string, unknown>;
-    route.schema = { ...route.schema, response: { ...response, '4xx': Problem, '5xx': Problem } };
+    const permission = gatekeeper.permissionOf(route);
+    // Who may call a route is told with the route.
+    const schema: object = {
+      ...describeRoute(route),
+      ...(permission === undefined ? {} : { 'x-permission': permission }),
+    };
+    route.schema = schema;
   });
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header(CORRELATION_HEADER, request.id);
     if (request.routeOptions.config.public === true) return;
-    const operator = authenticator.operatorOf(request.headers.authorization);
-    if (operator === undefined) {
+    const { authorization } = request.headers;
+    const answer = await parts.authenticator.authenticate({ authorization, socket: request.raw.socket });
+    if (!answer.ok) {
+      cmk.logger.debug({ correlationId: request.id, why: answer.why }, 'nobody is let in');
+      if (answer.reason === 'away') throw new CmkError('ISSUER_UNAVAILABLE', answer.why);
       const error = refusals.refuse(request);
       if (error.code === 'TOO_MANY_FAILURES')
         reply.header('retry-after', Math.ceil(AUTH_FAILURE_REFILL_MS / 1000));
       else reply.header('www-authenticate', 'Bearer');
       throw error;
     }
-    request.operator = operator;
+    request.operator = answer.principal.id;
+    request.access = await gatekeeper.admit(request, answer.principal);
   });
+  // Right before the handler, since reading a body loses what was set before it.
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.routeOptions.config.public === true) done();
+    else withReach(request.access.reach, done);
+  });
+
+  registerIdempotency(app, cmk);
 
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -129,7 +171,10 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     const { status } = cmkErrors[error.code];
     if (status >= 500)
       cmk.logger.error({ err: error.cause ?? error, correlationId: request.id }, errorMessage(error));
-    return reply.status(status).type('application/problem+json').send(toProblem(error, request.id));
+    return reply
+      .status(status)
+      .type('application/problem+json')
+      .send(toProblem(error, request.id, request.params));
   });
 
   for (const routes of [
@@ -142,8 +187,15 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     applicationRoutes,
     jobRoutes,
     auditRoutes,
+    accessRoutes,
+    workflowRoutes,
+    notificationRoutes,
+    systemRoutes,
+    simulationRoutes,
+    drillRoutes,
   ])
     routes(app, cmk);
+  parts.extraRoutes?.(app, cmk);
   app.get('/v1/openapi.json', { schema: { hide: true }, config: { public: true } }, () => app.swagger());
   await app.ready();
   return app;
@@ -163,16 +215,20 @@ function correlationIdOf(request: { headers: IncomingMessage['headers'] }): stri
 const DECISIONS = new Set([403, 404, 409, 422]);
 
 async function auditRefusal(cmk: Cmk, request: FastifyRequest, error: CmkError): Promise<void> {
-  const { action } = request.routeOptions.config;
+  // Whoever is kept out is recorded also where they only wanted to look.
+  const forbidden = error instanceof Forbidden ? error : undefined;
+  const action = request.routeOptions.config.action ?? forbidden?.permission;
   if (action === undefined || request.operator === '' || !DECISIONS.has(cmkErrors[error.code].status)) return;
-  const { tenant } = request.params as { tenant?: string };
-  await asPlatform(cmk.db, (trx) =>
+  const { tenant: inPath } = request.params as { tenant?: string };
+  // A tenant that does not exist gets no chain.
+  const tenant =
+    forbidden === undefined ? (error.code === 'TENANT_UNKNOWN' ? undefined : inPath) : forbidden.tenant;
+  await asSystem(cmk.db, (trx) =>
     audit(
       trx,
       { actor: request.operator, correlationId: request.id },
       {
-        // A tenant that does not exist gets no chain.
-        ...(tenant === undefined || error.code === 'TENANT_UNKNOWN' ? {} : { tenant }),
+        ...(tenant === undefined ? {} : { tenant }),
         action,
         subject: `${request.method} ${request.url.split('?', 1)[0]?.slice(0, 256) ?? ''}`,
         outcome: 'refused',

@@ -5,6 +5,7 @@
 import { Value } from 'typebox/value';
 import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
 import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
+import { onClosed } from '../domain/lifecycle-answers.ts';
 import {
   type Answer,
   type AnswerContext,
@@ -18,6 +19,8 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
+import { alsoForSimulations, useInspected } from '../simulation/answers.ts';
+import * as drills from '../simulation/drill-answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { scopeToPlatform, type Trx } from '../store/transactions.ts';
 import * as provisioned from './provisioned.ts';
@@ -90,12 +93,24 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
       done: onRenewed,
       failed: (trx, answer, payload, error) => onRenewFailed(cmk, trx, answer, payload, error),
     }),
-    UNLINK: handler('UNLINK', { done: onUnlinked, failed: onUnlinkFailed }),
+    UNLINK: handler('UNLINK', {
+      done: async (trx, answer, payload, result) => {
+        await onUnlinked(trx, answer, payload, result);
+        await onClosed(trx, answer.who, { ...payload, region: answer.region }, null);
+      },
+      failed: async (trx, answer, payload, error) => {
+        await onUnlinkFailed(trx, answer, payload, error);
+        await onClosed(trx, answer.who, { ...payload, region: answer.region }, error.code);
+      },
+    }),
     KEY_ROTATE: handler('KEY_ROTATE', rotation.rotated),
     KEY_COMPROMISE: handler('KEY_COMPROMISE', rotation.compromised),
     ROTATION_POLICY: handler('ROTATION_POLICY', rotation.policy),
-    KEY_INSPECT: handler('KEY_INSPECT', rotation.inspected),
+    KEY_INSPECT: handler('KEY_INSPECT', alsoForSimulations(rotation.inspected)),
     KEY_DESTROY: handler('KEY_DESTROY', rotation.destroyed),
+    USE_INSPECT: handler('USE_INSPECT', useInspected),
+    DRILL_CUT: handler('DRILL_CUT', drills.cut),
+    DRILL_RESTORE: handler('DRILL_RESTORE', drills.restored),
   } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
   return byKind;
 }

@@ -1,8 +1,9 @@
-/** What most decisions begin with: that a region or tenant exists, and that a certificate's key is free. */
+/** What most decisions begin with: that a region or tenant exists and is served, and that a certificate's key is free. */
 import { CmkError } from '../errors.ts';
 import { MAX_REGIONS } from '../limits.ts';
 import type { Tenant } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
+import { isServed, type TenantState } from './tenant-states.ts';
 
 /** Throws REGION_UNKNOWN. Keeps the region from changing until the transaction ends. */
 export async function requireRegion(trx: Trx, region: string): Promise<void> {
@@ -42,6 +43,23 @@ export async function lockTenant(trx: Trx, tenant: string): Promise<Tenant> {
   return row;
 }
 
+/** Throws TENANT_UNKNOWN. */
+export async function stateOfTenant(trx: Trx, tenant: string): Promise<TenantState> {
+  const row = await trx
+    .selectFrom('tenant_states')
+    .select('state')
+    .where('tenant', '=', tenant)
+    .executeTakeFirst();
+  if (row === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
+  return row.state;
+}
+
+/** Throws TENANT_STATE when nothing new may be made for the tenant: it is not provisioned yet, blocked or terminated. */
+export async function requireServed(trx: Trx, tenant: string): Promise<void> {
+  const state = await stateOfTenant(trx, tenant);
+  if (!isServed(state)) throw new CmkError('TENANT_STATE', `${tenant} is ${state}`);
+}
+
 /** The regions that a tenant lives in, in order of name. */
 export async function tenantRegions(trx: Trx, tenant: string): Promise<string[]> {
   const rows = await trx
@@ -56,7 +74,12 @@ export async function tenantRegions(trx: Trx, tenant: string): Promise<string[]>
 /** One key is one identity everywhere (D10): whoever comes second is refused, whichever tenant they are. */
 export async function claimFingerprint(
   trx: Trx,
-  identity: { fingerprint: string; role: 'application' | 'gateway'; tenant: string | null; name: string },
+  identity: {
+    fingerprint: string;
+    role: 'application' | 'gateway' | 'client';
+    tenant: string | null;
+    name: string;
+  },
 ): Promise<void> {
   const inserted = await trx
     .insertInto('identities')

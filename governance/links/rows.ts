@@ -20,7 +20,7 @@ export interface LinkId {
 }
 
 /** Every epoch of a tenant, by region, the newest of each first. */
-export async function linkRows(trx: Trx, tenant: string): Promise<Link[]> {
+export async function linkRows(trx: Pick<Trx, 'selectFrom'>, tenant: string): Promise<Link[]> {
   return await trx
     .selectFrom('links')
     .selectAll()
@@ -31,7 +31,7 @@ export async function linkRows(trx: Trx, tenant: string): Promise<Link[]> {
 }
 
 /** The regions that a tenant lives in, in order of name, each with what it said of the link in its reports. */
-export async function reportedLinks(trx: Trx, tenant: string) {
+export async function reportedLinks(trx: Pick<Trx, 'selectFrom'>, tenant: string) {
   const rows = await trx
     .selectFrom('tenant_regions')
     .select(['region', 'reported_epoch', 'reported_state', 'reported_expires_at'])
@@ -129,6 +129,20 @@ export function previousCandidates(older: readonly Link[]): (number | null)[] {
     if (link.activated_at !== null) return candidates;
   }
   return [...candidates, null];
+}
+
+/**
+ * The L1 keys that the tenant's L2 may stand on, by alias. As for the secret that a LINK carries (previousCandidates), what
+ * was sent and never answered counts, back to the last epoch that surely was opened.
+ */
+export async function keysOf(trx: Trx, tenant: string): Promise<string[]> {
+  const keys = new Set<string>();
+  for (const epochs of Map.groupBy(await linkRows(trx, tenant), (row) => row.region).values())
+    for (const { wrapped_secret, key_alias, activated_at } of epochs) {
+      if (wrapped_secret !== null) keys.add(key_alias);
+      if (activated_at !== null) break;
+    }
+  return [...keys].sort();
 }
 
 /** Links by state, over all tenants; for metrics and the overview. */

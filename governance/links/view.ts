@@ -59,7 +59,7 @@ export async function viewLinks(cmk: Cmk, tenant: string): Promise<LinksView> {
   });
 }
 
-export async function linksOf(trx: Trx, tenant: string): Promise<LinksView> {
+export async function linksOf(trx: Pick<Trx, 'selectFrom'>, tenant: string): Promise<LinksView> {
   const rows = await linkRows(trx, tenant);
   const now = new Date();
   const regions = (await reportedLinks(trx, tenant)).map(({ region, reported }) => ({

@@ -41,22 +41,8 @@ export async function askInventory(
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
     const jobs: (RegionJob & { joined: boolean })[] = [];
-    for (const region of await regionsFor(trx, tenant, wanted)) {
-      const asked = await createOrJoin(cmk, trx, {
-        kind: 'KEY_INSPECT',
-        task: { region, payload: { tenant } },
-        correlationId: who.correlationId,
-        deadlineMs: MAX_INVENTORY_AGE_MS,
-      });
-      jobs.push(asked);
-      if (asked.joined) continue;
-      const question = { asked_at: new Date(), pending: true, error: null, job: asked.job };
-      await trx
-        .insertInto('key_inventories')
-        .values({ tenant, region, inventory: null, answered_at: null, ...question })
-        .onConflict((conflict) => conflict.columns(['tenant', 'region']).doUpdateSet(question))
-        .execute();
-    }
+    for (const region of await regionsFor(trx, tenant, wanted))
+      jobs.push(await askRegion(cmk, trx, who, tenant, region));
     await audit(trx, who, {
       tenant,
       action: 'key.inspect',
@@ -66,6 +52,30 @@ export async function askInventory(
     });
     return jobs;
   });
+}
+
+/** Of one region, with the tenant locked. */
+export async function askRegion(
+  cmk: Cmk,
+  trx: Trx,
+  who: Actor,
+  tenant: string,
+  region: string,
+): Promise<RegionJob & { joined: boolean }> {
+  const asked = await createOrJoin(cmk, trx, {
+    kind: 'KEY_INSPECT',
+    task: { region, payload: { tenant } },
+    correlationId: who.correlationId,
+    deadlineMs: MAX_INVENTORY_AGE_MS,
+  });
+  if (asked.joined) return asked;
+  const question = { asked_at: new Date(), pending: true, error: null, job: asked.job };
+  await trx
+    .insertInto('key_inventories')
+    .values({ tenant, region, inventory: null, answered_at: null, ...question })
+    .onConflict((conflict) => conflict.columns(['tenant', 'region']).doUpdateSet(question))
+    .execute();
+  return asked;
 }
 
 /** One entry for each region of the tenant. Throws TENANT_UNKNOWN. */

@@ -4,7 +4,18 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
+import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
+import {
+  LIFECYCLE_OF_PRESENT_TENANTS,
+  LIFECYCLE_TABLES,
+  LIFECYCLE_TENANT_TABLES,
+} from './lifecycle-tables.ts';
+import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
+import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
+import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
+import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -22,7 +33,16 @@ const FIRST_TENANT_TABLES = [
   'audit_events',
   'audit_heads',
 ] as const;
-const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES] as const;
+const TENANT_TABLES = [
+  ...FIRST_TENANT_TABLES,
+  ...ROTATION_TENANT_TABLES,
+  ...ACCESS_TENANT_TABLES,
+  ...WORKFLOW_TENANT_TABLES,
+  ...LIFECYCLE_TENANT_TABLES,
+  ...IDEMPOTENCY_TENANT_TABLES,
+  ...SYSTEM_TENANT_TABLES,
+  ...SIMULATION_TENANT_TABLES,
+] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
 
@@ -227,17 +247,17 @@ ALTER TABLE tenant_regions
 // A setting that was made local to an earlier transaction reads as '' afterwards: no tenant is called ''.
 const POLICY = `tenant = current_setting('okcm.tenant', true) OR current_setting('okcm.scope', true) = 'platform'`;
 
-export const cmkMigrations: Record<string, Migration> = {
+const migrations: Record<string, Migration> = {
   '0001_governance': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(TABLES).execute(db);
-      await isolate(db, FIRST_TENANT_TABLES);
+      await isolateFirst(db, FIRST_TENANT_TABLES);
     },
   },
   '0002_rotation': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(ROTATION_TABLES).execute(db);
-      await isolate(db, ROTATION_TENANT_TABLES);
+      await isolateFirst(db, ROTATION_TENANT_TABLES);
     },
   },
   '0003_reported_links': {
@@ -245,9 +265,72 @@ export const cmkMigrations: Record<string, Migration> = {
       await sql.raw(REPORTED_LINKS).execute(db);
     },
   },
+  '0020_access': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await holdToReach(db, [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES]);
+      await sql.raw(ACCESS_TABLES).execute(db);
+      await isolate(db, ACCESS_TENANT_TABLES);
+    },
+  },
+  '0030_workflows': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(WORKFLOW_TABLES).execute(db);
+      await isolate(db, WORKFLOW_TENANT_TABLES);
+    },
+  },
+  '0060_tenant_lifecycle': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(LIFECYCLE_TABLES).execute(db);
+      await sql.raw(LIFECYCLE_OF_PRESENT_TENANTS).execute(db);
+      await isolate(db, LIFECYCLE_TENANT_TABLES);
+    },
+  },
+  '0061_idempotency_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(IDEMPOTENCY_TABLES).execute(db);
+      await isolate(db, IDEMPOTENCY_TENANT_TABLES);
+    },
+  },
+  '0062_key_configurations_and_systems': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SYSTEM_TABLES).execute(db);
+      await sql.raw(CONFIGURATIONS_OF_PRESENT_KEYS).execute(db);
+      await isolate(db, SYSTEM_TENANT_TABLES);
+    },
+  },
+  '0050_simulations': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SIMULATION_TABLES).execute(db);
+      await isolate(db, SIMULATION_TENANT_TABLES);
+    },
+  },
 };
 
+/** Row-level security holds the owner, too: a migration that changes rows does it as CMK itself (reach.ts). */
+export const cmkMigrations: Record<string, Migration> = Object.fromEntries(
+  Object.entries(migrations).map(([name, { up }]) => [
+    name,
+    {
+      async up(db: Kysely<unknown>): Promise<void> {
+        await sql`SELECT set_config('okcm.reach', 'system', true)`.execute(db);
+        await up(db);
+      },
+    },
+  ]),
+);
+
+/** Holds new tables with a `tenant` column to the transaction's tenant, and to the reach of whoever it works for. */
 async function isolate(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
+  await isolateFirst(db, tables);
+  await holdToReach(db, tables);
+}
+
+async function holdToReach(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await sql.raw(reachPolicy(table)).execute(db);
+}
+
+/** As the first migrations did it; the tables of those got their reach later (0020). */
+async function isolateFirst(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
   for (const table of tables)
     await sql
       .raw(

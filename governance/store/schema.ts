@@ -5,6 +5,19 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type { ProposalState, Requirement } from '../workflows/quorum.ts';
+import type { AccessTables } from './access-tables.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
+import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
+import type {
+  DrillRegionRow,
+  DrillRow,
+  DrillTargetRow,
+  SimulationAnswerRow,
+  SimulationRow,
+} from './simulation-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -62,7 +75,7 @@ export interface IssuerRegionRow extends Provisioned {
 /** One key is one identity, in the whole installation: the primary key says so across tenants. */
 export interface IdentityRow {
   fingerprint: string;
-  role: 'application' | 'gateway';
+  role: 'application' | 'gateway' | 'client';
   tenant: string | null;
   name: string;
 }
@@ -176,18 +189,27 @@ export interface LinkRow {
 export interface ProposalRow {
   id: string;
   tenant: string;
-  /** A row of the table in domain/wishes.ts. */
+  /** A row of the table in workflows/wishes.ts. */
   action: string;
   parameters: Json<Record<string, unknown>>;
   proposer: string;
   policy: string;
   quorum: number;
-  state: 'pending' | 'executed';
+  /** What had to be satisfied when it was made: later rules neither loosen nor tighten it. */
+  requirements: ColumnType<Requirement[], string, string>;
+  state: ProposalState;
   correlation_id: string;
   /** What the regions were asked when it was carried out. */
   jobs: ColumnType<RegionJob[], string | undefined, string>;
   created_at: Generated<Date>;
+  expires_at: Date;
   decided_at: Date | null;
+  /** Who approved last, rejected or revoked it; `system:workflows` where only time did. */
+  decided_by: Generated<string | null>;
+  /** Of a rejection or revocation. */
+  reason: Generated<string | null>;
+  /** Why an approved proposal was not carried out. */
+  error: ColumnType<{ code: string; detail: string } | null, string | undefined, string | null>;
 }
 
 export interface ApprovalRow {
@@ -251,7 +273,7 @@ export interface AuditHeadRow {
 }
 
 /** Orbital keeps tables of its own in the same database; only Orbital knows their types. */
-export interface CmkDatabase {
+export interface CmkDatabase extends AccessTables {
   regions: RegionRow;
   gateways: GatewayRow;
   issuers: IssuerRow;
@@ -273,6 +295,20 @@ export interface CmkDatabase {
   key_inventories: KeyInventoryRow;
   audit_events: AuditEventRow;
   audit_heads: AuditHeadRow;
+  approval_rules: ApprovalRuleRow;
+  approver_groups: ApproverGroupRow;
+  notification_channels: NotificationChannelRow;
+  tenant_states: TenantStateRow;
+  tenant_closings: TenantClosingRow;
+  idempotency_keys: IdempotencyKeyRow;
+  key_configurations: KeyConfigurationRow;
+  key_configuration_keys: KeyConfigurationKeyRow;
+  systems: SystemRow;
+  simulations: SimulationRow;
+  simulation_answers: SimulationAnswerRow;
+  drill_targets: DrillTargetRow;
+  drills: DrillRow;
+  drill_regions: DrillRegionRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -1,10 +1,11 @@
 /**
- * The two ways into the database. Row-level security shows a transaction the rows of the tenant that it names, or of
- * all tenants when it asks for the platform; one that asks for nothing sees nothing (D13).
- * The functions given may run again after a deadlock, so they touch nothing but the database.
+ * The ways into the database. Row-level security shows a transaction the rows of the tenant that it names, or of all
+ * tenants when it asks for the platform, and of those no more than whoever it works for may see (reach.ts); one that asks
+ * for nothing sees nothing (D13). The functions given may run again after a deadlock, so they touch nothing but the database.
  */
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { inTransaction } from '../../platform/postgres.ts';
+import { reachNow, withSystemReach } from './reach.ts';
 import type { CmkDatabase } from './schema.ts';
 
 export type Db = Kysely<CmkDatabase>;
@@ -12,14 +13,19 @@ export type Trx = Transaction<CmkDatabase>;
 
 /** From here on, this transaction sees the rows of one tenant and no others. */
 export async function scopeToTenant(trx: Trx, tenant: string): Promise<void> {
-  await sql`SELECT set_config('okcm.tenant', ${tenant}, true), set_config('okcm.scope', '', true)`.execute(
-    trx,
-  );
+  await scope(trx, tenant, '');
 }
 
 /** From here on, this transaction sees every tenant: for the operator's lists, workers and the status consumer. */
 export async function scopeToPlatform(trx: Trx): Promise<void> {
-  await sql`SELECT set_config('okcm.tenant', '', true), set_config('okcm.scope', 'platform', true)`.execute(
+  await scope(trx, '', 'platform');
+}
+
+async function scope(trx: Trx, tenant: string, scope: string): Promise<void> {
+  const reach = reachNow();
+  const tenants = reach.kind === 'members' ? reach.tenants.join(',') : '';
+  await sql`SELECT set_config('okcm.tenant', ${tenant}, true), set_config('okcm.scope', ${scope}, true),
+    set_config('okcm.reach', ${reach.kind}, true), set_config('okcm.reach_tenants', ${tenants}, true)`.execute(
     trx,
   );
 }
@@ -35,3 +41,7 @@ export const asPlatform = <T>(db: Db, fn: (trx: Trx) => Promise<T>): Promise<T> 
     await scopeToPlatform(trx);
     return await fn(trx);
   });
+
+/** For what CMK itself has to know or to record in the course of a request, whoever makes it. */
+export const asSystem = <T>(db: Db, fn: (trx: Trx) => Promise<T>): Promise<T> =>
+  withSystemReach(() => asPlatform(db, fn));

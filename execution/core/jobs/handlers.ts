@@ -10,33 +10,21 @@ import {
   parseTenantId,
 } from '../../../contracts/index.ts';
 import type { TaskHandler } from '../../../orbital/index.ts';
-import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
-import type { StreamTable } from '../../cipher/index.ts';
-import type { Keychain, KeyEvent, OpenLinkRequest } from '../../keychain/index.ts';
+import type { KeyEvent, OpenLinkRequest } from '../../keychain/index.ts';
 import type { Push } from '../../mesh/index.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
 import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
-import type { PushHub } from '../mesh/push-hub.ts';
 import { appendAudit } from '../store/audit.ts';
 import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
-import { keysIn, type RegionDb, type RegionTables, type RegionTx } from '../store/tables.ts';
+import { keysIn, type RegionTables, type RegionTx } from '../store/tables.ts';
+import type { JobDependencies } from './dependencies.ts';
+import { drillHandlers } from './drills.ts';
 import { inventoryResult } from './inventory.ts';
 import { handlerFor, type RegionTaskContext } from './outcome.ts';
-
-export interface JobDependencies {
-  readonly db: RegionDb;
-  readonly instance: string;
-  readonly keychain: Keychain;
-  /** Operations in parts: those of a tenant end with its link. */
-  readonly streams: StreamTable;
-  readonly hub: PushHub;
-  /** Ends the open connections of gateways that are no longer registered. */
-  readonly recheckConnections: () => Promise<void>;
-  readonly logger: Logger;
-}
+import { inspectUse } from './use.ts';
 
 interface Change {
   readonly event: string;
@@ -181,6 +169,12 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       const inventory = await keychain.inventory(keysIn(trx), parseTenantId(tenant), dependentsIn(trx));
       return inventoryResult(inventory);
     }),
+
+    USE_INSPECT: handlerFor('USE_INSPECT', ({ tenant }, { trx }) =>
+      inspectUse(trx, parseTenantId(tenant), deps.lease),
+    ),
+
+    ...drillHandlers(deps),
 
     KEY_DESTROY: handlerFor('KEY_DESTROY', async (payload, context) => {
       const { version, dependents, reason } = payload;

@@ -1,6 +1,6 @@
 /** The gateways that this core has heard of: for health, for reports, and to cut off those that lost their registration. */
 import type { RegionReport } from '../../../contracts/index.ts';
-import { GATEWAY_FORGOTTEN_MS, GATEWAY_NOTED_MS, GATEWAY_SILENT_MS } from '../limits.ts';
+import { GATEWAY_FORGOTTEN_MS, GATEWAY_NOTED_MS, GATEWAY_SILENT_MS, LEASES_NOTED_MS } from '../limits.ts';
 import type { RegisteredIdentity } from '../store/registry.ts';
 
 /** An authenticated and registered gateway at the other end of a connection. */
@@ -17,12 +17,19 @@ interface Standing {
   readonly leases: number;
 }
 
+/** When a process's leases were last written down, and how many there were. */
+interface NotedLeases {
+  readonly atMs: number;
+  readonly leases: number;
+}
+
 /** A gateway, and what each of its processes has said last: by the address of its connection for heartbeats. */
 interface Entry {
   name: string;
   lastSeenMs: number;
   notedMs: number;
   readonly standings: Map<string, Standing>;
+  readonly noted: Map<string, NotedLeases>;
 }
 
 export class Gateways {
@@ -31,7 +38,13 @@ export class Gateways {
   seen(peer: GatewayPeer, status?: Omit<Standing, 'lastSeenMs'>): void {
     const { fingerprint, name } = peer.identity;
     const lastSeenMs = Date.now();
-    const entry = this.#entries.get(fingerprint) ?? { name, lastSeenMs, notedMs: 0, standings: new Map() };
+    const entry = this.#entries.get(fingerprint) ?? {
+      name,
+      lastSeenMs,
+      notedMs: 0,
+      standings: new Map(),
+      noted: new Map(),
+    };
     this.#entries.set(fingerprint, entry);
     entry.name = name;
     entry.lastSeenMs = lastSeenMs;
@@ -41,6 +54,7 @@ export class Gateways {
     entry.standings.set(peer.address, { ...status, lastSeenMs });
     for (const [address, standing] of entry.standings)
       if (lastSeenMs - standing.lastSeenMs > GATEWAY_SILENT_MS) entry.standings.delete(address);
+    for (const address of entry.noted.keys()) if (!entry.standings.has(address)) entry.noted.delete(address);
   }
 
   /** Whether it is time to tell the other cores that this gateway was heard of; if so, it counts as told. */
@@ -49,6 +63,18 @@ export class Gateways {
     const now = Date.now();
     if (entry === undefined || now - entry.notedMs < GATEWAY_NOTED_MS) return false;
     entry.notedMs = now;
+    return true;
+  }
+
+  /** Whether it is time to write down which keys this process of the gateway holds; if so, it counts as done. */
+  areLeasesToBeNoted({ identity, address }: GatewayPeer): boolean {
+    const entry = this.#entries.get(identity.fingerprint);
+    const leases = entry?.standings.get(address)?.leases;
+    if (entry === undefined || leases === undefined) return false;
+    const before = entry.noted.get(address);
+    const atMs = Date.now();
+    if (before?.leases === leases && atMs - before.atMs < LEASES_NOTED_MS) return false;
+    entry.noted.set(address, { atMs, leases });
     return true;
   }
 

@@ -9,6 +9,7 @@ import type { HeartbeatRequest, HeartbeatResponse } from '../../mesh/index.ts';
 import { asKmipError } from '../kmip/objects.ts';
 import { appendAudit } from '../store/audit.ts';
 import { noteGateway } from '../store/gateways.ts';
+import { noteLeases } from '../store/leases.ts';
 import { readHead } from '../store/pushes.ts';
 import { mayServe } from './authorise.ts';
 import type { MeshDependencies } from './dependencies.ts';
@@ -34,6 +35,10 @@ export async function heartbeat(
 ): Promise<HeartbeatResponse> {
   deps.gateways.seen(peer, { appliedHead, backlog, leases: leases.length });
   if (deps.gateways.isToBeNoted(peer)) await noteGateway(deps.db, peer.identity.fingerprint);
+  if (deps.gateways.areLeasesToBeNoted(peer)) {
+    const { fingerprint } = peer.identity;
+    await noteLeases(deps.db, { fingerprint, process: peer.address }, leases);
+  }
   if (audit.length > 0) {
     const source = peer.identity.name;
     // An id is unique at its source: prefixed, no gateway can make another's event look like a repetition.

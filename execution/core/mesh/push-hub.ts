@@ -74,19 +74,30 @@ export class PushHub {
    * passed.
    */
   async acknowledgements(number: number, waitMs: number): Promise<number> {
+    return (await this.acknowledgedBy(number, waitMs)).told.length;
+  }
+
+  /** The same by name: gateways that have, and those that are connected to this core and have not. */
+  async acknowledgedBy(
+    number: number,
+    waitMs: number,
+  ): Promise<{ readonly told: readonly string[]; readonly untold: readonly string[] }> {
     this.wake();
     // A gateway may be between two connections: it counts once. One of several processes has one for each, and has been
     // told when all of them have.
-    const told = new Set<string>();
-    const untold = new Set<string>();
+    const told = new Map<string, string>();
+    const untold = new Map<string, string>();
     const check = (): boolean => {
       untold.clear();
       for (const { acknowledged, peer } of this.#subscribers)
-        (acknowledged >= number ? told : untold).add(peer.identity.fingerprint);
+        (acknowledged >= number ? told : untold).set(peer.identity.fingerprint, peer.identity.name);
       return untold.size === 0;
     };
-    const count = (): number => [...told].filter((fingerprint) => !untold.has(fingerprint)).length;
-    if (check()) return count();
+    const names = () => ({
+      told: [...told].filter(([fingerprint]) => !untold.has(fingerprint)).map(([, name]) => name),
+      untold: [...untold.values()],
+    });
+    if (check()) return names();
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -99,7 +110,7 @@ export class PushHub {
       const timer = setTimeout(done, waitMs);
       this.#waiting.add(again);
     });
-    return count();
+    return names();
   }
 
   async close(): Promise<void> {

@@ -150,6 +150,20 @@ export const coreMigrations: Record<string, Migration> = {
       for (const statement of LISTING) await sql.raw(statement).execute(db);
     },
   },
+  '0050_gateway_leases': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(
+          `create table core.gateway_leases (
+             fingerprint text not null,
+             process text not null,
+             noted_us bigint not null,
+             leases jsonb not null,
+             primary key (fingerprint, process))`,
+        )
+        .execute(db);
+    },
+  },
 };
 
 const SEARCH = [

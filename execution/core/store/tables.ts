@@ -43,6 +43,8 @@ export interface CoreTables {
   'core.random_ivs': { uid: string; used: string | number };
   /** See `gateways.ts`. */
   'core.gateways': { fingerprint: string; heard_us: string | number; announced_us: string | number };
+  /** See `leases.ts`. */
+  'core.gateway_leases': { fingerprint: string; process: string; noted_us: string | number; leases: unknown };
   'core.push_counter': { id: 1; head: string | number };
   'core.pushes': {
     number: string | number;

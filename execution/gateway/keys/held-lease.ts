@@ -55,6 +55,8 @@ export class HeldLease implements Lease {
   sentAtMs = 0;
   ttlMs = 0;
   graceMs = 0;
+  /** When a request last needed it (`leaseNowMs`); 0: none has. */
+  usedAtMs = 0;
 
   constructor({ tenant, service, memory, onLow }: HeldLeaseOptions) {
     this.tenant = tenant;

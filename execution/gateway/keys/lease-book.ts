@@ -42,6 +42,8 @@ export interface LeaseBookOptions extends LeaseParts {
 
 /** A lease that a heartbeat asks the core to renew, as it was then. */
 export interface AskedLease extends LeaseName {
+  /** Since a request last needed it; absent: none has. */
+  readonly idleMs?: number;
   readonly lease: HeldLease;
   readonly generation: number;
 }
@@ -185,9 +187,11 @@ export class LeaseBook {
 
   /** What a heartbeat asks the core to renew. */
   held(): readonly AskedLease[] {
+    const nowMs = leaseNowMs();
     return this.#leases().map((lease) => {
-      const { tenant, service, generation } = lease;
-      return { tenant, service, lease, generation };
+      const { tenant, service, generation, usedAtMs } = lease;
+      const idle = usedAtMs === 0 ? {} : { idleMs: Math.max(0, Math.round(nowMs - usedAtMs)) };
+      return { tenant, service, lease, generation, ...idle };
     });
   }
 
@@ -257,7 +261,11 @@ export class LeaseBook {
     const { tenants, currency } = this.#options;
     const { lease } = entry;
     if (lease === undefined || tenants.isClosed(entry.tenant) || !currency.isCurrent) return undefined;
-    if (this.#leftMs(lease) > 0) return lease;
+    const nowMs = leaseNowMs();
+    if (this.#leftMs(lease, nowMs) > 0) {
+      lease.usedAtMs = nowMs;
+      return lease;
+    }
     if (this.#isOver(lease)) this.#end(entry, 'EXPIRED');
     return undefined;
   }
@@ -282,8 +290,8 @@ export class LeaseBook {
   }
 
   /** Milliseconds for which the lease may still be used as things stand. */
-  #leftMs({ sentAtMs, ttlMs, graceMs }: HeldLease): number {
-    return sentAtMs + ttlMs + (this.#options.link.isUp ? 0 : graceMs) - leaseNowMs();
+  #leftMs({ sentAtMs, ttlMs, graceMs }: HeldLease, nowMs = leaseNowMs()): number {
+    return sentAtMs + ttlMs + (this.#options.link.isUp ? 0 : graceMs) - nowMs;
   }
 
   /** Past its TTL a lease waits for the verdict on the core's reach; past its grace nothing can save it. */

@@ -37,6 +37,14 @@ describe('a lease', () => {
     assert.equal(book.current(TENANT, SERVICE), leases[0]);
   });
 
+  it('tells how long it was idle, counted from the last request that needed it', async () => {
+    await book.acquire(TENANT, SERVICE);
+    await delay(30);
+    assert.ok((book.held()[0]?.idleMs ?? 0) >= 25);
+    book.current(TENANT, SERVICE);
+    assert.ok((book.held()[0]?.idleMs ?? Number.POSITIVE_INFINITY) < 25);
+  });
+
   it('brings the very keys of the core, older versions for decryption only', async () => {
     makeVersions(2);
     assert.equal(wraps(await book.acquire(TENANT, SERVICE)), 2);

@@ -140,7 +140,7 @@ export class Heart {
       {
         appliedHead: applier.appliedHead,
         backlog: store.keys.backlog,
-        leases: held.map(({ tenant, service }) => ({ tenant, service })),
+        leases: held.map(({ tenant, service, idleMs }) => ({ tenant, service, idleMs })),
         audit,
       },
       HEARTBEAT_TIMEOUT_MS,

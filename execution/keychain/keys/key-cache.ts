@@ -6,6 +6,7 @@
  */
 import type { ServiceName, TenantId } from '../../../contracts/index.ts';
 import type { ParentKey } from '../../envelope/index.ts';
+import { CutBook } from '../cuts.ts';
 import { KeychainError } from '../errors.ts';
 import { MAX_READ_ATTEMPTS } from '../limits.ts';
 import { openLease } from '../links/lease.ts';
@@ -48,6 +49,7 @@ interface Held {
 export class KeyCache {
   readonly #db: Db;
   readonly #realm: Realm;
+  readonly #cuts: CutBook;
   readonly #facts = new Map<TenantId, KnownFacts>();
   /** By `tenant/service`, least recently used first; neither name can hold a slash. */
   readonly #held = new Map<string, Held>();
@@ -61,6 +63,7 @@ export class KeyCache {
   constructor(db: Db, realm: Realm) {
     this.#db = db;
     this.#realm = realm;
+    this.#cuts = new CutBook(db, realm);
   }
 
   /** @throws KeychainError SEALED, TENANT_UNKNOWN, SERVICE_UNKNOWN, LINK_CLOSED, LINK_EXPIRED, RECORD_REJECTED, BUSY. */
@@ -70,6 +73,7 @@ export class KeyCache {
       const ticket: Ticket = { tenant, cancelled: false };
       this.#tickets.add(ticket);
       try {
+        await this.#refuseCut(tenant, service);
         const facts = await this.#freshFacts(ticket);
         if (ticket.cancelled) continue;
         const keys =
@@ -94,6 +98,7 @@ export class KeyCache {
   /** Somebody has changed keys or links: the next who asks for any is answered by the database. */
   recheck(): void {
     this.#believedSinceMs = performance.now();
+    this.#cuts.recheck();
   }
 
   forgetAll(): void {
@@ -156,6 +161,18 @@ export class KeyCache {
     // Facts are kept only beside keys, so that this map is as bounded as the other.
     if (!ticket.cancelled && known !== undefined) this.#facts.set(tenant, { facts, readAtMs });
     return facts;
+  }
+
+  /**
+   * To whoever is served a cut looks as a closed link does: that is what a drill is for.
+   * @throws KeychainError LINK_CLOSED, with nothing of the service left in memory.
+   */
+  async #refuseCut(tenant: TenantId, service: ServiceName): Promise<void> {
+    if (!(await this.#cuts.isCut(tenant, service))) return;
+    const name = `${tenant}/${service}`;
+    const held = this.#held.get(name);
+    if (held !== undefined) this.#drop(name, held);
+    throw new KeychainError('LINK_CLOSED', `${name} is cut off by a drill`);
   }
 
   #lookUp(facts: LinkFacts, service: ServiceName): ServiceKeys | null {

@@ -1,8 +1,10 @@
-/** Linking, rotating and unlinking a tenant's L1, and the proposals through which all decisions go. */
+/** Linking, rotating and unlinking a tenant's L1: each a proposal (routes/workflows.ts). */
 
 import type { Cmk } from '../../context.ts';
-import { approve, listProposals, type ProposalView, propose } from '../../domain/proposals.ts';
 import { viewLinks } from '../../links/view.ts';
+import { propose } from '../../workflows/proposals.ts';
+import { linkingWish } from '../../workflows/switching.ts';
+import type { ProposalView } from '../../workflows/view.ts';
 import { actorOf, type Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
 
@@ -12,17 +14,17 @@ export const linkRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'link.propose' },
       schema: {
-        summary: 'Link the tenant to an L1 key in every region; carried out when the policy is satisfied',
+        summary:
+          'Link the tenant to an L1 key in every region, or switch it to that key; carried out when enough have agreed',
         params: schemas.TenantPath,
         body: schemas.LinkRequest,
         response: { 202: schemas.Decision },
       },
     },
     async (request, reply) => {
-      const wish = { action: 'link', parameters: { key: request.body.key } } as const;
-      return reply
-        .status(202)
-        .send(await decision(cmk, propose(cmk, actorOf(request), request.params.tenant, wish)));
+      const { tenant } = request.params;
+      const wish = await linkingWish(cmk, tenant, request.body.key);
+      return reply.status(202).send(await decision(cmk, propose(cmk, actorOf(request), tenant, wish)));
     },
   );
   app.post(
@@ -67,35 +69,10 @@ export const linkRoutes: Routes = (app, cmk) => {
     { schema: { params: schemas.TenantPath, response: { 200: schemas.Links } } },
     (request) => viewLinks(cmk, request.params.tenant),
   );
-  app.get(
-    '/v1/tenants/:tenant/proposals',
-    {
-      schema: {
-        params: schemas.TenantPath,
-        querystring: schemas.PageQuery,
-        response: { 200: schemas.pageOf(schemas.Proposal) },
-      },
-    },
-    (request) => listProposals(cmk, request.params.tenant, request.query),
-  );
-  app.post(
-    '/v1/tenants/:tenant/proposals/:id/approve',
-    {
-      config: { action: 'proposal.approve' },
-      schema: {
-        summary: 'Approve as another operator than the proposer',
-        params: schemas.ProposalPath,
-        response: { 202: schemas.Decision },
-      },
-    },
-    async (request, reply) => {
-      const { tenant, id } = request.params;
-      return reply.status(202).send(await decision(cmk, approve(cmk, actorOf(request), tenant, id)));
-    },
-  );
 };
 
-async function decision(cmk: Cmk, deciding: Promise<ProposalView>) {
+/** A decision about links, with where they stand. */
+export async function decision(cmk: Cmk, deciding: Promise<ProposalView>) {
   const proposal = await deciding;
   return { proposal, links: await viewLinks(cmk, proposal.tenant) };
 }

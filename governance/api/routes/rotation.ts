@@ -1,13 +1,11 @@
 /** The life of keys that governance never sees: rotation, emergencies, policies, inventories, destruction. */
 import { type Static, Type } from 'typebox';
 import { jobs } from '../../../contracts/index.ts';
-import type { Cmk } from '../../context.ts';
-import { propose } from '../../domain/proposals.ts';
-import type { Wish } from '../../domain/wishes.ts';
 import { askInventory, listInventories } from '../../rotation/inventory.ts';
 import { rotateKey } from '../../rotation/orders.ts';
 import { listPolicies } from '../../rotation/policies.ts';
 import { actorOf, type Routes } from '../api.ts';
+import { proposed } from '../proposed.ts';
 import * as schemas from '../schemas.ts';
 
 const { closed, Instant, nullable } = schemas;
@@ -51,7 +49,6 @@ const Jobs = Type.Object(
   },
   closed,
 );
-const Proposed = Type.Object({ proposal: schemas.Proposal }, closed);
 
 const LinkPolicyRequest = Type.Object(
   {
@@ -106,15 +103,6 @@ const RegionInventory = Type.Object(
   closed,
 );
 
-/** What is asked for by proposing it. */
-async function proposed(
-  cmk: Cmk,
-  request: Parameters<typeof actorOf>[0] & { readonly params: { readonly tenant: string } },
-  wish: Wish,
-) {
-  return { proposal: await propose(cmk, actorOf(request), request.params.tenant, wish) };
-}
-
 export const rotationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/rotations',
@@ -141,7 +129,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
         summary: 'Emergency: a new version at once, and every older one is Compromised',
         params: schemas.TenantPath,
         body: CompromiseRequest,
-        response: { 202: Proposed },
+        response: { 202: schemas.Proposed },
       },
     },
     async (request, reply) => {
@@ -157,7 +145,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
         summary: 'How often regions rotate a key by themselves; one that protects less takes a quorum',
         params: schemas.TenantPath,
         body: PolicyRequest,
-        response: { 202: Proposed },
+        response: { 202: schemas.Proposed },
       },
     },
     async (request, reply) => {
@@ -174,7 +162,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
           'How old the secrets of the tenant’s links may become; one that protects less takes a quorum',
         params: schemas.TenantPath,
         body: LinkPolicyRequest,
-        response: { 202: Proposed },
+        response: { 202: schemas.Proposed },
       },
     },
     async (request, reply) => {
@@ -232,7 +220,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
         summary: 'Destroy one version in one region, and with it everything that depends on it',
         params: schemas.TenantPath,
         body: DestructionRequest,
-        response: { 202: Proposed },
+        response: { 202: schemas.Proposed },
       },
     },
     async (request, reply) => {

@@ -1,62 +1,57 @@
 /**
  * Everything that can lock out, expose or weaken, in one table (D13): what may be asked, what is refused at once, when one
- * operator's word is enough, and what is done when the tenant's policy is satisfied. proposals.ts knows none of them.
+ * operator's word is enough, and what is done when the tenant's rules are satisfied. proposals.ts knows none of them.
  */
-import { type Static, type TSchema, Type } from 'typebox';
-import { Value } from 'typebox/value';
+import { type Static, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
+import { AccessChange, carryOutChange, checkChange } from '../access/changes.ts';
 import type { Cmk } from '../context.ts';
+import { requireKey } from '../domain/keys.ts';
+import { startBlocking, startTermination, startUnblocking } from '../domain/lifecycle.ts';
+import { requireServed, requireTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
+import { MAX_APPROVALS, MAX_APPROVERS, MAX_GROUPS_PER_RULE } from '../limits.ts';
 import { rotatable, startLinks, startRotation, startUnlink } from '../links/request.ts';
+import { keysOf } from '../links/rows.ts';
 import { setLinkSchedule } from '../links/schedule.ts';
 import { refuseBlindDestruction } from '../rotation/inventory.ts';
 import { compromiseKey, destroyVersion } from '../rotation/orders.ts';
 import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
-import type { Actor } from '../store/audit.ts';
-import type { RegionJob } from '../store/schema.ts';
-import { asTenant, type Trx } from '../store/transactions.ts';
-import { requireKey } from './keys.ts';
-import { requireTenant } from './lookups.ts';
+import { asTenant } from '../store/transactions.ts';
+import { ANY_ACTION, actionsApprovedBy, setGroup, setRule } from './rules.ts';
+import { closed, Reason, type Rules, wish } from './wish.ts';
 
-interface Rules<P> {
-  /** Asks providers, before any transaction. */
-  readonly ask?: (cmk: Cmk, tenant: string, parameters: P) => Promise<void>;
-  /** In the transaction of the proposal: what could not be carried out now is not put before anybody. */
-  readonly check?: (trx: Trx, tenant: string, parameters: P) => Promise<void>;
-  /** True where this wish of a kind protects no less than what holds now: no second operator is needed. */
-  readonly isHarmless?: (trx: Trx, tenant: string, parameters: P) => Promise<boolean>;
-  /** In the transaction of the last approval, with the tenant locked. Returns what the regions were asked. */
-  readonly carryOut: (cmk: Cmk, trx: Trx, order: Order<P>) => Promise<RegionJob[]>;
-}
-
-interface Order<P> {
-  readonly who: Actor;
-  readonly tenant: string;
-  readonly proposal: string;
-  readonly parameters: P;
-}
-
-const closed = { additionalProperties: false } as const;
 const Text = Type.String();
 const Service = Type.Optional(Text);
-const Reason = Type.String({ maxLength: 256 });
 const Seconds = Type.Union([Type.Integer({ minimum: 0, maximum: MAX_ROTATE_AFTER_S }), Type.Null()]);
+const WithReason = Type.Object({ reason: Reason }, closed);
 
 export const wishes = {
   link: wish(Type.Object({ key: Text }, closed), {
     ask: (cmk, tenant, { key }) => refuseUnusableKey(cmk, tenant, key),
-    carryOut: (cmk, trx, { who, parameters, ...order }) =>
-      startLinks(cmk, trx, who, { ...order, key: parameters.key }),
+    carryOut: async (cmk, trx, { who, parameters: { key }, ...order }) => {
+      const other = (await keysOf(trx, order.tenant)).find((each) => each !== key);
+      if (other !== undefined)
+        throw new CmkError('KEY_SWITCH_NEEDED', `the keys of ${order.tenant} stand on ${other}`);
+      return await startLinks(cmk, trx, who, { ...order, key });
+    },
   }),
-  unlink: wish(Type.Object({ reason: Reason }, closed), {
+  'switch-key': wish(Type.Object({ key: Text }, closed), {
+    ask: (cmk, tenant, { key }) => refuseUnusableKey(cmk, tenant, key),
+    carryOut: (cmk, trx, { who, parameters: { key }, ...order }) =>
+      startLinks(cmk, trx, who, { ...order, key }),
+  }),
+  unlink: wish(WithReason, {
     carryOut: (cmk, trx, { who, parameters, ...order }) =>
       startUnlink(cmk, trx, who, { ...order, reason: parameters.reason }),
   }),
   'rotate-link': wish(Type.Object({ reason: Type.Optional(Reason) }, closed), {
     ask: refuseUnusableKeys,
-    carryOut: (cmk, trx, { who, parameters, ...order }) =>
-      startRotation(cmk, trx, who, { ...order, ...parameters }),
+    carryOut: async (cmk, trx, { who, parameters, ...order }) => {
+      await requireServed(trx, order.tenant);
+      return await startRotation(cmk, trx, who, { ...order, ...parameters });
+    },
   }),
   'link-rotation-policy': wish(Type.Object({ rotateAfterSeconds: Seconds }, closed), {
     isHarmless: async (trx, tenant, { rotateAfterSeconds }) => {
@@ -105,6 +100,71 @@ export const wishes = {
         destroyVersion(cmk, trx, who, { tenant, ...parameters }),
     },
   ),
+  'change-access': wish(AccessChange, {
+    check: checkChange,
+    carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
+      await carryOutChange(trx, who, tenant, parameters);
+      return [];
+    },
+  }),
+  'block-tenant': wish(WithReason, {
+    carryOut: (cmk, trx, { who, parameters, ...order }) =>
+      startBlocking(cmk, trx, who, { ...order, ...parameters }),
+  }),
+  'unblock-tenant': wish(WithReason, {
+    carryOut: (_cmk, trx, { who, tenant, parameters }) =>
+      startUnblocking(trx, who, { tenant, ...parameters }),
+  }),
+  'terminate-tenant': wish(WithReason, {
+    carryOut: (cmk, trx, { who, parameters, ...order }) =>
+      startTermination(cmk, trx, who, { ...order, ...parameters }),
+  }),
+  'approval-rule': wish(
+    Type.Object(
+      {
+        action: Text,
+        rule: Type.Union([
+          Type.Object(
+            {
+              approvals: Type.Integer({ minimum: 1, maximum: MAX_APPROVALS }),
+              groups: Type.Array(Text, { maxItems: MAX_GROUPS_PER_RULE }),
+            },
+            closed,
+          ),
+          Type.Null(),
+        ]),
+      },
+      closed,
+    ),
+    {
+      check: async (_trx, _tenant, { action }) => {
+        if (action !== ANY_ACTION && !isAction(action))
+          throw new CmkError('ACTION_UNKNOWN', `there is no action ${action}`);
+      },
+      // A rule falls only by itself: neither an easier rule about rules nor a new one can go around it.
+      concerns: async (_trx, _tenant, { action }) => [action],
+      carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
+        await setRule(trx, who, { tenant, ...parameters });
+        return [];
+      },
+    },
+  ),
+  'approver-group': wish(
+    Type.Object(
+      {
+        group: Text,
+        members: Type.Union([Type.Array(Text, { minItems: 1, maxItems: MAX_APPROVERS }), Type.Null()]),
+      },
+      closed,
+    ),
+    {
+      concerns: (trx, tenant, { group }) => actionsApprovedBy(trx, tenant, group),
+      carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
+        await setGroup(trx, who, { tenant, ...parameters });
+        return [];
+      },
+    },
+  ),
 } as const;
 
 export type Action = keyof typeof wishes;
@@ -112,33 +172,12 @@ export type Wish = {
   [A in Action]: { readonly action: A; readonly parameters: Static<(typeof wishes)[A]['schema']> };
 }[Action];
 export const actions = Object.keys(wishes) as readonly Action[];
+export const isAction = (name: string): name is Action => Object.hasOwn(wishes, name);
 
 /** The rules of a stored proposal's action. */
 export function rulesOf(action: string): Rules<unknown> {
-  const found = actions.find((known) => known === action);
-  if (found === undefined) throw new Error(`nobody knows how to ${action}`);
-  return wishes[found].rules;
-}
-
-/** Parameters come back from the database as JSON: each rule sees them only after they were held against the schema. */
-function wish<S extends TSchema>(schema: S, rules: Rules<Static<S>>): { schema: S; rules: Rules<unknown> } {
-  const parsed = (parameters: unknown): Static<S> => {
-    if (!Value.Check(schema, parameters))
-      throw new Error('the parameters of a wish do not follow its schema');
-    return parameters;
-  };
-  const { ask, check, isHarmless, carryOut } = rules;
-  return {
-    schema,
-    rules: {
-      ...(ask && { ask: (cmk, tenant, parameters) => ask(cmk, tenant, parsed(parameters)) }),
-      ...(check && { check: (trx, tenant, parameters) => check(trx, tenant, parsed(parameters)) }),
-      ...(isHarmless && {
-        isHarmless: (trx, tenant, parameters) => isHarmless(trx, tenant, parsed(parameters)),
-      }),
-      carryOut: (cmk, trx, order) => carryOut(cmk, trx, { ...order, parameters: parsed(order.parameters) }),
-    },
-  };
+  if (!isAction(action)) throw new Error(`nobody knows how to ${action}`);
+  return wishes[action].rules;
 }
 
 const key = (tenant: string, service: string | undefined) =>

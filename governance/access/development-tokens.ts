@@ -1,29 +1,27 @@
 /**
- * Who is asking. A bearer token stands for an operator by name; tokens come from a private file and are a development
- * credential. Comparison takes the same time whatever is sent.
+ * Bearer tokens from a private file, for development installations: each stands for an operator by name, who may do
+ * everything. Comparison takes the same time whatever is sent.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readPrivate } from '../../platform/config-file.ts';
 import { OkcmError } from '../../platform/errors.ts';
-
-export interface Authenticator {
-  /** The operator's name, or undefined. `header` is the Authorization header as it came. */
-  operatorOf(header: string | undefined): string | undefined;
-}
+import type { Principal } from './principal.ts';
 
 const MAX_TOKENS = 16;
 const MIN_TOKEN_LENGTH = 16;
-const MAX_HEADER_LENGTH = 1024;
 const DEFAULT_OPERATOR = 'development-operator';
 const OPERATOR = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+/** Whom a token stands for, or undefined. */
+export type DevelopmentTokens = (token: string) => Principal | undefined;
+
 /**
  * Reads the token file: one token, or lines `operator:token`. Empty lines and those that begin with # are skipped.
  * Errors: those of readPrivate, and TOKEN_FILE_INVALID, which quotes nothing from the file.
  */
-export async function readDevelopmentTokens(path: string): Promise<Authenticator> {
+export async function readDevelopmentTokens(path: string): Promise<DevelopmentTokens> {
   const lines = (await readPrivate(path))
     .split('\n')
     .map((line) => line.trim())
@@ -41,20 +39,25 @@ export async function readDevelopmentTokens(path: string): Promise<Authenticator
     if (!OPERATOR.test(operator))
       refuse('an operator name is not 1 to 63 lower-case letters, digits, dots and hyphens');
     if (token.length < MIN_TOKEN_LENGTH) refuse(`a token has fewer than ${MIN_TOKEN_LENGTH} characters`);
-    return { operator, digest: digest(token) };
+    return { principal: principalOf(operator), digest: digest(token) };
   });
-  if (new Set(known.map((each) => each.operator)).size !== known.length) refuse('an operator is named twice');
+  if (new Set(known.map(({ principal }) => principal.id)).size !== known.length)
+    refuse('an operator is named twice');
 
-  return {
-    operatorOf(header) {
-      if (header === undefined || header.length > MAX_HEADER_LENGTH || !/^Bearer /i.test(header))
-        return undefined;
-      const sent = digest(header.slice('Bearer '.length));
-      let found: string | undefined;
-      // Every token is compared, so that the time says nothing about which came close.
-      for (const { operator, digest: expected } of known)
-        if (timingSafeEqual(sent, expected)) found = operator;
-      return found;
-    },
+  return (token) => {
+    const sent = digest(token);
+    let found: Principal | undefined;
+    // Every token is compared, so that the time says nothing about which came close.
+    for (const { principal, digest: expected } of known)
+      if (timingSafeEqual(sent, expected)) found = principal;
+    return found;
   };
 }
+
+const principalOf = (operator: string): Principal => ({
+  id: operator,
+  name: operator,
+  person: true,
+  duty: 'development',
+  groups: [],
+});

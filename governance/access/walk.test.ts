@@ -1,0 +1,329 @@
+/**
+ * Every route × every role × one's own and another's tenant, over REST, with tokens of a real OpenID Connect provider. What is
+ * expected stands here in words of its own, by permission; nothing of it is read from the policies.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { permissionOf } from '../api/permissions.ts';
+import { testWorld } from '../test-setup.test.ts';
+import type { World } from '../test-world.ts';
+
+const A = 'administrator';
+const K = 'key-administrator';
+const U = 'auditor';
+const P = 'approver';
+const O = 'operator';
+const ALL = [A, K, U, P];
+const EVERYBODY = [...ALL, O, 'nobody'];
+
+/** Whose it is to do this in a tenant: their own. An operator has none, and stands where any tenant is meant. */
+const ofTenant: Readonly<Record<string, readonly string[]>> = {
+  'access.appoint': [],
+  'access.propose': [A],
+  'application.read': ALL,
+  'application.register': [A],
+  'application.remove': [A],
+  'audit.checkpoint': [U],
+  'audit.export': [U],
+  'audit.read': [U],
+  'audit.verify': [U],
+  'client.read': ALL,
+  'client.register': [A],
+  'client.remove': [A],
+  'drill.read': ALL,
+  'drill.run': [K],
+  'drill.stop': [K],
+  'group.create': [A],
+  'group.read': ALL,
+  'inventory.read': ALL,
+  'job.read': [...ALL, O],
+  'job.retry': [A, K, O],
+  'key-configuration.change': [K],
+  'key-configuration.create': [K],
+  'key-configuration.read': ALL,
+  'key-configuration.remove': [K],
+  'key.compromise': [K],
+  'key.destroy': [K],
+  'key.import': [K],
+  'key.inspect': [K],
+  'key.link': [K],
+  'key.read': ALL,
+  'key.register': [K],
+  'key.rotate': [K],
+  'key.switch': [K],
+  'key.unlink': [K],
+  'keystore.read': ALL,
+  'keystore.register': [K],
+  'link.read': ALL,
+  'notification.configure': [A],
+  'notification.read': ALL,
+  'notification.retry': [A],
+  'proposal.approve': [P],
+  'proposal.read': ALL,
+  'proposal.reject': [P],
+  'proposal.revoke': [A, K],
+  'role.read': ALL,
+  'rotation.configure': [K],
+  'rotation.read': ALL,
+  'rule.propose': [A],
+  'rule.read': ALL,
+  'service.add': [A],
+  'service.read': ALL,
+  'simulation.read': ALL,
+  'simulation.run': [K],
+  'system.add': [A],
+  'system.change': [A],
+  'system.link': [K],
+  'system.read': ALL,
+  'system.remove': [A],
+  'system.unlink': [K],
+  'tenant.block': [A],
+  'tenant.change': [A],
+  'tenant.provision': [O],
+  'tenant.read': [...ALL, O],
+  'tenant.terminate': [A],
+  'tenant.unblock': [A],
+  'workspace.change': [A],
+  'workspace.create': [A],
+  'workspace.read': ALL,
+  'workspace.remove': [A],
+};
+
+/** The same of what belongs to no tenant. */
+const ofInstallation: Readonly<Record<string, readonly string[]>> = {
+  'audit.checkpoint': [O],
+  'audit.export': [O],
+  'audit.read': [O],
+  'audit.verify': [O],
+  'gateway.register': [O],
+  'gateway.remove': [O],
+  'issuer.read': [O],
+  'issuer.register': [O],
+  'job.cancel': [O],
+  'job.read': [O],
+  'job.retry': [O],
+  'keystore.read': [O],
+  'keystore.register': [O],
+  'me.read': EVERYBODY,
+  'region.enrol': [O],
+  'region.read': [O],
+  'status.read': [O],
+  'tenant.list': EVERYBODY,
+  'tenant.onboard': [O],
+};
+
+interface Route {
+  readonly method: string;
+  /** As OpenAPI writes it. */
+  readonly path: string;
+  readonly permission: string;
+  /** A tenant may stand in its query. */
+  readonly narrowed: boolean;
+}
+
+interface Operation {
+  readonly security?: readonly unknown[];
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+}
+
+let provider: OidcProvider;
+let world: World;
+let routes: Route[];
+const tokens = new Map<string, string>();
+
+before(async () => {
+  provider = await startOidcProvider();
+  world = await testWorld({
+    regions: ['north'],
+    configure: (config) => ({
+      ...config,
+      auth: {
+        ...config.auth,
+        issuers: [{ name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE }],
+        operators: { groups: ['corp:platform'] },
+      },
+    }),
+  });
+  for (const tenant of ['acme', 'rival']) {
+    await world.onboard(tenant);
+    for (const role of ALL)
+      await world.must(202, 'POST', `/v1/tenants/${tenant}/access-changes`, {
+        change: 'grant',
+        role,
+        principal: `corp:${tenant}-${role}`,
+      });
+  }
+  for (const tenant of ['acme', 'rival'])
+    for (const role of ALL) tokens.set(`${tenant}-${role}`, await provider.tokenOf(`${tenant}-${role}`));
+  tokens.set(O, await provider.tokenOf('olga', { groups: ['platform'] }));
+  tokens.set('nobody', await provider.tokenOf('nobody'));
+
+  const { paths } = await world.must(200, 'GET', '/v1/openapi.json');
+  routes = Object.entries<Record<string, Operation>>(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { security }]) => security?.length !== 0)
+      .map(([name, operation]) => {
+        const method = name.toUpperCase();
+        const narrowed =
+          operation.parameters?.some((each) => each.in === 'query' && each.name === 'tenant') === true;
+        return { method, path, narrowed, permission: permissionIn(method, path, operation) };
+      }),
+  );
+});
+after(async () => {
+  await world?.close();
+  await provider?.stop();
+});
+
+/** The document says it; what it does not say stands in the table of the API. */
+function permissionIn(method: string, path: string, operation: object): string {
+  const named: unknown = Reflect.get(operation, 'x-permission');
+  const url = path.replaceAll(/\{([^}]+)\}/g, ':$1');
+  return typeof named === 'string'
+    ? named
+    : (permissionOf(method, url, undefined) ?? `none of ${method} ${path}`);
+}
+
+const UUID = '00000000-0000-4000-8000-000000000000';
+const placed = (path: string, tenant: string): string =>
+  path
+    .replaceAll('{tenant}', tenant)
+    .replaceAll('{id}', UUID)
+    .replaceAll('{region}', 'north')
+    .replaceAll(/\{[^}]+\}/g, 'none-such');
+
+/** True for let in, false for kept out. A body that fits nothing: whoever is let in is told so, and nothing happens. */
+async function isLetIn(who: string, method: string, path: string): Promise<boolean> {
+  const token = tokens.get(who);
+  const body = method === 'GET' || method === 'DELETE' ? undefined : { 'no such field': true };
+  const answer = await world.call(method, path, body, {
+    authorization: token === undefined ? '' : `Bearer ${token}`,
+  });
+  if (answer.status === 403) {
+    assert.equal(answer.body.code, 'FORBIDDEN', `${who} ${method} ${path}`);
+    return false;
+  }
+  assert.ok(answer.status < 500 && answer.status !== 401, `${who} ${method} ${path}: ${answer.status}`);
+  return true;
+}
+
+const inTenant = ({ path }: Route): boolean => path.includes('{tenant}');
+
+test('the walk knows who may what of every route', () => {
+  assert.ok(routes.length >= 50, `only ${routes.length} routes`);
+  const unknown = routes.filter(
+    (route) =>
+      (inTenant(route) ? ofTenant : ofInstallation)[route.permission] === undefined ||
+      (route.narrowed && ofTenant[route.permission] === undefined),
+  );
+  assert.deepEqual(unknown, [], 'say in the tables above who may do this');
+});
+
+test('route × role × own and other tenant: exactly those who may are let in', async () => {
+  const wrong: string[] = [];
+  const walk = async (who: string, { method }: Route, path: string, may: boolean): Promise<void> => {
+    if ((await isLetIn(who, method, path)) !== may)
+      wrong.push(`${who} is ${may ? 'kept out of' : 'let into'} ${method} ${path}`);
+  };
+  /** As people of both tenants, an operator and a stranger, what is of acme. */
+  const walkTenant = (route: Route, path: string): Promise<void>[] => {
+    const may = ofTenant[route.permission] ?? [];
+    return [
+      ...ALL.map((role) => walk(`acme-${role}`, route, path, may.includes(role))),
+      ...ALL.map((role) => walk(`rival-${role}`, route, path, false)),
+      walk(O, route, path, may.includes(O)),
+      walk('nobody', route, path, false),
+    ];
+  };
+  for (const route of routes) {
+    const path = placed(route.path, 'acme');
+    if (inTenant(route)) {
+      await Promise.all(walkTenant(route, path));
+      continue;
+    }
+    const may = ofInstallation[route.permission] ?? [];
+    await Promise.all([
+      ...ALL.map((role) => walk(`acme-${role}`, route, path, may.includes(role))),
+      walk(O, route, path, may.includes(O)),
+      walk('nobody', route, path, may.includes('nobody')),
+      ...(route.narrowed ? walkTenant(route, `${path}?tenant=acme`) : []),
+    ]);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('without a credential nothing of the API is answered', async () => {
+  for (const { method, path } of routes) {
+    const answer = await world.call(method, placed(path, 'acme'), undefined, { authorization: '' });
+    assert.ok(answer.status === 401 || answer.status === 429, `${method} ${path}: ${answer.status}`);
+  }
+});
+
+test('who is let in sees their own tenants, and of a stranger’s not even whether it is there', async () => {
+  const as = async (who: string, path: string) =>
+    await world.call('GET', path, undefined, { authorization: `Bearer ${tokens.get(who)}` });
+  const listed = await as(`acme-${U}`, '/v1/tenants');
+  assert.deepEqual(
+    listed.body.items.map(({ id }: { id: string }) => id),
+    ['acme'],
+  );
+  assert.deepEqual((await as('nobody', '/v1/tenants')).body.items, []);
+  assert.equal((await as(O, '/v1/tenants')).body.items.length, 2);
+  const [there, notThere] = [
+    await as(`acme-${U}`, '/v1/tenants/rival'),
+    await as(`acme-${U}`, '/v1/tenants/nowhere'),
+  ];
+  assert.deepEqual([there.status, notThere.status], [403, 403]);
+  assert.equal(there.body.detail.replace('rival', ''), notThere.body.detail.replace('nowhere', ''));
+  const me = await as(`acme-${K}`, '/v1/me');
+  assert.deepEqual(me.body, {
+    principal: `corp:acme-${K}`,
+    name: `acme-${K}`,
+    person: true,
+    duty: null,
+    tenants: [{ tenant: 'acme', roles: [K] }],
+  });
+});
+
+test('a job belongs to the tenant that it is for', async () => {
+  const { items } = await world.must(200, 'GET', '/v1/jobs?entity=tenant:acme');
+  const path = `/v1/jobs/${items[0].id}`;
+  assert.equal(await isLetIn(`acme-${U}`, 'GET', path), true);
+  assert.equal(await isLetIn(`rival-${U}`, 'GET', path), false);
+  assert.equal(await isLetIn(`acme-${A}`, 'POST', `${path}/retry`), true);
+  assert.equal(await isLetIn(`acme-${P}`, 'POST', `${path}/retry`), false);
+  // Whoever runs the platform helps it along, and does not take it back.
+  assert.equal(await isLetIn(O, 'POST', `${path}/retry`), true);
+  assert.equal(await isLetIn(O, 'POST', `${path}/cancel`), false);
+});
+
+test('who is kept out stands in the audit log: one’s own people in the tenant’s, strangers in the platform’s', async () => {
+  await isLetIn(`acme-${U}`, 'POST', '/v1/tenants/acme/unlink');
+  await isLetIn(`rival-${K}`, 'GET', '/v1/tenants/acme/keys');
+  const last = async (actor: string, query: string) => {
+    const { items } = await world.must(200, 'GET', `/v1/audit?limit=20${query}`);
+    return items.find((event: { actor: string }) => event.actor === actor);
+  };
+  const inside = await last(`corp:acme-${U}`, '&tenant=acme');
+  assert.deepEqual(
+    [inside.action, inside.outcome, inside.detail.code],
+    ['unlink.propose', 'refused', 'FORBIDDEN'],
+  );
+  const outside = await last(`corp:rival-${K}`, '');
+  assert.deepEqual([outside.action, outside.subject], ['key.read', 'GET /v1/tenants/acme/keys']);
+});
+
+test('a role that is taken away is gone with the next request', async () => {
+  const change = (what: string) =>
+    world.must(202, 'POST', '/v1/tenants/acme/access-changes', {
+      change: what,
+      role: U,
+      principal: 'corp:temporary',
+    });
+  tokens.set('temporary', await provider.tokenOf('temporary'));
+  await change('grant');
+  assert.equal(await isLetIn('temporary', 'GET', '/v1/audit?tenant=acme'), true);
+  await change('withdraw');
+  assert.equal(await isLetIn('temporary', 'GET', '/v1/audit?tenant=acme'), false);
+});

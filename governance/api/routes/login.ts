@@ -1,0 +1,124 @@
+/** Where people and machines get tokens, for whoever wants to log in; and the provider of a development installation. */
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import {
+  DEVELOPMENT_ISSUER_PATH,
+  type DevelopmentIssuer,
+  OAuthError,
+} from '../../access/development-issuer.ts';
+import type { Issuer } from '../../access/issuer.ts';
+import type { Api, Routes } from '../api.ts';
+import { closed } from '../schemas.ts';
+
+const Text = Type.String();
+const Login = Type.Object(
+  {
+    issuers: Type.Array(
+      Type.Object(
+        {
+          name: Text,
+          issuer: Text,
+          audience: Text,
+          clientId: Type.Union([Text, Type.Null()], {
+            description: 'For the command line; null: use one of your own',
+          }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
+export const loginRoutes =
+  (issuers: readonly Issuer[], development: DevelopmentIssuer | undefined): Routes =>
+  (app) => {
+    app.get(
+      '/v1/login',
+      {
+        config: { public: true },
+        schema: {
+          summary: 'Who issues the tokens that are accepted here',
+          security: [],
+          response: { 200: Login },
+        },
+      },
+      () => ({
+        issuers: issuers.map(({ config: { name, issuer, audience, loginClientId } }) => ({
+          name,
+          issuer,
+          audience,
+          clientId: loginClientId ?? null,
+        })),
+      }),
+    );
+    if (development !== undefined) developmentIssuerRoutes(app, development);
+  };
+
+const MAX_FORM_BYTES = 4 * 1024;
+const FORM = 'application/x-www-form-urlencoded';
+const open = { config: { public: true }, schema: { hide: true } } as const;
+
+/** Its forms are parsed here alone: the API itself takes nothing but JSON. */
+function developmentIssuerRoutes(app: Api, issuer: DevelopmentIssuer): void {
+  void app.register(
+    async (scope) => {
+      scope.addContentTypeParser(
+        FORM,
+        { parseAs: 'string', bodyLimit: MAX_FORM_BYTES },
+        (_request, body, done) => done(null, new URLSearchParams(String(body))),
+      );
+      scope.addHook('onSend', async (_request, reply) => void reply.header('cache-control', 'no-store'));
+      const formOf = ({ body }: { body: unknown }): URLSearchParams =>
+        body instanceof URLSearchParams ? body : new URLSearchParams();
+
+      scope.get('/.well-known/openid-configuration', open, () => issuer.discovery());
+      scope.get('/keys', open, () => issuer.keys());
+      scope.post('/device', open, async (request, reply) => {
+        try {
+          return reply.send(issuer.beginLogin(formOf(request)));
+        } catch (error) {
+          return refuse(error, reply);
+        }
+      });
+      scope.post('/token', open, async (request, reply) => {
+        try {
+          return reply.send(await issuer.token(formOf(request), request.headers.authorization));
+        } catch (error) {
+          return refuse(error, reply);
+        }
+      });
+      scope.get('/login', open, async (request, reply) => {
+        const { code } = request.query as { code?: unknown };
+        return reply.type('text/html; charset=utf-8').send(page(typeof code === 'string' ? code : '', ''));
+      });
+      scope.post('/login', open, async (request, reply) => {
+        const form = formOf(request);
+        const right = issuer.confirmLogin(form);
+        return reply
+          .status(right ? 200 : 403)
+          .type('text/html; charset=utf-8')
+          .send(right ? DONE : page(form.get('code') ?? '', 'That name, password or code is not right.'));
+      });
+    },
+    { prefix: DEVELOPMENT_ISSUER_PATH },
+  );
+}
+
+/** RFC 6749 §5.2; written out here, since every other refusal of this API is a problem document. */
+function refuse(error: unknown, reply: FastifyReply): FastifyReply {
+  if (!(error instanceof OAuthError)) throw error;
+  const body = { error: error.code, error_description: error.message };
+  return reply.status(400).type('application/json').send(JSON.stringify(body));
+}
+
+const frame = (content: string): string => `<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>OpenKCM development login</title>
+<body style="font: 16px system-ui; max-width: 24rem; margin: 4rem auto">${content}</body></html>`;
+const DONE = frame('<h1>Logged in</h1><p>You can close this page and go back to where you came from.</p>');
+const page = (code: string, trouble: string): string =>
+  frame(`<h1>Development login</h1><p role="alert">${trouble}</p><form method="post">
+<p><label>Code <input name="code" required value="${/^[A-Z-]{9}$/.test(code) ? code : ''}"></label></p>
+<p><label>Name <input name="name" required autocomplete="username"></label></p>
+<p><label>Password <input name="password" type="password" required autocomplete="current-password"></label></p>
+<p><button>Log in</button></p></form>`);

@@ -1,0 +1,181 @@
+// A real OpenID Connect provider on loopback (oidc-provider): it issues JWT access tokens for one audience, to machines by
+// client credentials and to people by the device flow or the code flow: a small browser here clicks through its pages.
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import Provider, { type ResourceServer } from 'oidc-provider';
+import { freePort } from '../platform/ports.ts';
+
+export const OIDC_AUDIENCE = 'https://cmk.test';
+/** The public client that people log in with. */
+export const OIDC_CLIENT = 'okcm';
+const TOKEN_LIFETIME_S = 600;
+const MAX_PAGES = 12;
+
+export interface TokenWish {
+  readonly groups?: readonly string[];
+  readonly audience?: string;
+  readonly lifetimeS?: number;
+  /** Binds the token to a certificate: base64url SHA-256 of its DER (RFC 8705). */
+  readonly certificate?: string;
+  readonly jkt?: string;
+}
+
+export interface OidcProvider {
+  readonly issuer: string;
+  /** What the provider would have issued to a person who has logged in. */
+  tokenOf(person: string, wish?: TokenWish): Promise<string>;
+  /** Opens the page as that person would, logs in, and agrees to everything. */
+  browse(address: string, person: string): Promise<void>;
+  /** Stops answering; tokens stay as good as they were. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export interface OidcOptions {
+  /** Secrets of machines, by client id. */
+  readonly machines?: Readonly<Record<string, string>>;
+  /** Groups of people, by name, for tokens that they log in for. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
+}
+
+export async function startOidcProvider(options: OidcOptions = {}): Promise<OidcProvider> {
+  const port = await freePort();
+  const issuer = `http://127.0.0.1:${port}`;
+  const groupsOf = new Map<string, readonly string[]>(Object.entries(options.groups ?? {}));
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const resource = (audience: string, lifetimeS = TOKEN_LIFETIME_S): ResourceServer => ({
+    scope: 'cmk',
+    audience,
+    accessTokenTTL: lifetimeS,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: 'ES256' } },
+  });
+  const provider = new Provider(issuer, {
+    clients: [
+      {
+        client_id: OIDC_CLIENT,
+        token_endpoint_auth_method: 'none',
+        application_type: 'native',
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'authorization_code'],
+        // A native client's port on loopback is whichever was free (RFC 8252 §7.3).
+        redirect_uris: ['http://127.0.0.1/callback'],
+        response_types: ['code'],
+        id_token_signed_response_alg: 'ES256',
+      },
+      ...Object.entries(options.machines ?? {}).map(([id, secret]) => ({
+        client_id: id,
+        client_secret: secret,
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        id_token_signed_response_alg: 'ES256' as const,
+      })),
+    ],
+    jwks: {
+      keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256', use: 'sig' }] as never,
+    },
+    cookies: { keys: ['of a test'] },
+    features: {
+      clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true },
+      devInteractions: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => OIDC_AUDIENCE,
+        getResourceServerInfo: (_ctx, audience) => resource(audience),
+        useGrantedResource: () => true,
+      },
+    },
+    findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    extraTokenClaims: (_ctx, token) => {
+      if (!('accountId' in token)) return {};
+      const { accountId: person } = token;
+      return { groups: [...(groupsOf.get(person) ?? [])], preferred_username: person };
+    },
+  });
+  const handler = provider.callback();
+  const open = () => {
+    const server = createServer((request, response) => void handler(request, response));
+    return new Promise<typeof server>((resolve, reject) => {
+      server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));
+    });
+  };
+  let server: Awaited<ReturnType<typeof open>> | undefined = await open();
+
+  return {
+    issuer,
+    async tokenOf(person, { groups, audience = OIDC_AUDIENCE, lifetimeS, certificate, jkt } = {}) {
+      if (groups !== undefined) groupsOf.set(person, groups);
+      const client = await provider.Client.find(OIDC_CLIENT);
+      if (client === undefined) throw new Error('the provider does not know its client');
+      const token = new provider.AccessToken({
+        client,
+        accountId: person,
+        grantId: 'of-a-test',
+        gty: 'device_code',
+        expiresIn: lifetimeS ?? TOKEN_LIFETIME_S,
+        resourceServer: {
+          ...resource(audience, lifetimeS),
+          scopes: new Set<string>(),
+          identifier: () => audience,
+        },
+        ...(certificate === undefined ? {} : { 'x5t#S256': certificate }),
+        ...(jkt === undefined ? {} : { jkt }),
+      });
+      return await token.save();
+    },
+    browse,
+    async stop() {
+      const stopping = server;
+      server = undefined;
+      if (stopping === undefined) return;
+      stopping.closeAllConnections();
+      await new Promise<void>((resolve) => stopping.close(() => resolve()));
+    },
+    async start() {
+      server ??= await open();
+    },
+  };
+}
+
+/** Fills in what each page asks for and goes where it leads, with its cookies, until no page asks any more. */
+async function browse(address: string, person: string): Promise<void> {
+  const jar = new Map<string, string>();
+  let request: { url: URL; form?: URLSearchParams } = { url: new URL(address) };
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const response = await fetch(request.url, {
+      redirect: 'manual',
+      headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+      ...(request.form === undefined ? {} : { method: 'POST', body: request.form }),
+    });
+    for (const cookie of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
+      if (value === '') jar.delete(name);
+      else jar.set(name, value);
+    }
+    const location = response.headers.get('location');
+    const html = await response.text();
+    if (location !== null) {
+      request = { url: new URL(location, request.url) };
+      continue;
+    }
+    if (!response.ok) throw new Error(`${request.url.pathname} answered ${response.status}`);
+    const form = formIn(html, request.url, person);
+    if (form === undefined) return;
+    request = form;
+  }
+  throw new Error('the login has more pages than expected');
+}
+
+function formIn(html: string, base: URL, person: string): { url: URL; form: URLSearchParams } | undefined {
+  const action = /<form[^>]*\baction="([^"]*)"/.exec(html)?.[1];
+  if (action === undefined) return undefined;
+  const form = new URLSearchParams();
+  for (const [input] of html.matchAll(/<input\b[^>]*>/g)) {
+    const name = /\bname="([^"]*)"/.exec(input)?.[1];
+    if (name === undefined) continue;
+    const value = /\bvalue="([^"]*)"/.exec(input)?.[1] ?? '';
+    form.set(name, name === 'login' ? person : name === 'password' ? 'any' : value);
+  }
+  return { url: new URL(action.replaceAll('&amp;', '&'), base), form };
+}
