@@ -15,6 +15,7 @@ import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
 import { registerSimulateCommands } from './commands/simulate.ts';
 import { registerStatusCommand } from './commands/status.ts';
+import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
 import { addGlobalOptions } from './context.ts';
@@ -42,6 +43,7 @@ registerJobsCommands(program);
 registerRegionCommands(program);
 registerSimulateCommands(program);
 registerDrillCommands(program);
+registerSystemCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

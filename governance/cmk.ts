@@ -28,7 +28,7 @@ import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
-import { DRILL_CHECK_MS } from './limits.ts';
+import { DRILL_CHECK_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
 import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
@@ -36,6 +36,7 @@ import { createCmkMetrics } from './metrics.ts';
 import { startPeriodic } from './periodic.ts';
 import { endDueDrills } from './simulation/drills.ts';
 import { collectGauges } from './store/gauges.ts';
+import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
 
@@ -188,6 +189,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
     startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
     startPeriodic('end drills', DRILL_CHECK_MS, cmk.logger, () => endDueDrills(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
+    startPeriodic('idempotency keys', IDEMPOTENCY_SWEEP_MS, cmk.logger, () => forgetExpiredKeys(cmk.db)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);

@@ -54,6 +54,16 @@ export const cmkErrors = {
     title: 'No such key',
     hint: 'POST /v1/tenants/{tenant}/keys registers an L1 key.',
   },
+  KEY_CONFIGURATION_UNKNOWN: {
+    status: 404,
+    title: 'No such key configuration',
+    hint: 'GET /v1/tenants/{tenant}/key-configurations lists them; POST makes one.',
+  },
+  SYSTEM_UNKNOWN: {
+    status: 404,
+    title: 'No such system',
+    hint: 'GET /v1/tenants/{tenant}/systems lists them; POST adds one.',
+  },
   APPLICATION_UNKNOWN: {
     status: 404,
     title: 'No such application',
@@ -166,6 +176,46 @@ export const cmkErrors = {
     status: 409,
     title: 'The drill is over, or about to be',
     hint: 'Nothing to do; GET /v1/tenants/{tenant}/drills/{id} shows what was measured.',
+  },
+  TENANT_STATE: {
+    status: 409,
+    title: 'The state of the tenant does not permit this',
+    hint: 'GET /v1/tenants/{tenant} shows its state, and what a change of it waits for.',
+  },
+  TENANT_NOT_EMPTY: {
+    status: 409,
+    title: 'The tenant still has applications',
+    hint: 'Remove them first: DELETE /v1/tenants/{tenant}/applications/{name}.',
+  },
+  KEY_CONFIGURATION_EMPTY: {
+    status: 409,
+    title: 'The key configuration has no primary key',
+    hint: 'Register a key with it, or put one into it: PATCH /v1/tenants/{tenant}/key-configurations/{name}.',
+  },
+  KEY_CONFIGURATION_IN_USE: {
+    status: 409,
+    title: 'The primary key of the key configuration is in use',
+    hint: 'Link the tenant to another key, or its systems to another configuration, first.',
+  },
+  REVISION_DIFFERS: {
+    status: 412,
+    title: 'It has changed since it was looked at',
+    hint: 'GET it again, and send the ETag of that answer in if-match.',
+  },
+  IDEMPOTENCY_KEY_BUSY: {
+    status: 409,
+    title: 'The same request is being carried out',
+    hint: 'Send it again with the same key, at the latest after as many seconds as retry-after says.',
+  },
+  IDEMPOTENT_ANSWER_LOST: {
+    status: 409,
+    title: 'The request was carried out, and its answer is not there any more',
+    hint: 'Do not send it under another key: look at what it made. The audit log has it under that correlation id.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The idempotency key stands for another request',
+    hint: 'Use a fresh key for every request, and the same one only to repeat it unchanged.',
   },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {

@@ -6,9 +6,12 @@ export const MAX_ISSUERS = 256;
 export const MAX_SERVICES_PER_TENANT = 1000;
 export const MAX_KEYS_PER_TENANT = 100;
 export const MAX_APPLICATIONS_PER_TENANT = 10_000;
+export const MAX_KEY_CONFIGURATIONS_PER_TENANT = 100;
+export const MAX_SYSTEMS_PER_TENANT = 10_000;
 
 export const MAX_BODY_BYTES = 64 * 1024;
 export const MAX_CERTIFICATE_LENGTH = 16_384;
+export const MAX_SEARCH_LENGTH = 64;
 export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 200;
 export const REQUEST_TIMEOUT_MS = 30_000;
@@ -68,6 +71,8 @@ export const KEYSTORE_CONCURRENCY = 4;
 export const MAX_SIMULATED_REGIONS = 64;
 /** Applications that a report names; all are counted. */
 export const MAX_SIMULATED_APPLICATIONS = 500;
+/** The same of systems. */
+export const MAX_SIMULATED_SYSTEMS = 500;
 /** Proposals, and jobs, that a report names: the oldest. */
 export const MAX_SIMULATED_WORKFLOWS = 200;
 /** Reports that are kept of one tenant: the newest. */
@@ -87,3 +92,13 @@ export const DRILL_BATCH = 64;
 export const MAX_DRILLS_PER_TENANT = 200;
 /** Designations of one tenant, withdrawn ones among them. */
 export const MAX_DRILL_TARGETS_PER_TENANT = 2_000;
+/** How long a repeated request is recognised by its Idempotency-Key. */
+export const IDEMPOTENCY_TTL_MS = 24 * 3_600_000;
+/** After so long without an answer a request with a key may be taken over; who was too slow changes nothing any more. */
+export const IDEMPOTENCY_CLAIM_MS = 60_000;
+/** For each principal and tenant. */
+export const MAX_IDEMPOTENCY_KEYS = 1_000;
+/** Longer answers, in characters, are not kept for repetitions: those learn that the request was carried out. */
+export const MAX_KEPT_ANSWER_LENGTH = 64 * 1024;
+export const IDEMPOTENCY_SWEEP_MS = 60_000;
+export const IDEMPOTENCY_SWEEP_BATCH = 5_000;

@@ -7,7 +7,15 @@ export type { JsonValue } from './json.ts';
 export { JobConflictError, type ManagerErrorCode, managerErrors, OrbitalError } from './manager/errors.ts';
 export type { EndedTask, JobSpec } from './manager/jobs.ts';
 export type { HandlersByKind, JobHandlers, SettledJob } from './manager/progress.ts';
-export type { JobFilter, JobView, ManagerOverview, TaskView } from './manager/queries.ts';
+export type {
+  EntityGroup,
+  JobFilter,
+  JobView,
+  ListedTask,
+  ManagerOverview,
+  TaskFilter,
+  TaskView,
+} from './manager/queries.ts';
 export { type JobState, orbitalManagerMigrations, type TaskState } from './manager/schema.ts';
 export { createManager, type Manager, type ManagerOptions } from './manager.ts';
 export {

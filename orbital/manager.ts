@@ -13,7 +13,15 @@ import { type Loop, startLoop } from './loop.ts';
 import { dispatch } from './manager/dispatcher.ts';
 import { type JobSpec, retryJob } from './manager/jobs.ts';
 import { cancelTelling, type HandlersByKind, Progressor } from './manager/progress.ts';
-import { getJob, type JobFilter, listJobs, type ManagerOverview, readOverview } from './manager/queries.ts';
+import {
+  getJob,
+  type JobFilter,
+  listJobs,
+  listTasks,
+  type ManagerOverview,
+  readOverview,
+  type TaskFilter,
+} from './manager/queries.ts';
 import { type ManagerDb, WAKE_CHANNEL } from './manager/schema.ts';
 import { createSweeper } from './manager/sweeper.ts';
 import { lanes, type Rejection, type Signer, type TrustedKey, verifyMessage } from './messages.ts';
@@ -45,9 +53,10 @@ export interface ManagerOptions<DB> {
 export interface Manager<DB> {
   createJob(trx: Transaction<DB>, spec: JobSpec): Promise<string>;
   cancelJob(trx: Transaction<DB>, jobId: string): Promise<void>;
-  retryJob(trx: Transaction<DB>, jobId: string): Promise<void>;
+  retryJob(trx: Transaction<DB>, jobId: string, targets?: readonly string[]): Promise<void>;
   getJob(jobId: string): ReturnType<typeof getJob>;
   listJobs(filter?: JobFilter, page?: { after?: string; limit?: number }): ReturnType<typeof listJobs>;
+  listTasks(filter?: TaskFilter, page?: { after?: string; limit?: number }): ReturnType<typeof listTasks>;
   overview(): Promise<ManagerOverview>;
   /** Looks for due tasks now. */
   wake(): void;
@@ -117,6 +126,7 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
     retryJob,
     getJob: (jobId) => getJob(db, jobId),
     listJobs: (filter, page) => listJobs(db, filter, page),
+    listTasks: (filter, page) => listTasks(db, filter, page),
     overview: () => readOverview(db),
     wake,
     async start() {

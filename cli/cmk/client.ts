@@ -1,6 +1,7 @@
 /** CMK's REST API, as far as the command line needs it. Errors carry CMK's own message and hint. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiProblem, type Client, createClient } from '../../governance/client/index.ts';
 import { CliError } from '../errors.ts';
 import { readEndpoints } from '../home/endpoints.ts';
 
@@ -41,8 +42,26 @@ export class CmkRefusal extends CliError {
 
 export class CmkClient {
   readonly #address: CmkAddress;
+  /** Every operation by its name, typed by CMK's OpenAPI document. Errors: CMK_UNREACHABLE, CMK_REFUSED. */
+  readonly api: Client;
   constructor(address: CmkAddress) {
     this.#address = address;
+    const { url, token } = address;
+    this.api = createClient({
+      url,
+      token,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      correlationId: () => `cli-${randomUUID()}`,
+      translate: (error) =>
+        error instanceof ApiProblem
+          ? new CmkRefusal({
+              status: error.status,
+              code: error.code,
+              detail: error.message,
+              ...(error.hint === undefined ? {} : { hint: error.hint }),
+            })
+          : new CliError('CMK_UNREACHABLE', error.message, { cause: error.cause }),
+    });
   }
 
   static async ofHome(home: string): Promise<CmkClient> {
@@ -98,12 +117,7 @@ export class CmkClient {
 
   /** Undefined where CMK knows no such thing. */
   async find<T>(path: string): Promise<T | undefined> {
-    try {
-      return await this.get<T>(path);
-    } catch (error) {
-      if (error instanceof CmkRefusal && error.status === 404) return undefined;
-      throw error;
-    }
+    return await unlessGone(this.get<T>(path));
   }
 
   /** Every item of a paged list. */
@@ -145,6 +159,16 @@ export class CmkClient {
       if (error instanceof CmkRefusal && error.problem === 'ALREADY_EXISTS') return false;
       throw error;
     }
+  }
+}
+
+/** Undefined where CMK knows no such thing. */
+export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof CmkRefusal && error.status === 404) return undefined;
+    throw error;
   }
 }
 

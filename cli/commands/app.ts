@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CmkClient } from '../cmk/client.ts';
+import { type Application, everyItem } from '../../governance/client/index.ts';
+import { CmkClient, unlessGone } from '../cmk/client.ts';
 import { describeProgress, follow, followRemoval } from '../cmk/progress.ts';
-import type { ApplicationView } from '../cmk/views.ts';
 import { contextOf, demandYes } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { forgetApplication, rememberApplication } from '../home/applications.ts';
@@ -86,7 +86,9 @@ export function registerAppCommands(program: Command): void {
     .action(async (tenant: string, _options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
-      const views = await cmk.list<ApplicationView>(`/v1/tenants/${encodeURIComponent(tenant)}/applications`);
+      const views: Application[] = [];
+      for await (const view of everyItem(cmk.api.listTenantApplications, { path: { tenant } }))
+        views.push(view);
       output.result(views, () =>
         views
           .map((view) => `${view.name}: ${view.services.join(', ')}; ${describeProgress(view.regions)}`)
@@ -108,10 +110,14 @@ async function remove(options: RemoveOptions, command: Command): Promise<void> {
   const { tenant, name, reason, wait } = options;
   demandYes(options.yes, `removing ${tenant}/${name} ends its connections in every region`);
   const cmk = await CmkClient.ofHome(home);
-  const path = `/v1/tenants/${encodeURIComponent(tenant)}/applications/${encodeURIComponent(name)}`;
-  const query = reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`;
-  const { application } = await cmk.delete<{ application: ApplicationView }>(`${path}${query}`);
-  const left = await followRemoval(output, wait, `remove ${tenant}/${name}`, () => cmk.find(path));
+  const path = { tenant, name };
+  const { application } = await cmk.api.removeTenantApplication({
+    path,
+    ...(reason === undefined ? {} : { query: { reason } }),
+  });
+  const left = await followRemoval(output, wait, `remove ${tenant}/${name}`, () =>
+    unlessGone(cmk.api.getTenantApplication({ path })),
+  );
   const paths = homePaths(home);
   if (await forgetApplication(paths, { tenant, name })) await sendControl(paths, { action: 'refresh' });
   output.result({ ...application, regions: left?.regions ?? [], removed: left === undefined }, () =>
@@ -126,19 +132,19 @@ async function register(
   output: Output,
   options: AppOptions,
   certificate: string,
-): Promise<ApplicationView> {
+): Promise<Application> {
   const { tenant, name } = options;
-  const { warnings } = await cmk.post<{ warnings: readonly string[] }>(
-    `/v1/tenants/${encodeURIComponent(tenant)}/applications`,
-    { name, services: options.service, certificate },
-  );
+  const { warnings } = await cmk.api.createTenantApplication({
+    path: { tenant },
+    body: { name, services: options.service, certificate },
+  });
   for (const warning of warnings) output.note(`warning: ${warning}`);
   return await follow(output, options.wait, `application ${tenant}/${name}`, () =>
-    cmk.named<ApplicationView>(tenant, 'applications', name),
+    cmk.api.getTenantApplication({ path: { tenant, name } }),
   );
 }
 
-function describe(options: AppOptions, view: ApplicationView): string {
+function describe(options: AppOptions, view: Application): string {
   return `${options.tenant}/${view.name}: ${describeProgress(view.regions)}`;
 }
 

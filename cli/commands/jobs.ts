@@ -1,24 +1,9 @@
-/** `okcm jobs …`: what governance has asked of the regions, and how far it is. */
+/** `okcm jobs …`: what governance has asked of the regions, how far it is, and another try for what has failed. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { JobWithTasks } from '../../governance/client/index.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { contextOf } from '../context.ts';
-import { table } from '../output.ts';
-
-interface TaskView {
-  readonly target: string;
-  readonly state: string;
-  readonly attempt: number;
-  readonly error?: { readonly code: string; readonly message: string } | null;
-}
-interface JobView {
-  readonly id: string;
-  readonly kind: string;
-  readonly entity: string;
-  readonly state: string;
-  readonly createdAt: string;
-  readonly correlationId: string;
-  readonly tasks?: readonly TaskView[];
-}
+import { type Output, table } from '../output.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
@@ -28,21 +13,55 @@ function limit(value: string): number {
   if (Number.isInteger(number) && number >= 1 && number <= MAX_LIMIT) return number;
   throw new InvalidArgumentError(`1 to ${MAX_LIMIT}`);
 }
+const repeated = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+
+interface ListOptions {
+  readonly limit: number;
+  readonly state?: JobWithTasks['state'];
+  readonly kind?: string;
+}
+interface TaskOptions extends ListOptions {
+  readonly region?: string;
+}
 
 export function registerJobsCommands(program: Command): void {
   const jobs = program.command('jobs').description('jobs between governance and the regions');
-  jobs
-    .command('list')
+  const listed = (command: Command): Command =>
+    command
+      .option('--limit <n>', 'how many', limit, DEFAULT_LIMIT)
+      .option('--state <state>', 'pending, processing, done, failed or cancelled')
+      .option('--kind <kind>', 'such as TENANT_PROVISION');
+  listed(jobs.command('list'))
     .description('the latest jobs')
-    .option('--limit <n>', 'how many', limit, DEFAULT_LIMIT)
-    .action(async (options: { limit: number }, command: Command) => {
+    .action(async (options: ListOptions, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
-      const { items } = await cmk.get<{ items: JobView[] }>(`/v1/jobs?limit=${options.limit}`);
+      const { items } = await cmk.api.listJobs({ query: { ...options } });
       output.result(items, () =>
         table(
           ['job', 'kind', 'entity', 'state', 'created'],
           items.map((job) => [job.id, job.kind, job.entity.slice(0, 40), job.state, job.createdAt]),
+        ),
+      );
+    });
+  listed(jobs.command('tasks'))
+    .description('what single regions were asked, the newest job first')
+    .option('--region <name>', 'only there')
+    .action(async (options: TaskOptions, command: Command) => {
+      const { home, output } = contextOf(command);
+      const cmk = await CmkClient.ofHome(home);
+      const { items } = await cmk.api.listTasks({ query: { ...options } });
+      output.result(items, () =>
+        table(
+          ['region', 'kind', 'entity', 'state', 'error', 'job'],
+          items.map((task) => [
+            task.region,
+            task.kind,
+            task.entity.slice(0, 40),
+            task.state,
+            task.error?.code,
+            task.job,
+          ]),
         ),
       );
     });
@@ -52,21 +71,42 @@ export function registerJobsCommands(program: Command): void {
     .action(async (id: string, _options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
-      const job = await cmk.get<JobView>(`/v1/jobs/${encodeURIComponent(id)}`);
-      output.result(job, () =>
-        [
-          `${job.kind} ${job.entity}: ${job.state}`,
-          `created ${job.createdAt}, correlation id ${job.correlationId}`,
-          table(
-            ['region', 'state', 'attempts', 'error'],
-            (job.tasks ?? []).map((task) => [
-              task.target,
-              task.state,
-              task.attempt,
-              task.error ? `${task.error.code}: ${task.error.message}` : null,
-            ]),
-          ),
-        ].join('\n'),
-      );
+      show(output, await cmk.api.getJob({ path: { id } }));
     });
+  jobs
+    .command('retry <id>')
+    .description('ask once more what has failed')
+    .option('--region <name>', 'only there; may be repeated', repeated)
+    .action(async (id: string, options: { region?: string[] }, command: Command) => {
+      const { home, output } = contextOf(command);
+      const cmk = await CmkClient.ofHome(home);
+      const body = options.region === undefined ? {} : { regions: options.region };
+      show(output, await cmk.api.retryJob({ path: { id }, body }));
+    });
+  jobs
+    .command('cancel <id>')
+    .description('give up what the regions have not done yet')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { home, output } = contextOf(command);
+      const cmk = await CmkClient.ofHome(home);
+      show(output, await cmk.api.cancelJob({ path: { id } }));
+    });
+}
+
+function show(output: Output, job: JobWithTasks): void {
+  output.result(job, () =>
+    [
+      `${job.kind} ${job.entity}: ${job.state}`,
+      `created ${job.createdAt}, correlation id ${job.correlationId}`,
+      table(
+        ['region', 'state', 'attempts', 'error'],
+        job.tasks.map((task) => [
+          task.region,
+          task.state,
+          task.attempt,
+          task.error ? `${task.error.code}: ${task.error.message}` : null,
+        ]),
+      ),
+    ].join('\n'),
+  );
 }

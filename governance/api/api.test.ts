@@ -164,6 +164,8 @@ test('an application goes to every region; its key belongs to nobody else, whate
   assert.equal(warnings.length, 1);
   assert.match(warnings[0], /^no registered issuer has signed .*CN=billing.*UNTRUSTED_ISSUER/);
   assert.equal(application.state, 'provisioning');
+  assert.match(application.certificate.subject, /CN=billing/);
+  assert.ok(Date.parse(application.certificate.notAfter) > Date.now());
   await active('/v1/tenants/acme/applications/billing');
   assert.deepEqual(world.regions[0]?.identities.get(application.fingerprint), {
     fingerprint: application.fingerprint,

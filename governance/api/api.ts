@@ -9,7 +9,9 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { Cmk } from '../context.ts';
+import type { PageRequest } from '../domain/pages.ts';
 import type { Actor } from '../store/audit.ts';
+import { type IdempotentRequest, markCarriedOut } from '../store/idempotency.ts';
 
 export type Api = FastifyInstance<
   RawServerDefault,
@@ -20,7 +22,28 @@ export type Api = FastifyInstance<
 >;
 export type Routes = (app: Api, cmk: Cmk) => void;
 
-export const actorOf = (request: Pick<FastifyRequest, 'operator' | 'id'>): Actor => ({
-  actor: request.operator,
-  correlationId: request.id,
-});
+/** A list's query as what to look for, and which page of it. */
+export function splitPage<Q extends PageRequest>(
+  query: Q,
+): [filter: Omit<Q, keyof PageRequest>, page: PageRequest] {
+  const { limit, cursor, ...filter } = query;
+  return [filter, { ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) }];
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** A request with an Idempotency-Key that is being carried out (idempotency.ts). */
+    idempotent: { readonly asked: IdempotentRequest; readonly claim: string } | undefined;
+  }
+  interface FastifyContextConfig {
+    /** The answer holds a secret: it is told once, and kept nowhere. */
+    answerIsSecret?: boolean;
+  }
+}
+
+export function actorOf(request: Pick<FastifyRequest, 'operator' | 'id' | 'idempotent'>): Actor {
+  const { operator: actor, id: correlationId, idempotent } = request;
+  if (idempotent === undefined) return { actor, correlationId };
+  const { asked, claim } = idempotent;
+  return { actor, correlationId, carriedOut: (trx) => markCarriedOut(trx, asked, claim) };
+}

@@ -15,7 +15,7 @@ export const Problem = Type.Object(
     hint: Type.String({ description: 'What to do next' }),
     correlationId: Type.String(),
   },
-  { $id: 'Problem', additionalProperties: false },
+  { title: 'Problem', additionalProperties: false },
 );
 
 export interface ProblemDocument {
@@ -85,7 +85,8 @@ const isPoolTimeout = (error: unknown): boolean =>
   error instanceof Error &&
   /timeout exceeded when trying to connect|Connection terminated/.test(error.message);
 
-export function toProblem(error: CmkError, correlationId: string): ProblemDocument {
+/** @param params of the request's path: the hint names what was asked for, not a placeholder. */
+export function toProblem(error: CmkError, correlationId: string, params?: unknown): ProblemDocument {
   const { status, title, hint } = cmkErrors[error.code];
   return {
     type: `urn:openkcm:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
@@ -93,7 +94,15 @@ export function toProblem(error: CmkError, correlationId: string): ProblemDocume
     status,
     code: error.code,
     detail: error.message,
-    hint,
+    hint: fillIn(hint, params),
     correlationId,
   };
+}
+
+function fillIn(hint: string, params: unknown): string {
+  if (typeof params !== 'object' || params === null) return hint;
+  return Object.entries(params).reduce(
+    (text, [name, value]) => (typeof value === 'string' ? text.replaceAll(`{${name}}`, value) : text),
+    hint,
+  );
 }

@@ -1,11 +1,16 @@
 /** The shapes of the REST API: one schema is validator, type and OpenAPI. Names follow contracts/ids.ts. */
-import { type TSchema, Type } from 'typebox';
+import { type TProperties, type TSchema, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S, RegionSummary, ReportedLink } from '../../contracts/index.ts';
+import { tenantStates } from '../domain/tenant-states.ts';
 import { type PolicyName, policies } from '../domain/tenants.ts';
-import { MAX_CERTIFICATE_LENGTH, MAX_PAGE, MIN_ROTATE_AFTER_S } from '../limits.ts';
+import { MAX_CERTIFICATE_LENGTH, MAX_PAGE, MAX_SEARCH_LENGTH, MIN_ROTATE_AFTER_S } from '../limits.ts';
 import { linkStates } from '../links/states.ts';
 
 export const closed = { additionalProperties: false } as const;
+
+/** A closed object that the OpenAPI document, and the client made from it, know by a name (openapi.ts). */
+export const model = <P extends TProperties>(title: string, properties: P) =>
+  Type.Object(properties, { ...closed, title });
 
 export const Name = Type.String({
   pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$',
@@ -39,6 +44,16 @@ export const PageQuery = Type.Object(
   },
   closed,
 );
+export const Search = Type.Optional(
+  freeText({
+    minLength: 1,
+    maxLength: MAX_SEARCH_LENGTH,
+    description: 'With which the name begins, in any case',
+  }),
+);
+const Failed = Type.Optional(
+  Type.Boolean({ description: 'Only those of whose change a region has refused its part, or only others' }),
+);
 export const pageOf = <T extends TSchema>(items: T) =>
   Type.Object({ items: Type.Array(items), next: Type.Optional(Type.String()) }, closed);
 
@@ -68,19 +83,20 @@ export const NewRegion = Type.Object(
   },
   closed,
 );
-export const Region = Type.Object(
-  {
-    name: Text,
-    keyId: Text,
-    endpoints: Type.Record(Text, Text),
-    enrolledAt: Instant,
-    report: nullable(RegionSummary),
-    reportedAt: nullable(Instant),
-    stale: Type.Boolean({ description: 'The last report is older than it should be, or there is none' }),
-    gateways: Type.Array(
-      Type.Object({ name: Text, fingerprint: Fingerprint, state: Text, error: nullable(Text) }, closed),
-    ),
-  },
+export const Region = model('Region', {
+  name: Text,
+  keyId: Text,
+  endpoints: Type.Record(Text, Text),
+  enrolledAt: Instant,
+  report: nullable(RegionSummary),
+  reportedAt: nullable(Instant),
+  stale: Type.Boolean({ description: 'The last report is older than it should be, or there is none' }),
+  gateways: Type.Array(
+    Type.Object({ name: Text, fingerprint: Fingerprint, state: Text, error: nullable(Text) }, closed),
+  ),
+});
+export const RegionQuery = Type.Object(
+  { ...PageQuery.properties, stale: Type.Optional(Type.Boolean()) },
   closed,
 );
 export const Created = Type.Object({ created: Type.Boolean() }, closed);
@@ -92,10 +108,12 @@ export const GatewayAdded = Type.Object(
 );
 export const NewIssuer = Type.Object({ certificate: Certificate }, closed);
 export const IssuerAdded = GatewayAdded;
-export const Issuer = Type.Object(
-  { fingerprint: Fingerprint, subject: Text, createdAt: Instant, regions: Type.Array(RegionState) },
-  closed,
-);
+export const Issuer = model('Issuer', {
+  fingerprint: Fingerprint,
+  subject: Text,
+  createdAt: Instant,
+  regions: Type.Array(RegionState),
+});
 export const JobStarted = Type.Object({ job: JobId }, closed);
 
 export const NewTenant = Type.Object(
@@ -105,49 +123,80 @@ export const NewTenant = Type.Object(
     regions: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 1000 })),
     policy: Type.Optional(Type.Enum(Object.keys(policies) as PolicyName[])),
     rotateLinkAfterSeconds: Type.Optional(RotateAfter),
-  },
-  closed,
-);
-const Provisioning = Type.Union([
-  Type.Literal('provisioning'),
-  Type.Literal('active'),
-  Type.Literal('failed'),
-]);
-export const Tenant = Type.Object(
-  {
-    id: Text,
-    displayName: Text,
-    policy: Text,
-    quorum: Type.Integer(),
-    rotateLinkAfterSeconds: nullable(Type.Integer()),
-    state: Provisioning,
-    createdAt: Instant,
-    regions: Type.Array(
-      Type.Object(
-        { region: Text, state: Text, l2Version: nullable(Type.Integer()), error: nullable(Text) },
-        closed,
-      ),
+    provision: Type.Optional(
+      Type.Boolean({ description: 'false: no region hears of the tenant before it is provisioned' }),
     ),
   },
   closed,
 );
-export const TenantOnboarding = Type.Object({ tenant: Tenant, job: JobId }, closed);
+export const TenantChange = Type.Object({ displayName: freeText({ minLength: 1, maxLength: 128 }) }, closed);
+const TenantState = Type.Enum([...tenantStates]);
+export const TenantQuery = Type.Object(
+  {
+    ...PageQuery.properties,
+    state: Type.Optional(TenantState),
+    failed: Failed,
+    region: Type.Optional(Name),
+    policy: Type.Optional(freeText({ minLength: 1, maxLength: 64 })),
+    search: Search,
+  },
+  closed,
+);
+const ChangeOfState = Type.Object(
+  {
+    to: TenantState,
+    failed: Type.Boolean({ description: 'A region has refused its part: POST …/retry asks it once more' }),
+    regions: Type.Array(
+      Type.Object(
+        {
+          region: Text,
+          state: Type.Enum(['pending', 'done', 'failed']),
+          error: nullable(Text),
+          job: MaybeJob,
+        },
+        closed,
+      ),
+    ),
+  },
+  { ...closed, description: 'The change of state that is on its way' },
+);
+export const Tenant = model('Tenant', {
+  id: Text,
+  displayName: Text,
+  policy: Text,
+  quorum: Type.Integer(),
+  rotateLinkAfterSeconds: nullable(Type.Integer()),
+  state: TenantState,
+  stateSince: Instant,
+  reason: nullable(Text),
+  change: nullable(ChangeOfState),
+  createdAt: Instant,
+  regions: Type.Array(
+    Type.Object(
+      { region: Text, state: Text, l2Version: nullable(Type.Integer()), error: nullable(Text) },
+      closed,
+    ),
+  ),
+});
+export const TenantOnboarding = Type.Object({ tenant: Tenant, job: MaybeJob }, closed);
 
+const Provisioning = Type.Enum(['provisioning', 'active', 'failed']);
 export const NewService = Type.Object({ name: Name }, closed);
-export const Service = Type.Object(
-  {
-    name: Text,
-    state: Provisioning,
-    createdAt: Instant,
-    regions: Type.Array(
-      Type.Object(
-        { region: Text, state: Text, l3Version: nullable(Type.Integer()), error: nullable(Text) },
-        closed,
-      ),
-    ),
-  },
+export const ServiceQuery = Type.Object(
+  { ...PageQuery.properties, state: Type.Optional(Provisioning), search: Search },
   closed,
 );
+export const Service = model('Service', {
+  name: Text,
+  state: Provisioning,
+  createdAt: Instant,
+  regions: Type.Array(
+    Type.Object(
+      { region: Text, state: Text, l3Version: nullable(Type.Integer()), error: nullable(Text) },
+      closed,
+    ),
+  ),
+});
 export const ServiceAdded = Type.Object({ service: Service, job: JobId }, closed);
 
 const KeystoreConfig = Type.Object(
@@ -174,6 +223,7 @@ export const NewKey = Type.Object(
     keystore: Name,
     reference: Type.Optional(freeText({ minLength: 1, maxLength: 512 })),
     create: Type.Optional(Type.Literal(true, { description: 'Have the keystore make the key' })),
+    keyConfiguration: Type.Optional(Name),
   },
   closed,
 );
@@ -281,18 +331,30 @@ export const NewApplication = Type.Object(
   },
   closed,
 );
-export const Application = Type.Object(
+const ApplicationState = Type.Enum(['provisioning', 'active', 'failed', 'removing']);
+export const ApplicationQuery = Type.Object(
   {
-    name: Text,
-    services: Type.Array(Text),
-    operations: nullable(Type.Array(Text)),
-    fingerprint: Fingerprint,
-    state: Type.Enum(['provisioning', 'active', 'failed', 'removing']),
-    createdAt: Instant,
-    regions: Type.Array(RegionState),
+    ...PageQuery.properties,
+    state: Type.Optional(ApplicationState),
+    service: Type.Optional(Name),
+    fingerprint: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+    search: Search,
   },
   closed,
 );
+export const Application = model('Application', {
+  name: Text,
+  services: Type.Array(Text),
+  operations: nullable(Type.Array(Text)),
+  fingerprint: Fingerprint,
+  certificate: Type.Object(
+    { subject: Text, issuer: Text, notBefore: Instant, notAfter: Instant },
+    { ...closed, description: 'The one that was registered last; another of the same key is let in as well' },
+  ),
+  state: ApplicationState,
+  createdAt: Instant,
+  regions: Type.Array(RegionState),
+});
 export const ApplicationChange = Type.Object({ application: Application, job: MaybeJob }, closed);
 export const ApplicationRegistered = Type.Object(
   {

@@ -18,7 +18,9 @@ import { asPlatform } from '../store/transactions.ts';
 import type { Api } from './api.ts';
 import type { Authenticator } from './auth.ts';
 import { AuthRefusals } from './auth-refusals.ts';
-import { Problem, toCmkError, toProblem } from './problem.ts';
+import { registerIdempotency } from './idempotency.ts';
+import { describeRoute, nameModels } from './openapi.ts';
+import { toCmkError, toProblem } from './problem.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { drillRoutes } from './routes/drills.ts';
@@ -29,6 +31,7 @@ import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
 import { simulationRoutes } from './routes/simulation.ts';
 import { statusRoutes } from './routes/status.ts';
+import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
@@ -75,12 +78,12 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
       security: [{ bearer: [] }],
     },
+    transformObject: (described) =>
+      'openapiObject' in described ? nameModels(described.openapiObject) : described.swaggerObject,
   });
 
-  // One schema of failure for every route, so that the OpenAPI document tells it.
   app.addHook('onRoute', (route) => {
-    const response = (route.schema?.response ?? {}) as Record<string, unknown>;
-    route.schema = { ...route.schema, response: { ...response, '4xx': Problem, '5xx': Problem } };
+    route.schema = describeRoute(route);
   });
 
   app.addHook('onRequest', async (request, reply) => {
@@ -96,6 +99,8 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     }
     request.operator = operator;
   });
+
+  registerIdempotency(app, cmk);
 
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -133,7 +138,10 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     const { status } = cmkErrors[error.code];
     if (status >= 500)
       cmk.logger.error({ err: error.cause ?? error, correlationId: request.id }, errorMessage(error));
-    return reply.status(status).type('application/problem+json').send(toProblem(error, request.id));
+    return reply
+      .status(status)
+      .type('application/problem+json')
+      .send(toProblem(error, request.id, request.params));
   });
 
   for (const routes of [
@@ -148,6 +156,7 @@ export async function createApi(cmk: Cmk, authenticator: Authenticator): Promise
     auditRoutes,
     simulationRoutes,
     drillRoutes,
+    systemRoutes,
   ])
     routes(app, cmk);
   app.get('/v1/openapi.json', { schema: { hide: true }, config: { public: true } }, () => app.swagger());

@@ -5,6 +5,7 @@
 import { Value } from 'typebox/value';
 import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
 import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
+import { onClosed } from '../domain/lifecycle-answers.ts';
 import {
   type Answer,
   type AnswerContext,
@@ -92,7 +93,16 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
       done: onRenewed,
       failed: (trx, answer, payload, error) => onRenewFailed(cmk, trx, answer, payload, error),
     }),
-    UNLINK: handler('UNLINK', { done: onUnlinked, failed: onUnlinkFailed }),
+    UNLINK: handler('UNLINK', {
+      done: async (trx, answer, payload, result) => {
+        await onUnlinked(trx, answer, payload, result);
+        await onClosed(trx, answer.who, { ...payload, region: answer.region }, null);
+      },
+      failed: async (trx, answer, payload, error) => {
+        await onUnlinkFailed(trx, answer, payload, error);
+        await onClosed(trx, answer.who, { ...payload, region: answer.region }, error.code);
+      },
+    }),
     KEY_ROTATE: handler('KEY_ROTATE', rotation.rotated),
     KEY_COMPROMISE: handler('KEY_COMPROMISE', rotation.compromised),
     ROTATION_POLICY: handler('ROTATION_POLICY', rotation.policy),

@@ -1,6 +1,7 @@
 /** What regions' answers about tenants, services, identities and issuers do to the rows: active, failed, or gone. */
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
+import { onProvisioned } from '../domain/lifecycle-answers.ts';
 import type { Answer } from '../links/answers.ts';
 import { audit } from '../store/audit.ts';
 import type { ProvisionState } from '../store/schema.ts';
@@ -46,6 +47,7 @@ export const tenant = {
       .where('tenant', '=', payload.tenant)
       .where('region', '=', answer.region)
       .execute();
+    await onProvisioned(trx, answer.who, payload.tenant);
     await tell(trx, answer, 'tenant.active', `tenant:${payload.tenant}`, payload.tenant);
   },
   async failed(
@@ -60,7 +62,16 @@ export const tenant = {
       .where('tenant', '=', payload.tenant)
       .where('region', '=', answer.region)
       .execute();
+    await onProvisioned(trx, answer.who, payload.tenant);
     await tell(trx, answer, 'tenant.active', `tenant:${payload.tenant}`, payload.tenant, error);
+  },
+  /** Or the tenant would wait for ever for what nobody is asked any more. */
+  async cancelled(trx: Trx, answer: Answer, payload: JobPayload<'TENANT_PROVISION'>): Promise<void> {
+    await tenant.failed(trx, answer, payload, {
+      code: 'CANCELLED',
+      message: 'an operator has cancelled it',
+      retryable: false,
+    });
   },
 };
 

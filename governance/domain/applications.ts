@@ -1,6 +1,6 @@
 /** Applications: a certificate's key, the services it may use and the operations it may ask for (D10). */
 
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
@@ -8,10 +8,11 @@ import { MAX_APPLICATIONS_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts
 import { type Actor, audit } from '../store/audit.ts';
 import type { ApplicationRow } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { parseLeaf, whyUntrusted } from './certificates.ts';
+import { type CertificateView, describeCertificate, parseLeaf, whyUntrusted } from './certificates.ts';
 import { issuerCertificates } from './issuers.ts';
-import { claimFingerprint, lockTenant, requireTenant, tenantRegions } from './lookups.ts';
+import { claimFingerprint, lockTenant, requireServed, requireTenant, tenantRegions } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+import { requireRevision } from './revisions.ts';
 
 export interface Registration {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface ApplicationView {
   services: string[];
   operations: string[] | null;
   fingerprint: string;
+  /** The one that was registered last; others of the same key are let in as well (D10). */
+  certificate: CertificateView;
   state: 'provisioning' | 'active' | 'failed' | 'removing';
   createdAt: string;
   regions: { region: string; state: string; error: string | null }[];
@@ -58,6 +61,7 @@ export async function registerApplication(
   const operations = wish.operations === undefined ? null : [...new Set(wish.operations)].sort();
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
+    await requireServed(trx, tenant);
     await requireServices(trx, tenant, services);
     const present = await trx
       .selectFrom('applications')
@@ -119,13 +123,19 @@ export async function registerApplication(
 export async function removeApplication(
   cmk: Cmk,
   who: Actor,
-  tenant: string,
-  name: string,
-  reason = `application ${name} was removed`,
+  removal: {
+    readonly tenant: string;
+    readonly name: string;
+    readonly reason?: string;
+    /** Only if it is at this revision (revisions.ts). */
+    readonly ifMatch?: string;
+  },
 ): Promise<{ application: ApplicationView; job: string }> {
+  const { tenant, name, reason = `application ${name} was removed`, ifMatch } = removal;
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
     const { fingerprint } = await requireApplication(trx, tenant, name);
+    if (ifMatch !== undefined) requireRevision(await viewNamed(trx, tenant, name), ifMatch);
     const regions = await trx
       .selectFrom('application_regions')
       .select('region')
@@ -160,11 +170,28 @@ export async function removeApplication(
   });
 }
 
+export interface ApplicationFilter {
+  readonly state?: ApplicationView['state'];
+  /** A service that it may use. */
+  readonly service?: string;
+  readonly fingerprint?: string;
+  /** With which its name begins. */
+  readonly search?: string;
+}
+
+/** The state that `stateOf` would say, for a filter to compare with. */
+const STATE = sql<ApplicationView['state']>`(
+  SELECT CASE WHEN bool_or(r.state = 'removing') THEN 'removing' WHEN bool_or(r.state = 'failed') THEN 'failed'
+              WHEN bool_and(r.state = 'active') THEN 'active' ELSE 'provisioning' END
+    FROM application_regions r WHERE r.tenant = applications.tenant AND r.application = applications.name)`;
+
 export async function listApplications(
   cmk: Cmk,
   tenant: string,
+  filter: ApplicationFilter,
   page: PageRequest,
 ): Promise<Page<ApplicationView>> {
+  const { state, service, fingerprint, search } = filter;
   return await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
     let query = trx
@@ -175,6 +202,10 @@ export async function listApplications(
       .limit(limitOf(page) + 1);
     const after = cursorOf(page);
     if (after !== undefined) query = query.where('name', '>', after);
+    if (state !== undefined) query = query.where(STATE, '=', state);
+    if (service !== undefined) query = query.where(sql<boolean>`${service} = ANY (services)`);
+    if (fingerprint !== undefined) query = query.where('fingerprint', '=', fingerprint);
+    if (search !== undefined) query = query.where(sql<boolean>`starts_with(name, lower(${search}))`);
     return toPage(
       await viewsOf(trx, tenant, await query.execute()),
       page,
@@ -278,6 +309,7 @@ async function viewsOf(trx: Trx, tenant: string, rows: readonly Application[]): 
       services: row.services,
       operations: row.operations,
       fingerprint: row.fingerprint,
+      certificate: describeCertificate(row.certificate),
       state: stateOf(own.map((region) => region.state)),
       createdAt: instant(row.created_at),
       regions: own.map(({ region, state, error }) => ({ region, state, error })),

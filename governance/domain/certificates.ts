@@ -52,6 +52,25 @@ export function parseLeaf(pem: string): ParsedCertificate {
   return reduce(certificate);
 }
 
+/** What people ask about a certificate that is registered. */
+export interface CertificateView {
+  subject: string;
+  issuer: string;
+  notBefore: string;
+  notAfter: string;
+}
+
+/** Of a stored one, which was judged when it was handed in. */
+export function describeCertificate(pem: string): CertificateView {
+  const { subject, issuer, validFromDate, validToDate } = new X509Certificate(pem);
+  return {
+    subject: subject.replaceAll('\n', ', '),
+    issuer: issuer.replaceAll('\n', ', '),
+    notBefore: validFromDate.toISOString(),
+    notAfter: validToDate.toISOString(),
+  };
+}
+
 const MIN_RSA_BITS = 2048;
 
 /** Why no gateway or core would take it from a client (RFC 5280 §4.2.1.3, §4.2.1.12), whoever has issued it. */

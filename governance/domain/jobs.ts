@@ -1,11 +1,14 @@
 /** Orbital's jobs as operators see and change them. */
-import type { JobFilter, JobState } from '../../orbital/index.ts';
+import type { EntityGroup, JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
+import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import { asPlatform } from '../store/transactions.ts';
+import { asPlatform, asTenant } from '../store/transactions.ts';
+import { requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';
+import { requireRevision } from './revisions.ts';
 
 export interface JobSummary {
   id: string;
@@ -17,31 +20,104 @@ export interface JobSummary {
   createdAt: string;
   settledAt: string | null;
 }
+/** What one region was asked, and how far it has come. */
+export interface JobTask {
+  id: string;
+  region: string;
+  state: JobState;
+  attempt: number;
+  error: { code: string; message: string; retryable: boolean } | null;
+  deadlineAt: string | null;
+  nextAttemptAt: string | null;
+  updatedAt: string;
+}
 export interface JobDetail extends JobSummary {
-  tasks: {
-    id: string;
-    region: string;
-    state: JobState;
-    attempt: number;
-    error: { code: string; message: string; retryable: boolean } | null;
-    deadlineAt: string | null;
-    nextAttemptAt: string | null;
-    updatedAt: string;
-  }[];
+  tasks: JobTask[];
+}
+/** A task in a list of its own. */
+export interface ListedJobTask extends JobTask {
+  job: string;
+  kind: string;
+  entity: string;
+  correlationId: string;
 }
 
 type OrbitalJob = NonNullable<Awaited<ReturnType<Cmk['manager']['getJob']>>>;
+type OrbitalTask = Omit<OrbitalJob['tasks'][number], 'payload' | 'result'>;
 
-export async function listJobs(cmk: Cmk, filter: JobFilter, page: PageRequest): Promise<Page<JobSummary>> {
+/** Only one tenant's: those of its keys, services, links and applications. */
+interface OfTenant {
+  readonly tenant?: string;
+}
+
+/** Entities are named in contracts/jobs.ts. Throws TENANT_UNKNOWN. */
+async function groupOf(cmk: Cmk, tenant: string | undefined): Promise<{ readonly group?: EntityGroup }> {
+  if (tenant === undefined) return {};
+  const applications = await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    return await trx
+      .selectFrom('applications')
+      .select('fingerprint')
+      .where('tenant', '=', tenant)
+      .limit(MAX_APPLICATIONS_PER_TENANT)
+      .execute();
+  });
+  const group = {
+    // A tenant's name holds nothing that means something in a pattern.
+    pattern: `^(tenant|service|link|keys|inventory):${tenant}(/|@|$)`,
+    entities: applications.map(({ fingerprint }) => `identity:${fingerprint}`),
+  };
+  return { group };
+}
+
+export async function listJobs(
+  cmk: Cmk,
+  { tenant, ...filter }: Omit<JobFilter, 'group'> & OfTenant,
+  page: PageRequest,
+): Promise<Page<JobSummary>> {
   const after = cursorOf(page);
   if (after !== undefined && !/^\d{1,18}$/.test(after))
     throw new CmkError('INVALID_CURSOR', 'the cursor names no job');
-  const { jobs, next } = await cmk.manager.listJobs(filter, {
+  const asked = { ...filter, ...(await groupOf(cmk, tenant)) };
+  const { jobs, next } = await cmk.manager.listJobs(asked, {
     limit: limitOf(page),
     ...(after === undefined ? {} : { after }),
   });
   return {
     items: jobs.map(summary),
+    ...(next === undefined ? {} : { next: Buffer.from(next).toString('base64url') }),
+  };
+}
+
+/** Tasks of every job, those of the newest job first. */
+export async function listTasks(
+  cmk: Cmk,
+  {
+    tenant,
+    region,
+    ...filter
+  }: Omit<TaskFilter, 'group' | 'target'> & OfTenant & { readonly region?: string },
+  page: PageRequest,
+): Promise<Page<ListedJobTask>> {
+  const after = cursorOf(page);
+  if (after !== undefined && !/^\d{1,18} [a-z0-9-]{1,63}$/.test(after))
+    throw new CmkError('INVALID_CURSOR', 'the cursor names no task');
+  const { tasks, next } = await cmk.manager.listTasks(
+    {
+      ...filter,
+      ...(await groupOf(cmk, tenant)),
+      ...(region === undefined ? {} : { target: region }),
+    },
+    { limit: limitOf(page), ...(after === undefined ? {} : { after }) },
+  );
+  return {
+    items: tasks.map((task) => ({
+      job: task.jobId,
+      kind: task.kind,
+      entity: task.entity,
+      correlationId: task.correlationId,
+      ...taskView(task),
+    })),
     ...(next === undefined ? {} : { next: Buffer.from(next).toString('base64url') }),
   };
 }
@@ -60,13 +136,22 @@ const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
 /** Decided on what was true then: a late repetition would destroy on old numbers, bring an old policy back, or cut off anew. */
 const ASKED_ANEW = new Set(['KEY_DESTROY', 'ROTATION_POLICY', 'DRILL_CUT', 'DRILL_RESTORE']);
 
+export interface JobChange {
+  readonly id: string;
+  readonly change: 'retry' | 'cancel';
+  /** Retry only what these were asked. */
+  readonly regions?: readonly string[];
+  /** Only if the job is at this revision (revisions.ts). */
+  readonly ifMatch?: string;
+}
+
 export async function changeJob(
   cmk: Cmk,
   who: Actor,
-  id: string,
-  change: 'retry' | 'cancel',
+  { id, change, regions, ifMatch }: JobChange,
 ): Promise<JobDetail> {
   const job = await getJob(cmk, id);
+  requireRevision(job, ifMatch);
   if (change === 'cancel' && REVOCATIONS.has(job.kind))
     throw new CmkError('JOB_NOT_CANCELLABLE', `${job.kind} takes something away`);
   if (change === 'cancel' && MAKES_A_LINK.has(job.kind))
@@ -78,13 +163,13 @@ export async function changeJob(
     throw new CmkError('JOB_NOT_RETRYABLE', `${job.kind} is asked for anew`);
   try {
     await asPlatform(cmk.db, async (trx) => {
-      if (change === 'retry') await cmk.manager.retryJob(trx, id);
+      if (change === 'retry') await cmk.manager.retryJob(trx, id, regions);
       else await cmk.manager.cancelJob(trx, id);
       await audit(trx, who, {
         action: `job.${change}`,
         subject: `job:${id}`,
         outcome: 'accepted',
-        detail: { kind: job.kind, entity: job.entity },
+        detail: { kind: job.kind, entity: job.entity, ...(regions === undefined ? {} : { regions }) },
       });
     });
   } catch (error) {
@@ -112,15 +197,19 @@ function summary(job: Omit<OrbitalJob, 'tasks'>): JobSummary {
 function detail(job: OrbitalJob): JobDetail {
   return {
     ...summary(job),
-    tasks: job.tasks.map((task) => ({
-      id: task.id,
-      region: task.target,
-      state: task.state,
-      attempt: task.attempt,
-      error: task.error,
-      deadlineAt: instantOrNull(task.deadlineAt),
-      nextAttemptAt: instantOrNull(task.nextAttemptAt),
-      updatedAt: instant(task.updatedAt),
-    })),
+    tasks: job.tasks.map(taskView),
+  };
+}
+
+function taskView(task: OrbitalTask): JobTask {
+  return {
+    id: task.id,
+    region: task.target,
+    state: task.state,
+    attempt: task.attempt,
+    error: task.error,
+    deadlineAt: instantOrNull(task.deadlineAt),
+    nextAttemptAt: instantOrNull(task.nextAttemptAt),
+    updatedAt: instant(task.updatedAt),
   };
 }

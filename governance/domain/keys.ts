@@ -6,6 +6,7 @@ import { type KeyState, KeystoreError, type KeystoreProvider } from '../keystore
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
+import { adoptKey } from './configuration-keys.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 
@@ -87,6 +88,8 @@ export interface NewKey {
   readonly keystore: string;
   /** How the provider calls an existing key; left out, CMK has the keystore make one. */
   readonly reference?: string;
+  /** Which it joins (key-configurations.ts); the default one when left out. */
+  readonly keyConfiguration?: string;
 }
 
 /** Asks the provider first, outside any transaction; only a key that can be used now is registered. */
@@ -130,6 +133,8 @@ export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey):
       if (own !== undefined) throw new CmkError('ALREADY_EXISTS', `this key is registered as ${own.alias}`);
       throw new CmkError('KEY_BELONGS_TO_OTHER_TENANT', `the key of keystore ${key.keystore} is taken`);
     }
+    const { keyConfiguration } = key;
+    await adoptKey(trx, { tenant, alias: key.alias, ...(keyConfiguration && { keyConfiguration }) });
     await audit(trx, who, {
       tenant,
       action: 'key.register',

@@ -1,8 +1,9 @@
-/** What most decisions begin with: that a region or tenant exists, and that a certificate's key is free. */
+/** What most decisions begin with: that a region or tenant exists and is served, and that a certificate's key is free. */
 import { CmkError } from '../errors.ts';
 import { MAX_REGIONS } from '../limits.ts';
 import type { Tenant } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
+import { isServed, type TenantState } from './tenant-states.ts';
 
 /** Throws REGION_UNKNOWN. Keeps the region from changing until the transaction ends. */
 export async function requireRegion(trx: Trx, region: string): Promise<void> {
@@ -40,6 +41,23 @@ export async function lockTenant(trx: Trx, tenant: string): Promise<Tenant> {
     .executeTakeFirst();
   if (row === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
   return row;
+}
+
+/** Throws TENANT_UNKNOWN. */
+export async function stateOfTenant(trx: Trx, tenant: string): Promise<TenantState> {
+  const row = await trx
+    .selectFrom('tenant_states')
+    .select('state')
+    .where('tenant', '=', tenant)
+    .executeTakeFirst();
+  if (row === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
+  return row.state;
+}
+
+/** Throws TENANT_STATE when nothing new may be made for the tenant: it is not provisioned yet, blocked or terminated. */
+export async function requireServed(trx: Trx, tenant: string): Promise<void> {
+  const state = await stateOfTenant(trx, tenant);
+  if (!isServed(state)) throw new CmkError('TENANT_STATE', `${tenant} is ${state}`);
 }
 
 /** The regions that a tenant lives in, in order of name. */

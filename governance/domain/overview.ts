@@ -31,7 +31,7 @@ export interface Overview {
 
 /** Shows at most MAX_PAGE regions and tenants; the lists have the rest. */
 export async function overview(cmk: Cmk): Promise<Overview> {
-  const regions = await listRegions(cmk, { limit: MAX_PAGE });
+  const regions = await listRegions(cmk, {}, { limit: MAX_PAGE });
   return await asPlatform(cmk.db, async (trx) => {
     // Orbital's tables, read but never written here.
     const waiting = await sql<{ target: string; tasks: number; oldest_ms: number }>`

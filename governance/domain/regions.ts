@@ -1,5 +1,6 @@
 /** Regions: their enrolment, what they last said of themselves, and the gateways that serve in them. */
 import { createPublicKey } from 'node:crypto';
+import type { Selectable } from 'kysely';
 import { Value } from 'typebox/value';
 import { RegionSummary } from '../../contracts/index.ts';
 import type { TrustedKey } from '../../orbital/index.ts';
@@ -7,7 +8,8 @@ import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_REGIONS, REPORT_STALE_MS } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import { asPlatform, type Db } from '../store/transactions.ts';
+import type { RegionRow } from '../store/schema.ts';
+import { asPlatform, type Db, type Trx } from '../store/transactions.ts';
 import { parseSigningKey } from './certificates.ts';
 import { issuersInto } from './issuers.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
@@ -92,7 +94,16 @@ export async function keysOfRegion(db: Db, region: string): Promise<readonly Tru
   return row === undefined ? [] : [{ keyId: row.key_id, publicKey: createPublicKey(row.public_key) }];
 }
 
-export async function listRegions(cmk: Cmk, page: PageRequest): Promise<Page<RegionView>> {
+export interface RegionFilter {
+  /** Only regions that have not reported for too long, or only others. */
+  readonly stale?: boolean;
+}
+
+export async function listRegions(
+  cmk: Cmk,
+  { stale }: RegionFilter,
+  page: PageRequest,
+): Promise<Page<RegionView>> {
   return await asPlatform(cmk.db, async (trx) => {
     let query = trx
       .selectFrom('regions')
@@ -101,37 +112,56 @@ export async function listRegions(cmk: Cmk, page: PageRequest): Promise<Page<Reg
       .limit(limitOf(page) + 1);
     const after = cursorOf(page);
     if (after !== undefined) query = query.where('name', '>', after);
-    const rows = await query.execute();
-    const gateways =
-      rows.length === 0
-        ? []
-        : await trx
-            .selectFrom('gateways')
-            .select(['region', 'name', 'fingerprint', 'state', 'error'])
-            .where(
-              'region',
-              'in',
-              rows.map((row) => row.name),
-            )
-            .orderBy('name')
-            .execute();
-    const now = Date.now();
+    if (stale !== undefined) {
+      const since = new Date(Date.now() - REPORT_STALE_MS);
+      query = query.where((eb) =>
+        stale
+          ? eb.or([eb('reported_at', 'is', null), eb('reported_at', '<', since)])
+          : eb('reported_at', '>=', since),
+      );
+    }
     return toPage(
-      rows,
+      await viewsOf(trx, await query.execute()),
       page,
-      (row) => row.name,
-      (row) => ({
-        name: row.name,
-        keyId: row.key_id,
-        endpoints: row.endpoints,
-        enrolledAt: instant(row.enrolled_at),
-        report: Value.Check(RegionSummary, row.last_report) ? row.last_report : null,
-        reportedAt: instantOrNull(row.reported_at),
-        stale: row.reported_at === null || now - row.reported_at.getTime() > REPORT_STALE_MS,
-        gateways: gateways
-          .filter((gateway) => gateway.region === row.name)
-          .map(({ name, fingerprint, state, error }) => ({ name, fingerprint, state, error })),
-      }),
+      (view) => view.name,
+      (view) => view,
     );
   });
+}
+
+/** Throws REGION_UNKNOWN. */
+export async function getRegion(cmk: Cmk, name: string): Promise<RegionView> {
+  return await asPlatform(cmk.db, async (trx) => {
+    const rows = await trx.selectFrom('regions').selectAll().where('name', '=', name).execute();
+    const [view] = await viewsOf(trx, rows);
+    if (view === undefined) throw new CmkError('REGION_UNKNOWN', `region ${name} is not enrolled`);
+    return view;
+  });
+}
+
+async function viewsOf(trx: Trx, rows: readonly Selectable<RegionRow>[]): Promise<RegionView[]> {
+  if (rows.length === 0) return [];
+  const gateways = await trx
+    .selectFrom('gateways')
+    .select(['region', 'name', 'fingerprint', 'state', 'error'])
+    .where(
+      'region',
+      'in',
+      rows.map((row) => row.name),
+    )
+    .orderBy('name')
+    .execute();
+  const now = Date.now();
+  return rows.map((row) => ({
+    name: row.name,
+    keyId: row.key_id,
+    endpoints: row.endpoints,
+    enrolledAt: instant(row.enrolled_at),
+    report: Value.Check(RegionSummary, row.last_report) ? row.last_report : null,
+    reportedAt: instantOrNull(row.reported_at),
+    stale: row.reported_at === null || now - row.reported_at.getTime() > REPORT_STALE_MS,
+    gateways: gateways
+      .filter((gateway) => gateway.region === row.name)
+      .map(({ name, fingerprint, state, error }) => ({ name, fingerprint, state, error })),
+  }));
 }

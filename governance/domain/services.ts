@@ -1,11 +1,12 @@
-/** Services (the record's "systems"): what a tenant's applications belong to; each has its L3 in every region. */
+/** Services: what a tenant's applications belong to; each has its L3 in every region. */
+import { sql } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_SERVICES_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { lockTenant, requireTenant, tenantRegions } from './lookups.ts';
+import { lockTenant, requireServed, requireTenant, tenantRegions } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 import { overall } from './tenants.ts';
 
@@ -25,6 +26,7 @@ export async function addService(
 ): Promise<{ service: ServiceView; job: string }> {
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
+    await requireServed(trx, tenant);
     const { count } = await trx
       .selectFrom('services')
       .select((eb) => eb.fn.countAll<string>().as('count'))
@@ -74,7 +76,40 @@ export async function addService(
   });
 }
 
-export async function listServices(cmk: Cmk, tenant: string, page: PageRequest): Promise<Page<ServiceView>> {
+/** Throws TENANT_UNKNOWN, SERVICE_UNKNOWN. */
+export async function getService(cmk: Cmk, tenant: string, name: string): Promise<ServiceView> {
+  return await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    const row = await trx
+      .selectFrom('services')
+      .select(['name', 'created_at'])
+      .where('tenant', '=', tenant)
+      .where('name', '=', name)
+      .executeTakeFirst();
+    const [view] = row === undefined ? [] : await viewsOf(trx, tenant, [row]);
+    if (view === undefined) throw new CmkError('SERVICE_UNKNOWN', `${tenant} has no service ${name}`);
+    return view;
+  });
+}
+
+export interface ServiceFilter {
+  readonly state?: ServiceView['state'];
+  /** With which its name begins. */
+  readonly search?: string;
+}
+
+/** The state that `overall` (tenants.ts) would say, for a filter to compare with. */
+const STATE = sql<ServiceView['state']>`(
+  SELECT CASE WHEN bool_or(r.state = 'failed') THEN 'failed'
+              WHEN bool_and(r.state = 'active') THEN 'active' ELSE 'provisioning' END
+    FROM service_regions r WHERE r.tenant = services.tenant AND r.service = services.name)`;
+
+export async function listServices(
+  cmk: Cmk,
+  tenant: string,
+  { state, search }: ServiceFilter,
+  page: PageRequest,
+): Promise<Page<ServiceView>> {
   return await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
     let query = trx
@@ -85,6 +120,8 @@ export async function listServices(cmk: Cmk, tenant: string, page: PageRequest):
       .limit(limitOf(page) + 1);
     const after = cursorOf(page);
     if (after !== undefined) query = query.where('name', '>', after);
+    if (state !== undefined) query = query.where(STATE, '=', state);
+    if (search !== undefined) query = query.where(sql<boolean>`starts_with(name, lower(${search}))`);
     const rows = await query.execute();
     return toPage(
       await viewsOf(trx, tenant, rows),

@@ -1,13 +1,15 @@
-/** Tenants: onboarding into regions, and the policy under which their decisions are made. */
+/** Tenants: onboarding, the policy under which their decisions are made, and how they are listed. Their life: lifecycle.ts. */
+import { sql } from 'kysely';
 import type { Cmk } from '../context.ts';
-import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
-import { PROVISION_DEADLINE_MS } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import type { Tenant } from '../store/schema.ts';
+import type { ProvisionState } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
-import { regionNames, requireTenant } from './lookups.ts';
+import { retryChange, startProvisioning } from './lifecycle.ts';
+import { lockTenant, regionNames } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+import { requireRevision } from './revisions.ts';
+import { endsAs, isChanging, type TenantState } from './tenant-states.ts';
 
 /**
  * How many operators have to agree, the proposer counted, before a decision that can lock out or expose is carried
@@ -25,6 +27,28 @@ export interface Onboarding {
   readonly policy?: PolicyName;
   /** How old a link's secret may become; left out: links are not rotated by themselves. */
   readonly rotateLinkAfterSeconds?: number;
+  /** False: the tenant is only requested; no region hears of it until somebody provisions it. */
+  readonly provision?: boolean;
+}
+
+interface TenantRegionView {
+  region: string;
+  state: ProvisionState | 'requested';
+  l2Version: number | null;
+  error: string | null;
+}
+
+/** A change of the tenant's state that is on its way. */
+export interface ChangeView {
+  to: TenantState;
+  /** A region has refused its part: POST …/retry asks it once more. */
+  failed: boolean;
+  regions: {
+    region: string;
+    state: 'pending' | 'done' | 'failed';
+    error: string | null;
+    job: string | null;
+  }[];
 }
 
 export interface TenantView {
@@ -33,17 +57,31 @@ export interface TenantView {
   policy: string;
   quorum: number;
   rotateLinkAfterSeconds: number | null;
-  state: 'provisioning' | 'active' | 'failed';
+  state: TenantState;
+  stateSince: string;
+  /** Why it was blocked, unblocked or terminated. */
+  reason: string | null;
+  change: ChangeView | null;
   createdAt: string;
-  regions: { region: string; state: string; l2Version: number | null; error: string | null }[];
+  regions: TenantRegionView[];
 }
 
-/** Answers at once with state `provisioning`; each region becomes active when it has reported. */
+export interface TenantFilter {
+  readonly state?: TenantState;
+  /** Only tenants whose change of state a region has refused, or only others. */
+  readonly failed?: boolean;
+  readonly region?: string;
+  readonly policy?: string;
+  /** With which the tenant's id or display name begins; in any case. */
+  readonly search?: string;
+}
+
+/** Answers at once with state `provisioning`, or `requested`; each region becomes active when it has reported. */
 export async function onboardTenant(
   cmk: Cmk,
   who: Actor,
   onboarding: Onboarding,
-): Promise<{ tenant: TenantView; job: string }> {
+): Promise<{ tenant: TenantView; job: string | null }> {
   const { id } = onboarding;
   const policy = onboarding.policy ?? 'development-quorum-one';
   return await asTenant(cmk.db, id, async (trx) => {
@@ -60,16 +98,11 @@ export async function onboardTenant(
       .returning('tenant')
       .executeTakeFirst();
     if (inserted === undefined) throw new CmkError('ALREADY_EXISTS', `tenant ${id} exists`);
-    const enrolled = await regionNames(trx);
-    const wanted = [...new Set(onboarding.regions ?? enrolled)].sort();
-    const unknown = wanted.find((region) => !enrolled.includes(region));
-    if (unknown !== undefined) throw new CmkError('REGION_UNKNOWN', `region ${unknown} is not enrolled`);
-    const tasks = nonEmpty(wanted.map((region) => ({ region, payload: { tenant: id } })));
-    if (tasks === undefined) throw new CmkError('NO_REGIONS', 'a tenant lives in at least one region');
+    const regions = await chooseRegions(trx, onboarding.regions);
     await trx
       .insertInto('tenant_regions')
       .values(
-        wanted.map((region) => ({
+        regions.map((region) => ({
           tenant: id,
           region,
           state: 'provisioning' as const,
@@ -78,20 +111,75 @@ export async function onboardTenant(
         })),
       )
       .execute();
-    const job = await createJob(cmk, trx, {
-      kind: 'TENANT_PROVISION',
-      tasks,
-      correlationId: who.correlationId,
-      deadlineMs: PROVISION_DEADLINE_MS,
-    });
+    await trx.insertInto('tenant_states').values({ tenant: id, state: 'requested', reason: null }).execute();
+    const job = onboarding.provision === false ? null : await startProvisioning(cmk, trx, who, id);
     await audit(trx, who, {
       tenant: id,
       action: 'tenant.onboard',
       subject: `tenant:${id}`,
       outcome: 'accepted',
-      detail: { regions: wanted, policy, job },
+      detail: { regions, policy, job },
     });
     return { tenant: await viewOf(trx, id), job };
+  });
+}
+
+async function chooseRegions(trx: Trx, asked: readonly string[] | undefined): Promise<string[]> {
+  const enrolled = await regionNames(trx);
+  const wanted = [...new Set(asked ?? enrolled)].sort();
+  const unknown = wanted.find((region) => !enrolled.includes(region));
+  if (unknown !== undefined) throw new CmkError('REGION_UNKNOWN', `region ${unknown} is not enrolled`);
+  if (wanted.length === 0) throw new CmkError('NO_REGIONS', 'a tenant lives in at least one region');
+  return wanted;
+}
+
+interface Change {
+  readonly tenant: string;
+  readonly ifMatch?: string;
+}
+
+/** Of a tenant that was only requested. Errors: TENANT_UNKNOWN, TENANT_STATE, REVISION_DIFFERS. */
+export async function provisionTenant(cmk: Cmk, who: Actor, change: Change): Promise<TenantView> {
+  return await changing(cmk, change, async (trx) => {
+    await startProvisioning(cmk, trx, who, change.tenant);
+  });
+}
+
+/** Errors: TENANT_UNKNOWN, TENANT_STATE, REVISION_DIFFERS. */
+export async function retryTenant(cmk: Cmk, who: Actor, change: Change): Promise<TenantView> {
+  return await changing(cmk, change, (trx) => retryChange(cmk, trx, who, change.tenant));
+}
+
+/** Errors: TENANT_UNKNOWN, REVISION_DIFFERS. */
+export async function renameTenant(
+  cmk: Cmk,
+  who: Actor,
+  change: Change & { readonly displayName: string },
+): Promise<TenantView> {
+  const { tenant, displayName } = change;
+  return await changing(cmk, change, async (trx) => {
+    await trx
+      .updateTable('tenants')
+      .set({ display_name: displayName })
+      .where('tenant', '=', tenant)
+      .execute();
+    await audit(trx, who, {
+      tenant,
+      action: 'tenant.rename',
+      subject: `tenant:${tenant}`,
+      outcome: 'accepted',
+      detail: { displayName },
+    });
+  });
+}
+
+async function changing(cmk: Cmk, change: Change, act: (trx: Trx) => Promise<void>): Promise<TenantView> {
+  const { tenant, ifMatch } = change;
+  return await asTenant(cmk.db, tenant, async (trx) => {
+    await lockTenant(trx, tenant);
+    if (ifMatch !== undefined) requireRevision(await viewOf(trx, tenant), ifMatch);
+    await act(trx);
+    return await viewOf(trx, tenant);
   });
 }
 
@@ -100,63 +188,135 @@ export async function getTenant(cmk: Cmk, tenant: string): Promise<TenantView> {
   return await asTenant(cmk.db, tenant, (trx) => viewOf(trx, tenant));
 }
 
-export async function listTenants(cmk: Cmk, page: PageRequest): Promise<Page<TenantView>> {
+export async function listTenants(
+  cmk: Cmk,
+  filter: TenantFilter,
+  page: PageRequest,
+): Promise<Page<TenantView>> {
   return await asPlatform(cmk.db, async (trx) => {
-    let query = trx
-      .selectFrom('tenants')
-      .selectAll()
-      .orderBy('tenant')
+    let query = selectTenants(trx, filter)
+      .orderBy('t.tenant')
       .limit(limitOf(page) + 1);
     const after = cursorOf(page);
-    if (after !== undefined) query = query.where('tenant', '>', after);
-    const rows = await query.execute();
-    const regions = await regionsOf(
-      trx,
-      rows.map((row) => row.tenant),
-    );
+    if (after !== undefined) query = query.where('t.tenant', '>', after);
     return toPage(
-      rows,
+      await viewsOf(trx, await query.execute()),
       page,
-      (row) => row.tenant,
-      (row) => toView(row, regions),
+      (view) => view.id,
+      (view) => view,
     );
   });
 }
 
-type RegionState = Awaited<ReturnType<typeof regionsOf>>[number];
-
-async function regionsOf(trx: Trx, tenants: readonly string[]) {
-  if (tenants.length === 0) return [];
-  return await trx
-    .selectFrom('tenant_regions')
-    .select(['tenant', 'region', 'state', 'l2_version', 'error'])
-    .where('tenant', 'in', [...tenants])
-    .orderBy('region')
-    .execute();
+function selectTenants(trx: Trx, { state, failed, region, policy, search }: TenantFilter) {
+  let query = trx
+    .selectFrom('tenants as t')
+    .innerJoin('tenant_states as s', 's.tenant', 't.tenant')
+    .selectAll('t')
+    .select(['s.state', 's.since', 's.failed', 's.reason']);
+  if (state !== undefined) query = query.where('s.state', '=', state);
+  if (failed !== undefined) query = query.where('s.failed', '=', failed);
+  if (policy !== undefined) query = query.where('t.policy', '=', policy);
+  if (region !== undefined)
+    query = query.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('tenant_regions as r')
+          .select('r.region')
+          .whereRef('r.tenant', '=', 't.tenant')
+          .where('r.region', '=', region),
+      ),
+    );
+  if (search !== undefined)
+    query = query.where((eb) =>
+      eb.or([
+        sql<boolean>`starts_with(t.tenant, lower(${search}))`,
+        sql<boolean>`starts_with(lower(t.display_name), lower(${search}))`,
+      ]),
+    );
+  return query;
 }
+
+type Row = Awaited<ReturnType<ReturnType<typeof selectTenants>['execute']>>[number];
 
 async function viewOf(trx: Trx, tenant: string): Promise<TenantView> {
-  return toView(await requireTenant(trx, tenant), await regionsOf(trx, [tenant]));
+  const rows = await selectTenants(trx, {}).where('t.tenant', '=', tenant).execute();
+  const [view] = await viewsOf(trx, rows);
+  if (view === undefined) throw new CmkError('TENANT_UNKNOWN', `there is no tenant ${tenant}`);
+  return view;
 }
 
-function toView(row: Tenant, all: readonly RegionState[]): TenantView {
-  const regions = all.filter((region) => region.tenant === row.tenant);
+async function viewsOf(trx: Trx, rows: readonly Row[]): Promise<TenantView[]> {
+  if (rows.length === 0) return [];
+  const regions = await trx
+    .selectFrom('tenant_regions as r')
+    .leftJoin('tenant_closings as c', (join) =>
+      join.onRef('c.tenant', '=', 'r.tenant').onRef('c.region', '=', 'r.region'),
+    )
+    .select(['r.tenant', 'r.region', 'r.state', 'r.l2_version', 'r.error'])
+    .select(['c.state as closing', 'c.error as closing_error', 'c.job as closing_job'])
+    .where(
+      'r.tenant',
+      'in',
+      rows.map((row) => row.tenant),
+    )
+    .orderBy('r.region')
+    .execute();
+  const byTenant = Map.groupBy(regions, (region) => region.tenant);
+  return rows.map((row) => toView(row, byTenant.get(row.tenant) ?? []));
+}
+
+interface RegionRow {
+  readonly region: string;
+  readonly state: ProvisionState;
+  readonly l2_version: number | null;
+  readonly error: string | null;
+  readonly closing: 'pending' | 'done' | 'failed' | null;
+  readonly closing_error: string | null;
+  readonly closing_job: string | null;
+}
+
+function toView(row: Row, regions: readonly RegionRow[]): TenantView {
   return {
     id: row.tenant,
     displayName: row.display_name,
     policy: row.policy,
     quorum: row.quorum,
     rotateLinkAfterSeconds: row.rotate_link_after_s,
-    state: overall(regions.map((region) => region.state)),
+    state: row.state,
+    stateSince: instant(row.since),
+    reason: row.reason,
+    change: changeOf(row, regions),
     createdAt: instant(row.created_at),
     regions: regions.map(({ region, state, l2_version, error }) => ({
       region,
-      state,
+      state: row.state === 'requested' ? 'requested' : state,
       l2Version: l2_version,
       error,
     })),
   };
 }
+
+function changeOf({ state, failed }: Row, regions: readonly RegionRow[]): ChangeView | null {
+  if (!isChanging(state)) return null;
+  return {
+    to: endsAs(state),
+    failed,
+    regions: regions.map((row) =>
+      state === 'provisioning'
+        ? { region: row.region, state: partOf(row.state), error: row.error, job: null }
+        : {
+            region: row.region,
+            state: row.closing ?? 'pending',
+            error: row.closing_error,
+            job: row.closing_job,
+          },
+    ),
+  };
+}
+
+const partOf = (state: ProvisionState): 'pending' | 'done' | 'failed' =>
+  state === 'active' ? 'done' : state === 'failed' ? 'failed' : 'pending';
 
 /** One word for several regions: failed if any has failed, active once all are. */
 export function overall(states: readonly string[]): 'provisioning' | 'active' | 'failed' {

@@ -5,7 +5,8 @@
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
-import { tenantRegions } from '../domain/lookups.ts';
+import { makePrimary } from '../domain/configuration-keys.ts';
+import { requireServed, tenantRegions } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { PREPARE_DEADLINE_MS, rotateDeadlineMs } from '../limits.ts';
 import { type Actor, audit } from '../store/audit.ts';
@@ -27,6 +28,7 @@ export async function startLinks(
   link: { readonly tenant: string; readonly key: string; readonly proposal: string },
 ): Promise<RegionJob[]> {
   const { tenant, key } = link;
+  await requireServed(trx, tenant);
   const rows = await linkRows(trx, tenant);
   const regions = await tenantRegions(trx, tenant);
   if (regions.length === 0) throw new CmkError('NO_REGIONS', `${tenant} lives in no region`);
@@ -41,6 +43,7 @@ export async function startLinks(
     wanting.push({ ...link, region, older, openedBy });
   }
   if (wanting.length === 0) throw new CmkError('ALREADY_LINKED', `every region is linked to ${key}`);
+  await makePrimary(trx, tenant, key);
   const begun: RegionJob[] = [];
   for (const beginning of wanting) {
     if (beginning.openedBy === 'link') await giveUpRotation(cmk, trx, beginning.older);
@@ -176,11 +179,18 @@ export async function startUnlink(
   cmk: Cmk,
   trx: Trx,
   who: Actor,
-  unlink: { readonly tenant: string; readonly reason: string; readonly proposal: string | null },
+  unlink: {
+    readonly tenant: string;
+    readonly reason: string;
+    readonly proposal: string | null;
+    /** Close these epochs, by region, and all before them, linked or not; left out: whatever is linked. */
+    readonly upTo?: ReadonlyMap<string, number>;
+  },
 ): Promise<RegionJob[]> {
   const { tenant, reason } = unlink;
-  const rows = await linkRows(trx, tenant);
-  const newestOfRegion = new Map<string, Link>();
+  const rows = unlink.upTo === undefined ? await linkRows(trx, tenant) : [];
+  const newestOfRegion = new Map<string, Pick<Link, 'epoch'>>();
+  for (const [region, epoch] of unlink.upTo ?? []) newestOfRegion.set(region, { epoch });
   for (const row of rows)
     if (CLOSABLE.includes(row.state) && !newestOfRegion.has(row.region)) newestOfRegion.set(row.region, row);
   if (newestOfRegion.size === 0)

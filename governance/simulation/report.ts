@@ -45,7 +45,14 @@ export interface RegionReport {
   stale: boolean;
   /** What the region was asked, and why it has not answered. */
   answers: { question: string; answeredAt: string | null; error: string | null }[];
-  /** The services, which are the systems of the separation record, that would stop. */
+  /** What the customer runs there: all that use a service that stops, or do not say which they use. */
+  systems: {
+    name: string;
+    kind: string;
+    externalId: string;
+    service: string | null;
+    configuration: string | null;
+  }[];
   services: {
     service: string;
     state: string;
@@ -57,7 +64,7 @@ export interface RegionReport {
   applications: { name: string; services: string[]; state: string; lastSeenAt: string | null }[];
   gateways: { name: string; state: string; connected: boolean; leases: number }[];
   leases: LeaseReport[];
-  /** Versions, leases and applications that stop there and are not named. */
+  /** Systems, versions, leases and applications that stop there and are not named. */
   omitted: number;
   lastUsedAt: string | null;
   /** When the last gateway that a push does not reach would stop; null: none is known to hold a key. */
@@ -91,6 +98,7 @@ export interface SimulationReport {
   noticedWithinMs: number | null;
   totals: {
     regions: number;
+    systems: number;
     services: number;
     versions: number;
     objects: number;
@@ -135,6 +143,7 @@ export function reportOf(
     noticedWithinMs: 'key' in subject ? probeEveryMs : null,
     totals: {
       regions: stopping.length,
+      systems: distinct(({ systems }) => systems.map(({ name }) => name)),
       services: distinct(({ services }) => services.map(({ service }) => service)),
       versions: sum(({ versions }) => versions.length),
       objects: sum(({ services }) => services.reduce((total, { objects }) => total + (objects ?? 0), 0)),
@@ -174,6 +183,7 @@ function regionReport(region: RegionFacts, subject: Subject, facts: Facts, answe
   const leases = leasesOf(answers, affected);
   const services = servicesOf(region, facts, answers, leases, affected);
   const versions = versionsOf(region, answers, affected, stops && only === undefined);
+  const systems = stops ? facts.systems.filter(({ service }) => service === null || affected(service)) : [];
   const applications = applicationsOf(region, facts, answers, affected);
   return {
     region: region.region,
@@ -188,19 +198,20 @@ function regionReport(region: RegionFacts, subject: Subject, facts: Facts, answe
       answeredAt: answered_at?.toISOString() ?? null,
       error,
     })),
+    systems: [...systems],
     services,
     versions: versions.named,
     applications,
     gateways: gatewaysOf(region, answers, leases),
     leases,
-    omitted: versions.omitted + (stops ? (answers.use?.omitted ?? 0) + unnamedApplications(facts) : 0),
+    omitted: versions.omitted + (stops ? (answers.use?.omitted ?? 0) + unnamed(facts) : 0),
     lastUsedAt: latest(leases.map(({ lastUsedAt }) => lastUsedAt)),
     lastGatewayStopsBy: latest(leases.map(({ graceEndsBy }) => graceEndsBy)),
   };
 }
 
-const unnamedApplications = ({ applications, applicationCount }: Facts): number =>
-  applicationCount - applications.length;
+const unnamed = ({ applications, applicationCount, systems, systemCount }: Facts): number =>
+  applicationCount - applications.length + (systemCount - systems.length);
 
 function leasesOf({ use }: Answers, affected: (service: string) => boolean): LeaseReport[] {
   return (use?.gateways ?? []).flatMap(({ name, connected, leasesEndBy, graceEndsBy, leases }) =>

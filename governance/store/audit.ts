@@ -11,6 +11,8 @@ export interface Actor {
   /** The operator's name from the credential, or `system:` and the part of CMK that acted by itself. */
   readonly actor: string;
   readonly correlationId: string;
+  /** Told in the transaction of the change, before it is in the log (store/idempotency.ts). */
+  readonly carriedOut?: (trx: Trx) => Promise<void>;
 }
 
 export interface AuditEvent {
@@ -51,7 +53,12 @@ function hashOf(event: Omit<StoredEvent, 'hash'>): string {
  * Appends to the chain. Takes the chain's row lock until the transaction ends: call it last, so that the lock is short
  * and always taken after the others.
  */
-export async function audit(trx: Trx, { actor, correlationId }: Actor, event: AuditEvent): Promise<void> {
+export async function audit(
+  trx: Trx,
+  { actor, correlationId, carriedOut }: Actor,
+  event: AuditEvent,
+): Promise<void> {
+  await carriedOut?.(trx);
   const chain = event.tenant ?? PLATFORM;
   await trx
     .insertInto('audit_heads')

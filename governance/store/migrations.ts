@@ -4,8 +4,15 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
+import {
+  LIFECYCLE_OF_PRESENT_TENANTS,
+  LIFECYCLE_TABLES,
+  LIFECYCLE_TENANT_TABLES,
+} from './lifecycle-tables.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
+import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -27,6 +34,9 @@ const TENANT_TABLES = [
   ...FIRST_TENANT_TABLES,
   ...ROTATION_TENANT_TABLES,
   ...SIMULATION_TENANT_TABLES,
+  ...LIFECYCLE_TENANT_TABLES,
+  ...IDEMPOTENCY_TENANT_TABLES,
+  ...SYSTEM_TENANT_TABLES,
 ] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
@@ -254,6 +264,26 @@ export const cmkMigrations: Record<string, Migration> = {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(SIMULATION_TABLES).execute(db);
       await isolate(db, SIMULATION_TENANT_TABLES);
+    },
+  },
+  '0060_tenant_lifecycle': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(LIFECYCLE_TABLES).execute(db);
+      await sql.raw(LIFECYCLE_OF_PRESENT_TENANTS).execute(db);
+      await isolate(db, LIFECYCLE_TENANT_TABLES);
+    },
+  },
+  '0061_idempotency_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(IDEMPOTENCY_TABLES).execute(db);
+      await isolate(db, IDEMPOTENCY_TENANT_TABLES);
+    },
+  },
+  '0062_key_configurations_and_systems': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SYSTEM_TABLES).execute(db);
+      await sql.raw(CONFIGURATIONS_OF_PRESENT_KEYS).execute(db);
+      await isolate(db, SYSTEM_TENANT_TABLES);
     },
   },
 };

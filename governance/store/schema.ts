@@ -12,6 +12,9 @@ import type {
   SimulationAnswerRow,
   SimulationRow,
 } from './simulation-tables.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -285,6 +288,12 @@ export interface CmkDatabase {
   drill_targets: DrillTargetRow;
   drills: DrillRow;
   drill_regions: DrillRegionRow;
+  tenant_states: TenantStateRow;
+  tenant_closings: TenantClosingRow;
+  idempotency_keys: IdempotencyKeyRow;
+  key_configurations: KeyConfigurationRow;
+  key_configuration_keys: KeyConfigurationKeyRow;
+  systems: SystemRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -249,11 +249,15 @@ export async function cancelJob<DB>(
 }
 
 /**
- * Runs the tasks of a failed or cancelled job that are not done once more. It counts as the entity's newest wish:
- * it gets a new sequence, for a region would refuse one that lies behind what it has seen.
- * @throws OrbitalError ORBITAL_JOB_NOT_FOUND, ORBITAL_JOB_STATE; JobConflictError
+ * Runs the tasks of a failed or cancelled job that are not done once more, or only those of the named targets. It counts
+ * as the entity's newest wish: it gets a new sequence, for a region would refuse one that lies behind what it has seen.
+ * @throws OrbitalError ORBITAL_JOB_NOT_FOUND, ORBITAL_JOB_STATE, also where no task is left to run; JobConflictError
  */
-export async function retryJob<DB>(callers: Transaction<DB>, jobId: string): Promise<void> {
+export async function retryJob<DB>(
+  callers: Transaction<DB>,
+  jobId: string,
+  targets?: readonly string[],
+): Promise<void> {
   const trx = ours(callers);
   const job = await lockedJob(trx, jobId);
   if (job.state !== 'failed' && job.state !== 'cancelled')
@@ -272,7 +276,7 @@ export async function retryJob<DB>(callers: Transaction<DB>, jobId: string): Pro
     .set({ state: 'pending', settled_at: null, entity_sequence: sequence })
     .where('id', '=', jobId)
     .execute();
-  await trx
+  let tasks = trx
     .updateTable('orbital_tasks')
     .set({
       state: 'pending',
@@ -286,7 +290,9 @@ export async function retryJob<DB>(callers: Transaction<DB>, jobId: string): Pro
       updated_at: sql`now()`,
     })
     .where('job_id', '=', jobId)
-    .where('state', 'in', ['failed', 'cancelled'])
-    .execute();
+    .where('state', 'in', ['failed', 'cancelled']);
+  if (targets !== undefined) tasks = tasks.where('target', 'in', [...targets]);
+  const { numUpdatedRows } = await tasks.executeTakeFirst();
+  if (numUpdatedRows === 0n) throw new OrbitalError('ORBITAL_JOB_STATE', 'none of these tasks has failed');
   await wakeAtCommit(trx);
 }

@@ -1,9 +1,9 @@
 /** Reading jobs. A read changes nothing. */
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { JsonValue } from '../json.ts';
 import { MAX_PAGE } from '../limits.ts';
 import type { Lane, TaskError } from '../messages.ts';
-import { type JobState, LIVE, type ManagerDb, type TaskState } from './schema.ts';
+import { type JobState, LIVE, type ManagerDb, type OrbitalManagerTables, type TaskState } from './schema.ts';
 
 export interface JobView {
   readonly id: string;
@@ -28,8 +28,16 @@ export interface TaskView {
   readonly nextAttemptAt: Date | null;
   readonly updatedAt: Date;
 }
+/** Things that belong together, for callers whose names of entities say so. */
+export interface EntityGroup {
+  /** A POSIX regular expression over the entity's name. */
+  readonly pattern: string;
+  /** Others that belong to it, by name. */
+  readonly entities: readonly string[];
+}
 export interface JobFilter {
   readonly entity?: string;
+  readonly group?: EntityGroup;
   readonly kind?: string;
   readonly state?: JobState;
   readonly correlationId?: string;
@@ -65,20 +73,22 @@ export async function getJob(
     .execute();
   return {
     ...jobView(row),
-    tasks: tasks.map((task) => ({
-      id: task.id,
-      target: task.target,
-      state: task.state,
-      attempt: task.attempt,
-      payload: task.payload,
-      result: task.result,
-      error: task.error,
-      deadlineAt: task.deadline_at,
-      nextAttemptAt: (LIVE as readonly TaskState[]).includes(task.state) ? task.next_attempt_at : null,
-      updatedAt: task.updated_at,
-    })),
+    tasks: tasks.map(taskView),
   };
 }
+
+const taskView = (task: Selectable<OrbitalManagerTables['orbital_tasks']>): TaskView => ({
+  id: task.id,
+  target: task.target,
+  state: task.state,
+  attempt: task.attempt,
+  payload: task.payload,
+  result: task.result,
+  error: task.error,
+  deadlineAt: task.deadline_at,
+  nextAttemptAt: (LIVE as readonly TaskState[]).includes(task.state) ? task.next_attempt_at : null,
+  updatedAt: task.updated_at,
+});
 
 /** Newest first, at most MAX_PAGE; `next` continues the list and is absent at its end. */
 export async function listJobs(
@@ -93,6 +103,7 @@ export async function listJobs(
     .orderBy('position', 'desc')
     .limit(limit + 1);
   if (filter.entity !== undefined) query = query.where('entity', '=', filter.entity);
+  if (filter.group !== undefined) query = query.where(inGroup('entity', filter.group));
   if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
   if (filter.state !== undefined) query = query.where('state', '=', filter.state);
   if (filter.correlationId !== undefined) query = query.where('correlation_id', '=', filter.correlationId);
@@ -108,6 +119,66 @@ export async function listJobs(
     ...(rows.length > limit && last !== undefined ? { next: last.position } : {}),
   };
 }
+
+/** A task as a list shows it, with the job that it is a part of. */
+export interface ListedTask extends Omit<TaskView, 'payload' | 'result'> {
+  readonly jobId: string;
+  readonly kind: string;
+  readonly entity: string;
+  readonly correlationId: string;
+}
+export interface TaskFilter extends Omit<JobFilter, 'state'> {
+  readonly target?: string;
+  readonly state?: TaskState;
+}
+
+/** Those of the newest job first, each job's in order of target; at most MAX_PAGE, `next` continues the list. */
+export async function listTasks(
+  db: ManagerDb,
+  filter: TaskFilter = {},
+  page: { readonly after?: string; readonly limit?: number } = {},
+): Promise<{ readonly tasks: readonly ListedTask[]; readonly next?: string }> {
+  const limit = Math.max(1, Math.min(page.limit ?? 50, MAX_PAGE));
+  let query = db
+    .selectFrom('orbital_tasks as t')
+    .innerJoin('orbital_jobs as j', 'j.id', 't.job_id')
+    .selectAll('t')
+    .select('j.position')
+    .orderBy('j.position', 'desc')
+    .orderBy('t.target')
+    .limit(limit + 1);
+  if (filter.entity !== undefined) query = query.where('t.entity', '=', filter.entity);
+  if (filter.group !== undefined) query = query.where(inGroup('t.entity', filter.group));
+  if (filter.kind !== undefined) query = query.where('t.kind', '=', filter.kind);
+  if (filter.state !== undefined) query = query.where('t.state', '=', filter.state);
+  if (filter.target !== undefined) query = query.where('t.target', '=', filter.target);
+  if (filter.correlationId !== undefined) query = query.where('t.correlation_id', '=', filter.correlationId);
+  if (page.after !== undefined) {
+    const [, position, target] = /^(\d{1,18}) (\S{1,63})$/.exec(page.after) ?? [];
+    if (position === undefined || target === undefined)
+      throw new RangeError('the cursor is not one that listTasks gave');
+    query = query.where((eb) =>
+      eb.or([
+        eb('j.position', '<', position),
+        eb.and([eb('j.position', '=', position), eb('t.target', '>', target)]),
+      ]),
+    );
+  }
+  const rows = await query.execute();
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    tasks: shown.map((row) => {
+      const { payload: _payload, result: _result, ...task } = taskView(row);
+      const { job_id: jobId, kind, entity, correlation_id: correlationId } = row;
+      return { ...task, jobId, kind, entity, correlationId };
+    }),
+    ...(rows.length > limit && last !== undefined ? { next: `${last.position} ${last.target}` } : {}),
+  };
+}
+
+const inGroup = (column: string, { pattern, entities }: EntityGroup) =>
+  sql<boolean>`(${sql.ref(column)} ~ ${pattern} OR ${sql.ref(column)} = ANY (${[...entities]}::text[]))`;
 
 export async function readOverview(db: ManagerDb): Promise<ManagerOverview> {
   const targets = await db

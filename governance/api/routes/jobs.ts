@@ -1,8 +1,9 @@
 /** Jobs: what the regions were asked, and how far each has come. */
 import { Type } from 'typebox';
 import type { JobKind } from '../../../contracts/index.ts';
-import { changeJob, getJob, listJobs } from '../../domain/jobs.ts';
-import { actorOf, type Routes } from '../api.ts';
+import { changeJob, getJob, listJobs, listTasks } from '../../domain/jobs.ts';
+import { actorOf, type Routes, splitPage } from '../api.ts';
+import { IfMatch, IfNoneMatch, ifMatchOf, revised } from '../conditional.ts';
 import * as schemas from '../schemas.ts';
 
 const Text = Type.String();
@@ -18,38 +19,50 @@ const job = {
   createdAt: Text,
   settledAt: Instant,
 };
-const Job = Type.Object(job, schemas.closed);
-const JobWithTasks = Type.Object(
-  {
-    ...job,
-    tasks: Type.Array(
-      Type.Object(
-        {
-          id: Text,
-          region: Text,
-          state: JobState,
-          attempt: Type.Integer(),
-          error: Type.Union([
-            Type.Object({ code: Text, message: Text, retryable: Type.Boolean() }, schemas.closed),
-            Type.Null(),
-          ]),
-          deadlineAt: Instant,
-          nextAttemptAt: Instant,
-          updatedAt: Text,
-        },
-        schemas.closed,
-      ),
-    ),
-  },
+const task = {
+  id: Text,
+  region: Text,
+  state: JobState,
+  attempt: Type.Integer(),
+  error: Type.Union([
+    Type.Object({ code: Text, message: Text, retryable: Type.Boolean() }, schemas.closed),
+    Type.Null(),
+  ]),
+  deadlineAt: Instant,
+  nextAttemptAt: Instant,
+  updatedAt: Text,
+};
+const Job = schemas.model('Job', job);
+const JobTask = schemas.model('JobTask', task);
+const JobWithTasks = schemas.model('JobWithTasks', { ...job, tasks: Type.Array(JobTask) });
+const ListedTask = schemas.model('ListedTask', {
+  ...task,
+  job: schemas.JobId,
+  kind: Text,
+  entity: Text,
+  correlationId: Text,
+});
+const filter = {
+  tenant: Type.Optional(schemas.Name),
+  state: Type.Optional(JobState),
+  kind: Type.Optional(Type.Unsafe<JobKind>(Type.String({ pattern: '^[A-Z_]{1,64}$' }))),
+  entity: Type.Optional(schemas.freeText({ maxLength: 256 })),
+  correlationId: Type.Optional(schemas.freeText({ maxLength: 64 })),
+};
+const JobQuery = Type.Object({ ...schemas.PageQuery.properties, ...filter }, schemas.closed);
+const TaskQuery = Type.Object(
+  { ...schemas.PageQuery.properties, ...filter, region: Type.Optional(schemas.Name) },
   schemas.closed,
 );
-const JobQuery = Type.Object(
+const RetryRequest = Type.Object(
   {
-    ...schemas.PageQuery.properties,
-    state: Type.Optional(JobState),
-    kind: Type.Optional(Type.Unsafe<JobKind>(Type.String({ pattern: '^[A-Z_]{1,64}$' }))),
-    entity: Type.Optional(schemas.freeText({ maxLength: 256 })),
-    correlationId: Type.Optional(schemas.freeText({ maxLength: 64 })),
+    regions: Type.Optional(
+      Type.Array(schemas.Name, {
+        minItems: 1,
+        maxItems: 1000,
+        description: 'Only what these were asked; left out: whatever has failed',
+      }),
+    ),
   },
   schemas.closed,
 );
@@ -57,28 +70,74 @@ const JobQuery = Type.Object(
 export const jobRoutes: Routes = (app, cmk) => {
   app.get(
     '/v1/jobs',
-    { schema: { summary: 'Newest first', querystring: JobQuery, response: { 200: schemas.pageOf(Job) } } },
-    (request) => {
-      const { limit, cursor, ...filter } = request.query;
-      return listJobs(cmk, filter, {
-        ...(limit === undefined ? {} : { limit }),
-        ...(cursor === undefined ? {} : { cursor }),
-      });
+    {
+      config: { permission: 'job.read' },
+      schema: {
+        summary: 'Jobs, the newest first',
+        querystring: JobQuery,
+        response: { 200: schemas.pageOf(Job) },
+      },
     },
+    (request) => listJobs(cmk, ...splitPage(request.query)),
+  );
+  app.get(
+    '/v1/tasks',
+    {
+      config: { permission: 'job.read' },
+      schema: {
+        summary: 'What single regions were asked, the newest job first',
+        querystring: TaskQuery,
+        response: { 200: schemas.pageOf(ListedTask) },
+      },
+    },
+    (request) => listTasks(cmk, ...splitPage(request.query)),
   );
   app.get(
     '/v1/jobs/:id',
-    { schema: { params: schemas.JobPath, response: { 200: JobWithTasks } } },
-    (request) => getJob(cmk, request.params.id),
-  );
-  for (const verb of ['retry', 'cancel'] as const)
-    app.post(
-      `/v1/jobs/:id/${verb}`,
-      {
-        config: { action: `job.${verb}` },
-        schema: { params: schemas.JobPath, response: { 202: JobWithTasks } },
+    {
+      config: { permission: 'job.read' },
+      schema: {
+        summary: 'One job with its tasks, region by region',
+        params: schemas.JobPath,
+        headers: IfNoneMatch,
+        response: { 200: JobWithTasks },
       },
-      async (request, reply) =>
-        reply.status(202).send(await changeJob(cmk, actorOf(request), request.params.id, verb)),
-    );
+    },
+    async (request, reply) => revised(request, reply, await getJob(cmk, request.params.id)),
+  );
+  app.post(
+    '/v1/jobs/:id/retry',
+    {
+      config: { action: 'job.retry', permission: 'job.retry' },
+      schema: {
+        summary: 'Ask once more what has failed',
+        params: schemas.JobPath,
+        headers: IfMatch,
+        body: schemas.nullable(RetryRequest),
+        response: { 202: JobWithTasks },
+      },
+    },
+    async (request, reply) => {
+      const change = { id: request.params.id, ...request.body, ...ifMatchOf(request) };
+      const answer = await changeJob(cmk, actorOf(request), { ...change, change: 'retry' });
+      return revised(request, reply.status(202), answer);
+    },
+  );
+  app.post(
+    '/v1/jobs/:id/cancel',
+    {
+      config: { action: 'job.cancel', permission: 'job.cancel' },
+      schema: {
+        summary: 'Give up what the regions have not done yet',
+        params: schemas.JobPath,
+        headers: IfMatch,
+        response: { 202: JobWithTasks },
+      },
+    },
+    async (request, reply) => {
+      const change = { id: request.params.id, ...ifMatchOf(request) };
+      const answer = await changeJob(cmk, actorOf(request), { ...change, change: 'cancel' });
+      return revised(request, reply.status(202), answer);
+    },
+  );
 };

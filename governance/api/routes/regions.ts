@@ -1,15 +1,15 @@
 /** Regions, their gateways, and the issuers that all regions trust. */
 import { addGateway, removeGateway } from '../../domain/gateways.ts';
 import { addIssuer, listIssuers } from '../../domain/issuers.ts';
-import { enrolRegion, listRegions } from '../../domain/regions.ts';
-import { actorOf, type Routes } from '../api.ts';
+import { enrolRegion, getRegion, listRegions } from '../../domain/regions.ts';
+import { actorOf, type Routes, splitPage } from '../api.ts';
 import * as schemas from '../schemas.ts';
 
 export const regionRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/regions',
     {
-      config: { action: 'region.enrol' },
+      config: { action: 'region.enrol', permission: 'region.enrol' },
       schema: {
         summary: 'Enrol a region; its public key is brought here by an operator',
         body: schemas.NewRegion,
@@ -23,13 +23,32 @@ export const regionRoutes: Routes = (app, cmk) => {
   );
   app.get(
     '/v1/regions',
-    { schema: { querystring: schemas.PageQuery, response: { 200: schemas.pageOf(schemas.Region) } } },
-    (request) => listRegions(cmk, request.query),
+    {
+      config: { permission: 'region.read' },
+      schema: {
+        summary: 'Regions with what each has last said of itself',
+        querystring: schemas.RegionQuery,
+        response: { 200: schemas.pageOf(schemas.Region) },
+      },
+    },
+    (request) => listRegions(cmk, ...splitPage(request.query)),
+  );
+  app.get(
+    '/v1/regions/:region',
+    {
+      config: { permission: 'region.read' },
+      schema: {
+        summary: 'One region with its gateways',
+        params: schemas.RegionPath,
+        response: { 200: schemas.Region },
+      },
+    },
+    (request) => getRegion(cmk, request.params.region),
   );
   app.post(
     '/v1/regions/:region/gateways',
     {
-      config: { action: 'gateway.register' },
+      config: { action: 'gateway.register', permission: 'gateway.register' },
       schema: {
         summary: 'Register the key of a gateway in its region',
         params: schemas.RegionPath,
@@ -45,8 +64,12 @@ export const regionRoutes: Routes = (app, cmk) => {
   app.delete(
     '/v1/regions/:region/gateways/:name',
     {
-      config: { action: 'gateway.remove' },
-      schema: { params: schemas.GatewayPath, response: { 202: schemas.JobStarted } },
+      config: { action: 'gateway.remove', permission: 'gateway.remove' },
+      schema: {
+        summary: 'Refuse the gateway in its region; its name and key are free afterwards',
+        params: schemas.GatewayPath,
+        response: { 202: schemas.JobStarted },
+      },
     },
     async (request, reply) => {
       const { region, name } = request.params;
@@ -56,7 +79,7 @@ export const regionRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/issuers',
     {
-      config: { action: 'issuer.register' },
+      config: { action: 'issuer.register', permission: 'issuer.register' },
       schema: {
         summary: 'Trust a CA as issuer of application certificates, in every region',
         body: schemas.NewIssuer,
@@ -70,7 +93,14 @@ export const regionRoutes: Routes = (app, cmk) => {
   );
   app.get(
     '/v1/issuers',
-    { schema: { querystring: schemas.PageQuery, response: { 200: schemas.pageOf(schemas.Issuer) } } },
+    {
+      config: { permission: 'issuer.read' },
+      schema: {
+        summary: 'Issuers of application certificates, and which region trusts each',
+        querystring: schemas.PageQuery,
+        response: { 200: schemas.pageOf(schemas.Issuer) },
+      },
+    },
     (request) => listIssuers(cmk, request.query),
   );
 };

@@ -41,7 +41,10 @@ const Overview = Type.Object(
 export const statusRoutes: Routes = (app, cmk) => {
   app.get(
     '/v1/status',
-    { schema: { summary: 'Everything at one glance', response: { 200: Overview } } },
+    {
+      config: { permission: 'status.read' },
+      schema: { summary: 'Everything at one glance', response: { 200: Overview } },
+    },
     () => overview(cmk),
   );
 };

@@ -1,0 +1,3747 @@
+// Made from the OpenAPI document by `npm run client`. Do not change it by hand.
+
+export type ClientOptions = {
+    baseUrl: `${string}://${string}` | (string & {});
+};
+
+/**
+ * Application
+ */
+export type Application = {
+    name: string;
+    services: Array<string>;
+    operations: Array<string> | null;
+    /**
+     * Hex SHA-256 of the SubjectPublicKeyInfo
+     */
+    fingerprint: string;
+    /**
+     * The one that was registered last; another of the same key is let in as well
+     */
+    certificate: {
+        subject: string;
+        issuer: string;
+        /**
+         * RFC 3339, UTC
+         */
+        notBefore: string;
+        /**
+         * RFC 3339, UTC
+         */
+        notAfter: string;
+    };
+    state: 'provisioning' | 'active' | 'failed' | 'removing';
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+    regions: Array<{
+        region: string;
+        state: string;
+        error: string | null;
+    }>;
+};
+
+/**
+ * Issuer
+ */
+export type Issuer = {
+    /**
+     * Hex SHA-256 of the SubjectPublicKeyInfo
+     */
+    fingerprint: string;
+    subject: string;
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+    regions: Array<{
+        region: string;
+        state: string;
+        error: string | null;
+    }>;
+};
+
+/**
+ * Job
+ */
+export type Job = {
+    id: string;
+    kind: string;
+    entity: string;
+    lane: string;
+    state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+    correlationId: string;
+    createdAt: string;
+    settledAt: string | null;
+};
+
+/**
+ * JobTask
+ */
+export type JobTask = {
+    id: string;
+    region: string;
+    state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+    attempt: number;
+    error: {
+        code: string;
+        message: string;
+        retryable: boolean;
+    } | null;
+    deadlineAt: string | null;
+    nextAttemptAt: string | null;
+    updatedAt: string;
+};
+
+/**
+ * JobWithTasks
+ */
+export type JobWithTasks = {
+    id: string;
+    kind: string;
+    entity: string;
+    lane: string;
+    state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+    correlationId: string;
+    createdAt: string;
+    settledAt: string | null;
+    tasks: Array<JobTask>;
+};
+
+/**
+ * KeyConfiguration
+ */
+export type KeyConfiguration = {
+    name: string;
+    description: string;
+    primaryKey: string | null;
+    keys: Array<{
+        alias: string;
+        state: string;
+    }>;
+    /**
+     * How many are linked to it
+     */
+    systems: number;
+    state: 'empty' | 'prepared' | 'in-use';
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+};
+
+/**
+ * ListedTask
+ */
+export type ListedTask = {
+    id: string;
+    region: string;
+    state: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+    attempt: number;
+    error: {
+        code: string;
+        message: string;
+        retryable: boolean;
+    } | null;
+    deadlineAt: string | null;
+    nextAttemptAt: string | null;
+    updatedAt: string;
+    /**
+     * See GET /v1/jobs/{id}
+     */
+    job: string;
+    kind: string;
+    entity: string;
+    correlationId: string;
+};
+
+/**
+ * Problem
+ */
+export type Problem = {
+    /**
+     * Names the error; the same for the same code
+     */
+    type: string;
+    title: string;
+    status: number;
+    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FOUR_EYES' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'LIMIT_REACHED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE';
+    detail: string;
+    /**
+     * What to do next
+     */
+    hint: string;
+    correlationId: string;
+};
+
+/**
+ * Region
+ */
+export type Region = {
+    name: string;
+    keyId: string;
+    endpoints: {
+        [key: string]: string;
+    };
+    /**
+     * RFC 3339, UTC
+     */
+    enrolledAt: string;
+    report: {
+        region: string;
+        at: string;
+        core: {
+            instance: string;
+            startedAt: string;
+            seal: 'sealed' | 'unsealed';
+            sealKind: string;
+        };
+        gateways: Array<{
+            name: string;
+            connected: boolean;
+            appliedHead: number;
+            head: number;
+            leases: number;
+            backlog: number;
+            lastSeenAt: string;
+        }>;
+        linkCounts?: {
+            none: number;
+            prepared: number;
+            open: number;
+            expired: number;
+            closed: number;
+        };
+    } | null;
+    reportedAt: string | null;
+    /**
+     * The last report is older than it should be, or there is none
+     */
+    stale: boolean;
+    gateways: Array<{
+        name: string;
+        /**
+         * Hex SHA-256 of the SubjectPublicKeyInfo
+         */
+        fingerprint: string;
+        state: string;
+        error: string | null;
+    }>;
+};
+
+/**
+ * Service
+ */
+export type Service = {
+    name: string;
+    state: 'provisioning' | 'active' | 'failed';
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+    regions: Array<{
+        region: string;
+        state: string;
+        l3Version: number | null;
+        error: string | null;
+    }>;
+};
+
+/**
+ * System
+ */
+export type System = {
+    name: string;
+    kind: string;
+    externalId: string;
+    service: string | null;
+    keyConfiguration: string | null;
+    key: string | null;
+    state: 'unlinked' | 'pending' | 'linked';
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+};
+
+/**
+ * Tenant
+ */
+export type Tenant = {
+    id: string;
+    displayName: string;
+    policy: string;
+    quorum: number;
+    rotateLinkAfterSeconds: number | null;
+    state: 'requested' | 'provisioning' | 'active' | 'blocking' | 'blocked' | 'terminating' | 'terminated';
+    /**
+     * RFC 3339, UTC
+     */
+    stateSince: string;
+    reason: string | null;
+    change: {
+        to: 'requested' | 'provisioning' | 'active' | 'blocking' | 'blocked' | 'terminating' | 'terminated';
+        /**
+         * A region has refused its part: POST …/retry asks it once more
+         */
+        failed: boolean;
+        regions: Array<{
+            region: string;
+            state: 'pending' | 'done' | 'failed';
+            error: string | null;
+            job: string | null;
+        }>;
+    } | null;
+    /**
+     * RFC 3339, UTC
+     */
+    createdAt: string;
+    regions: Array<{
+        region: string;
+        state: string;
+        l2Version: number | null;
+        error: string | null;
+    }>;
+};
+
+export type GetStatusData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/status';
+};
+
+export type GetStatusErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetStatusError = GetStatusErrors[keyof GetStatusErrors];
+
+export type GetStatusResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        cluster: string;
+        at: string;
+        cmk: {
+            startedAt: string;
+        };
+        broker: {
+            healthy: boolean;
+        };
+        regions: Array<{
+            name: string;
+            seal: string;
+            stale: boolean;
+            reportedAt: string | null;
+            endpoints: {
+                [key: string]: string;
+            };
+            gateways: Array<{
+                name: string;
+                connected: boolean;
+                appliedHead: number;
+                head: number;
+                leases: number;
+                backlog: number;
+                lastSeenAt: string;
+            }>;
+            pendingTasks: number;
+            lagMs: number;
+        }>;
+        tenants: number;
+        links: {
+            counts: {
+                [key: string]: number;
+            };
+            tenants: Array<{
+                tenant: string;
+                state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+                regions: Array<{
+                    region: string;
+                    /**
+                     * 0: never linked
+                     */
+                    epoch: number;
+                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                    openedBy: 'link' | 'rotate' | null;
+                    key: string | null;
+                    waitsFor: string | null;
+                    provedAt: string | null;
+                    expiresAt: string | null;
+                    activatedAt: string | null;
+                    closedAt: string | null;
+                    gatewaysTold: number | null;
+                    reason: string | null;
+                    error: string | null;
+                    job: string | null;
+                    correlationId: string | null;
+                    reported: {
+                        epoch: number;
+                        state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                        expiresAt: string | null;
+                    } | null;
+                    rotateAt: string | null;
+                    rotation: {
+                        epoch: number;
+                        state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                        key: string;
+                        waitsFor: string | null;
+                        error: string | null;
+                        job: string | null;
+                        correlationId: string;
+                    } | null;
+                }>;
+            }>;
+        };
+        jobs: {
+            pending: number;
+            failed: number;
+            oldestPendingMs: number;
+        };
+    };
+};
+
+export type GetStatusResponse = GetStatusResponses[keyof GetStatusResponses];
+
+export type ListRegionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        stale?: boolean;
+    };
+    url: '/v1/regions';
+};
+
+export type ListRegionsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListRegionsError = ListRegionsErrors[keyof ListRegionsErrors];
+
+export type ListRegionsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Region>;
+        next?: string;
+    };
+};
+
+export type ListRegionsResponse = ListRegionsResponses[keyof ListRegionsResponses];
+
+export type CreateRegionData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        keyId: string;
+        /**
+         * Ed25519, SubjectPublicKeyInfo PEM
+         */
+        publicKey: string;
+        /**
+         * Where the region can be reached, for people; CMK never connects to it
+         */
+        endpoints?: {
+            [key: string]: string;
+        };
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/regions';
+};
+
+export type CreateRegionErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateRegionError = CreateRegionErrors[keyof CreateRegionErrors];
+
+export type CreateRegionResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        created: boolean;
+    };
+    /**
+     * Default Response
+     */
+    201: {
+        created: boolean;
+    };
+};
+
+export type CreateRegionResponse = CreateRegionResponses[keyof CreateRegionResponses];
+
+export type GetRegionData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+    };
+    query?: never;
+    url: '/v1/regions/{region}';
+};
+
+export type GetRegionErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetRegionError = GetRegionErrors[keyof GetRegionErrors];
+
+export type GetRegionResponses = {
+    /**
+     * Default Response
+     */
+    200: Region;
+};
+
+export type GetRegionResponse = GetRegionResponses[keyof GetRegionResponses];
+
+export type CreateRegionGatewayData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        /**
+         * One X.509 certificate in PEM
+         */
+        certificate: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+    };
+    query?: never;
+    url: '/v1/regions/{region}/gateways';
+};
+
+export type CreateRegionGatewayErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateRegionGatewayError = CreateRegionGatewayErrors[keyof CreateRegionGatewayErrors];
+
+export type CreateRegionGatewayResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        created: boolean;
+        /**
+         * Hex SHA-256 of the SubjectPublicKeyInfo
+         */
+        fingerprint: string;
+        job: string | null;
+    };
+    /**
+     * Default Response
+     */
+    202: {
+        created: boolean;
+        /**
+         * Hex SHA-256 of the SubjectPublicKeyInfo
+         */
+        fingerprint: string;
+        job: string | null;
+    };
+};
+
+export type CreateRegionGatewayResponse = CreateRegionGatewayResponses[keyof CreateRegionGatewayResponses];
+
+export type RemoveRegionGatewayData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/regions/{region}/gateways/{name}';
+};
+
+export type RemoveRegionGatewayErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveRegionGatewayError = RemoveRegionGatewayErrors[keyof RemoveRegionGatewayErrors];
+
+export type RemoveRegionGatewayResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        /**
+         * See GET /v1/jobs/{id}
+         */
+        job: string;
+    };
+};
+
+export type RemoveRegionGatewayResponse = RemoveRegionGatewayResponses[keyof RemoveRegionGatewayResponses];
+
+export type ListIssuersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/issuers';
+};
+
+export type ListIssuersErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListIssuersError = ListIssuersErrors[keyof ListIssuersErrors];
+
+export type ListIssuersResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Issuer>;
+        next?: string;
+    };
+};
+
+export type ListIssuersResponse = ListIssuersResponses[keyof ListIssuersResponses];
+
+export type CreateIssuerData = {
+    body: {
+        /**
+         * One X.509 certificate in PEM
+         */
+        certificate: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/issuers';
+};
+
+export type CreateIssuerErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateIssuerError = CreateIssuerErrors[keyof CreateIssuerErrors];
+
+export type CreateIssuerResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        created: boolean;
+        /**
+         * Hex SHA-256 of the SubjectPublicKeyInfo
+         */
+        fingerprint: string;
+        job: string | null;
+    };
+    /**
+     * Default Response
+     */
+    202: {
+        created: boolean;
+        /**
+         * Hex SHA-256 of the SubjectPublicKeyInfo
+         */
+        fingerprint: string;
+        job: string | null;
+    };
+};
+
+export type CreateIssuerResponse = CreateIssuerResponses[keyof CreateIssuerResponses];
+
+export type ListTenantsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        state?: 'requested' | 'provisioning' | 'active' | 'blocking' | 'blocked' | 'terminating' | 'terminated';
+        /**
+         * Only those of whose change a region has refused its part, or only others
+         */
+        failed?: boolean;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region?: string;
+        policy?: string;
+        /**
+         * With which the name begins, in any case
+         */
+        search?: string;
+    };
+    url: '/v1/tenants';
+};
+
+export type ListTenantsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantsError = ListTenantsErrors[keyof ListTenantsErrors];
+
+export type ListTenantsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Tenant>;
+        next?: string;
+    };
+};
+
+export type ListTenantsResponse = ListTenantsResponses[keyof ListTenantsResponses];
+
+export type CreateTenantData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        id: string;
+        displayName?: string;
+        regions?: Array<string>;
+        policy?: 'development-quorum-one' | 'four-eyes';
+        rotateLinkAfterSeconds?: number;
+        /**
+         * false: no region hears of the tenant before it is provisioned
+         */
+        provision?: boolean;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/tenants';
+};
+
+export type CreateTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantError = CreateTenantErrors[keyof CreateTenantErrors];
+
+export type CreateTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        tenant: Tenant;
+        job: string | null;
+    };
+};
+
+export type CreateTenantResponse = CreateTenantResponses[keyof CreateTenantResponses];
+
+export type GetTenantData = {
+    body?: never;
+    headers?: {
+        /**
+         * An ETag: 304 without a body when nothing has changed since
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}';
+};
+
+export type GetTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantError = GetTenantErrors[keyof GetTenantErrors];
+
+export type GetTenantResponses = {
+    /**
+     * Default Response
+     */
+    200: Tenant;
+};
+
+export type GetTenantResponse = GetTenantResponses[keyof GetTenantResponses];
+
+export type UpdateTenantData = {
+    body: {
+        displayName: string;
+    };
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}';
+};
+
+export type UpdateTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type UpdateTenantError = UpdateTenantErrors[keyof UpdateTenantErrors];
+
+export type UpdateTenantResponses = {
+    /**
+     * Default Response
+     */
+    200: Tenant;
+};
+
+export type UpdateTenantResponse = UpdateTenantResponses[keyof UpdateTenantResponses];
+
+export type ProvisionTenantData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/provision';
+};
+
+export type ProvisionTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ProvisionTenantError = ProvisionTenantErrors[keyof ProvisionTenantErrors];
+
+export type ProvisionTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: Tenant;
+};
+
+export type ProvisionTenantResponse = ProvisionTenantResponses[keyof ProvisionTenantResponses];
+
+export type RetryTenantData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/retry';
+};
+
+export type RetryTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RetryTenantError = RetryTenantErrors[keyof RetryTenantErrors];
+
+export type RetryTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: Tenant;
+};
+
+export type RetryTenantResponse = RetryTenantResponses[keyof RetryTenantResponses];
+
+export type ListTenantServicesData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        state?: 'provisioning' | 'active' | 'failed';
+        /**
+         * With which the name begins, in any case
+         */
+        search?: string;
+    };
+    url: '/v1/tenants/{tenant}/services';
+};
+
+export type ListTenantServicesErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantServicesError = ListTenantServicesErrors[keyof ListTenantServicesErrors];
+
+export type ListTenantServicesResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Service>;
+        next?: string;
+    };
+};
+
+export type ListTenantServicesResponse = ListTenantServicesResponses[keyof ListTenantServicesResponses];
+
+export type CreateTenantServiceData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/services';
+};
+
+export type CreateTenantServiceErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantServiceError = CreateTenantServiceErrors[keyof CreateTenantServiceErrors];
+
+export type CreateTenantServiceResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        service: Service;
+        /**
+         * See GET /v1/jobs/{id}
+         */
+        job: string;
+    };
+};
+
+export type CreateTenantServiceResponse = CreateTenantServiceResponses[keyof CreateTenantServiceResponses];
+
+export type GetTenantServiceData = {
+    body?: never;
+    headers?: {
+        /**
+         * An ETag: 304 without a body when nothing has changed since
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/services/{name}';
+};
+
+export type GetTenantServiceErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantServiceError = GetTenantServiceErrors[keyof GetTenantServiceErrors];
+
+export type GetTenantServiceResponses = {
+    /**
+     * Default Response
+     */
+    200: Service;
+};
+
+export type GetTenantServiceResponse = GetTenantServiceResponses[keyof GetTenantServiceResponses];
+
+export type ListKeystoresData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/keystores';
+};
+
+export type ListKeystoresErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListKeystoresError = ListKeystoresErrors[keyof ListKeystoresErrors];
+
+export type ListKeystoresResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            name: string;
+            kind: string;
+            config: {
+                path: string;
+            };
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListKeystoresResponse = ListKeystoresResponses[keyof ListKeystoresResponses];
+
+export type CreateKeystoreData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'software';
+        config: {
+            /**
+             * Absolute, a file below the keystore directory of the configuration
+             */
+            path: string;
+        };
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/keystores';
+};
+
+export type CreateKeystoreErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateKeystoreError = CreateKeystoreErrors[keyof CreateKeystoreErrors];
+
+export type CreateKeystoreResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        created: boolean;
+    };
+    /**
+     * Default Response
+     */
+    201: {
+        created: boolean;
+    };
+};
+
+export type CreateKeystoreResponse = CreateKeystoreResponses[keyof CreateKeystoreResponses];
+
+export type ListTenantKeysData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/keys';
+};
+
+export type ListTenantKeysErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantKeysError = ListTenantKeysErrors[keyof ListTenantKeysErrors];
+
+export type ListTenantKeysResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            alias: string;
+            keystore: string;
+            reference: string;
+            state: string;
+            /**
+             * RFC 3339, UTC
+             */
+            stateSince: string;
+            /**
+             * RFC 3339, UTC
+             */
+            checkedAt: string;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantKeysResponse = ListTenantKeysResponses[keyof ListTenantKeysResponses];
+
+export type CreateTenantKeyData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        alias: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        keystore: string;
+        reference?: string;
+        /**
+         * Have the keystore make the key
+         */
+        create?: true;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        keyConfiguration?: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keys';
+};
+
+export type CreateTenantKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantKeyError = CreateTenantKeyErrors[keyof CreateTenantKeyErrors];
+
+export type CreateTenantKeyResponses = {
+    /**
+     * Default Response
+     */
+    201: {
+        alias: string;
+        keystore: string;
+        reference: string;
+        state: string;
+        /**
+         * RFC 3339, UTC
+         */
+        stateSince: string;
+        /**
+         * RFC 3339, UTC
+         */
+        checkedAt: string;
+        /**
+         * RFC 3339, UTC
+         */
+        createdAt: string;
+    };
+};
+
+export type CreateTenantKeyResponse = CreateTenantKeyResponses[keyof CreateTenantKeyResponses];
+
+export type LinkTenantData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        key: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/link';
+};
+
+export type LinkTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type LinkTenantError = LinkTenantErrors[keyof LinkTenantErrors];
+
+export type LinkTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+        links: {
+            tenant: string;
+            state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+            regions: Array<{
+                region: string;
+                /**
+                 * 0: never linked
+                 */
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                openedBy: 'link' | 'rotate' | null;
+                key: string | null;
+                waitsFor: string | null;
+                provedAt: string | null;
+                expiresAt: string | null;
+                activatedAt: string | null;
+                closedAt: string | null;
+                gatewaysTold: number | null;
+                reason: string | null;
+                error: string | null;
+                job: string | null;
+                correlationId: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+                rotateAt: string | null;
+                rotation: {
+                    epoch: number;
+                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                    key: string;
+                    waitsFor: string | null;
+                    error: string | null;
+                    job: string | null;
+                    correlationId: string;
+                } | null;
+            }>;
+        };
+    };
+};
+
+export type LinkTenantResponse = LinkTenantResponses[keyof LinkTenantResponses];
+
+export type UnlinkTenantData = {
+    body: {
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/unlink';
+};
+
+export type UnlinkTenantErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type UnlinkTenantError = UnlinkTenantErrors[keyof UnlinkTenantErrors];
+
+export type UnlinkTenantResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+        links: {
+            tenant: string;
+            state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+            regions: Array<{
+                region: string;
+                /**
+                 * 0: never linked
+                 */
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                openedBy: 'link' | 'rotate' | null;
+                key: string | null;
+                waitsFor: string | null;
+                provedAt: string | null;
+                expiresAt: string | null;
+                activatedAt: string | null;
+                closedAt: string | null;
+                gatewaysTold: number | null;
+                reason: string | null;
+                error: string | null;
+                job: string | null;
+                correlationId: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+                rotateAt: string | null;
+                rotation: {
+                    epoch: number;
+                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                    key: string;
+                    waitsFor: string | null;
+                    error: string | null;
+                    job: string | null;
+                    correlationId: string;
+                } | null;
+            }>;
+        };
+    };
+};
+
+export type UnlinkTenantResponse = UnlinkTenantResponses[keyof UnlinkTenantResponses];
+
+export type RotateTenantLinkData = {
+    body: {
+        reason?: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/link/rotate';
+};
+
+export type RotateTenantLinkErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RotateTenantLinkError = RotateTenantLinkErrors[keyof RotateTenantLinkErrors];
+
+export type RotateTenantLinkResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+        links: {
+            tenant: string;
+            state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+            regions: Array<{
+                region: string;
+                /**
+                 * 0: never linked
+                 */
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                openedBy: 'link' | 'rotate' | null;
+                key: string | null;
+                waitsFor: string | null;
+                provedAt: string | null;
+                expiresAt: string | null;
+                activatedAt: string | null;
+                closedAt: string | null;
+                gatewaysTold: number | null;
+                reason: string | null;
+                error: string | null;
+                job: string | null;
+                correlationId: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+                rotateAt: string | null;
+                rotation: {
+                    epoch: number;
+                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                    key: string;
+                    waitsFor: string | null;
+                    error: string | null;
+                    job: string | null;
+                    correlationId: string;
+                } | null;
+            }>;
+        };
+    };
+};
+
+export type RotateTenantLinkResponse = RotateTenantLinkResponses[keyof RotateTenantLinkResponses];
+
+export type GetTenantLinksData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/links';
+};
+
+export type GetTenantLinksErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantLinksError = GetTenantLinksErrors[keyof GetTenantLinksErrors];
+
+export type GetTenantLinksResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        tenant: string;
+        state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+        regions: Array<{
+            region: string;
+            /**
+             * 0: never linked
+             */
+            epoch: number;
+            state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+            openedBy: 'link' | 'rotate' | null;
+            key: string | null;
+            waitsFor: string | null;
+            provedAt: string | null;
+            expiresAt: string | null;
+            activatedAt: string | null;
+            closedAt: string | null;
+            gatewaysTold: number | null;
+            reason: string | null;
+            error: string | null;
+            job: string | null;
+            correlationId: string | null;
+            reported: {
+                epoch: number;
+                state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                expiresAt: string | null;
+            } | null;
+            rotateAt: string | null;
+            rotation: {
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                key: string;
+                waitsFor: string | null;
+                error: string | null;
+                job: string | null;
+                correlationId: string;
+            } | null;
+        }>;
+    };
+};
+
+export type GetTenantLinksResponse = GetTenantLinksResponses[keyof GetTenantLinksResponses];
+
+export type ListTenantProposalsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/proposals';
+};
+
+export type ListTenantProposalsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantProposalsError = ListTenantProposalsErrors[keyof ListTenantProposalsErrors];
+
+export type ListTenantProposalsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantProposalsResponse = ListTenantProposalsResponses[keyof ListTenantProposalsResponses];
+
+export type ApproveTenantProposalData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/proposals/{id}/approve';
+};
+
+export type ApproveTenantProposalErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ApproveTenantProposalError = ApproveTenantProposalErrors[keyof ApproveTenantProposalErrors];
+
+export type ApproveTenantProposalResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+        links: {
+            tenant: string;
+            state: 'none' | 'pending' | 'rotating' | 'active' | 'expired' | 'failed' | 'closing' | 'closed';
+            regions: Array<{
+                region: string;
+                /**
+                 * 0: never linked
+                 */
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                openedBy: 'link' | 'rotate' | null;
+                key: string | null;
+                waitsFor: string | null;
+                provedAt: string | null;
+                expiresAt: string | null;
+                activatedAt: string | null;
+                closedAt: string | null;
+                gatewaysTold: number | null;
+                reason: string | null;
+                error: string | null;
+                job: string | null;
+                correlationId: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+                rotateAt: string | null;
+                rotation: {
+                    epoch: number;
+                    state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed';
+                    key: string;
+                    waitsFor: string | null;
+                    error: string | null;
+                    job: string | null;
+                    correlationId: string;
+                } | null;
+            }>;
+        };
+    };
+};
+
+export type ApproveTenantProposalResponse = ApproveTenantProposalResponses[keyof ApproveTenantProposalResponses];
+
+export type CreateTenantRotationData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        /**
+         * All of the tenant’s when left out
+         */
+        regions?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/rotations';
+};
+
+export type CreateTenantRotationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantRotationError = CreateTenantRotationErrors[keyof CreateTenantRotationErrors];
+
+export type CreateTenantRotationResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        jobs: Array<{
+            region: string;
+            /**
+             * See GET /v1/jobs/{id}
+             */
+            job: string;
+            /**
+             * The same was asked before, and the region has not done it yet
+             */
+            joined: boolean;
+        }>;
+    };
+};
+
+export type CreateTenantRotationResponse = CreateTenantRotationResponses[keyof CreateTenantRotationResponses];
+
+export type CreateTenantCompromiseData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        /**
+         * All of the tenant’s when left out
+         */
+        regions?: Array<string>;
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/compromises';
+};
+
+export type CreateTenantCompromiseErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantCompromiseError = CreateTenantCompromiseErrors[keyof CreateTenantCompromiseErrors];
+
+export type CreateTenantCompromiseResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+    };
+};
+
+export type CreateTenantCompromiseResponse = CreateTenantCompromiseResponses[keyof CreateTenantCompromiseResponses];
+
+export type ListTenantRotationPolicyData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/rotation-policy';
+};
+
+export type ListTenantRotationPolicyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantRotationPolicyError = ListTenantRotationPolicyErrors[keyof ListTenantRotationPolicyErrors];
+
+export type ListTenantRotationPolicyResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        tenant: string;
+        link: {
+            rotateAfterSeconds: number | null;
+        };
+        items: Array<{
+            /**
+             * null: the tenant’s own key
+             */
+            service: string | null;
+            rotateAfterSeconds: number | null;
+            setBy: string;
+            /**
+             * RFC 3339, UTC
+             */
+            setAt: string;
+            regions: Array<{
+                region: string;
+                state: string;
+                error: string | null;
+                nextRotationAt: string | null;
+            }>;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantRotationPolicyResponse = ListTenantRotationPolicyResponses[keyof ListTenantRotationPolicyResponses];
+
+export type SetTenantRotationPolicyData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        /**
+         * 0: never; null: as often as each region does by default
+         */
+        rotateAfterSeconds: number | 0 | null;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/rotation-policy';
+};
+
+export type SetTenantRotationPolicyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SetTenantRotationPolicyError = SetTenantRotationPolicyErrors[keyof SetTenantRotationPolicyErrors];
+
+export type SetTenantRotationPolicyResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+    };
+};
+
+export type SetTenantRotationPolicyResponse = SetTenantRotationPolicyResponses[keyof SetTenantRotationPolicyResponses];
+
+export type SetTenantLinkRotationPolicyData = {
+    body: {
+        /**
+         * null: never
+         */
+        rotateAfterSeconds: number | null;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/link/rotation-policy';
+};
+
+export type SetTenantLinkRotationPolicyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SetTenantLinkRotationPolicyError = SetTenantLinkRotationPolicyErrors[keyof SetTenantLinkRotationPolicyErrors];
+
+export type SetTenantLinkRotationPolicyResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+    };
+};
+
+export type SetTenantLinkRotationPolicyResponse = SetTenantLinkRotationPolicyResponses[keyof SetTenantLinkRotationPolicyResponses];
+
+export type CreateTenantInventoryData = {
+    body: {
+        /**
+         * All of the tenant’s when left out
+         */
+        regions?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/inventories';
+};
+
+export type CreateTenantInventoryErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantInventoryError = CreateTenantInventoryErrors[keyof CreateTenantInventoryErrors];
+
+export type CreateTenantInventoryResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        jobs: Array<{
+            region: string;
+            /**
+             * See GET /v1/jobs/{id}
+             */
+            job: string;
+            /**
+             * The same was asked before, and the region has not done it yet
+             */
+            joined: boolean;
+        }>;
+    };
+};
+
+export type CreateTenantInventoryResponse = CreateTenantInventoryResponses[keyof CreateTenantInventoryResponses];
+
+export type ListTenantInventoryData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/inventory';
+};
+
+export type ListTenantInventoryErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantInventoryError = ListTenantInventoryErrors[keyof ListTenantInventoryErrors];
+
+export type ListTenantInventoryResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            region: string;
+            /**
+             * When the region answered last
+             */
+            at: string | null;
+            askedAt: string | null;
+            pending: boolean;
+            error: string | null;
+            job: string | null;
+            inventory: {
+                l2: {
+                    living: number;
+                    versions: Array<{
+                        version: number;
+                        state: 'pre-active' | 'active' | 'deactivated' | 'compromised' | 'destroyed' | 'destroyed-compromised';
+                        createdAt: string;
+                        dependents: number;
+                    }>;
+                    rotateAfterSeconds: number;
+                    nextRotationAt?: string;
+                };
+                services: Array<{
+                    service: string;
+                    l3: {
+                        living: number;
+                        versions: Array<{
+                            version: number;
+                            state: 'pre-active' | 'active' | 'deactivated' | 'compromised' | 'destroyed' | 'destroyed-compromised';
+                            createdAt: string;
+                            dependents: number;
+                        }>;
+                        rotateAfterSeconds: number;
+                        nextRotationAt?: string;
+                    };
+                }>;
+            } | null;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantInventoryResponse = ListTenantInventoryResponses[keyof ListTenantInventoryResponses];
+
+export type CreateTenantDestructionData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        version: number;
+        /**
+         * How many objects the last inventory says depend on the version
+         */
+        dependents: number;
+        reason: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/destructions';
+};
+
+export type CreateTenantDestructionErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantDestructionError = CreateTenantDestructionErrors[keyof CreateTenantDestructionErrors];
+
+export type CreateTenantDestructionResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        proposal: {
+            id: string;
+            tenant: string;
+            action: string;
+            parameters: {
+                [key: string]: unknown;
+            };
+            state: 'pending' | 'executed';
+            policy: string;
+            quorum: number;
+            proposer: string;
+            approvals: Array<{
+                approver: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                at: string;
+            }>;
+            jobs: Array<{
+                region: string;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                job: string;
+            }>;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+            decidedAt: string | null;
+        };
+    };
+};
+
+export type CreateTenantDestructionResponse = CreateTenantDestructionResponses[keyof CreateTenantDestructionResponses];
+
+export type ListTenantApplicationsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        state?: 'provisioning' | 'active' | 'failed' | 'removing';
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        fingerprint?: string;
+        /**
+         * With which the name begins, in any case
+         */
+        search?: string;
+    };
+    url: '/v1/tenants/{tenant}/applications';
+};
+
+export type ListTenantApplicationsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantApplicationsError = ListTenantApplicationsErrors[keyof ListTenantApplicationsErrors];
+
+export type ListTenantApplicationsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Application>;
+        next?: string;
+    };
+};
+
+export type ListTenantApplicationsResponse = ListTenantApplicationsResponses[keyof ListTenantApplicationsResponses];
+
+export type CreateTenantApplicationData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        services: Array<string>;
+        /**
+         * One X.509 certificate in PEM
+         */
+        certificate: string;
+        /**
+         * KMIP names
+         */
+        operations?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/applications';
+};
+
+export type CreateTenantApplicationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantApplicationError = CreateTenantApplicationErrors[keyof CreateTenantApplicationErrors];
+
+export type CreateTenantApplicationResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        application: Application;
+        job: string | null;
+        /**
+         * Why regions may refuse the certificate all the same
+         */
+        warnings: Array<string>;
+    };
+    /**
+     * Default Response
+     */
+    202: {
+        application: Application;
+        job: string | null;
+        /**
+         * Why regions may refuse the certificate all the same
+         */
+        warnings: Array<string>;
+    };
+};
+
+export type CreateTenantApplicationResponse = CreateTenantApplicationResponses[keyof CreateTenantApplicationResponses];
+
+export type RemoveTenantApplicationData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: {
+        reason?: string;
+    };
+    url: '/v1/tenants/{tenant}/applications/{name}';
+};
+
+export type RemoveTenantApplicationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantApplicationError = RemoveTenantApplicationErrors[keyof RemoveTenantApplicationErrors];
+
+export type RemoveTenantApplicationResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        application: Application;
+        job: string | null;
+    };
+};
+
+export type RemoveTenantApplicationResponse = RemoveTenantApplicationResponses[keyof RemoveTenantApplicationResponses];
+
+export type GetTenantApplicationData = {
+    body?: never;
+    headers?: {
+        /**
+         * An ETag: 304 without a body when nothing has changed since
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/applications/{name}';
+};
+
+export type GetTenantApplicationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantApplicationError = GetTenantApplicationErrors[keyof GetTenantApplicationErrors];
+
+export type GetTenantApplicationResponses = {
+    /**
+     * Default Response
+     */
+    200: Application;
+};
+
+export type GetTenantApplicationResponse = GetTenantApplicationResponses[keyof GetTenantApplicationResponses];
+
+export type ListJobsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+        state?: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+        kind?: string;
+        entity?: string;
+        correlationId?: string;
+    };
+    url: '/v1/jobs';
+};
+
+export type ListJobsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListJobsError = ListJobsErrors[keyof ListJobsErrors];
+
+export type ListJobsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<Job>;
+        next?: string;
+    };
+};
+
+export type ListJobsResponse = ListJobsResponses[keyof ListJobsResponses];
+
+export type ListTasksData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+        state?: 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
+        kind?: string;
+        entity?: string;
+        correlationId?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region?: string;
+    };
+    url: '/v1/tasks';
+};
+
+export type ListTasksErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTasksError = ListTasksErrors[keyof ListTasksErrors];
+
+export type ListTasksResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<ListedTask>;
+        next?: string;
+    };
+};
+
+export type ListTasksResponse = ListTasksResponses[keyof ListTasksResponses];
+
+export type GetJobData = {
+    body?: never;
+    headers?: {
+        /**
+         * An ETag: 304 without a body when nothing has changed since
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/jobs/{id}';
+};
+
+export type GetJobErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetJobError = GetJobErrors[keyof GetJobErrors];
+
+export type GetJobResponses = {
+    /**
+     * Default Response
+     */
+    200: JobWithTasks;
+};
+
+export type GetJobResponse = GetJobResponses[keyof GetJobResponses];
+
+export type RetryJobData = {
+    body: {
+        /**
+         * Only what these were asked; left out: whatever has failed
+         */
+        regions?: Array<string>;
+    } | null;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/jobs/{id}/retry';
+};
+
+export type RetryJobErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RetryJobError = RetryJobErrors[keyof RetryJobErrors];
+
+export type RetryJobResponses = {
+    /**
+     * Default Response
+     */
+    202: JobWithTasks;
+};
+
+export type RetryJobResponse = RetryJobResponses[keyof RetryJobResponses];
+
+export type CancelJobData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/v1/jobs/{id}/cancel';
+};
+
+export type CancelJobErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CancelJobError = CancelJobErrors[keyof CancelJobErrors];
+
+export type CancelJobResponses = {
+    /**
+     * Default Response
+     */
+    202: JobWithTasks;
+};
+
+export type CancelJobResponse = CancelJobResponses[keyof CancelJobResponses];
+
+export type ListAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/audit';
+};
+
+export type ListAuditErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
+
+export type ListAuditResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            sequence: number;
+            /**
+             * RFC 3339, UTC
+             */
+            at: string;
+            actor: string;
+            action: string;
+            subject: string;
+            outcome: string;
+            correlationId: string;
+            detail: {
+                [key: string]: unknown;
+            };
+            previousHash: string;
+            hash: string;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type GetAuditVerifyData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/audit/verify';
+};
+
+export type GetAuditVerifyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetAuditVerifyError = GetAuditVerifyErrors[keyof GetAuditVerifyErrors];
+
+export type GetAuditVerifyResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        ok: boolean;
+        events: number;
+        head?: string;
+        brokenAt?: number;
+    };
+};
+
+export type GetAuditVerifyResponse = GetAuditVerifyResponses[keyof GetAuditVerifyResponses];
+
+export type ListTenantKeyConfigurationsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/key-configurations';
+};
+
+export type ListTenantKeyConfigurationsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantKeyConfigurationsError = ListTenantKeyConfigurationsErrors[keyof ListTenantKeyConfigurationsErrors];
+
+export type ListTenantKeyConfigurationsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<KeyConfiguration>;
+        next?: string;
+    };
+};
+
+export type ListTenantKeyConfigurationsResponse = ListTenantKeyConfigurationsResponses[keyof ListTenantKeyConfigurationsResponses];
+
+export type CreateTenantKeyConfigurationData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        description?: string;
+        keys?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/key-configurations';
+};
+
+export type CreateTenantKeyConfigurationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantKeyConfigurationError = CreateTenantKeyConfigurationErrors[keyof CreateTenantKeyConfigurationErrors];
+
+export type CreateTenantKeyConfigurationResponses = {
+    /**
+     * Default Response
+     */
+    201: KeyConfiguration;
+};
+
+export type CreateTenantKeyConfigurationResponse = CreateTenantKeyConfigurationResponses[keyof CreateTenantKeyConfigurationResponses];
+
+export type RemoveTenantKeyConfigurationData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/key-configurations/{name}';
+};
+
+export type RemoveTenantKeyConfigurationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantKeyConfigurationError = RemoveTenantKeyConfigurationErrors[keyof RemoveTenantKeyConfigurationErrors];
+
+export type RemoveTenantKeyConfigurationResponses = {
+    /**
+     * No body
+     */
+    204: void;
+};
+
+export type RemoveTenantKeyConfigurationResponse = RemoveTenantKeyConfigurationResponses[keyof RemoveTenantKeyConfigurationResponses];
+
+export type GetTenantKeyConfigurationData = {
+    body?: never;
+    headers?: {
+        /**
+         * An ETag: 304 without a body when nothing has changed since
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/key-configurations/{name}';
+};
+
+export type GetTenantKeyConfigurationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantKeyConfigurationError = GetTenantKeyConfigurationErrors[keyof GetTenantKeyConfigurationErrors];
+
+export type GetTenantKeyConfigurationResponses = {
+    /**
+     * Default Response
+     */
+    200: KeyConfiguration;
+};
+
+export type GetTenantKeyConfigurationResponse = GetTenantKeyConfigurationResponses[keyof GetTenantKeyConfigurationResponses];
+
+export type UpdateTenantKeyConfigurationData = {
+    body: {
+        description?: string;
+        keys?: Array<string>;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        primaryKey?: string;
+    };
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/key-configurations/{name}';
+};
+
+export type UpdateTenantKeyConfigurationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type UpdateTenantKeyConfigurationError = UpdateTenantKeyConfigurationErrors[keyof UpdateTenantKeyConfigurationErrors];
+
+export type UpdateTenantKeyConfigurationResponses = {
+    /**
+     * Default Response
+     */
+    200: KeyConfiguration;
+};
+
+export type UpdateTenantKeyConfigurationResponse = UpdateTenantKeyConfigurationResponses[keyof UpdateTenantKeyConfigurationResponses];
+
+export type ListTenantSystemsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        /**
+         * What sort of system it is
+         */
+        kind?: string;
+        /**
+         * How the customer knows the system; the only one of its kind
+         */
+        externalId?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        keyConfiguration?: string;
+        /**
+         * With which the name begins, in any case
+         */
+        search?: string;
+    };
+    url: '/v1/tenants/{tenant}/systems';
+};
+
+export type ListTenantSystemsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantSystemsError = ListTenantSystemsErrors[keyof ListTenantSystemsErrors];
+
+export type ListTenantSystemsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<System>;
+        next?: string;
+    };
+};
+
+export type ListTenantSystemsResponse = ListTenantSystemsResponses[keyof ListTenantSystemsResponses];
+
+export type CreateTenantSystemData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        /**
+         * What sort of system it is
+         */
+        kind: string;
+        /**
+         * How the customer knows the system; the only one of its kind
+         */
+        externalId: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        keyConfiguration?: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/systems';
+};
+
+export type CreateTenantSystemErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantSystemError = CreateTenantSystemErrors[keyof CreateTenantSystemErrors];
+
+export type CreateTenantSystemResponses = {
+    /**
+     * Default Response
+     */
+    201: System;
+};
+
+export type CreateTenantSystemResponse = CreateTenantSystemResponses[keyof CreateTenantSystemResponses];
+
+export type RemoveTenantSystemData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/systems/{name}';
+};
+
+export type RemoveTenantSystemErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantSystemError = RemoveTenantSystemErrors[keyof RemoveTenantSystemErrors];
+
+export type RemoveTenantSystemResponses = {
+    /**
+     * No body
+     */
+    204: void;
+};
+
+export type RemoveTenantSystemResponse = RemoveTenantSystemResponses[keyof RemoveTenantSystemResponses];
+
+export type GetTenantSystemData = {
+    body?: never;
+    headers?: {
+        /**
+         * An ETag: 304 without a body when nothing has changed since
+         */
+        'if-none-match'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/systems/{name}';
+};
+
+export type GetTenantSystemErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantSystemError = GetTenantSystemErrors[keyof GetTenantSystemErrors];
+
+export type GetTenantSystemResponses = {
+    /**
+     * Default Response
+     */
+    200: System;
+};
+
+export type GetTenantSystemResponse = GetTenantSystemResponses[keyof GetTenantSystemResponses];
+
+export type UpdateTenantSystemData = {
+    body: {
+        service: string | null;
+    };
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/systems/{name}';
+};
+
+export type UpdateTenantSystemErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type UpdateTenantSystemError = UpdateTenantSystemErrors[keyof UpdateTenantSystemErrors];
+
+export type UpdateTenantSystemResponses = {
+    /**
+     * Default Response
+     */
+    200: System;
+};
+
+export type UpdateTenantSystemResponse = UpdateTenantSystemResponses[keyof UpdateTenantSystemResponses];
+
+export type LinkTenantSystemData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        keyConfiguration: string;
+    };
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/systems/{name}/link';
+};
+
+export type LinkTenantSystemErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type LinkTenantSystemError = LinkTenantSystemErrors[keyof LinkTenantSystemErrors];
+
+export type LinkTenantSystemResponses = {
+    /**
+     * Default Response
+     */
+    200: System;
+};
+
+export type LinkTenantSystemResponse = LinkTenantSystemResponses[keyof LinkTenantSystemResponses];
+
+export type UnlinkTenantSystemData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag that was looked at: 412 when it is another by now
+         */
+        'if-match'?: string;
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/systems/{name}/unlink';
+};
+
+export type UnlinkTenantSystemErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type UnlinkTenantSystemError = UnlinkTenantSystemErrors[keyof UnlinkTenantSystemErrors];
+
+export type UnlinkTenantSystemResponses = {
+    /**
+     * Default Response
+     */
+    200: System;
+};
+
+export type UnlinkTenantSystemResponse = UnlinkTenantSystemResponses[keyof UnlinkTenantSystemResponses];
