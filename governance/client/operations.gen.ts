@@ -13,11 +13,14 @@ export const operations = {
   createTenantApplication: { method: 'POST', path: '/v1/tenants/{tenant}/applications' },
   createTenantCompromise: { method: 'POST', path: '/v1/tenants/{tenant}/compromises' },
   createTenantDestruction: { method: 'POST', path: '/v1/tenants/{tenant}/destructions' },
+  createTenantDrill: { method: 'POST', path: '/v1/tenants/{tenant}/drills' },
+  createTenantDrillTarget: { method: 'POST', path: '/v1/tenants/{tenant}/drill-targets' },
   createTenantInventory: { method: 'POST', path: '/v1/tenants/{tenant}/inventories' },
   createTenantKey: { method: 'POST', path: '/v1/tenants/{tenant}/keys' },
   createTenantKeyConfiguration: { method: 'POST', path: '/v1/tenants/{tenant}/key-configurations' },
   createTenantRotation: { method: 'POST', path: '/v1/tenants/{tenant}/rotations' },
   createTenantService: { method: 'POST', path: '/v1/tenants/{tenant}/services' },
+  createTenantSimulation: { method: 'POST', path: '/v1/tenants/{tenant}/simulations' },
   createTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems' },
   getAuditVerify: { method: 'GET', path: '/v1/audit/verify' },
   getJob: { method: 'GET', path: '/v1/jobs/{id}' },
@@ -25,9 +28,12 @@ export const operations = {
   getStatus: { method: 'GET', path: '/v1/status' },
   getTenant: { method: 'GET', path: '/v1/tenants/{tenant}' },
   getTenantApplication: { method: 'GET', path: '/v1/tenants/{tenant}/applications/{name}' },
+  getTenantDrill: { method: 'GET', path: '/v1/tenants/{tenant}/drills/{id}' },
   getTenantKeyConfiguration: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
   getTenantLinks: { method: 'GET', path: '/v1/tenants/{tenant}/links' },
   getTenantService: { method: 'GET', path: '/v1/tenants/{tenant}/services/{name}' },
+  getTenantSimulation: { method: 'GET', path: '/v1/tenants/{tenant}/simulations/{id}' },
+  getTenantSimulationExport: { method: 'GET', path: '/v1/tenants/{tenant}/simulations/{id}/export' },
   getTenantSystem: { method: 'GET', path: '/v1/tenants/{tenant}/systems/{name}' },
   linkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/link' },
   linkTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems/{name}/link' },
@@ -38,17 +44,21 @@ export const operations = {
   listRegions: { method: 'GET', path: '/v1/regions' },
   listTasks: { method: 'GET', path: '/v1/tasks' },
   listTenantApplications: { method: 'GET', path: '/v1/tenants/{tenant}/applications' },
+  listTenantDrillTargets: { method: 'GET', path: '/v1/tenants/{tenant}/drill-targets' },
+  listTenantDrills: { method: 'GET', path: '/v1/tenants/{tenant}/drills' },
   listTenantInventory: { method: 'GET', path: '/v1/tenants/{tenant}/inventory' },
   listTenantKeyConfigurations: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations' },
   listTenantKeys: { method: 'GET', path: '/v1/tenants/{tenant}/keys' },
   listTenantProposals: { method: 'GET', path: '/v1/tenants/{tenant}/proposals' },
   listTenantRotationPolicy: { method: 'GET', path: '/v1/tenants/{tenant}/rotation-policy' },
   listTenantServices: { method: 'GET', path: '/v1/tenants/{tenant}/services' },
+  listTenantSimulations: { method: 'GET', path: '/v1/tenants/{tenant}/simulations' },
   listTenantSystems: { method: 'GET', path: '/v1/tenants/{tenant}/systems' },
   listTenants: { method: 'GET', path: '/v1/tenants' },
   provisionTenant: { method: 'POST', path: '/v1/tenants/{tenant}/provision' },
   removeRegionGateway: { method: 'DELETE', path: '/v1/regions/{region}/gateways/{name}' },
   removeTenantApplication: { method: 'DELETE', path: '/v1/tenants/{tenant}/applications/{name}' },
+  removeTenantDrillTargets: { method: 'DELETE', path: '/v1/tenants/{tenant}/drill-targets' },
   removeTenantKeyConfiguration: { method: 'DELETE', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
   removeTenantSystem: { method: 'DELETE', path: '/v1/tenants/{tenant}/systems/{name}' },
   retryJob: { method: 'POST', path: '/v1/jobs/{id}/retry' },
@@ -56,6 +66,7 @@ export const operations = {
   rotateTenantLink: { method: 'POST', path: '/v1/tenants/{tenant}/link/rotate' },
   setTenantLinkRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/link/rotation-policy' },
   setTenantRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/rotation-policy' },
+  stopTenantDrill: { method: 'POST', path: '/v1/tenants/{tenant}/drills/{id}/stop' },
   unlinkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/unlink' },
   unlinkTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems/{name}/unlink' },
   updateTenant: { method: 'PATCH', path: '/v1/tenants/{tenant}' },
@@ -74,11 +85,14 @@ export interface Operations {
   createTenantApplication: { request: types.CreateTenantApplicationData; answer: types.CreateTenantApplicationResponse };
   createTenantCompromise: { request: types.CreateTenantCompromiseData; answer: types.CreateTenantCompromiseResponse };
   createTenantDestruction: { request: types.CreateTenantDestructionData; answer: types.CreateTenantDestructionResponse };
+  createTenantDrill: { request: types.CreateTenantDrillData; answer: types.CreateTenantDrillResponse };
+  createTenantDrillTarget: { request: types.CreateTenantDrillTargetData; answer: types.CreateTenantDrillTargetResponse };
   createTenantInventory: { request: types.CreateTenantInventoryData; answer: types.CreateTenantInventoryResponse };
   createTenantKey: { request: types.CreateTenantKeyData; answer: types.CreateTenantKeyResponse };
   createTenantKeyConfiguration: { request: types.CreateTenantKeyConfigurationData; answer: types.CreateTenantKeyConfigurationResponse };
   createTenantRotation: { request: types.CreateTenantRotationData; answer: types.CreateTenantRotationResponse };
   createTenantService: { request: types.CreateTenantServiceData; answer: types.CreateTenantServiceResponse };
+  createTenantSimulation: { request: types.CreateTenantSimulationData; answer: types.CreateTenantSimulationResponse };
   createTenantSystem: { request: types.CreateTenantSystemData; answer: types.CreateTenantSystemResponse };
   getAuditVerify: { request: types.GetAuditVerifyData; answer: types.GetAuditVerifyResponse };
   getJob: { request: types.GetJobData; answer: types.GetJobResponse };
@@ -86,9 +100,12 @@ export interface Operations {
   getStatus: { request: types.GetStatusData; answer: types.GetStatusResponse };
   getTenant: { request: types.GetTenantData; answer: types.GetTenantResponse };
   getTenantApplication: { request: types.GetTenantApplicationData; answer: types.GetTenantApplicationResponse };
+  getTenantDrill: { request: types.GetTenantDrillData; answer: types.GetTenantDrillResponse };
   getTenantKeyConfiguration: { request: types.GetTenantKeyConfigurationData; answer: types.GetTenantKeyConfigurationResponse };
   getTenantLinks: { request: types.GetTenantLinksData; answer: types.GetTenantLinksResponse };
   getTenantService: { request: types.GetTenantServiceData; answer: types.GetTenantServiceResponse };
+  getTenantSimulation: { request: types.GetTenantSimulationData; answer: types.GetTenantSimulationResponse };
+  getTenantSimulationExport: { request: types.GetTenantSimulationExportData; answer: types.GetTenantSimulationExportResponse };
   getTenantSystem: { request: types.GetTenantSystemData; answer: types.GetTenantSystemResponse };
   linkTenant: { request: types.LinkTenantData; answer: types.LinkTenantResponse };
   linkTenantSystem: { request: types.LinkTenantSystemData; answer: types.LinkTenantSystemResponse };
@@ -99,17 +116,21 @@ export interface Operations {
   listRegions: { request: types.ListRegionsData; answer: types.ListRegionsResponse };
   listTasks: { request: types.ListTasksData; answer: types.ListTasksResponse };
   listTenantApplications: { request: types.ListTenantApplicationsData; answer: types.ListTenantApplicationsResponse };
+  listTenantDrillTargets: { request: types.ListTenantDrillTargetsData; answer: types.ListTenantDrillTargetsResponse };
+  listTenantDrills: { request: types.ListTenantDrillsData; answer: types.ListTenantDrillsResponse };
   listTenantInventory: { request: types.ListTenantInventoryData; answer: types.ListTenantInventoryResponse };
   listTenantKeyConfigurations: { request: types.ListTenantKeyConfigurationsData; answer: types.ListTenantKeyConfigurationsResponse };
   listTenantKeys: { request: types.ListTenantKeysData; answer: types.ListTenantKeysResponse };
   listTenantProposals: { request: types.ListTenantProposalsData; answer: types.ListTenantProposalsResponse };
   listTenantRotationPolicy: { request: types.ListTenantRotationPolicyData; answer: types.ListTenantRotationPolicyResponse };
   listTenantServices: { request: types.ListTenantServicesData; answer: types.ListTenantServicesResponse };
+  listTenantSimulations: { request: types.ListTenantSimulationsData; answer: types.ListTenantSimulationsResponse };
   listTenantSystems: { request: types.ListTenantSystemsData; answer: types.ListTenantSystemsResponse };
   listTenants: { request: types.ListTenantsData; answer: types.ListTenantsResponse };
   provisionTenant: { request: types.ProvisionTenantData; answer: types.ProvisionTenantResponse };
   removeRegionGateway: { request: types.RemoveRegionGatewayData; answer: types.RemoveRegionGatewayResponse };
   removeTenantApplication: { request: types.RemoveTenantApplicationData; answer: types.RemoveTenantApplicationResponse };
+  removeTenantDrillTargets: { request: types.RemoveTenantDrillTargetsData; answer: types.RemoveTenantDrillTargetsResponse };
   removeTenantKeyConfiguration: { request: types.RemoveTenantKeyConfigurationData; answer: types.RemoveTenantKeyConfigurationResponse };
   removeTenantSystem: { request: types.RemoveTenantSystemData; answer: types.RemoveTenantSystemResponse };
   retryJob: { request: types.RetryJobData; answer: types.RetryJobResponse };
@@ -117,6 +138,7 @@ export interface Operations {
   rotateTenantLink: { request: types.RotateTenantLinkData; answer: types.RotateTenantLinkResponse };
   setTenantLinkRotationPolicy: { request: types.SetTenantLinkRotationPolicyData; answer: types.SetTenantLinkRotationPolicyResponse };
   setTenantRotationPolicy: { request: types.SetTenantRotationPolicyData; answer: types.SetTenantRotationPolicyResponse };
+  stopTenantDrill: { request: types.StopTenantDrillData; answer: types.StopTenantDrillResponse };
   unlinkTenant: { request: types.UnlinkTenantData; answer: types.UnlinkTenantResponse };
   unlinkTenantSystem: { request: types.UnlinkTenantSystemData; answer: types.UnlinkTenantSystemResponse };
   updateTenant: { request: types.UpdateTenantData; answer: types.UpdateTenantResponse };

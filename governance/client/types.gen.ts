@@ -166,7 +166,7 @@ export type Problem = {
     type: string;
     title: string;
     status: number;
-    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FOUR_EYES' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'LIMIT_REACHED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE';
+    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FOUR_EYES' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'SIMULATION_UNKNOWN' | 'DRILL_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'NOT_A_DRILL_TARGET' | 'DRILL_TARGET_IN_USE' | 'DRILL_RUNNING' | 'DRILL_OVER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'LIMIT_REACHED' | 'DRILL_NOT_CONFIRMED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE';
     detail: string;
     /**
      * What to do next
@@ -3141,6 +3141,1209 @@ export type GetAuditVerifyResponses = {
 };
 
 export type GetAuditVerifyResponse = GetAuditVerifyResponses[keyof GetAuditVerifyResponses];
+
+export type ListTenantSimulationsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/simulations';
+};
+
+export type ListTenantSimulationsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantSimulationsError = ListTenantSimulationsErrors[keyof ListTenantSimulationsErrors];
+
+export type ListTenantSimulationsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            id: string;
+            subject: {
+                action: 'unlink';
+            } | {
+                action: 'disable-key';
+                key: string;
+            } | {
+                action: 'delete-key';
+                key: string;
+            } | {
+                action: 'block-tenant';
+            } | {
+                action: 'terminate-tenant';
+            } | {
+                action: 'drill';
+                service?: string;
+            };
+            askedBy: string;
+            /**
+             * RFC 3339, UTC
+             */
+            askedAt: string;
+            /**
+             * asking: a region may still answer
+             */
+            state: 'asking' | 'complete';
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantSimulationsResponse = ListTenantSimulationsResponses[keyof ListTenantSimulationsResponses];
+
+export type CreateTenantSimulationData = {
+    body: {
+        action: 'unlink' | 'disable-key' | 'delete-key' | 'block-tenant' | 'terminate-tenant' | 'drill';
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        key?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        /**
+         * All of the tenant’s when left out
+         */
+        regions?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/simulations';
+};
+
+export type CreateTenantSimulationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantSimulationError = CreateTenantSimulationErrors[keyof CreateTenantSimulationErrors];
+
+export type CreateTenantSimulationResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        id: string;
+        tenant: string;
+        subject: {
+            action: 'unlink';
+        } | {
+            action: 'disable-key';
+            key: string;
+        } | {
+            action: 'delete-key';
+            key: string;
+        } | {
+            action: 'block-tenant';
+        } | {
+            action: 'terminate-tenant';
+        } | {
+            action: 'drill';
+            service?: string;
+        };
+        askedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        askedAt: string;
+        /**
+         * asking: a region may still answer
+         */
+        state: 'asking' | 'complete';
+        stops: boolean;
+        means: string;
+        reversible: boolean;
+        back: string;
+        noticedWithinMs: number | null;
+        totals: {
+            regions: number;
+            systems: number;
+            services: number;
+            versions: number;
+            objects: number;
+            applications: number;
+            gateways: number;
+            leases: number;
+            workflows: number;
+        };
+        lastUsedAt: string | null;
+        regions: Array<{
+            region: string;
+            stops: boolean;
+            why: string;
+            link: {
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                key: string | null;
+                provedAt: string | null;
+                /**
+                 * When the region refuses without governance
+                 */
+                expiresAt: string | null;
+                rotateAt: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+            };
+            seal: string;
+            reportedAt: string | null;
+            stale: boolean;
+            answers: Array<{
+                question: string;
+                answeredAt: string | null;
+                error: string | null;
+            }>;
+            /**
+             * What the customer runs, of services that stop or not said of which
+             */
+            systems: Array<{
+                name: string;
+                kind: string;
+                externalId: string;
+                service: string | null;
+                configuration: string | null;
+            }>;
+            services: Array<{
+                service: string;
+                state: string;
+                objects: number | null;
+                lastUsedAt: string | null;
+                applications: number;
+            }>;
+            versions: Array<{
+                level: 'L2' | 'L3';
+                service: string | null;
+                version: number;
+                state: string;
+                createdAt: string | null;
+                dependents: number | null;
+            }>;
+            applications: Array<{
+                name: string;
+                services: Array<string>;
+                state: string;
+                lastSeenAt: string | null;
+            }>;
+            gateways: Array<{
+                name: string;
+                state: string;
+                connected: boolean;
+                leases: number;
+            }>;
+            leases: Array<{
+                gateway: string;
+                service: string;
+                /**
+                 * Its leases end with one push
+                 */
+                connected: boolean;
+                /**
+                 * RFC 3339, UTC
+                 */
+                endsBy: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                graceEndsBy: string;
+                lastUsedAt: string | null;
+            }>;
+            /**
+             * Systems, versions, leases and applications that stop and are not named
+             */
+            omitted: number;
+            lastUsedAt: string | null;
+            lastGatewayStopsBy: string | null;
+        }>;
+        workflows: Array<{
+            kind: 'proposal' | 'job' | 'drill' | 'schedule';
+            id: string | null;
+            what: string;
+            region: string | null;
+            since: string | null;
+            effect: 'cancelled' | 'waits' | 'resumes' | 'refused' | 'unaffected' | 'unknown';
+            means: string;
+        }>;
+    };
+};
+
+export type CreateTenantSimulationResponse = CreateTenantSimulationResponses[keyof CreateTenantSimulationResponses];
+
+export type GetTenantSimulationData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/simulations/{id}';
+};
+
+export type GetTenantSimulationErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantSimulationError = GetTenantSimulationErrors[keyof GetTenantSimulationErrors];
+
+export type GetTenantSimulationResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        id: string;
+        tenant: string;
+        subject: {
+            action: 'unlink';
+        } | {
+            action: 'disable-key';
+            key: string;
+        } | {
+            action: 'delete-key';
+            key: string;
+        } | {
+            action: 'block-tenant';
+        } | {
+            action: 'terminate-tenant';
+        } | {
+            action: 'drill';
+            service?: string;
+        };
+        askedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        askedAt: string;
+        /**
+         * asking: a region may still answer
+         */
+        state: 'asking' | 'complete';
+        stops: boolean;
+        means: string;
+        reversible: boolean;
+        back: string;
+        noticedWithinMs: number | null;
+        totals: {
+            regions: number;
+            systems: number;
+            services: number;
+            versions: number;
+            objects: number;
+            applications: number;
+            gateways: number;
+            leases: number;
+            workflows: number;
+        };
+        lastUsedAt: string | null;
+        regions: Array<{
+            region: string;
+            stops: boolean;
+            why: string;
+            link: {
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                key: string | null;
+                provedAt: string | null;
+                /**
+                 * When the region refuses without governance
+                 */
+                expiresAt: string | null;
+                rotateAt: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+            };
+            seal: string;
+            reportedAt: string | null;
+            stale: boolean;
+            answers: Array<{
+                question: string;
+                answeredAt: string | null;
+                error: string | null;
+            }>;
+            /**
+             * What the customer runs, of services that stop or not said of which
+             */
+            systems: Array<{
+                name: string;
+                kind: string;
+                externalId: string;
+                service: string | null;
+                configuration: string | null;
+            }>;
+            services: Array<{
+                service: string;
+                state: string;
+                objects: number | null;
+                lastUsedAt: string | null;
+                applications: number;
+            }>;
+            versions: Array<{
+                level: 'L2' | 'L3';
+                service: string | null;
+                version: number;
+                state: string;
+                createdAt: string | null;
+                dependents: number | null;
+            }>;
+            applications: Array<{
+                name: string;
+                services: Array<string>;
+                state: string;
+                lastSeenAt: string | null;
+            }>;
+            gateways: Array<{
+                name: string;
+                state: string;
+                connected: boolean;
+                leases: number;
+            }>;
+            leases: Array<{
+                gateway: string;
+                service: string;
+                /**
+                 * Its leases end with one push
+                 */
+                connected: boolean;
+                /**
+                 * RFC 3339, UTC
+                 */
+                endsBy: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                graceEndsBy: string;
+                lastUsedAt: string | null;
+            }>;
+            /**
+             * Systems, versions, leases and applications that stop and are not named
+             */
+            omitted: number;
+            lastUsedAt: string | null;
+            lastGatewayStopsBy: string | null;
+        }>;
+        workflows: Array<{
+            kind: 'proposal' | 'job' | 'drill' | 'schedule';
+            id: string | null;
+            what: string;
+            region: string | null;
+            since: string | null;
+            effect: 'cancelled' | 'waits' | 'resumes' | 'refused' | 'unaffected' | 'unknown';
+            means: string;
+        }>;
+    };
+};
+
+export type GetTenantSimulationResponse = GetTenantSimulationResponses[keyof GetTenantSimulationResponses];
+
+export type GetTenantSimulationExportData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: {
+        format?: 'json' | 'csv' | 'markdown';
+    };
+    url: '/v1/tenants/{tenant}/simulations/{id}/export';
+};
+
+export type GetTenantSimulationExportErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantSimulationExportError = GetTenantSimulationExportErrors[keyof GetTenantSimulationExportErrors];
+
+export type GetTenantSimulationExportResponses = {
+    /**
+     * JSON, CSV (RFC 4180) or Markdown
+     */
+    200: {
+        id: string;
+        tenant: string;
+        subject: {
+            action: 'unlink';
+        } | {
+            action: 'disable-key';
+            key: string;
+        } | {
+            action: 'delete-key';
+            key: string;
+        } | {
+            action: 'block-tenant';
+        } | {
+            action: 'terminate-tenant';
+        } | {
+            action: 'drill';
+            service?: string;
+        };
+        askedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        askedAt: string;
+        /**
+         * asking: a region may still answer
+         */
+        state: 'asking' | 'complete';
+        stops: boolean;
+        means: string;
+        reversible: boolean;
+        back: string;
+        noticedWithinMs: number | null;
+        totals: {
+            regions: number;
+            systems: number;
+            services: number;
+            versions: number;
+            objects: number;
+            applications: number;
+            gateways: number;
+            leases: number;
+            workflows: number;
+        };
+        lastUsedAt: string | null;
+        regions: Array<{
+            region: string;
+            stops: boolean;
+            why: string;
+            link: {
+                epoch: number;
+                state: 'preparing' | 'sealing' | 'linking' | 'active' | 'failed' | 'closing' | 'closed' | 'expired' | 'rotating' | 'none';
+                key: string | null;
+                provedAt: string | null;
+                /**
+                 * When the region refuses without governance
+                 */
+                expiresAt: string | null;
+                rotateAt: string | null;
+                reported: {
+                    epoch: number;
+                    state: 'none' | 'prepared' | 'open' | 'expired' | 'closed';
+                    expiresAt: string | null;
+                } | null;
+            };
+            seal: string;
+            reportedAt: string | null;
+            stale: boolean;
+            answers: Array<{
+                question: string;
+                answeredAt: string | null;
+                error: string | null;
+            }>;
+            /**
+             * What the customer runs, of services that stop or not said of which
+             */
+            systems: Array<{
+                name: string;
+                kind: string;
+                externalId: string;
+                service: string | null;
+                configuration: string | null;
+            }>;
+            services: Array<{
+                service: string;
+                state: string;
+                objects: number | null;
+                lastUsedAt: string | null;
+                applications: number;
+            }>;
+            versions: Array<{
+                level: 'L2' | 'L3';
+                service: string | null;
+                version: number;
+                state: string;
+                createdAt: string | null;
+                dependents: number | null;
+            }>;
+            applications: Array<{
+                name: string;
+                services: Array<string>;
+                state: string;
+                lastSeenAt: string | null;
+            }>;
+            gateways: Array<{
+                name: string;
+                state: string;
+                connected: boolean;
+                leases: number;
+            }>;
+            leases: Array<{
+                gateway: string;
+                service: string;
+                /**
+                 * Its leases end with one push
+                 */
+                connected: boolean;
+                /**
+                 * RFC 3339, UTC
+                 */
+                endsBy: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                graceEndsBy: string;
+                lastUsedAt: string | null;
+            }>;
+            /**
+             * Systems, versions, leases and applications that stop and are not named
+             */
+            omitted: number;
+            lastUsedAt: string | null;
+            lastGatewayStopsBy: string | null;
+        }>;
+        workflows: Array<{
+            kind: 'proposal' | 'job' | 'drill' | 'schedule';
+            id: string | null;
+            what: string;
+            region: string | null;
+            since: string | null;
+            effect: 'cancelled' | 'waits' | 'resumes' | 'refused' | 'unaffected' | 'unknown';
+            means: string;
+        }>;
+    };
+};
+
+export type GetTenantSimulationExportResponse = GetTenantSimulationExportResponses[keyof GetTenantSimulationExportResponses];
+
+export type RemoveTenantDrillTargetsData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+    };
+    url: '/v1/tenants/{tenant}/drill-targets';
+};
+
+export type RemoveTenantDrillTargetsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RemoveTenantDrillTargetsError = RemoveTenantDrillTargetsErrors[keyof RemoveTenantDrillTargetsErrors];
+
+export type RemoveTenantDrillTargetsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            tenant: string;
+            /**
+             * null: the whole tenant
+             */
+            service: string | null;
+            designatedBy: string;
+            /**
+             * RFC 3339, UTC
+             */
+            designatedAt: string;
+        }>;
+    };
+};
+
+export type RemoveTenantDrillTargetsResponse = RemoveTenantDrillTargetsResponses[keyof RemoveTenantDrillTargetsResponses];
+
+export type ListTenantDrillTargetsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/drill-targets';
+};
+
+export type ListTenantDrillTargetsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantDrillTargetsError = ListTenantDrillTargetsErrors[keyof ListTenantDrillTargetsErrors];
+
+export type ListTenantDrillTargetsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            tenant: string;
+            /**
+             * null: the whole tenant
+             */
+            service: string | null;
+            designatedBy: string;
+            /**
+             * RFC 3339, UTC
+             */
+            designatedAt: string;
+        }>;
+    };
+};
+
+export type ListTenantDrillTargetsResponse = ListTenantDrillTargetsResponses[keyof ListTenantDrillTargetsResponses];
+
+export type CreateTenantDrillTargetData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/drill-targets';
+};
+
+export type CreateTenantDrillTargetErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantDrillTargetError = CreateTenantDrillTargetErrors[keyof CreateTenantDrillTargetErrors];
+
+export type CreateTenantDrillTargetResponses = {
+    /**
+     * Default Response
+     */
+    201: {
+        tenant: string;
+        /**
+         * null: the whole tenant
+         */
+        service: string | null;
+        designatedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        designatedAt: string;
+    };
+};
+
+export type CreateTenantDrillTargetResponse = CreateTenantDrillTargetResponses[keyof CreateTenantDrillTargetResponses];
+
+export type ListTenantDrillsData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/drills';
+};
+
+export type ListTenantDrillsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantDrillsError = ListTenantDrillsErrors[keyof ListTenantDrillsErrors];
+
+export type ListTenantDrillsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            id: string;
+            tenant: string;
+            service: string | null;
+            state: 'running' | 'restoring' | 'ended';
+            startedBy: string;
+            /**
+             * RFC 3339, UTC
+             */
+            startedAt: string;
+            /**
+             * RFC 3339, UTC
+             */
+            restoreAt: string;
+            /**
+             * When regions end it by themselves, without governance
+             */
+            until: string;
+            stoppedBy: string | null;
+            restoringAt: string | null;
+            endedAt: string | null;
+            correlationId: string;
+            /**
+             * Of the slowest region; null as long as one is not known
+             */
+            timeToLastRefusalMs: number | null;
+            timeBackMs: number | null;
+            regions: Array<{
+                region: string;
+                state: 'cutting' | 'cut' | 'restoring' | 'restored' | 'failed';
+                /**
+                 * From asking the region until all its connected gateways refused, as governance heard of it
+                 */
+                refusedWithinMs: number | null;
+                backWithinMs: number | null;
+                /**
+                 * Where a gateway has not confirmed: when its leases had ended at the latest
+                 */
+                refusedBy: string | null;
+                /**
+                 * See GET /v1/jobs/{id}
+                 */
+                cutJob: string;
+                cutError: string | null;
+                cut: {
+                    cutAt: string;
+                    tookMs: number;
+                    gatewaysTold: number;
+                    untold: Array<string>;
+                    leasesEndBy: string;
+                } | null;
+                restoreJob: string | null;
+                restoreError: string | null;
+                restored: {
+                    restoredAt: string;
+                    tookMs: number;
+                    gatewaysTold: number;
+                    untold: Array<string>;
+                    heldUntilNow: boolean;
+                } | null;
+            }>;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantDrillsResponse = ListTenantDrillsResponses[keyof ListTenantDrillsResponses];
+
+export type CreateTenantDrillData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        service?: string;
+        seconds: number;
+        /**
+         * The name of what is cut off once more: tenant, or tenant/service
+         */
+        confirm: string;
+        /**
+         * All of the tenant’s when left out
+         */
+        regions?: Array<string>;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/drills';
+};
+
+export type CreateTenantDrillErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantDrillError = CreateTenantDrillErrors[keyof CreateTenantDrillErrors];
+
+export type CreateTenantDrillResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        id: string;
+        tenant: string;
+        service: string | null;
+        state: 'running' | 'restoring' | 'ended';
+        startedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        startedAt: string;
+        /**
+         * RFC 3339, UTC
+         */
+        restoreAt: string;
+        /**
+         * When regions end it by themselves, without governance
+         */
+        until: string;
+        stoppedBy: string | null;
+        restoringAt: string | null;
+        endedAt: string | null;
+        correlationId: string;
+        /**
+         * Of the slowest region; null as long as one is not known
+         */
+        timeToLastRefusalMs: number | null;
+        timeBackMs: number | null;
+        regions: Array<{
+            region: string;
+            state: 'cutting' | 'cut' | 'restoring' | 'restored' | 'failed';
+            /**
+             * From asking the region until all its connected gateways refused, as governance heard of it
+             */
+            refusedWithinMs: number | null;
+            backWithinMs: number | null;
+            /**
+             * Where a gateway has not confirmed: when its leases had ended at the latest
+             */
+            refusedBy: string | null;
+            /**
+             * See GET /v1/jobs/{id}
+             */
+            cutJob: string;
+            cutError: string | null;
+            cut: {
+                cutAt: string;
+                tookMs: number;
+                gatewaysTold: number;
+                untold: Array<string>;
+                leasesEndBy: string;
+            } | null;
+            restoreJob: string | null;
+            restoreError: string | null;
+            restored: {
+                restoredAt: string;
+                tookMs: number;
+                gatewaysTold: number;
+                untold: Array<string>;
+                heldUntilNow: boolean;
+            } | null;
+        }>;
+    };
+};
+
+export type CreateTenantDrillResponse = CreateTenantDrillResponses[keyof CreateTenantDrillResponses];
+
+export type GetTenantDrillData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/drills/{id}';
+};
+
+export type GetTenantDrillErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantDrillError = GetTenantDrillErrors[keyof GetTenantDrillErrors];
+
+export type GetTenantDrillResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        id: string;
+        tenant: string;
+        service: string | null;
+        state: 'running' | 'restoring' | 'ended';
+        startedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        startedAt: string;
+        /**
+         * RFC 3339, UTC
+         */
+        restoreAt: string;
+        /**
+         * When regions end it by themselves, without governance
+         */
+        until: string;
+        stoppedBy: string | null;
+        restoringAt: string | null;
+        endedAt: string | null;
+        correlationId: string;
+        /**
+         * Of the slowest region; null as long as one is not known
+         */
+        timeToLastRefusalMs: number | null;
+        timeBackMs: number | null;
+        regions: Array<{
+            region: string;
+            state: 'cutting' | 'cut' | 'restoring' | 'restored' | 'failed';
+            /**
+             * From asking the region until all its connected gateways refused, as governance heard of it
+             */
+            refusedWithinMs: number | null;
+            backWithinMs: number | null;
+            /**
+             * Where a gateway has not confirmed: when its leases had ended at the latest
+             */
+            refusedBy: string | null;
+            /**
+             * See GET /v1/jobs/{id}
+             */
+            cutJob: string;
+            cutError: string | null;
+            cut: {
+                cutAt: string;
+                tookMs: number;
+                gatewaysTold: number;
+                untold: Array<string>;
+                leasesEndBy: string;
+            } | null;
+            restoreJob: string | null;
+            restoreError: string | null;
+            restored: {
+                restoredAt: string;
+                tookMs: number;
+                gatewaysTold: number;
+                untold: Array<string>;
+                heldUntilNow: boolean;
+            } | null;
+        }>;
+    };
+};
+
+export type GetTenantDrillResponse = GetTenantDrillResponses[keyof GetTenantDrillResponses];
+
+export type StopTenantDrillData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        id: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/drills/{id}/stop';
+};
+
+export type StopTenantDrillErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type StopTenantDrillError = StopTenantDrillErrors[keyof StopTenantDrillErrors];
+
+export type StopTenantDrillResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        id: string;
+        tenant: string;
+        service: string | null;
+        state: 'running' | 'restoring' | 'ended';
+        startedBy: string;
+        /**
+         * RFC 3339, UTC
+         */
+        startedAt: string;
+        /**
+         * RFC 3339, UTC
+         */
+        restoreAt: string;
+        /**
+         * When regions end it by themselves, without governance
+         */
+        until: string;
+        stoppedBy: string | null;
+        restoringAt: string | null;
+        endedAt: string | null;
+        correlationId: string;
+        /**
+         * Of the slowest region; null as long as one is not known
+         */
+        timeToLastRefusalMs: number | null;
+        timeBackMs: number | null;
+        regions: Array<{
+            region: string;
+            state: 'cutting' | 'cut' | 'restoring' | 'restored' | 'failed';
+            /**
+             * From asking the region until all its connected gateways refused, as governance heard of it
+             */
+            refusedWithinMs: number | null;
+            backWithinMs: number | null;
+            /**
+             * Where a gateway has not confirmed: when its leases had ended at the latest
+             */
+            refusedBy: string | null;
+            /**
+             * See GET /v1/jobs/{id}
+             */
+            cutJob: string;
+            cutError: string | null;
+            cut: {
+                cutAt: string;
+                tookMs: number;
+                gatewaysTold: number;
+                untold: Array<string>;
+                leasesEndBy: string;
+            } | null;
+            restoreJob: string | null;
+            restoreError: string | null;
+            restored: {
+                restoredAt: string;
+                tookMs: number;
+                gatewaysTold: number;
+                untold: Array<string>;
+                heldUntilNow: boolean;
+            } | null;
+        }>;
+    };
+};
+
+export type StopTenantDrillResponse = StopTenantDrillResponses[keyof StopTenantDrillResponses];
 
 export type ListTenantKeyConfigurationsData = {
     body?: never;

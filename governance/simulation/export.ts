@@ -219,13 +219,7 @@ function markdownOf(region: RegionReport): string[] {
     '',
     ...markdownTable(
       ['system', 'kind', 'known there as', 'service', 'key configuration'],
-      region.systems.map((each) => [
-        each.name,
-        each.kind,
-        each.externalId,
-        each.service,
-        each.configuration,
-      ]),
+      region.systems.map((each) => [each.name, each.kind, each.externalId, each.service, each.configuration]),
     ),
     '',
     ...markdownTable(

@@ -5,6 +5,8 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 import type {
   DrillRegionRow,
   DrillRow,
@@ -12,8 +14,6 @@ import type {
   SimulationAnswerRow,
   SimulationRow,
 } from './simulation-tables.ts';
-import type { IdempotencyKeyRow } from './idempotency-tables.ts';
-import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
 import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */

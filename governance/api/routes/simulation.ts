@@ -124,7 +124,9 @@ const Region = Type.Object(
         closed,
       ),
     ),
-    omitted: Type.Integer({ description: 'Systems, versions, leases and applications that stop and are not named' }),
+    omitted: Type.Integer({
+      description: 'Systems, versions, leases and applications that stop and are not named',
+    }),
     lastUsedAt: nullable(Instant),
     lastGatewayStopsBy: nullable(Instant),
   },
