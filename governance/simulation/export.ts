@@ -3,7 +3,7 @@
  * spreadsheet would run as a formula are kept from it, since names come from many hands.
  */
 import type { Subject } from './outcomes.ts';
-import type { RegionReport, SimulationReport } from './report.ts';
+import type { RegionReport, SimulationReport } from './report-types.ts';
 
 type Cell = string | number | boolean | null;
 
