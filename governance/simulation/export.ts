@@ -3,7 +3,7 @@
  * spreadsheet would run as a formula are kept from it, since names come from many hands.
  */
 import type { Subject } from './outcomes.ts';
-import type { RegionReport, SimulationReport } from './report.ts';
+import type { RegionReport, SimulationReport } from './report-types.ts';
 
 type Cell = string | number | boolean | null;
 
@@ -70,6 +70,19 @@ function csvOf(region: RegionReport): Cell[][] {
   return [
     [name, 'region', name, null, region.seal, stops, null, null, region.lastUsedAt, region.omitted, why],
     [name, 'link', link.key, null, link.state, stops, link.expiresAt, null, link.provedAt, link.epoch, null],
+    ...region.systems.map(({ name: system, kind, externalId, service, configuration }) => [
+      name,
+      'system',
+      system,
+      service,
+      null,
+      stops,
+      null,
+      null,
+      null,
+      null,
+      `${kind} ${externalId}${configuration === null ? '' : `, key configuration ${configuration}`}`,
+    ]),
     ...region.services.map(({ service, state, lastUsedAt, objects, applications }) => [
       name,
       'service',
@@ -161,7 +174,7 @@ function markdown(report: SimulationReport): string {
       ? []
       : [`- Noticed within ${report.noticedWithinMs / 1000} s of the change at the provider.`]),
     report.stops
-      ? `- **Stops:** ${totals.regions} regions, ${totals.services} services, ${totals.versions} key versions, ${totals.objects} objects, ${totals.applications} applications, ${totals.leases} leases on ${totals.gateways} gateways; ${totals.workflows} workflows are affected.`
+      ? `- **Stops:** ${totals.regions} regions, ${totals.systems} systems, ${totals.services} services, ${totals.versions} key versions, ${totals.objects} objects, ${totals.applications} applications, ${totals.leases} leases on ${totals.gateways} gateways; ${totals.workflows} workflows are affected.`
       : '- **Nothing stops.**',
     `- Last used: ${report.lastUsedAt ?? 'not known'}.`,
     '',
@@ -203,6 +216,11 @@ function markdownOf(region: RegionReport): string[] {
         `**Not told by the region: ${question}${error === null ? '' : ` (${error})`}.**`,
     ),
     `Gateways that no push reaches stop ${region.lastGatewayStopsBy === null ? 'at once' : `by ${region.lastGatewayStopsBy}`}. Last used ${region.lastUsedAt ?? 'not known'}. Not named here: ${region.omitted}.`,
+    '',
+    ...markdownTable(
+      ['system', 'kind', 'known there as', 'service', 'key configuration'],
+      region.systems.map((each) => [each.name, each.kind, each.externalId, each.service, each.configuration]),
+    ),
     '',
     ...markdownTable(
       ['service', 'state', 'objects', 'applications', 'last used'],

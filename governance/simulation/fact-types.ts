@@ -52,10 +52,22 @@ export interface ApplicationFacts {
   readonly regions: readonly { readonly region: string; readonly state: string }[];
 }
 
+/** What the customer runs (domain/systems.ts), and whose L3 it uses; null where that is not said. */
+export interface SystemFacts {
+  readonly name: string;
+  readonly kind: string;
+  readonly externalId: string;
+  readonly service: string | null;
+  /** Its key configuration. */
+  readonly configuration: string | null;
+}
+
 export interface Facts {
   readonly at: string;
   readonly regions: readonly RegionFacts[];
   readonly applications: readonly ApplicationFacts[];
+  readonly systems: readonly SystemFacts[];
+  readonly systemCount: number;
   /** Applications of the tenant, named above or not. */
   readonly applicationCount: number;
   readonly proposals: readonly {

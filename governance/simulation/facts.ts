@@ -9,6 +9,7 @@ import { CmkError } from '../errors.ts';
 import {
   MAX_SIMULATED_APPLICATIONS,
   MAX_SIMULATED_REGIONS,
+  MAX_SIMULATED_SYSTEMS,
   MAX_SIMULATED_WORKFLOWS,
   REPORT_STALE_MS,
 } from '../limits.ts';
@@ -36,6 +37,7 @@ export async function readFacts(
   return {
     at: now.toISOString(),
     regions,
+    ...(await systemFacts(reading, tenant)),
     ...(await applicationFacts(reading, tenant)),
     ...(await workflowFacts(reading, tenant)),
   };
@@ -137,6 +139,25 @@ function isServing(state: RegionLinkView['state'], epochs: readonly Link[]): boo
     case 'failed':
       return !epochs.some((epoch) => epoch.state === 'closed');
   }
+}
+
+async function systemFacts(
+  reading: Reading,
+  tenant: string,
+): Promise<Pick<Facts, 'systems' | 'systemCount'>> {
+  const { count } = await reading
+    .selectFrom('systems')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('tenant', '=', tenant)
+    .executeTakeFirstOrThrow();
+  const systems = await reading
+    .selectFrom('systems')
+    .select(['name', 'kind', 'external_id as externalId', 'service', 'configuration'])
+    .where('tenant', '=', tenant)
+    .orderBy('name')
+    .limit(MAX_SIMULATED_SYSTEMS)
+    .execute();
+  return { systems, systemCount: Number(count) };
 }
 
 async function applicationFacts(

@@ -81,6 +81,11 @@ const facts = (change: Partial<Facts> = {}): Facts => ({
     },
   ],
   applicationCount: 2,
+  systems: [
+    { name: 'erp', kind: 'sap', externalId: 'P01', service: 'billing', configuration: 'main' },
+    { name: 'mail', kind: 'exchange', externalId: 'M', service: null, configuration: null },
+  ],
+  systemCount: 2,
   proposals: [{ id: 'p', action: 'rotate-link', proposer: 'ada', createdAt: AT }],
   jobs: [
     { id: 'j1', kind: 'RENEW', entity: 'link:acme@north', state: 'pending', createdAt: AT },
@@ -170,6 +175,7 @@ test('an unlink stops what stands on a link, and says when each lease ends and w
   assert.equal(whole.lastUsedAt, USED);
   assert.deepEqual(whole.totals, {
     regions: 1,
+    systems: 2,
     services: 2,
     // L2, two of payments' L3 that live; of billing the region told nothing.
     versions: 3,
@@ -254,6 +260,11 @@ test('a disabled key pulls the kill switch everywhere, also where another key is
 
 test('a drill of one service stops that service alone, and no L2', () => {
   const north = inRegion(report({ action: 'drill', service: 'payments' }), 'north');
+  assert.deepEqual(
+    north.systems.map(({ name }) => name),
+    ['mail'],
+    'it does not say which service it uses',
+  );
   assert.deepEqual(
     north.services.map(({ service }) => service),
     ['payments'],
@@ -344,6 +355,7 @@ test('whatever the facts: only what serves stops, everything listed belongs to a
       if (!north.serving) assert.equal(whole.stops, false);
       if ((wanted.action === 'unlink' || 'key' in wanted) && !north.closable) assert.equal(only.stops, false);
       if (!only.stops) {
+        assert.deepEqual(only.systems, []);
         assert.deepEqual([only.services, only.versions, only.applications, only.leases], [[], [], [], []]);
         assert.ok(whole.workflows.every(({ effect }) => effect === 'unaffected'));
       }

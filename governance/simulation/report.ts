@@ -14,95 +14,13 @@ import {
   type Subject,
   simulated,
 } from './outcomes.ts';
-
-export interface VersionReport {
-  level: 'L2' | 'L3';
-  service: string | null;
-  version: number;
-  state: string;
-  createdAt: string | null;
-  /** Of an L2: versions of L3 under it; of an L3: objects. null: the region has not told. */
-  dependents: number | null;
-}
-
-export interface LeaseReport {
-  gateway: string;
-  service: string;
-  connected: boolean;
-  /** If no push reaches the gateway: when it stops at the latest, and the grace behind that. */
-  endsBy: string;
-  graceEndsBy: string;
-  lastUsedAt: string | null;
-}
-
-export interface RegionReport {
-  region: string;
-  stops: boolean;
-  why: string;
-  link: RegionFacts['link'];
-  seal: string;
-  reportedAt: string | null;
-  stale: boolean;
-  /** What the region was asked, and why it has not answered. */
-  answers: { question: string; answeredAt: string | null; error: string | null }[];
-  /** The services, which are the systems of the separation record, that would stop. */
-  services: {
-    service: string;
-    state: string;
-    objects: number | null;
-    lastUsedAt: string | null;
-    applications: number;
-  }[];
-  versions: VersionReport[];
-  applications: { name: string; services: string[]; state: string; lastSeenAt: string | null }[];
-  gateways: { name: string; state: string; connected: boolean; leases: number }[];
-  leases: LeaseReport[];
-  /** Versions, leases and applications that stop there and are not named. */
-  omitted: number;
-  lastUsedAt: string | null;
-  /** When the last gateway that a push does not reach would stop; null: none is known to hold a key. */
-  lastGatewayStopsBy: string | null;
-}
-
-export interface WorkflowReport {
-  kind: 'proposal' | 'job' | 'drill' | 'schedule';
-  id: string | null;
-  what: string;
-  region: string | null;
-  since: string | null;
-  effect: Effect;
-  means: string;
-}
-
-export interface SimulationReport {
-  id: string;
-  tenant: string;
-  subject: Subject;
-  askedBy: string;
-  askedAt: string;
-  /** `asking`: a region may still answer. */
-  state: 'asking' | 'complete';
-  stops: boolean;
-  /** What the wish would do, in words. */
-  means: string;
-  reversible: boolean;
-  back: string;
-  /** For what happens at the provider: how long until it is noticed; null: it takes effect with the wish. */
-  noticedWithinMs: number | null;
-  totals: {
-    regions: number;
-    services: number;
-    versions: number;
-    objects: number;
-    applications: number;
-    gateways: number;
-    leases: number;
-    workflows: number;
-  };
-  lastUsedAt: string | null;
-  regions: RegionReport[];
-  workflows: WorkflowReport[];
-}
+import type {
+  LeaseReport,
+  RegionReport,
+  SimulationReport,
+  VersionReport,
+  WorkflowReport,
+} from './report-types.ts';
 
 export function reportOf(
   simulation: Simulation,
@@ -135,6 +53,7 @@ export function reportOf(
     noticedWithinMs: 'key' in subject ? probeEveryMs : null,
     totals: {
       regions: stopping.length,
+      systems: distinct(({ systems }) => systems.map(({ name }) => name)),
       services: distinct(({ services }) => services.map(({ service }) => service)),
       versions: sum(({ versions }) => versions.length),
       objects: sum(({ services }) => services.reduce((total, { objects }) => total + (objects ?? 0), 0)),
@@ -174,6 +93,7 @@ function regionReport(region: RegionFacts, subject: Subject, facts: Facts, answe
   const leases = leasesOf(answers, affected);
   const services = servicesOf(region, facts, answers, leases, affected);
   const versions = versionsOf(region, answers, affected, stops && only === undefined);
+  const systems = stops ? facts.systems.filter(({ service }) => service === null || affected(service)) : [];
   const applications = applicationsOf(region, facts, answers, affected);
   return {
     region: region.region,
@@ -188,19 +108,20 @@ function regionReport(region: RegionFacts, subject: Subject, facts: Facts, answe
       answeredAt: answered_at?.toISOString() ?? null,
       error,
     })),
+    systems: [...systems],
     services,
     versions: versions.named,
     applications,
     gateways: gatewaysOf(region, answers, leases),
     leases,
-    omitted: versions.omitted + (stops ? (answers.use?.omitted ?? 0) + unnamedApplications(facts) : 0),
+    omitted: versions.omitted + (stops ? (answers.use?.omitted ?? 0) + unnamed(facts) : 0),
     lastUsedAt: latest(leases.map(({ lastUsedAt }) => lastUsedAt)),
     lastGatewayStopsBy: latest(leases.map(({ graceEndsBy }) => graceEndsBy)),
   };
 }
 
-const unnamedApplications = ({ applications, applicationCount }: Facts): number =>
-  applicationCount - applications.length;
+const unnamed = ({ applications, applicationCount, systems, systemCount }: Facts): number =>
+  applicationCount - applications.length + (systemCount - systems.length);
 
 function leasesOf({ use }: Answers, affected: (service: string) => boolean): LeaseReport[] {
   return (use?.gateways ?? []).flatMap(({ name, connected, leasesEndBy, graceEndsBy, leases }) =>

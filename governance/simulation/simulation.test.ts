@@ -116,6 +116,12 @@ const settledJobs = () =>
   });
 
 test('a simulation asks the regions to look, tells what would stop, and changes nothing', async () => {
+  await world.must(201, 'POST', '/v1/tenants/acme/systems', {
+    name: 'erp',
+    kind: 'sap',
+    externalId: 'P01',
+    service: 'payments',
+  });
   const [row] = await world.query(`SELECT fingerprint FROM applications WHERE tenant = 'acme'`);
   north.use = {
     gateways: [
@@ -138,6 +144,7 @@ test('a simulation asks the regions to look, tells what would stop, and changes 
   assert.equal(report.stops, true);
   assert.deepEqual(report.totals, {
     regions: 2,
+    systems: 1,
     services: 2,
     versions: 6,
     objects: 0,

@@ -19,7 +19,8 @@ import type { Facts } from './fact-types.ts';
 import { readFacts } from './facts.ts';
 import type { Subject } from './outcomes.ts';
 import { asReader, type Reading } from './reading.ts';
-import { reportOf, type SimulationReport } from './report.ts';
+import { reportOf } from './report.ts';
+import type { SimulationReport } from './report-types.ts';
 
 /** Kinds of job that ask and change nothing: a simulation can make no other. */
 export type Inspection = Extract<JobKind, 'KEY_INSPECT' | 'USE_INSPECT'>;

@@ -64,6 +64,19 @@ const Region = Type.Object(
     answers: Type.Array(
       Type.Object({ question: Text, answeredAt: nullable(Instant), error: nullable(Text) }, closed),
     ),
+    systems: Type.Array(
+      Type.Object(
+        {
+          name: Text,
+          kind: Text,
+          externalId: Text,
+          service: nullable(Text),
+          configuration: nullable(Text),
+        },
+        closed,
+      ),
+      { description: 'What the customer runs, of services that stop or not said of which' },
+    ),
     services: Type.Array(
       Type.Object(
         {
@@ -75,7 +88,6 @@ const Region = Type.Object(
         },
         closed,
       ),
-      { description: 'The systems that would stop' },
     ),
     versions: Type.Array(
       Type.Object(
@@ -112,7 +124,9 @@ const Region = Type.Object(
         closed,
       ),
     ),
-    omitted: Type.Integer({ description: 'Versions, leases and applications that stop and are not named' }),
+    omitted: Type.Integer({
+      description: 'Systems, versions, leases and applications that stop and are not named',
+    }),
     lastUsedAt: nullable(Instant),
     lastGatewayStopsBy: nullable(Instant),
   },
@@ -134,6 +148,7 @@ const Report = Type.Object(
     totals: Type.Object(
       {
         regions: Count,
+        systems: Count,
         services: Count,
         versions: Count,
         objects: Count,
