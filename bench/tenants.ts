@@ -100,7 +100,7 @@ function openStatements(appUrl: string) {
   const db = new Kysely<CmkDatabase>({
     dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: appUrl, max: 1 }) }),
     log: ({ query: { sql, parameters } }) => {
-      if (/^select (?!set_config)/i.test(sql)) taken.push({ sql, parameters });
+      if (/^select /i.test(sql)) taken.push({ sql, parameters });
     },
   });
   // Lists read the database and nothing else of CMK.

@@ -106,15 +106,16 @@ const fill = [
   'ANALYZE',
 ];
 
-/** The statements that an answer takes, timed without anything of CMK around them. */
+/** The statements that an answer takes, in one transaction, timed without anything of CMK around them. */
 export async function openBare(appUrl: string): Promise<Bare> {
   const client = new pg.Client({ connectionString: appUrl });
   await client.connect();
-  await client.query(`SELECT set_config('okcm.scope', 'platform', false)`);
   return {
     async run(statements) {
       const startedAt = performance.now();
+      await client.query('BEGIN');
       for (const { sql, parameters } of statements) await client.query(sql, [...parameters]);
+      await client.query('COMMIT');
       return performance.now() - startedAt;
     },
     close: () => client.end(),

@@ -194,6 +194,7 @@ export async function listTenants(
   page: PageRequest,
 ): Promise<Page<TenantView>> {
   return await asPlatform(cmk.db, async (trx) => {
+    await followIndexes(trx);
     let query = selectTenants(trx, filter)
       .orderBy('t.tenant')
       .limit(limitOf(page) + 1);
@@ -206,6 +207,15 @@ export async function listTenants(
       (view) => view,
     );
   });
+}
+
+/**
+ * Row-level security hides from the planner how much of a table a transaction sees: it takes that for little, and would
+ * read and sort ten thousand tenants for a page of fifty. The order of the index is right for every page.
+ */
+async function followIndexes(trx: Trx): Promise<void> {
+  await sql`SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true), set_config('enable_bitmapscan', 'off', true)`.execute(trx);
 }
 
 function selectTenants(trx: Trx, { state, failed, region, policy, search }: TenantFilter) {
