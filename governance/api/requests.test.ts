@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { testWorld } from '../test-setup.test.ts';
-import { SECOND_TOKEN, type World } from '../test-world.ts';
+import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
 let world: World;
 before(async () => {
@@ -63,10 +63,13 @@ test('of many at the same time one is carried out', async () => {
 });
 
 test('a change whose answer was never kept is not made again', async () => {
+  // As a crash between the commit and the answer leaves it: the change is made, and what was answered is not known.
+  await world.query(`
+    CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'crash'; END $$;
+    CREATE TRIGGER crash BEFORE UPDATE OF status ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION crash()`);
   const made = await add('key-5', 'fifth', { 'x-correlation-id': 'the-first-try' });
   assert.equal(made.status, 201);
-  // As a crash between the commit and the answer leaves it.
-  await world.query(`UPDATE idempotency_keys SET status = NULL, answer = NULL WHERE key = 'key-5'`);
+  await world.query('DROP TRIGGER crash ON idempotency_keys');
   await world.must(204, 'DELETE', `${SYSTEMS}/fifth`);
   const again = await add('key-5', 'fifth');
   assert.deepEqual([again.status, again.body.code], [409, 'IDEMPOTENT_ANSWER_LOST']);
@@ -82,6 +85,22 @@ test('a request whose process died before its change is taken over, after a whil
   assert.equal((await add('key-6', 'sixth')).body.code, 'IDEMPOTENCY_KEY_BUSY');
   await world.query(`${asBefore} now() - interval '1 second' WHERE key = 'key-6'`);
   assert.equal((await add('key-6', 'sixth')).status, 201);
+});
+
+test('whoever was too slow, and was taken over, changes nothing any more', async () => {
+  await world.query(`
+    CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;
+    CREATE TRIGGER dawdle BEFORE INSERT ON systems FOR EACH ROW WHEN (NEW.name = 'slow') EXECUTE FUNCTION dawdle()`);
+  const slow = add('key-slow', 'slow');
+  await until('it has begun', async () => {
+    const rows = await world.query(
+      `UPDATE idempotency_keys SET claimed_until = now() - interval '1 second' WHERE key = 'key-slow' RETURNING key`,
+    );
+    return rows.length === 1;
+  });
+  const second = await add('key-slow', 'slow');
+  assert.deepEqual([(await slow).body.code, second.status], ['IDEMPOTENCY_KEY_BUSY', 201]);
+  assert.equal(await additions('slow'), 1);
 });
 
 test('a principal has a bounded number of keys, and those that expire are free again', async () => {
