@@ -1,0 +1,78 @@
+/** The commands about tenants, their key configurations and systems, and jobs, as somebody types them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { testWorld } from '../../governance/test-setup.test.ts';
+import { TOKEN, type World } from '../../governance/test-world.ts';
+import { temporaryDirectory } from '../../testkit/directories.ts';
+import type { Endpoints } from '../home/endpoints.ts';
+import { writeJson } from '../home/json-file.ts';
+import { homePaths } from '../home/paths.ts';
+
+const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
+const home = temporaryDirectory('okcm-tenants');
+let world: World;
+
+before(async () => {
+  world = await testWorld({ regions: ['north'] });
+  const endpoints: Endpoints = {
+    ready: true,
+    cmk: { url: world.url(), token: TOKEN, health: world.healthUrl() },
+    regions: [],
+    tenants: [],
+    processes: [],
+    supervisor: { pid: process.pid },
+    data: [],
+  };
+  await writeJson(homePaths(home).endpoints, endpoints);
+});
+after(() => world.close());
+
+/** Not spawnSync: governance runs in this process. */
+async function okcm(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [OKCM, ...args, '--home', home], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number]>,
+  ]);
+  return { code, stdout, stderr };
+}
+async function ok(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await okcm(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+test('a tenant is requested, provisioned, found and shown', async () => {
+  assert.match(await ok('tenant', 'add', 'acme', '--request', '--name', 'Acme & Sons'), /^acme: requested/);
+  assert.match(await ok('tenant', 'list', '--state', 'requested', '--search', 'AC'), /acme +requested/);
+  assert.match(await ok('tenant', 'provision', 'acme'), /^acme: active: north active$/m);
+  const jobs = JSON.parse(await ok('jobs', 'tasks', '--region', 'north', '--json'));
+  assert.equal(jobs[0].kind, 'TENANT_PROVISION');
+  const refused = await okcm('tenant', 'retry', 'acme');
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /no part of that has failed \(TENANT_STATE\)[\s\S]*GET \/v1\/tenants\/acme shows/,
+  );
+});
+
+test('a system is linked to a key configuration, whose first key is primary', async () => {
+  for (const alias of ['first', 'second'])
+    await world.must(201, 'POST', '/v1/tenants/acme/keys', { keystore: 'soft', alias, create: true });
+  const changed = await ok('key-configuration', 'change', 'acme', 'default', '--primary', 'second');
+  assert.match(changed, /^default: prepared; primary key second; keys first \(ENABLED\), second/);
+  const added = ['--kind', 'SAP S/4HANA', '--external-id', 'client 100', '--key-configuration', 'default'];
+  assert.match(
+    await ok('system', 'add', 'acme', 'erp', ...added),
+    /^erp \(SAP S\/4HANA client 100\): pending; default, key second$/m,
+  );
+  assert.match(await ok('system', 'list', 'acme'), /erp +SAP S\/4HANA +client 100/);
+  assert.match(await ok('system', 'unlink', 'acme', 'erp'), /: unlinked$/m);
+});
