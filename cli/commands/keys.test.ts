@@ -221,7 +221,7 @@ test('a second operator sees what waits, approves it, or says no', async () => {
     await ok('proposals', 'approve', 'careful', id, ...second),
     /^approval-rule of careful: done$/m,
   );
-  assert.match(await ok('approvals', 'show', 'careful'), /^ *unlink +2 +– +ada *$/m);
+  assert.match(await ok('approvals', 'show', 'careful'), /^ *unlink +2 +– +bob$/m);
 
   const block = await ok('block', 'careful', '--reason', 'an exercise', '--yes');
   const blocking = /approve careful ([0-9a-f-]{36})$/m.exec(block)?.[1] ?? '';
