@@ -155,12 +155,9 @@ export class ChainCheck {
     this.#hash = hash;
     this.#accepted = accepted;
     this.#isPreviousSound = isSound;
-    for (const [at, hashes] of this.#anchors) {
-      if (at > sequence) continue;
-      this.#anchors.delete(at);
-      if (at === sequence && isSound && hashes.some((each) => each !== hash))
-        this.#add({ kind: 'REWRITTEN', sequence });
-    }
+    const signed = this.#anchors.get(sequence);
+    if (isSound && signed?.some((each) => each !== hash) === true) this.#add({ kind: 'REWRITTEN', sequence });
+    this.#anchors.delete(sequence);
   }
 
   #suspect(link: ChainLink): void {
