@@ -1,4 +1,5 @@
 /** Reading the audit log: in pages for people, newest first, and in the order of the chain for checks and exports. */
+import { type ChainAnchor, GENESIS_HASH } from '../../platform/hash-chain.ts';
 import { inTransaction } from '../../platform/postgres.ts';
 import type { Cmk } from '../context.ts';
 import { cursorOf, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
@@ -79,17 +80,14 @@ export async function eventsAfter(
     .execute();
 }
 
-export interface Head {
-  readonly sequence: number;
-  readonly hash: string;
-}
-
-/** Undefined for a chain without events. */
-export async function headOf(trx: Trx, chain: string): Promise<Head | undefined> {
+/** The head of a chain without events stands before the first. */
+export async function headOf(trx: Trx, chain: string): Promise<ChainAnchor> {
   const head = await trx
     .selectFrom('audit_heads')
     .select(['sequence', 'hash'])
     .where('tenant', '=', chain)
     .executeTakeFirst();
-  return head === undefined ? undefined : { sequence: Number(head.sequence), hash: head.hash };
+  return head === undefined
+    ? { sequence: 0, hash: GENESIS_HASH }
+    : { sequence: Number(head.sequence), hash: head.hash };
 }
