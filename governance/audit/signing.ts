@@ -46,11 +46,20 @@ export class CheckpointWorker {
     const { db } = this.#parts;
     for (let after = ''; ; ) {
       const due = await movedChains(db, after);
-      for (const chain of due) await this.sign(chain);
+      for (const chain of due) await this.#signAlone(chain);
       after = due.at(-1) ?? '';
       if (due.length < CHECKPOINT_CHAINS) break;
     }
     this.#parts.metrics.brokenChains(this.#broken.size);
+  }
+
+  /** One chain that cannot be signed must not keep the others from it. */
+  async #signAlone(chain: string): Promise<void> {
+    try {
+      await this.sign(chain);
+    } catch (error) {
+      this.#parts.logger.error({ err: error, chain }, 'no checkpoint could be signed; it is tried again');
+    }
   }
 
   /** Of one chain, now. What is wrong with it is told and logged, and nothing is signed. */
@@ -75,6 +84,8 @@ export class CheckpointWorker {
       }
     }
     await asTenant(db, chain, (trx) => storeCheckpoint(trx, checkpoint));
+    this.#broken.delete(chain);
+    this.#parts.metrics.checkpointSigned();
     return { checkpoint };
   }
 
