@@ -39,7 +39,7 @@ export async function exportChain(
     let last = request.after;
     let sizeBytes = 0;
     let taken = 0;
-    for (let isLast = false; !isLast; ) {
+    while (taken < limit) {
       const wanted = Math.min(EXPORT_PAGE, limit - taken);
       const events = await eventsAfter(trx, chain, last, wanted);
       for (const event of events) {
@@ -52,7 +52,6 @@ export async function exportChain(
         last = Number(event.sequence);
         taken++;
       }
-      isLast = events.length < wanted || taken >= limit;
       if (events.length < wanted) return { mediaType, text: lines.join(''), last, more: false, head };
     }
     return { mediaType, text: lines.join(''), last, more: true, head };
