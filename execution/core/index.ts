@@ -2,4 +2,4 @@
 export { CoreConfig } from './config.ts';
 export { initialiseInCeremony, initialiseRegion } from './init.ts';
 export { type CoreParts, type RunningCore, startCore } from './start.ts';
-export { verifyAudit } from './store/audit.ts';
+export { verifyAudit } from './audit/verify.ts';

@@ -1,7 +1,7 @@
 /** The core as one thing that starts and closes: what `main.ts` runs as a process, and tests run inside their own. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { parseRegionId } from '../../contracts/index.ts';
+import { parseRegionId, regionLog } from '../../contracts/index.ts';
 import {
   connectTransport,
   createOperator,
@@ -23,6 +23,8 @@ import {
   WrapBlocks,
 } from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
+import { AuditRounds } from './audit/rounds.ts';
+import { UnsealingRecord } from './audit/unsealings.ts';
 import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
@@ -118,6 +120,9 @@ async function start(
   });
   steps.add(() => keychain.close());
 
+  const unsealings = new UnsealingRecord({ db, instance: config.instance, keychain, seal });
+  await unsealings.note();
+
   const gateways = new Gateways();
   const elsewhere = new Elsewhere(db, logger);
   const hub = new PushHub(config.database.url, {
@@ -155,15 +160,16 @@ async function start(
   const transport = parts.transport ?? (await connectBroker(config, logger, steps));
   const recheckConnections = () => listener.recheck();
   const handlers = jobHandlers({ db, instance, keychain, streams, hub, recheckConnections, logger });
+  const signer = {
+    keyId: config.orbital.keyId,
+    privateKey: createPrivateKey(await readFile(config.orbital.signingKey)),
+  };
   const operator = createOperator({
     db,
     transport,
     region,
     trustedKeys: await trustedKeysOf(config),
-    signer: {
-      keyId: config.orbital.keyId,
-      privateKey: createPrivateKey(await readFile(config.orbital.signingKey)),
-    },
+    signer,
     handlers,
     logger,
     listenOn: { url: config.database.url },
@@ -172,7 +178,9 @@ async function start(
   await operator.start();
   steps.add(() => operator.stop());
 
-  const sources = { config, startedAt, db, keychain, rounds: new LinkRounds(keychain), gateways };
+  const audit = new AuditRounds(db, signer, regionLog(region));
+  const rounds = new LinkRounds(keychain);
+  const sources = { config, startedAt, db, keychain, rounds, gateways, audit };
   startStatus(
     sources,
     operator,
@@ -184,7 +192,7 @@ async function start(
     },
     logger,
   );
-  startHousekeeping(db, keychain, steps, logger);
+  startHousekeeping(db, keychain, unsealings, steps, logger);
   const upkeep = startUpkeep({ db, instance, keychain, metrics, logger });
   steps.add(() => upkeep.stop());
 
@@ -193,7 +201,7 @@ async function start(
   const { admin: adminConfig } = config;
   const binding = { cluster: config.cluster, region };
   const ttlMs = config.seal.kind === 'shamir' ? config.seal.progressTtlMs : DEFAULT_PROGRESS_TTL_MS;
-  const unsealingParts = { db, instance, binding, keychain, seal, logger, ttlMs };
+  const unsealingParts = { db, instance, binding, keychain, seal, logger, ttlMs, audit };
   const admin =
     adminConfig === undefined
       ? undefined
@@ -252,14 +260,24 @@ function startStatus(
   steps.add(() => reports.stop());
 }
 
-function startHousekeeping(db: RegionDb, keychain: Keychain, steps: Steps, logger: Logger): void {
+function startHousekeeping(
+  db: RegionDb,
+  keychain: Keychain,
+  unsealings: UnsealingRecord,
+  steps: Steps,
+  logger: Logger,
+): void {
   const pruning = setInterval(() => {
     prunePushes(db).catch((err: unknown) => logger.warn({ err }, 'old pushes could not be pruned'));
     pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
   const unsealing = setInterval(() => {
-    keychain.unseal().catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'));
+    keychain
+      .unseal()
+      .catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'))
+      .then(() => unsealings.note())
+      .catch((err: unknown) => logger.error({ err }, 'the state of the seal is not in the audit trail yet'));
   }, UNSEAL_RETRY_MS).unref();
   steps.add(() => {
     clearInterval(pruning);

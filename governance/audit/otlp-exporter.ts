@@ -162,9 +162,7 @@ async function writePositions(trx: Trx, positions: Batch['positions']): Promise<
     .insertInto('audit_export_positions')
     .values([...positions].map(([tenant, sequence]) => ({ tenant, exporter: EXPORTER, sequence })))
     .onConflict((conflict) =>
-      conflict
-        .columns(['tenant', 'exporter'])
-        .doUpdateSet((eb) => ({ sequence: eb.ref('excluded.sequence') })),
+      conflict.columns(['tenant', 'exporter']).doUpdateSet({ sequence: sql<number>`excluded.sequence` }),
     )
     .execute();
 }

@@ -16,7 +16,7 @@ import { liveSecretCount } from '../../envelope/index.ts';
 import type { Ceremony } from '../../keychain/index.ts';
 import type { CoreConfig } from '../config.ts';
 import { initialiseInCeremony, initialiseRegion } from '../init.ts';
-import { verifyAudit } from '../store/audit.ts';
+import { verifyAudit } from '../audit/verify.ts';
 import {
   type AdminAnswer,
   askAdmin,

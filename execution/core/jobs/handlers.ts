@@ -18,7 +18,7 @@ import type { Push } from '../../mesh/index.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
 import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
 import type { PushHub } from '../mesh/push-hub.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';

@@ -16,7 +16,7 @@ import {
   UPKEEP_TENANTS,
 } from '../limits.ts';
 import type { CoreMetrics } from '../metrics.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionDb } from '../store/tables.ts';
 import { auditOf, pushesOf } from './key-changes.ts';

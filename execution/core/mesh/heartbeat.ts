@@ -7,7 +7,7 @@ import { KeychainError, type KeychainErrorCode } from '../../keychain/index.ts';
 import { KmipError } from '../../kmip/index.ts';
 import type { HeartbeatRequest, HeartbeatResponse } from '../../mesh/index.ts';
 import { asKmipError } from '../kmip/objects.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import { noteGateway } from '../store/gateways.ts';
 import { readHead } from '../store/pushes.ts';
 import { mayServe } from './authorise.ts';

@@ -26,7 +26,7 @@ import {
   MAX_QUEUED_REQUESTS,
   RECHECK_CONNECTIONS_MS,
 } from '../limits.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import { findIdentity, registeredGateways } from '../store/registry.ts';
 import { type Lanes, serveGateway } from './connection.ts';
 import type { MeshDependencies } from './dependencies.ts';
