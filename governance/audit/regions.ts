@@ -3,31 +3,60 @@
  * last head that a region signed is kept here, where the region's keeper cannot reach: a trail that goes back or says
  * something else of the same event was tampered with, or its database was restored from a backup.
  */
-import { createPublicKey } from 'node:crypto';
-import { sql } from 'kysely';
+import { createPublicKey, randomUUID } from 'node:crypto';
+import { type Selectable, sql } from 'kysely';
 import { type AuditCount, type AuditHead, REGION_CHAIN, regionLog } from '../../contracts/index.ts';
 import { type Checkpoint, isSignedBy } from '../../platform/chain-checkpoints.ts';
 import type { Cmk } from '../context.ts';
+import type { RegionAuditRow } from '../store/audit-tables.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { chainOf, PLATFORM } from './event.ts';
 import { audit } from './record.ts';
 
 export type RegionFault = 'REWOUND' | 'REWRITTEN' | 'CHECKPOINT_FORGED';
 
+/** Cores of a region whose heads are kept; the words of further ones are not compared. */
+const MAX_CORES = 64;
+
+export interface RegionAudit {
+  readonly region: string;
+  /** The core that says so. */
+  readonly instance: string;
+  readonly head: AuditHead | undefined;
+  readonly counts: readonly AuditCount[];
+}
+
 /** Called with each report that is news; cheap while the trail stands still. Takes the audit log's lock last, if at all. */
-export async function storeRegionAudit(
-  cmk: Pick<Cmk, 'logger'>,
-  trx: Trx,
-  region: string,
-  said: { readonly head: AuditHead | undefined; readonly counts: readonly AuditCount[] },
-): Promise<void> {
-  if (said.counts.length > 0) await storeCounts(trx, region, said.counts);
-  if (said.head === undefined) return;
-  const known = await trx.selectFrom('region_audit').selectAll().where('region', '=', region).executeTakeFirst();
-  if (known?.sequence === String(said.head.sequence) && known.hash === said.head.hash) return;
-  const fault = await faultOf(trx, region, said.head, known && { ...known, sequence: Number(known.sequence) });
-  if (fault === undefined) await keep(trx, region, said.head);
-  else if (known?.fault !== fault) await tell(cmk, trx, region, said.head, fault);
+export async function storeRegionAudit(cmk: Pick<Cmk, 'logger'>, trx: Trx, said: RegionAudit): Promise<void> {
+  const { region, instance, head, counts } = said;
+  if (counts.length > 0) await storeCounts(trx, region, counts);
+  if (head === undefined) return;
+  const known = await trx
+    .selectFrom('region_audit')
+    .selectAll()
+    .where('region', '=', region)
+    .limit(MAX_CORES)
+    .execute();
+  const own = known.find((row) => row.instance === instance);
+  if (own === undefined ? known.length >= MAX_CORES : isSameHead(own, head)) return;
+  const fault = (await isForged(trx, region, head)) ? 'CHECKPOINT_FORGED' : contradiction(own, known, head);
+  if (fault === undefined) await keep(trx, region, instance, head);
+  else if (own?.fault !== fault) await tell(cmk, trx, { region, instance, head, fault });
+}
+
+type KnownHead = Pick<Selectable<RegionAuditRow>, 'sequence' | 'hash'>;
+
+const isSameHead = (known: KnownHead, head: AuditHead): boolean =>
+  Number(known.sequence) === head.sequence && known.hash === head.hash;
+
+function contradiction(
+  own: KnownHead | undefined,
+  known: readonly KnownHead[],
+  head: AuditHead,
+): RegionFault | undefined {
+  const isOther = known.some((row) => Number(row.sequence) === head.sequence && row.hash !== head.hash);
+  if (isOther) return 'REWRITTEN';
+  return own !== undefined && head.sequence < Number(own.sequence) ? 'REWOUND' : undefined;
 }
 
 const checkpointOf = (region: string, head: AuditHead): Checkpoint => ({
@@ -36,55 +65,54 @@ const checkpointOf = (region: string, head: AuditHead): Checkpoint => ({
   ...head,
 });
 
-async function faultOf(
-  trx: Trx,
-  region: string,
-  head: AuditHead,
-  known: { readonly sequence: number; readonly hash: string } | undefined,
-): Promise<RegionFault | undefined> {
+async function isForged(trx: Trx, region: string, head: AuditHead): Promise<boolean> {
   const { public_key } = await trx
     .selectFrom('regions')
     .select('public_key')
     .where('name', '=', region)
     .executeTakeFirstOrThrow();
-  if (!isSignedBy(checkpointOf(region, head), createPublicKey(public_key))) return 'CHECKPOINT_FORGED';
-  if (known === undefined || head.sequence > known.sequence) return undefined;
-  return head.sequence < known.sequence ? 'REWOUND' : 'REWRITTEN';
+  return !isSignedBy(checkpointOf(region, head), createPublicKey(public_key));
 }
 
-async function keep(trx: Trx, region: string, head: AuditHead): Promise<void> {
+async function keep(trx: Trx, region: string, instance: string, head: AuditHead): Promise<void> {
   const { sequence, hash, at, keyId, signature } = head;
   const row = { sequence, hash, at, key_id: keyId, signature };
   await trx
     .insertInto('region_audit')
-    .values({ region, ...row, fault: null, fault_at: null })
-    .onConflict((conflict) => conflict.column('region').doUpdateSet(row))
+    .values({ region, instance, ...row, fault: null, fault_at: null })
+    .onConflict((conflict) => conflict.columns(['region', 'instance']).doUpdateSet(row))
     .execute();
 }
 
 async function tell(
   cmk: Pick<Cmk, 'logger'>,
   trx: Trx,
-  region: string,
-  head: AuditHead,
-  fault: RegionFault,
+  what: {
+    readonly region: string;
+    readonly instance: string;
+    readonly head: AuditHead;
+    readonly fault: RegionFault;
+  },
 ): Promise<void> {
-  cmk.logger.error({ region, fault, sequence: head.sequence }, 'the audit trail of a region is not what it was');
+  const { region, instance, head, fault } = what;
   const { sequence, hash, at, keyId, signature } = head;
+  cmk.logger.error({ region, instance, fault, sequence }, 'the audit trail of a region is not what it was');
+  const fault_at = new Date();
   await trx
     .insertInto('region_audit')
-    .values({ region, sequence, hash, at, key_id: keyId, signature, fault, fault_at: new Date() })
+    .values({ region, instance, sequence, hash, at, key_id: keyId, signature, fault, fault_at })
     // What is kept is what was said before: it is the evidence.
-    .onConflict((conflict) => conflict.column('region').doUpdateSet({ fault, fault_at: new Date() }))
+    .onConflict((conflict) => conflict.columns(['region', 'instance']).doUpdateSet({ fault, fault_at }))
     .execute();
+  const actor = `region:${region}`;
   await audit(
     trx,
-    { actor: `region:${region}`, correlationId: `trail:${region}:${sequence}`.slice(0, 64), origin: `region:${region}` },
+    { actor, correlationId: randomUUID(), origin: actor },
     {
       action: 'region.trail',
-      subject: `region:${region}`,
+      subject: actor,
       outcome: 'failed',
-      detail: { fault, sequence, hash },
+      detail: { fault, instance, sequence, hash },
     },
   );
 }
@@ -106,6 +134,8 @@ async function storeCounts(trx: Trx, region: string, counts: readonly AuditCount
 
 export interface RegionTrailView {
   region: string;
+  /** The core that has said so. */
+  instance: string;
   /** The last head that the region has signed and that fits those before. */
   checkpoint: Checkpoint;
   fault: RegionFault | null;
@@ -119,7 +149,7 @@ export interface RegionCountView {
   lastAt: string;
 }
 
-const MAX_REGIONS_SHOWN = 1_000;
+const MAX_CORES_SHOWN = 2_000;
 /** Regions × classes × outcomes. */
 const MAX_COUNTS_SHOWN = 30_000;
 
@@ -130,7 +160,7 @@ export async function regionTrails(
 ): Promise<{ regions: RegionTrailView[]; counts: RegionCountView[] }> {
   const chain = chainOf(tenant);
   const regions = await asPlatform(cmk.db, (trx) =>
-    trx.selectFrom('region_audit').selectAll().orderBy('region').limit(MAX_REGIONS_SHOWN).execute(),
+    trx.selectFrom('region_audit').selectAll().orderBy('region').orderBy('instance').limit(MAX_CORES_SHOWN).execute(),
   );
   const counts = await asTenant(cmk.db, chain, (trx) =>
     trx
@@ -144,8 +174,9 @@ export async function regionTrails(
       .execute(),
   );
   return {
-    regions: regions.map(({ region, sequence, hash, at, key_id, signature, fault, fault_at }) => ({
+    regions: regions.map(({ region, instance, sequence, hash, at, key_id, signature, fault, fault_at }) => ({
       region,
+      instance,
       checkpoint: checkpointOf(region, { sequence: Number(sequence), hash, at, keyId: key_id, signature }),
       fault,
       faultAt: fault_at?.toISOString() ?? null,

@@ -28,7 +28,12 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
       .executeTakeFirst();
     if (stored.numUpdatedRows === 0n) return;
     if (links.length > 0) await storeLinks(trx, source, links);
-    await storeRegionAudit(cmk, trx, source, { head: report.audit, counts: auditCounts ?? [] });
+    await storeRegionAudit(cmk, trx, {
+      region: source,
+      instance: report.core.instance,
+      head: report.audit,
+      counts: auditCounts ?? [],
+    });
   });
 }
 

@@ -36,9 +36,13 @@ export interface AuditExportPositionRow {
   sequence: BigInteger;
 }
 
-/** The last checkpoint that a region signed for its own trail. */
+/**
+ * The last checkpoint that a region signed for its own trail, as each of its cores has reported it: what two cores say may
+ * arrive in another order than they read it, what one says never does.
+ */
 export interface RegionAuditRow {
   region: string;
+  instance: string;
   sequence: BigInteger;
   hash: string;
   at: string;
@@ -97,14 +101,16 @@ CREATE TABLE audit_export_positions (
   PRIMARY KEY (tenant, exporter)
 );
 CREATE TABLE region_audit (
-  region text PRIMARY KEY REFERENCES regions,
+  region text NOT NULL REFERENCES regions,
+  instance text NOT NULL,
   sequence bigint NOT NULL,
   hash text NOT NULL,
   at text NOT NULL,
   key_id text NOT NULL,
   signature text NOT NULL,
   fault text CHECK (fault IN ('REWOUND', 'REWRITTEN', 'CHECKPOINT_FORGED')),
-  fault_at timestamptz
+  fault_at timestamptz,
+  PRIMARY KEY (region, instance)
 );
 CREATE TABLE region_audit_counts (
   tenant text NOT NULL,

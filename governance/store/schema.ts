@@ -5,6 +5,14 @@
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely';
 import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
+import type {
+  AuditCheckpointRow,
+  AuditExporterRow,
+  AuditExportPositionRow,
+  AuditKeyRow,
+  RegionAuditCountRow,
+  RegionAuditRow,
+} from './audit-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -242,6 +250,8 @@ export interface AuditEventRow {
   detail: string;
   previous_hash: string;
   hash: string;
+  /** Whence the request came, or `cmk`; null for events from before it was kept. */
+  origin: string | null;
 }
 
 export interface AuditHeadRow {
@@ -273,6 +283,12 @@ export interface CmkDatabase {
   key_inventories: KeyInventoryRow;
   audit_events: AuditEventRow;
   audit_heads: AuditHeadRow;
+  audit_checkpoints: AuditCheckpointRow;
+  audit_keys: AuditKeyRow;
+  audit_exporters: AuditExporterRow;
+  audit_export_positions: AuditExportPositionRow;
+  region_audit: RegionAuditRow;
+  region_audit_counts: RegionAuditCountRow;
 }
 
 export type Link = Selectable<LinkRow>;
