@@ -22,6 +22,7 @@ import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
 import { readDevelopmentTokens } from './api/auth.ts';
 import { createApi } from './api/server.ts';
+import { openAudit } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
@@ -108,6 +109,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       listenOn: { url: config.database.appUrl },
       registry,
     });
+    const audit = await openAudit(config, { db, logger, registry });
     const cmk: Cmk = {
       cluster: config.cluster,
       startedAt: new Date(),
@@ -119,10 +121,11 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       logger,
       metrics,
       brokerHealthy: () => transport.healthy(),
+      audit,
     };
     await manager.start();
     closing.push(() => manager.stop());
-    closing.push(...startWork(cmk, config, deps));
+    closing.push(...startWork(cmk, config, deps, audit.start()));
 
     const api = await createApi(cmk, authenticator);
     closing.push(() => api.close());
@@ -169,7 +172,12 @@ async function connect(config: CmkConfig, logger: Logger): Promise<Transport> {
 }
 
 /** Everything that runs by itself; each may fail and is run again. Returns how to stop it. */
-function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<void>)[] {
+function startWork(
+  cmk: Cmk,
+  config: CmkConfig,
+  deps: CmkDeps,
+  others: readonly { stop(): Promise<void> }[],
+): (() => Promise<void>)[] {
   const sealing = startSealing(cmk, deps.sealClaimMs);
   const wake = (): void => sealing.wake();
   const listener = listen(config.database.appUrl, LINK_WAKE_CHANNEL, wake, {
@@ -185,6 +193,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
     ),
     startPeriodic('rotate links', cmk.link.probeEveryMs, cmk.logger, () => rotateDueLinks(cmk)),
     startPeriodic('gauges', GAUGES_EVERY_MS, cmk.logger, () => collectGauges(cmk)),
+    ...others,
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);

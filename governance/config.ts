@@ -3,6 +3,7 @@
  * read. Durations are milliseconds.
  */
 import { type Static, Type } from 'typebox';
+import { AuditConfig } from './audit/config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -47,6 +48,7 @@ export const CmkConfig = Type.Object(
       },
       closed,
     ),
+    audit: Type.Optional(AuditConfig),
   },
   closed,
 );

@@ -1,6 +1,7 @@
 /** What the parts of a running CMK share. */
 import type { Manager } from '../orbital/index.ts';
 import type { Logger } from '../platform/log.ts';
+import type { AuditService } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { KeystoreRegistry } from './keystores/registry.ts';
 import type { CmkMetrics } from './metrics.ts';
@@ -20,4 +21,5 @@ export interface Cmk {
   readonly metrics: CmkMetrics;
   /** Whether the broker can be reached now. */
   readonly brokerHealthy: () => boolean;
+  readonly audit: Pick<AuditService, 'signer' | 'checkpoints'>;
 }

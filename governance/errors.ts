@@ -141,6 +141,11 @@ export const cmkErrors = {
     title: 'Another number of objects depends on the version',
     hint: 'The detail tells how many; name that number if their loss is meant.',
   },
+  AUDIT_CHAIN_BROKEN: {
+    status: 409,
+    title: 'The audit chain is not what was written',
+    hint: 'Keep the database as it is; okcm audit verify names every event that was changed or removed.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

@@ -20,7 +20,8 @@ export type Api = FastifyInstance<
 >;
 export type Routes = (app: Api, cmk: Cmk) => void;
 
-export const actorOf = (request: Pick<FastifyRequest, 'operator' | 'id'>): Actor => ({
+export const actorOf = (request: Pick<FastifyRequest, 'operator' | 'id' | 'ip'>): Actor => ({
   actor: request.operator,
   correlationId: request.id,
+  origin: request.ip,
 });

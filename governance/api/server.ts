@@ -171,7 +171,7 @@ async function auditRefusal(cmk: Cmk, request: FastifyRequest, error: CmkError):
   await asPlatform(cmk.db, (trx) =>
     audit(
       trx,
-      { actor: request.operator, correlationId: request.id },
+      { actor: request.operator, correlationId: request.id, origin: request.ip },
       {
         // A tenant that does not exist gets no chain.
         ...(tenant === undefined || error.code === 'TENANT_UNKNOWN' ? {} : { tenant }),

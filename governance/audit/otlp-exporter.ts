@@ -8,7 +8,6 @@ import { sql } from 'kysely';
 import { backoffMs } from '../../platform/backoff.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { CmkConfig } from '../config.ts';
 import {
   MAX_OTLP_BYTES,
   MAX_OTLP_EVENTS,
@@ -20,12 +19,11 @@ import {
   OTLP_TIMEOUT_MS,
 } from '../limits.ts';
 import { asPlatform, type Db, type Trx } from '../store/transactions.ts';
+import type { OtlpConfig } from './config.ts';
 import { viewOf } from './event.ts';
 import type { AuditMetrics } from './metrics.ts';
 import { type ChainEvent, logsRequest } from './otlp.ts';
 import { eventsAfter } from './read.ts';
-
-export type OtlpConfig = NonNullable<NonNullable<CmkConfig['audit']>['otlp']>;
 
 export interface ExporterParts {
   readonly db: Db;

@@ -1,4 +1,5 @@
 /** Reading the audit log: in pages for people, newest first, and in the order of the chain for checks and exports. */
+import { sql } from 'kysely';
 import { type ChainAnchor, GENESIS_HASH } from '../../platform/hash-chain.ts';
 import { inTransaction } from '../../platform/postgres.ts';
 import type { Cmk } from '../context.ts';
@@ -13,7 +14,7 @@ export interface AuditFilter {
   readonly subject?: string;
   readonly outcome?: AuditOutcome;
   readonly correlationId?: string;
-  /** RFC 3339, UTC, milliseconds: from `since` on, and before `until`. */
+  /** RFC 3339, UTC: from `since` on, and before `until`. */
   readonly since?: string;
   readonly until?: string;
 }
@@ -45,11 +46,19 @@ export async function listAudit(
     if (subject !== undefined) query = query.where('subject', '=', subject);
     if (outcome !== undefined) query = query.where('outcome', '=', outcome);
     if (correlationId !== undefined) query = query.where('correlation_id', '=', correlationId);
-    // Instants of one form sort as text.
-    if (since !== undefined) query = query.where('at', '>=', since);
-    if (until !== undefined) query = query.where('at', '<', until);
+    if (since !== undefined) query = query.where(AT, '>=', instantOf(since));
+    if (until !== undefined) query = query.where(AT, '<', instantOf(until));
     return toPage(await query.execute(), page, (row) => row.sequence, viewOf);
   });
+}
+
+/** Instants of one form sort as text, byte by byte. */
+const AT = sql<string>`at COLLATE "C"`;
+
+function instantOf(text: string): string {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) throw new CmkError('INVALID_REQUEST', `there is no such instant as ${text}`);
+  return date.toISOString();
 }
 
 /** A chain, its head and its checkpoints as they were at one moment. */
