@@ -42,6 +42,7 @@ test('help is no error', () => {
     'start',
     'jobs',
     'region',
+    'audit',
   ]) {
     assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
   }

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { registerAppCommands } from './commands/app.ts';
+import { registerAuditCommands } from './commands/audit.ts';
 import { registerComponentCommands } from './commands/component.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
 import { registerKeysCommands } from './commands/keys.ts';
@@ -38,6 +39,7 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerAuditCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -52,6 +52,19 @@ export class CmkClient {
 
   /** Errors: CMK_UNREACHABLE, CMK_REFUSED. */
   async request<T>(method: Method, path: string, body?: unknown): Promise<T> {
+    return parseJson((await this.#exchange(method, path, body)).text) as T;
+  }
+
+  /** An answer that is no JSON document, with its headers. Errors: CMK_UNREACHABLE, CMK_REFUSED. */
+  text(path: string): Promise<{ readonly text: string; readonly headers: Headers }> {
+    return this.#exchange('GET', path);
+  }
+
+  async #exchange(
+    method: Method,
+    path: string,
+    body?: unknown,
+  ): Promise<{ readonly text: string; readonly headers: Headers }> {
     let response: Response;
     let text: string;
     try {
@@ -69,9 +82,8 @@ export class CmkClient {
     } catch (cause) {
       throw new CliError('CMK_UNREACHABLE', `CMK does not answer at ${this.#address.url}`, { cause });
     }
-    const json = parseJson(text);
-    if (!response.ok) throw new CmkRefusal(problemOf(response.status, json));
-    return json as T;
+    if (!response.ok) throw new CmkRefusal(problemOf(response.status, parseJson(text)));
+    return { text, headers: response.headers };
   }
 
   get<T>(path: string): Promise<T> {

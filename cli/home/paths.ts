@@ -22,6 +22,8 @@ export interface HomePaths {
   /** L1 keys of development tenants. */
   readonly keystore: string;
   readonly token: string;
+  /** The newest checkpoint of every audit chain. */
+  readonly auditCheckpoints: string;
   component(name: string): string;
   postgres(server: string): string;
   authority(name: 'mesh-ca' | 'application-ca'): string;
@@ -43,6 +45,7 @@ export function homePaths(home: string): HomePaths {
     compileCache: at('compile-cache'),
     keystore: at('cmk', 'software-keystore.json'),
     token: at('cmk', 'token'),
+    auditCheckpoints: at('cmk', 'audit-checkpoints'),
     component: (name) => at(...name.split('/')),
     postgres: (server) => at('postgres', server.replaceAll('/', '-')),
     authority: (name) => at('pki', name),

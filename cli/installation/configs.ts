@@ -39,10 +39,12 @@ import {
   type RegionName,
 } from './names.ts';
 import { type Ports, portOf } from './ports.ts';
-import { ensureSigningKey, signingKeyFiles } from './signing-keys.ts';
+import { AUDIT_SIGNING, ensureSigningKey, signingKeyFiles } from './signing-keys.ts';
 
 const TOKEN_BYTES = 32;
 export const CMK_KEY_ID = 'cmk';
+const AUDIT_KEY_ID = 'cmk-audit';
+const CHECKPOINT_EVERY_MS = 10_000;
 export const regionKeyId = (region: string): string => `region:${region}`;
 export const GATEWAY_NAME = 'gateway-1';
 export const configFile = (installation: Installation, component: string): string =>
@@ -53,6 +55,7 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
   await mkdir(cmk, { recursive: true, mode: 0o700 });
   await Promise.all([
     ensureSigningKey(cmk),
+    ensureSigningKey(cmk, AUDIT_SIGNING),
     ensureToken(installation.paths.token),
     ...REGIONS.map((region) => ensureSigningKey(installation.paths.component(coreOf(region)))),
   ]);
@@ -107,6 +110,14 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     development: true,
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
     log: { level: 'info' },
+    audit: {
+      signing: {
+        key: signingKeyFiles(paths.component(cmkComponent), AUDIT_SIGNING).privateKey,
+        keyId: AUDIT_KEY_ID,
+      },
+      checkpointEveryMs: CHECKPOINT_EVERY_MS,
+      checkpointDirectory: paths.auditCheckpoints,
+    },
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { createPublicKey, randomUUID } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
-import { type AuditCount, type AuditHead, REGION_CHAIN, regionLog } from '../../contracts/index.ts';
+import { type AuditClass, type AuditCount, type AuditHead, REGION_CHAIN, regionLog } from '../../contracts/index.ts';
 import { type Checkpoint, isSignedBy } from '../../platform/chain-checkpoints.ts';
 import type { Cmk } from '../context.ts';
 import type { RegionAuditRow } from '../store/audit-tables.ts';
@@ -143,8 +143,8 @@ export interface RegionTrailView {
 }
 export interface RegionCountView {
   region: string;
-  class: string;
-  outcome: string;
+  class: AuditClass;
+  outcome: AuditCount['outcome'];
   events: number;
   lastAt: string;
 }

@@ -1,5 +1,6 @@
 /** What the audit log has beside its events and heads: checkpoints, exports, and what regions say of their own trails. */
 import type { ColumnType, Generated } from 'kysely';
+import type { AuditClass, AuditCount } from '../../contracts/index.ts';
 
 /** PostgreSQL's bigint arrives as text, since it may exceed a number. */
 type BigInteger = ColumnType<string, number, number>;
@@ -57,8 +58,8 @@ export interface RegionAuditRow {
 export interface RegionAuditCountRow {
   tenant: string;
   region: string;
-  class: string;
-  outcome: string;
+  class: AuditClass;
+  outcome: AuditCount['outcome'];
   events: BigInteger;
   last_at: string;
 }

@@ -2,8 +2,9 @@
 import type { Checkpoint } from '../../../platform/chain-checkpoints.ts';
 import type { ChainAnchor } from '../../../platform/hash-chain.ts';
 import type { RegionDb } from '../store/tables.ts';
+import type { TrailEvent } from './link.ts';
 import type { AuditRounds } from './rounds.ts';
-import type { TrailEvent } from './trail.ts';
+
 import { trailAfter, trailHead } from './verify.ts';
 
 /** Events of one page, and characters of their bodies: clients take answers of 1 MiB. */

@@ -2,13 +2,13 @@
  * The region's audit trail: each event is chained to the one before it by SHA-256, and written in the transaction of
  * the change that it tells of. Events are append-only in the database, too.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { AuditClass } from '../../../contracts/index.ts';
-import type { ChainLink } from '../../../platform/hash-chain.ts';
 import type { AuditEvent } from '../../mesh/index.ts';
 import type { RegionTx } from '../store/tables.ts';
 import { auditClassOf } from './classes.ts';
+import { hashOf } from './link.ts';
 
 export type NewAuditEvent = Omit<AuditEvent, 'id' | 'at'> & Partial<Pick<AuditEvent, 'id' | 'at'>>;
 
@@ -33,27 +33,6 @@ function cleaned<T extends object>(event: T): T {
 /** Keys in order, so that the same event always has the same hash. */
 function canonical(event: object): string {
   return JSON.stringify(Object.fromEntries(Object.entries(event).sort(([a], [b]) => (a < b ? -1 : 1))));
-}
-
-function hashOf(prev: Uint8Array, seq: number, body: string): Buffer {
-  return createHash('sha256').update(prev).update(String(seq)).update('\n').update(body).digest();
-}
-
-/** An event as whoever checks the trail gets it: `body` is the text that was hashed. Hashes are hexadecimal. */
-export interface TrailEvent {
-  readonly seq: number;
-  readonly previousHash: string;
-  readonly hash: string;
-  readonly body: string;
-}
-
-export function trailLink({ seq, previousHash, hash, body }: TrailEvent): ChainLink {
-  return {
-    sequence: seq,
-    previousHash,
-    hash,
-    rehash: (sequence, previous) => hashOf(Buffer.from(previous, 'hex'), sequence, body).toString('hex'),
-  };
 }
 
 /**

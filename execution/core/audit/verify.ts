@@ -2,7 +2,7 @@
 import { ChainCheck, type ChainAnchor, type ChainVerdict } from '../../../platform/hash-chain.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import type { RegionDb } from '../store/tables.ts';
-import { type TrailEvent, trailLink } from './trail.ts';
+import { type TrailEvent, trailLink } from './link.ts';
 
 const VERIFY_PAGE = 1_000;
 

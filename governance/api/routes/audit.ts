@@ -14,7 +14,7 @@ import { verifyChain } from '../../audit/verify.ts';
 import { requireTenant } from '../../domain/lookups.ts';
 import { CmkError } from '../../errors.ts';
 import { MAX_EXPORT_EVENTS } from '../../limits.ts';
-import { asPlatform, asTenant } from '../../store/transactions.ts';
+import { asTenant } from '../../store/transactions.ts';
 import { actorOf, type Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
 
@@ -185,14 +185,15 @@ export const auditRoutes: Routes = (app, cmk) => {
       const { tenant } = request.query;
       const chain = chainOf(tenant);
       const event = { action: 'audit.checkpoint', subject: `chain:${chain}`, outcome: 'accepted' } as const;
-      const scoped = tenant === undefined ? asPlatform : (db: typeof cmk.db, fn: Parameters<typeof asPlatform<void>>[1]) => asTenant(db, tenant, fn);
-      await scoped(cmk.db, async (trx) => {
+      await asTenant(cmk.db, chain, async (trx) => {
         if (tenant !== undefined) await requireTenant(trx, tenant);
         await audit(trx, actorOf(request), tenant === undefined ? event : { ...event, tenant });
       });
       const signed = await cmk.audit.checkpoints.sign(chain);
       if ('faults' in signed)
         throw new CmkError('AUDIT_CHAIN_BROKEN', signed.faults.slice(0, 3).map(describeFault).join('; '));
+      if (signed.checkpoint === undefined)
+        throw new CmkError('AUDIT_CHAIN_BROKEN', 'the event that was just written is not there');
       return reply.status(201).send(signed.checkpoint);
     },
   );
