@@ -13,6 +13,7 @@ export async function testWorld(options: {
   regions: readonly string[];
   link?: Partial<CmkConfig['link']>;
   deps?: CmkDeps;
+  audit?: CmkConfig['audit'];
 }): Promise<World> {
   const [cmk, broker] = await Promise.all([testDatabase(), testDatabase()]);
   const [ownerUrl, appUrl] = [await cmk.roleUrl('cmk_owner'), await cmk.roleUrl('cmk_app')];
@@ -40,5 +41,6 @@ export async function testWorld(options: {
     regions,
     ...(options.link === undefined ? {} : { link: options.link }),
     ...(options.deps === undefined ? {} : { deps: options.deps }),
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
   });
 }

@@ -30,6 +30,7 @@ export interface WorldAddresses {
   readonly regions: readonly { readonly name: string; readonly databaseUrl: string }[];
   readonly link?: Partial<CmkConfig['link']>;
   readonly deps?: CmkDeps;
+  readonly audit?: CmkConfig['audit'];
 }
 
 export interface World {
@@ -91,6 +92,7 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
     development: true,
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 100, ...addresses.link },
     log: { level: 'silent' },
+    ...(addresses.audit === undefined ? {} : { audit: addresses.audit }),
   };
   const logger = createLogger({ name: 'cmk-test', level: 'silent' });
   let running: RunningCmk | undefined = await startCmk(config, { logger, ...addresses.deps });

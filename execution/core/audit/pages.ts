@@ -1,10 +1,10 @@
 /** The trail as operators of the region get it: in pages that are bounded in events and bytes. */
 import type { Checkpoint } from '../../../platform/chain-checkpoints.ts';
 import type { ChainAnchor } from '../../../platform/hash-chain.ts';
+import { inTransaction } from '../../../platform/postgres.ts';
 import type { RegionDb } from '../store/tables.ts';
 import type { TrailEvent } from './link.ts';
 import type { AuditRounds } from './rounds.ts';
-
 import { trailAfter, trailHead } from './verify.ts';
 
 /** Events of one page, and characters of their bodies: clients take answers of 1 MiB. */
@@ -16,13 +16,16 @@ export interface TrailPage {
   readonly events: readonly TrailEvent[];
   /** Whether the trail goes on behind them. */
   readonly more: boolean;
-  /** Of the trail when the page was read: it may have grown since the events were. */
+  /** Of the trail at the moment of the page. */
   readonly head: ChainAnchor;
 }
 
 export async function trailPage(db: RegionDb, after: number, limit: number): Promise<TrailPage> {
-  const head = await trailHead(db);
-  const found = await trailAfter(db, after, limit);
+  const { head, found } = await inTransaction(
+    db,
+    async (tx) => ({ head: await trailHead(tx), found: await trailAfter(tx, after, limit) }),
+    { isolation: 'repeatable read' },
+  );
   const events: TrailEvent[] = [];
   let length = 0;
   for (const event of found) {
