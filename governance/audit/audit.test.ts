@@ -86,13 +86,13 @@ async function exported(query: string): Promise<{ text: string; headers: Headers
 }
 
 describe('reading', () => {
-  test('says from where it was asked for, and of what CMK did by itself that it did', async () => {
+  test('says from where it was asked for, and which region has answered', async () => {
     const [refused] = await newest('tenant=acme&outcome=refused');
     assert.deepEqual([refused.actor, refused.origin], ['ada', '127.0.0.1']);
     const events = await newest('tenant=acme&limit=200');
     const own = events.filter(({ actor }: { actor: string }) => actor.startsWith('region:'));
     assert.ok(own.length > 0);
-    for (const { origin } of own) assert.equal(origin, 'cmk');
+    for (const { origin } of own) assert.equal(origin, 'region:north');
   });
 
   test('filters, and goes on within what is filtered', async () => {

@@ -11,7 +11,7 @@ export interface Actor {
   /** The operator's name from the credential, or `system:` and the part of CMK that acted by itself. */
   readonly actor: string;
   readonly correlationId: string;
-  /** Whence the request came, such as an IP address; absent where CMK acts by itself. */
+  /** Whence the request came, such as an IP address; absent where none did. */
   readonly origin?: string;
 }
 

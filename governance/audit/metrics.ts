@@ -7,8 +7,6 @@ export interface AuditMetrics {
   brokenChains(count: number): void;
   exported(events: number): void;
   exportFailed(): void;
-  /** What a region's own words have shown to be wrong with its trail. */
-  regionFault(): void;
 }
 
 export function createAuditMetrics(registry: Registry): AuditMetrics {
@@ -34,16 +32,10 @@ export function createAuditMetrics(registry: Registry): AuditMetrics {
     help: 'Requests with audit events that the OTLP endpoint has not taken; they are sent again',
     registers,
   });
-  const regions = new Counter({
-    name: 'okcm_cmk_audit_region_faults_total',
-    help: 'Regional audit trails that have gone back or been rewritten, by the regions’ own words',
-    registers,
-  });
   return {
     checkpointSigned: () => checkpoints.inc(),
     brokenChains: (count) => broken.set(count),
     exported: (events) => exported.inc(events),
     exportFailed: () => failures.inc(),
-    regionFault: () => regions.inc(),
   };
 }

@@ -6,13 +6,16 @@ import { GENESIS_HASH } from '../../platform/hash-chain.ts';
 import type { Trx } from '../store/transactions.ts';
 import { type Actor, type AuditEvent, chainOf, hashOf, MAX_ORIGIN_LENGTH, OWN_ORIGIN } from './event.ts';
 
+/** Of what nobody asked for by a request: a region has answered, or CMK acts by itself. */
+const ownOriginOf = (actor: string): string => (actor.startsWith('region:') ? actor : OWN_ORIGIN);
+
 /**
  * Appends to the chain. Takes the chain's row lock until the transaction ends: call it last, so that the lock is short
  * and always taken after the others.
  */
 export async function audit(
   trx: Trx,
-  { actor, correlationId, origin = OWN_ORIGIN }: Actor,
+  { actor, correlationId, origin = ownOriginOf(actor) }: Actor,
   event: AuditEvent,
 ): Promise<void> {
   const chain = chainOf(event.tenant);

@@ -107,7 +107,7 @@ async function tell(
   const actor = `region:${region}`;
   await audit(
     trx,
-    { actor, correlationId: randomUUID(), origin: actor },
+    { actor, correlationId: randomUUID() },
     {
       action: 'region.trail',
       subject: actor,
