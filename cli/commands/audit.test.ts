@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { testWorld } from '../../governance/test-setup.test.ts';
-import { TOKEN, type World } from '../../governance/test-world.ts';
+import { TOKEN, until, type World } from '../../governance/test-world.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { checkCmkChain, checkFile } from '../audit/check.ts';
 import { readKept, readKeys, Trust } from '../audit/trust.ts';
@@ -48,6 +48,11 @@ before(async () => {
     await world.onboard(tenant);
     for (const name of ['payments', 'mail', 'search'])
       await world.must(202, 'POST', `/v1/tenants/${tenant}/services`, { name });
+    // Nothing is to be written by itself any more.
+    await until(`the services of ${tenant} are there`, async () => {
+      const { items } = await world.must(200, 'GET', `/v1/tenants/${tenant}/services`);
+      return items.every(({ state }: { state: string }) => state === 'active');
+    });
   }
 });
 after(() => world.close());

@@ -272,12 +272,13 @@ function startHousekeeping(
     pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
+  const open = async (): Promise<void> => {
+    await unsealings.note();
+    await keychain.unseal().catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'));
+    await unsealings.note();
+  };
   const unsealing = setInterval(() => {
-    keychain
-      .unseal()
-      .catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'))
-      .then(() => unsealings.note())
-      .catch((err: unknown) => logger.error({ err }, 'the state of the seal is not in the audit trail yet'));
+    open().catch((err: unknown) => logger.warn({ err }, 'the state of the seal is not in the trail yet'));
   }, UNSEAL_RETRY_MS).unref();
   steps.add(() => {
     clearInterval(pruning);
