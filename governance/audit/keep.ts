@@ -9,8 +9,6 @@ import { Checkpoint } from '../../platform/chain-checkpoints.ts';
 import { writePublic } from '../../platform/config-file.ts';
 import { errorCode } from '../../platform/errors.ts';
 
-export type Kept = 'kept' | 'older' | 'differs';
-
 /** Chains are called by tenants' names or `_platform`: each is a file name as it is. */
 export const checkpointFile = (directory: string, chain: string): string => join(directory, `${chain}.json`);
 
@@ -28,15 +26,23 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | undefin
   return value;
 }
 
-/** `older`: what lies there is of a later event. `differs`: it is of the same event, and says another hash. */
-export async function keepCheckpoint(directory: string, checkpoint: Checkpoint): Promise<Kept> {
+/** What was kept of a chain before. Rejects where it is of another log: two installations cannot share a directory. */
+export async function readKept(
+  directory: string,
+  log: string,
+  chain: string,
+): Promise<Checkpoint | undefined> {
+  const path = checkpointFile(directory, chain);
+  const kept = await readCheckpoint(path);
+  if (kept !== undefined && kept.log !== log) throw new Error(`${path} is of ${kept.log}, not of ${log}`);
+  return kept;
+}
+
+/** Unless what lies there is of the same event or a later one. */
+export async function keepCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o755 });
-  const path = checkpointFile(directory, checkpoint.chain);
-  const present = await readCheckpoint(path);
-  if (present !== undefined && present.log === checkpoint.log) {
-    if (present.sequence > checkpoint.sequence) return 'older';
-    if (present.sequence === checkpoint.sequence) return present.hash === checkpoint.hash ? 'kept' : 'differs';
-  }
-  await writePublic(path, `${JSON.stringify(checkpoint)}\n`);
-  return 'kept';
+  const { log, chain, sequence } = checkpoint;
+  const present = await readKept(directory, log, chain);
+  if (present !== undefined && present.sequence >= sequence) return;
+  await writePublic(checkpointFile(directory, chain), `${JSON.stringify(checkpoint)}\n`);
 }

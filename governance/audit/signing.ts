@@ -1,21 +1,28 @@
 /**
  * Signs a checkpoint of every chain that has grown, after it has recomputed what came since the last one: so no
- * checkpoint vouches for what was tampered with, and tampering is noticed by itself. Nothing is written to a file inside a
- * transaction (D13).
+ * checkpoint vouches for what was tampered with. Beside that it walks through all chains from their beginnings, a little in
+ * each round, so that tampering with what is old is noticed by itself, too. No file is touched inside a transaction (D13).
  */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Checkpoint, signCheckpoint } from '../../platform/chain-checkpoints.ts';
-import { ChainCheck, type ChainFault, describeFault } from '../../platform/hash-chain.ts';
+import { ChainCheck, type ChainFault, describeFault, GENESIS_HASH } from '../../platform/hash-chain.ts';
 import type { Logger } from '../../platform/log.ts';
-import { CHECKPOINT_CHAINS, CHECKPOINT_EVENTS } from '../limits.ts';
+import { CHECKPOINT_CHAINS, CHECKPOINT_EVENTS, WALK_EVENTS } from '../limits.ts';
 import { asPlatform, asTenant, type Db } from '../store/transactions.ts';
-import { type AuditSigner, checkpointKeys, lastCheckpoint, storeCheckpoint } from './checkpoints.ts';
-import { keepCheckpoint } from './keep.ts';
+import {
+  type AuditSigner,
+  checkpointKeys,
+  expectSigned,
+  lastCheckpoint,
+  storeCheckpoint,
+} from './checkpoints.ts';
+import { PLATFORM } from './event.ts';
+import { keepCheckpoint, readKept } from './keep.ts';
 import type { AuditMetrics } from './metrics.ts';
 import { headOf, inSnapshot } from './read.ts';
 import { audit } from './record.ts';
-import { takeEvents } from './verify.ts';
+import { takeEvents, verifyChain } from './verify.ts';
 
 export interface CheckpointParts {
   readonly db: Db;
@@ -36,12 +43,17 @@ export class CheckpointWorker {
   readonly #parts: CheckpointParts;
   /** Chains that were found broken, so that each is told once. */
   readonly #broken = new Set<string>();
+  /** Where the walk is; `hash` undefined: at the beginning of a chain behind this one. */
+  #walk: { readonly chain: string; readonly sequence: number; readonly hash?: string } = {
+    chain: '',
+    sequence: 0,
+  };
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
   }
 
-  /** One round over the chains whose head is not where it was signed last, CHECKPOINT_CHAINS at most. */
+  /** One round over the chains whose head is not where it was signed last, and a step of the walk. */
   async run(): Promise<void> {
     const { db } = this.#parts;
     for (let after = ''; ; ) {
@@ -50,7 +62,31 @@ export class CheckpointWorker {
       after = due.at(-1) ?? '';
       if (due.length < CHECKPOINT_CHAINS) break;
     }
+    await this.#step();
     this.#parts.metrics.brokenChains(this.#broken.size);
+  }
+
+  /** WALK_EVENTS of the chain in hand, or the beginning of the next one. */
+  async #step(): Promise<void> {
+    const { db, signer } = this.#parts;
+    const { chain, sequence, hash } = this.#walk;
+    if (hash === undefined) {
+      const next = await chainBehind(db, chain);
+      this.#walk = { chain: next ?? '', sequence: 0, ...(next === undefined ? {} : { hash: GENESIS_HASH }) };
+      // A directory that is new gets the checkpoints of chains that stand still here.
+      if (next !== undefined) await this.#signAlone(next);
+      return;
+    }
+    const tenant = chain === PLATFORM ? undefined : chain;
+    const { complete, faults, events, head } = await verifyChain(
+      db,
+      signer,
+      tenant,
+      { after: sequence, hash },
+      WALK_EVENTS,
+    );
+    if (faults.length > 0) await this.#tell(chain, faults);
+    this.#walk = complete ? { chain, sequence: 0 } : { chain, sequence: events, hash: head };
   }
 
   /** One chain that cannot be signed must not keep the others from it. */
@@ -65,27 +101,22 @@ export class CheckpointWorker {
   /** Of one chain, now. What is wrong with it is told and logged, and nothing is signed. */
   async sign(chain: string): Promise<Signing> {
     const { db, signer, directory } = this.#parts;
-    const found = await recompute(db, signer, chain);
+    // Read before the chain is: what others sign and keep meanwhile is in the chain by then.
+    const kept = directory === undefined ? undefined : await readKept(directory, signer.log, chain);
+    const found = await recompute(db, signer, chain, kept);
     if ('faults' in found) {
       await this.#tell(chain, found.faults);
       return found;
     }
     const { anchor } = found;
     if (anchor === undefined) return { checkpoint: undefined };
-    if ('signature' in anchor) return { checkpoint: anchor };
-    const checkpoint = signCheckpoint(signer, { log: signer.log, chain, ...anchor });
-    if (directory !== undefined) {
-      const kept = await keepCheckpoint(directory, checkpoint);
-      if (kept !== 'kept') {
-        const kind = kept === 'older' ? 'REMOVED_AT_END' : 'REWRITTEN';
-        const faults = [{ kind, sequence: checkpoint.sequence } as const];
-        await this.#tell(chain, faults);
-        return { faults };
-      }
+    const isSigned = 'signature' in anchor;
+    const checkpoint = isSigned ? anchor : signCheckpoint(signer, { log: signer.log, chain, ...anchor });
+    if (directory !== undefined) await keepCheckpoint(directory, checkpoint);
+    if (!isSigned) {
+      await asTenant(db, chain, (trx) => storeCheckpoint(trx, checkpoint));
+      this.#parts.metrics.checkpointSigned();
     }
-    await asTenant(db, chain, (trx) => storeCheckpoint(trx, checkpoint));
-    this.#broken.delete(chain);
-    this.#parts.metrics.checkpointSigned();
     return { checkpoint };
   }
 
@@ -124,19 +155,39 @@ async function movedChains(db: Db, after: string): Promise<string[]> {
   });
 }
 
+/** In the order of their names; undefined behind the last. */
+async function chainBehind(db: Db, chain: string): Promise<string | undefined> {
+  const next = await asPlatform(db, (trx) =>
+    trx
+      .selectFrom('audit_heads')
+      .select('tenant')
+      .where('tenant', '>', chain)
+      .orderBy('tenant')
+      .limit(1)
+      .executeTakeFirst(),
+  );
+  return next?.tenant;
+}
+
 type Recomputed =
   | { readonly faults: readonly ChainFault[] }
   /** What may be signed, or the checkpoint that says it already. */
   | { readonly anchor: Checkpoint | { readonly sequence: number; readonly hash: string } | undefined };
 
 /** From the last checkpoint on, CHECKPOINT_EVENTS at most: where there are more, the rest is for the next round. */
-async function recompute(db: Db, signer: AuditSigner, chain: string): Promise<Recomputed> {
+async function recompute(
+  db: Db,
+  signer: AuditSigner,
+  chain: string,
+  kept: Checkpoint | undefined,
+): Promise<Recomputed> {
   const keys = await checkpointKeys(db, signer);
   return await inSnapshot(db, chain, async (trx) => {
     const last = await lastCheckpoint(trx, signer.log, chain);
     // The event of the last checkpoint is looked at once more: it is what the others follow.
     const check =
       last === undefined ? new ChainCheck() : new ChainCheck({ sequence: last.sequence - 1 });
+    if (kept !== undefined) expectSigned(check, keys, kept);
     const of = { chain, log: signer.log, keys, limit: CHECKPOINT_EVENTS };
     const isAll = await takeEvents(trx, check, of);
     const verdict = isAll ? check.end(await headOf(trx, chain)) : check.pause();
