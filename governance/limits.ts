@@ -70,8 +70,9 @@ export const VERIFY_PAGE = 500;
 /** Chains of one step of a round of checkpoints, and events that one checkpoint goes further at most. */
 export const CHECKPOINT_CHAINS = 1_000;
 export const CHECKPOINT_EVENTS = 50_000;
-/** Events that the walk through all chains looks at in a round. */
+/** Events that the walk through all chains looks at in a round, and as how many a short chain counts. */
 export const WALK_EVENTS = 5_000;
+export const WALK_CHAIN = 100;
 /** How often chains that have grown are signed, where nothing else is configured. */
 export const CHECKPOINT_EVERY_MS = 60_000;
 /** Events and bytes of one answer of an export, and how many events are read at once. */

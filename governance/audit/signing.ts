@@ -8,7 +8,7 @@ import { sql } from 'kysely';
 import { type Checkpoint, signCheckpoint } from '../../platform/chain-checkpoints.ts';
 import { ChainCheck, type ChainFault, describeFault, GENESIS_HASH } from '../../platform/hash-chain.ts';
 import type { Logger } from '../../platform/log.ts';
-import { CHECKPOINT_CHAINS, CHECKPOINT_EVENTS, WALK_EVENTS } from '../limits.ts';
+import { CHECKPOINT_CHAINS, CHECKPOINT_EVENTS, WALK_CHAIN, WALK_EVENTS } from '../limits.ts';
 import { asPlatform, asTenant, type Db } from '../store/transactions.ts';
 import {
   type AuditSigner,
@@ -22,7 +22,7 @@ import { keepCheckpoint, readKept } from './keep.ts';
 import type { AuditMetrics } from './metrics.ts';
 import { headOf, inSnapshot } from './read.ts';
 import { audit } from './record.ts';
-import { takeEvents, verifyChain } from './verify.ts';
+import { type ChainReport, takeEvents, type VerifyFrom, verifyChain } from './verify.ts';
 
 export interface CheckpointParts {
   readonly db: Db;
@@ -66,27 +66,30 @@ export class CheckpointWorker {
     this.#parts.metrics.brokenChains(this.#broken.size);
   }
 
-  /** WALK_EVENTS of the chain in hand, or the beginning of the next one. */
+  /** On from where the walk is, WALK_EVENTS far; at the end of the last chain it rests until the next round. */
   async #step(): Promise<void> {
-    const { db, signer } = this.#parts;
-    const { chain, sequence, hash } = this.#walk;
-    if (hash === undefined) {
-      const next = await chainBehind(db, chain);
-      this.#walk = { chain: next ?? '', sequence: 0, ...(next === undefined ? {} : { hash: GENESIS_HASH }) };
-      // A directory that is new gets the checkpoints of chains that stand still here.
-      if (next !== undefined) await this.#signAlone(next);
-      return;
+    for (let budget = WALK_EVENTS; budget > 0; ) {
+      let { chain, sequence, hash } = this.#walk;
+      if (hash === undefined) {
+        const next = await chainBehind(this.#parts.db, chain);
+        [chain, sequence, hash] = [next ?? '', 0, GENESIS_HASH];
+        if (next === undefined) {
+          this.#walk = { chain, sequence };
+          return;
+        }
+        // A directory that is new gets the checkpoints of chains that stand still here.
+        await this.#signAlone(chain);
+      }
+      const { complete, faults, events, head } = await this.#verify(chain, { after: sequence, hash }, budget);
+      if (faults.length > 0) await this.#tell(chain, faults);
+      budget -= Math.max(WALK_CHAIN, events - sequence);
+      this.#walk = complete ? { chain, sequence: 0 } : { chain, sequence: events, hash: head };
     }
-    const tenant = chain === PLATFORM ? undefined : chain;
-    const { complete, faults, events, head } = await verifyChain(
-      db,
-      signer,
-      tenant,
-      { after: sequence, hash },
-      WALK_EVENTS,
-    );
-    if (faults.length > 0) await this.#tell(chain, faults);
-    this.#walk = complete ? { chain, sequence: 0 } : { chain, sequence: events, hash: head };
+  }
+
+  #verify(chain: string, from: VerifyFrom, limit: number): Promise<ChainReport> {
+    const { db, signer } = this.#parts;
+    return verifyChain(db, signer, chain === PLATFORM ? undefined : chain, from, limit);
   }
 
   /** One chain that cannot be signed must not keep the others from it. */
