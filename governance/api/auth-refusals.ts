@@ -81,7 +81,7 @@ export class AuthRefusals {
       await asPlatform(this.#cmk.db, (trx) =>
         audit(
           trx,
-          { actor: 'anonymous', correlationId },
+          { actor: 'anonymous', correlationId, origin: [...addresses].join(' ') },
           {
             action: 'auth.refused',
             subject: 'credential',

@@ -9,6 +9,7 @@ import { CHECKPOINT_EVERY_MS, OTLP_EVERY_MS } from '../limits.ts';
 import { type Periodic, startPeriodic } from '../periodic.ts';
 import type { Db } from '../store/transactions.ts';
 import { type AuditSigner, logOf } from './checkpoints.ts';
+import type { AuditConfig } from './config.ts';
 import { createAuditMetrics } from './metrics.ts';
 import { OtlpExporter } from './otlp-exporter.ts';
 import { CheckpointWorker } from './signing.ts';
@@ -25,7 +26,8 @@ export async function openAudit(
   config: CmkConfig,
   { db, logger, registry }: { readonly db: Db; readonly logger: Logger; readonly registry: Registry },
 ): Promise<AuditService> {
-  const { audit = {}, cluster } = config;
+  const { cluster } = config;
+  const audit: AuditConfig = config.audit ?? {};
   const signer = await signerOf(config);
   await registerKey(db, signer);
   const metrics = createAuditMetrics(registry);
