@@ -41,7 +41,7 @@ export async function* cmkParts(
 }
 
 async function cmkPart(cmk: CmkClient, query: string): Promise<ChainPart> {
-  const { text, headers } = await cmk.text(`/v1/audit/export?${query}`);
+  const { text, headers } = await cmk.answer(`/v1/audit/export?${query}`);
   const last = Number(headers.get('x-okcm-audit-last'));
   const head = /^(\d+) ([0-9a-f]{64})$/.exec(headers.get('x-okcm-audit-head') ?? '');
   if (head?.[1] === undefined || head[2] === undefined || !Number.isSafeInteger(last))

@@ -55,8 +55,8 @@ export class CmkClient {
     return parseJson((await this.#exchange(method, path, body)).text) as T;
   }
 
-  /** An answer that is no JSON document, with its headers. Errors: CMK_UNREACHABLE, CMK_REFUSED. */
-  text(path: string): Promise<{ readonly text: string; readonly headers: Headers }> {
+  /** The answer as it came, for what is no JSON, with its headers. Errors as of `request`. */
+  answer(path: string): Promise<{ readonly text: string; readonly headers: Headers }> {
     return this.#exchange('GET', path);
   }
 

@@ -150,7 +150,7 @@ export const coreMigrations: Record<string, Migration> = {
       for (const statement of LISTING) await sql.raw(statement).execute(db);
     },
   },
-  '0008_audit_counts': {
+  '0040_audit_counts': {
     async up(db: Kysely<unknown>): Promise<void> {
       for (const statement of AUDIT_COUNTS) await sql.raw(statement).execute(db);
     },
