@@ -295,10 +295,11 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     answerInstead: undefined,
     signTrail(sequence, hash) {
       const said = { log: regionLog(name), chain: REGION_CHAIN, sequence, hash };
-      const { log: _log, chain: _chain, ...head } = signCheckpoint(
-        { keyId, privateKey: signing.privateKey },
-        said,
-      );
+      const {
+        log: _log,
+        chain: _chain,
+        ...head
+      } = signCheckpoint({ keyId, privateKey: signing.privateKey }, said);
       return head;
     },
     async report(change = {}) {

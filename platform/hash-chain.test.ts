@@ -41,7 +41,9 @@ const linkOf = ({ text, ...link }: Row): ChainLink => ({
 type Head = { sequence: number; hash: string };
 const headOf = (rows: readonly Row[]): Head => {
   const last = rows.at(-1);
-  return last === undefined ? { sequence: 0, hash: GENESIS_HASH } : { sequence: last.sequence, hash: last.hash };
+  return last === undefined
+    ? { sequence: 0, hash: GENESIS_HASH }
+    : { sequence: last.sequence, hash: last.hash };
 };
 
 function verdictOf(rows: readonly Row[], head: Head | undefined, signed: readonly Head[] = []): ChainVerdict {
@@ -200,7 +202,14 @@ test('a checkpoint holds for what was signed, by that key, and nothing else', ()
   const checkpoint = signCheckpoint({ keyId: 'k', privateKey }, said);
   assert.ok(isSignedBy(checkpoint, publicKey));
   assert.ok(!isSignedBy(checkpoint, generateKeyPairSync('ed25519').publicKey));
-  const changes = { log: 'cmk/other', chain: 'rival', sequence: 8, hash: 'b'.repeat(64), at: 'x', keyId: 'l' };
+  const changes = {
+    log: 'cmk/other',
+    chain: 'rival',
+    sequence: 8,
+    hash: 'b'.repeat(64),
+    at: 'x',
+    keyId: 'l',
+  };
   for (const [field, value] of Object.entries(changes))
     assert.ok(!isSignedBy({ ...checkpoint, [field]: value }, publicKey), field);
 });

@@ -82,7 +82,9 @@ export class ChainCheck {
   #furthest: number | undefined;
 
   /** Goes on behind a record that was checked before; without `hash` the first record is believed in what it stands behind. */
-  constructor(from: { readonly sequence: number; readonly hash?: string } = { sequence: 0, hash: GENESIS_HASH }) {
+  constructor(
+    from: { readonly sequence: number; readonly hash?: string } = { sequence: 0, hash: GENESIS_HASH },
+  ) {
     this.#sequence = from.sequence;
     this.#hash = from.hash ?? '';
     this.#accepted = from.hash === undefined ? undefined : [from.hash];

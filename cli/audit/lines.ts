@@ -1,16 +1,26 @@
 /** Exported lines read back: every byte of a line counts, so that a chain can be checked from a file. */
+
+import { REGION_CHAIN } from '../../contracts/index.ts';
 import { trailLink } from '../../execution/core/audit/link.ts';
 import { type AuditEventView, linkOf, storedOf } from '../../governance/audit/event.ts';
 import { jsonLine } from '../../governance/audit/formats.ts';
 import type { ChainLink } from '../../platform/hash-chain.ts';
-import { REGION_CHAIN } from '../../contracts/index.ts';
 
 export interface ReadLine {
   readonly chain: string;
   readonly link: ChainLink;
 }
 
-const TEXTS = ['at', 'actor', 'action', 'subject', 'outcome', 'correlationId', 'previousHash', 'hash'] as const;
+const TEXTS = [
+  'at',
+  'actor',
+  'action',
+  'subject',
+  'outcome',
+  'correlationId',
+  'previousHash',
+  'hash',
+] as const;
 
 /** Undefined for a line that is no event. */
 export function readLine(line: string): ReadLine | undefined {

@@ -56,8 +56,7 @@ export async function readKeys(paths: readonly string[]): Promise<KeyObject[]> {
 /** Files with a checkpoint in each line, or directories of such files that end in .json. Errors: FILE_UNREADABLE. */
 export async function readKept(paths: readonly string[]): Promise<Checkpoint[]> {
   const kept: Checkpoint[] = [];
-  for (const path of paths)
-    for (const file of await filesOf(path)) kept.push(...(await checkpointsIn(file)));
+  for (const path of paths) for (const file of await filesOf(path)) kept.push(...(await checkpointsIn(file)));
   return kept;
 }
 

@@ -107,7 +107,10 @@ async function faultsOf(chain: string, with_ = trust): Promise<string[]> {
 test('every chain is whole at first, and says against what it was held', async () => {
   const stdout = await ok('audit', 'verify');
   for (const chain of ['_platform', 'acme', 'rival'])
-    assert.match(stdout, new RegExp(`^${chain}: \\d+ events, whole; held against \\d+ signed checkpoint`, 'm'));
+    assert.match(
+      stdout,
+      new RegExp(`^${chain}: \\d+ events, whole; held against \\d+ signed checkpoint`, 'm'),
+    );
 });
 
 describe('somebody with every right in the database', () => {
@@ -132,9 +135,12 @@ describe('somebody with every right in the database', () => {
 
   test('makes a detail another text that means the same, or none at all: found', async () => {
     for (const change of [`replace(detail, ':', ': ')`, `detail || ' '`, `'[]'`, `'no json'`])
-      await whileTampered([`UPDATE audit_events SET detail = ${change} WHERE ${row('acme', 2)}`], async () => {
-        assert.deepEqual(await faultsOf('acme'), ['event 2 is not what was written']);
-      });
+      await whileTampered(
+        [`UPDATE audit_events SET detail = ${change} WHERE ${row('acme', 2)}`],
+        async () => {
+          assert.deepEqual(await faultsOf('acme'), ['event 2 is not what was written']);
+        },
+      );
   });
 
   test('removes one row: found and named', async () => {
@@ -189,7 +195,10 @@ describe('exports', () => {
     await world.must(202, 'POST', '/v1/tenants/acme/services', { name: 'later' });
     const { last } = JSON.parse(await ok(...exporting, '--json'));
     assert.ok(last > first);
-    assert.equal(await readFile(file, 'utf8'), await ok('audit', 'export', '--tenant', 'acme', '--after', '0'));
+    assert.equal(
+      await readFile(file, 'utf8'),
+      await ok('audit', 'export', '--tenant', 'acme', '--after', '0'),
+    );
     const other = await okcm('audit', 'export', '--tenant', 'rival', '--out', file);
     assert.match(other.stderr, /is an export of acme as jsonl/);
     await writeFile(at('taken'), 'mine');

@@ -1,22 +1,22 @@
 /** `okcm audit …`: reading, checking and exporting the audit log, and signed checkpoints to keep elsewhere. */
 import { stat } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { REGION_CHAIN } from '../../contracts/index.ts';
+import type { AuditEventView } from '../../governance/audit/event.ts';
+import { type AuditFormatName, auditFormatNames } from '../../governance/audit/formats.ts';
+import type { RegionCountView, RegionTrailView } from '../../governance/audit/regions.ts';
+import type { Checkpoint } from '../../platform/chain-checkpoints.ts';
+import { writePublic } from '../../platform/config-file.ts';
 import { type CheckedChain, checkCmkChain, checkFile, checkRegionTrail } from '../audit/check.ts';
 import { ExportFile } from '../audit/export-file.ts';
 import { chainQuery, cmkParts, PLATFORM_CHAIN, regionParts } from '../audit/sources.ts';
 import { readKept, readKeys, Trust } from '../audit/trust.ts';
-import { REGION_CHAIN } from '../../contracts/index.ts';
-import { type AuditFormatName, auditFormatNames } from '../../governance/audit/formats.ts';
-import type { AuditEventView } from '../../governance/audit/event.ts';
-import type { RegionCountView, RegionTrailView } from '../../governance/audit/regions.ts';
-import type { Checkpoint } from '../../platform/chain-checkpoints.ts';
-import { writePublic } from '../../platform/config-file.ts';
 import { CmkClient, CmkRefusal } from '../cmk/client.ts';
 import { contextOf } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { homePaths } from '../home/paths.ts';
-import { AUDIT_SIGNING, signingKeyFiles } from '../installation/signing-keys.ts';
 import { cmkComponent } from '../installation/names.ts';
+import { AUDIT_SIGNING, signingKeyFiles } from '../installation/signing-keys.ts';
 import { type Output, table } from '../output.ts';
 import { AdminClient } from '../region/admin-client.ts';
 import { collect } from './keys-text.ts';
@@ -74,14 +74,20 @@ export function registerAuditCommands(program: Command): void {
     .option('--platform', 'only the chain of what concerns no single tenant')
     .option('--file <file>', 'an export in JSON Lines instead of CMK')
     .option('--operator <file>', 'the trail of a region instead: how to reach its core, as for okcm region')
-    .option('--checkpoint <file>', 'checkpoints that were kept elsewhere; a directory, too; may be repeated', collect)
+    .option(
+      '--checkpoint <file>',
+      'checkpoints that were kept elsewhere; a directory, too; may be repeated',
+      collect,
+    )
     .option('--key <file>', 'the public key of whoever signs checkpoints, in PEM; may be repeated', collect)
     .action(verify);
 
   ofTenant(audit.command('export'))
     .description('a whole chain, in order, for other systems')
     .addOption(
-      new Option('--format <name>', 'as what').choices(auditFormatNames).default('jsonl' satisfies AuditFormatName),
+      new Option('--format <name>', 'as what')
+        .choices(auditFormatNames)
+        .default('jsonl' satisfies AuditFormatName),
     )
     .option('--operator <file>', 'the trail of a region instead, as JSON Lines')
     .option('--out <file>', 'into a file; the same command later goes on where it ended')
@@ -142,14 +148,13 @@ async function verify(options: VerifyOptions, command: Command): Promise<void> {
   );
   const broken = checked.filter(({ ok }) => !ok);
   if (broken.length > 0)
-    throw new CliError('AUDIT_BROKEN', `not as it was written: ${broken.map(({ chain }) => chain).join(', ')}`);
+    throw new CliError(
+      'AUDIT_BROKEN',
+      `not as it was written: ${broken.map(({ chain }) => chain).join(', ')}`,
+    );
 }
 
-async function checkedChains(
-  home: string,
-  options: VerifyOptions,
-  output: Output,
-): Promise<CheckedChain[]> {
+async function checkedChains(home: string, options: VerifyOptions, output: Output): Promise<CheckedChain[]> {
   const pinned = await readKeys(options.key ?? []);
   const given = await readKept(options.checkpoint ?? []);
   if (options.file !== undefined) {
@@ -259,7 +264,10 @@ function print(text: string): Promise<void> {
 async function checkpoint(options: ChainOption & { readonly out?: string }, command: Command): Promise<void> {
   const { home, output } = contextOf(command);
   const cmk = await CmkClient.ofHome(home);
-  const signed = await cmk.post<Checkpoint>(`/v1/audit/checkpoints?${chainQuery(chainOf(options))}`, undefined);
+  const signed = await cmk.post<Checkpoint>(
+    `/v1/audit/checkpoints?${chainQuery(chainOf(options))}`,
+    undefined,
+  );
   if (options.out !== undefined) await writePublic(options.out, `${JSON.stringify(signed)}\n`);
   output.result(signed, () =>
     options.out === undefined

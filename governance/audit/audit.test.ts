@@ -34,7 +34,8 @@ const collector = new (class {
         return;
       }
       for (const { attributes } of body.resourceLogs[0].scopeLogs[0].logRecords) {
-        const value = (key: string) => Object.values(attributes.find((a: { key: string }) => a.key === key).value)[0];
+        const value = (key: string) =>
+          Object.values(attributes.find((a: { key: string }) => a.key === key).value)[0];
         this.seen.push({
           chain: String(value('okcm.audit.chain')),
           sequence: Number(value('okcm.audit.sequence')),
@@ -171,12 +172,15 @@ describe('checkpoints', () => {
     assert.deepEqual([asked.action, asked.sequence], ['audit.checkpoint', checkpoint.sequence]);
     assert.equal(asked.hash, checkpoint.hash);
     const { ok, complete, events, head } = await world.must(200, 'GET', '/v1/audit/verify?tenant=acme');
-    assert.deepEqual({ ok, complete, events, head }, {
-      ok: true,
-      complete: true,
-      events: checkpoint.sequence,
-      head: checkpoint.hash,
-    });
+    assert.deepEqual(
+      { ok, complete, events, head },
+      {
+        ok: true,
+        complete: true,
+        events: checkpoint.sequence,
+        head: checkpoint.hash,
+      },
+    );
     const nobody = await world.call('POST', '/v1/audit/checkpoints?tenant=nobody');
     assert.equal(nobody.body.code, 'TENANT_UNKNOWN');
     const half = await world.call('GET', '/v1/audit/verify?tenant=acme&after=3');

@@ -152,7 +152,7 @@ describe('what is written', () => {
       (trx: Db) => trx.updateTable('audit_keys').set({ public_key: 'x' }).execute(),
     ])
       await assert.rejects(
-        asTenant(db, chain, (trx) => change(trx)),
+        asTenant<unknown>(db, chain, (trx) => change(trx)),
         /permission denied/,
       );
   });

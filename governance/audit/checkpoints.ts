@@ -115,6 +115,8 @@ export async function listKeys(db: Db): Promise<AuditKeyView[]> {
 
 /** As the database has them, but for the key that this process signs with, which it knows better. */
 export async function checkpointKeys(db: Db, signer: AuditSigner): Promise<CheckpointKeys> {
-  const stored = (await listKeys(db)).map(({ keyId, publicKey }) => [keyId, createPublicKey(publicKey)] as const);
+  const stored = (await listKeys(db)).map(
+    ({ keyId, publicKey }) => [keyId, createPublicKey(publicKey)] as const,
+  );
   return new Map([...stored, [signer.keyId, createPublicKey(signer.privateKey)]]);
 }

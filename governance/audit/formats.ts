@@ -69,13 +69,12 @@ function csvLine(chain: string, event: AuditEventView): string {
 const CEF_SEVERITY: Readonly<Record<string, number>> = { accepted: 3, succeeded: 3, refused: 6, failed: 8 };
 const UNKNOWN_SEVERITY = 5;
 const cefHeader = (value: string): string =>
-  value.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/[\r\n]+/g, ' ');
-const cefValue = (value: string): string =>
   value
     .replaceAll('\\', '\\\\')
-    .replaceAll('=', '\\=')
-    .replaceAll('\r', '\\r')
-    .replaceAll('\n', '\\n');
+    .replaceAll('|', '\\|')
+    .replaceAll(/[\r\n]+/g, ' ');
+const cefValue = (value: string): string =>
+  value.replaceAll('\\', '\\\\').replaceAll('=', '\\=').replaceAll('\r', '\\r').replaceAll('\n', '\\n');
 
 function cefOrigin(origin: string | null): [string, string][] {
   if (origin === null) return [];

@@ -57,7 +57,8 @@ const AT = sql<string>`at COLLATE "C"`;
 
 function instantOf(text: string): string {
   const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new CmkError('INVALID_REQUEST', `there is no such instant as ${text}`);
+  if (Number.isNaN(date.getTime()))
+    throw new CmkError('INVALID_REQUEST', `there is no such instant as ${text}`);
   return date.toISOString();
 }
 

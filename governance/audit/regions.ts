@@ -5,7 +5,13 @@
  */
 import { createPublicKey, randomUUID } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
-import { type AuditClass, type AuditCount, type AuditHead, REGION_CHAIN, regionLog } from '../../contracts/index.ts';
+import {
+  type AuditClass,
+  type AuditCount,
+  type AuditHead,
+  REGION_CHAIN,
+  regionLog,
+} from '../../contracts/index.ts';
 import { type Checkpoint, isSignedBy } from '../../platform/chain-checkpoints.ts';
 import type { Cmk } from '../context.ts';
 import type { RegionAuditRow } from '../store/audit-tables.ts';
@@ -160,7 +166,13 @@ export async function regionTrails(
 ): Promise<{ regions: RegionTrailView[]; counts: RegionCountView[] }> {
   const chain = chainOf(tenant);
   const regions = await asPlatform(cmk.db, (trx) =>
-    trx.selectFrom('region_audit').selectAll().orderBy('region').orderBy('instance').limit(MAX_CORES_SHOWN).execute(),
+    trx
+      .selectFrom('region_audit')
+      .selectAll()
+      .orderBy('region')
+      .orderBy('instance')
+      .limit(MAX_CORES_SHOWN)
+      .execute(),
   );
   const counts = await asTenant(cmk.db, chain, (trx) =>
     trx

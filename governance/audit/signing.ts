@@ -188,8 +188,7 @@ async function recompute(
   return await inSnapshot(db, chain, async (trx) => {
     const last = await lastCheckpoint(trx, signer.log, chain);
     // The event of the last checkpoint is looked at once more: it is what the others follow.
-    const check =
-      last === undefined ? new ChainCheck() : new ChainCheck({ sequence: last.sequence - 1 });
+    const check = last === undefined ? new ChainCheck() : new ChainCheck({ sequence: last.sequence - 1 });
     if (kept !== undefined) expectSigned(check, keys, kept);
     const of = { chain, log: signer.log, keys, limit: CHECKPOINT_EVENTS };
     const isAll = await takeEvents(trx, check, of);

@@ -2,8 +2,17 @@
  * What reports say of the trail: its head, signed, and how many events of each class there were. Counts come in turns: first
  * what is news, then everything round and round, so that whoever misses a report hears it again.
  */
-import { type AuditCount, type AuditHead, MAX_REPORTED_AUDIT_COUNTS, REGION_CHAIN } from '../../../contracts/index.ts';
-import { type Checkpoint, type CheckpointSigner, signCheckpoint } from '../../../platform/chain-checkpoints.ts';
+import {
+  type AuditCount,
+  type AuditHead,
+  MAX_REPORTED_AUDIT_COUNTS,
+  REGION_CHAIN,
+} from '../../../contracts/index.ts';
+import {
+  type Checkpoint,
+  type CheckpointSigner,
+  signCheckpoint,
+} from '../../../platform/chain-checkpoints.ts';
 import type { RegionDb } from '../store/tables.ts';
 import { trailHead } from './verify.ts';
 
@@ -89,4 +98,5 @@ export class AuditRounds {
   }
 }
 
-const keyOf = ({ tenant, class: auditClass, outcome }: Place): string => `${tenant}\n${auditClass}\n${outcome}`;
+const keyOf = ({ tenant, class: auditClass, outcome }: Place): string =>
+  `${tenant}\n${auditClass}\n${outcome}`;

@@ -88,14 +88,11 @@ describe('the trail of a region', () => {
     );
     const now = await counts();
     const grown = [...now].filter(([key, events]) => events !== before.get(key));
-    assert.deepEqual(
-      grown.map(([key, events]) => [key, events - (before.get(key) ?? 0)]).sort(),
-      [
-        ['/operation/refused', 1],
-        ['/other/success', 1],
-        ['acme/operation/refused', 2],
-      ],
-    );
+    assert.deepEqual(grown.map(([key, events]) => [key, events - (before.get(key) ?? 0)]).sort(), [
+      ['/operation/refused', 1],
+      ['/other/success', 1],
+      ['acme/operation/refused', 2],
+    ]);
     assert.ok([...now.keys()].every((key) => !key.startsWith('invented')));
     assert.equal(now.get('acme/registry/success'), 2);
   });

@@ -38,7 +38,11 @@ export class UnsealingRecord {
     if (state === this.#state) return;
     const isByHolders = seal.kind === SHAMIR_SEAL_KIND && state === 'unsealed';
     const reason = state === 'unsealed' ? seal.kind : (keychain.sealReason ?? 'unknown');
-    const event = { event: state === 'unsealed' ? 'UNSEALED' : 'SEALED', outcome: 'success', reason } as const;
+    const event = {
+      event: state === 'unsealed' ? 'UNSEALED' : 'SEALED',
+      outcome: 'success',
+      reason,
+    } as const;
     if (!isByHolders)
       await inTransaction(db, (tx) =>
         appendAudit(tx, { source: instance }, [{ ...event, operation: 'seal' }]),

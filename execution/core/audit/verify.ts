@@ -1,5 +1,5 @@
 /** Reading the region's trail in order, and recomputing it. */
-import { ChainCheck, type ChainAnchor, type ChainVerdict } from '../../../platform/hash-chain.ts';
+import { type ChainAnchor, ChainCheck, type ChainVerdict } from '../../../platform/hash-chain.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import type { RegionDb } from '../store/tables.ts';
 import { type TrailEvent, trailLink } from './link.ts';
@@ -33,10 +33,7 @@ export async function trailHead(db: RegionDb): Promise<ChainAnchor> {
 }
 
 /** The whole trail, with whatever else is known of it. For tests and small trails; others go page by page. */
-export async function checkTrail(
-  db: RegionDb,
-  anchors: readonly ChainAnchor[] = [],
-): Promise<ChainVerdict> {
+export async function checkTrail(db: RegionDb, anchors: readonly ChainAnchor[] = []): Promise<ChainVerdict> {
   return await inTransaction(
     db,
     async (tx) => {

@@ -159,10 +159,7 @@ export const auditRoutes: Routes = (app, cmk) => {
       config: { permission: 'audit.read' },
       schema: {
         summary: 'Signed checkpoints of the chain, newest first; to be kept elsewhere',
-        querystring: Type.Object(
-          { ...schemas.PageQuery.properties, ...schemas.AuditChain },
-          schemas.closed,
-        ),
+        querystring: Type.Object({ ...schemas.PageQuery.properties, ...schemas.AuditChain }, schemas.closed),
         response: { 200: schemas.pageOf(Checkpoint) },
       },
     },
@@ -214,7 +211,8 @@ export const auditRoutes: Routes = (app, cmk) => {
     {
       config: { permission: 'audit.read' },
       schema: {
-        summary: "What regions say of their own audit trails: signed heads, and how many of a tenant's events of each class",
+        summary:
+          "What regions say of their own audit trails: signed heads, and how many of a tenant's events of each class",
         querystring: ChainQuery,
         response: { 200: Trails },
       },
