@@ -136,9 +136,9 @@ describe('exporting', () => {
 
   test('answers each format as what it is; a head is written once', async () => {
     for (const [format, type, beginning] of [
-      ['jsonl', 'application/x-ndjson', '{"chain":"acme","sequence":1,'],
+      ['jsonl', 'application/x-ndjson; charset=utf-8', '{"chain":"acme","sequence":1,'],
       ['csv', 'text/csv; charset=utf-8', 'chain,sequence,at,'],
-      ['ocsf', 'application/x-ndjson', '{"category_uid":6,'],
+      ['ocsf', 'application/x-ndjson; charset=utf-8', '{"category_uid":6,'],
       ['cef', 'text/plain; charset=utf-8', 'CEF:0|OpenKCM|CMK|1|tenant.onboard|'],
     ] as const) {
       const { text: first, headers } = await exported(`tenant=acme&format=${format}&limit=1`);

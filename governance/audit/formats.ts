@@ -122,7 +122,7 @@ function cefLine(chain: string, event: AuditEventView): string {
 }
 
 export const auditFormats = {
-  jsonl: { mediaType: 'application/x-ndjson', extension: 'jsonl', head: '', line: jsonLine },
+  jsonl: { mediaType: 'application/x-ndjson; charset=utf-8', extension: 'jsonl', head: '', line: jsonLine },
   csv: {
     mediaType: 'text/csv; charset=utf-8',
     extension: 'csv',
@@ -130,7 +130,7 @@ export const auditFormats = {
     line: csvLine,
   },
   ocsf: {
-    mediaType: 'application/x-ndjson',
+    mediaType: 'application/x-ndjson; charset=utf-8',
     extension: 'ocsf.jsonl',
     head: '',
     line: (chain, event) => JSON.stringify(ocsfOf(chain, event)),

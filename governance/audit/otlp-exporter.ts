@@ -64,8 +64,17 @@ export class OtlpExporter {
 
   /** Sends what there is, OTLP_REQUESTS_PER_ROUND requests at most, unless another process is at it. */
   async run(): Promise<void> {
-    const { db, logger, metrics } = this.#parts;
+    const { db } = this.#parts;
     if (performance.now() < this.#notBeforeMs || !(await claim(db, this.#claim))) return;
+    try {
+      await this.#round();
+    } finally {
+      await release(db, this.#claim);
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { db, logger, metrics } = this.#parts;
     for (let sent = 0; sent < OTLP_REQUESTS_PER_ROUND; sent++) {
       const batch = await nextBatch(db);
       if (batch.events.length === 0) break;
@@ -117,6 +126,17 @@ async function claim(db: Db, id: string): Promise<boolean> {
         RETURNING exporter`.execute(trx);
     return rows.length > 0;
   });
+}
+
+async function release(db: Db, id: string): Promise<void> {
+  await asPlatform(db, (trx) =>
+    trx
+      .updateTable('audit_exporters')
+      .set({ claimed_until: null })
+      .where('exporter', '=', EXPORTER)
+      .where('claim', '=', id)
+      .execute(),
+  );
 }
 
 /** The oldest that has not been sent, of OTLP_CHAINS chains at most, each with a fair share. */
