@@ -1,7 +1,7 @@
 /** The audit log over REST, what is sent to an OTLP endpoint, and what regions say of their trails. */
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
@@ -24,29 +24,33 @@ const collector = new (class {
 
   /** Keeps what it takes; answers with `failures` first. */
   async start(): Promise<string> {
-    this.server = createServer(async (request, response) => {
-      const body = JSON.parse(await text(request));
-      this.authorized &&= request.headers['x-api-key'] === CREDENTIAL;
-      const failure = this.failures.shift();
-      if (failure !== undefined) {
-        this.refusals++;
-        response.writeHead(...failure).end();
-        return;
-      }
-      for (const { attributes } of body.resourceLogs[0].scopeLogs[0].logRecords) {
-        const value = (key: string) =>
-          Object.values(attributes.find((a: { key: string }) => a.key === key).value)[0];
-        this.seen.push({
-          chain: String(value('okcm.audit.chain')),
-          sequence: Number(value('okcm.audit.sequence')),
-          action: String(value('okcm.audit.action')),
-        });
-      }
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ partialSuccess: { rejectedLogRecords: String(this.rejected) } }));
+    this.server = createServer((request, response) => {
+      this.#take(request, response).catch(() => response.destroy());
     });
     await new Promise<void>((resolve) => this.server?.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/v1/logs`;
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = JSON.parse(await text(request));
+    this.authorized &&= request.headers['x-api-key'] === CREDENTIAL;
+    const failure = this.failures.shift();
+    if (failure !== undefined) {
+      this.refusals++;
+      response.writeHead(...failure).end();
+      return;
+    }
+    for (const { attributes } of body.resourceLogs[0].scopeLogs[0].logRecords) {
+      const value = (key: string) =>
+        Object.values(attributes.find((a: { key: string }) => a.key === key).value)[0];
+      this.seen.push({
+        chain: String(value('okcm.audit.chain')),
+        sequence: Number(value('okcm.audit.sequence')),
+        action: String(value('okcm.audit.action')),
+      });
+    }
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ partialSuccess: { rejectedLogRecords: String(this.rejected) } }));
   }
 })();
 

@@ -2,7 +2,6 @@
 import { sql } from 'kysely';
 import { type ChainAnchor, GENESIS_HASH } from '../../platform/hash-chain.ts';
 import { inTransaction } from '../../platform/postgres.ts';
-import type { Cmk } from '../context.ts';
 import { cursorOf, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { asTenant, type Db, scopeToTenant, type Trx } from '../store/transactions.ts';
@@ -21,14 +20,14 @@ export interface AuditFilter {
 
 /** One chain, newest first: a tenant's, or the platform's when no tenant is named. */
 export async function listAudit(
-  cmk: Pick<Cmk, 'db'>,
+  { db }: { readonly db: Db },
   tenant: string | undefined,
   filter: AuditFilter,
   page: PageRequest,
 ): Promise<Page<AuditEventView>> {
   const chain = chainOf(tenant);
   // A chain is a tenant to row-level security: this transaction sees it and no other.
-  return await asTenant(cmk.db, chain, async (trx) => {
+  return await asTenant(db, chain, async (trx) => {
     let query = trx
       .selectFrom('audit_events')
       .selectAll()
