@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import type { ChainLink } from '../../platform/hash-chain.ts';
 import type { AuditEventRow } from '../store/schema.ts';
+import type { Trx } from '../store/transactions.ts';
 
 export interface Actor {
   /** The operator's name from the credential, or `system:` and the part of CMK that acted by itself. */
@@ -13,6 +14,8 @@ export interface Actor {
   readonly correlationId: string;
   /** Whence the request came, such as an IP address; absent where none did. */
   readonly origin?: string;
+  /** Told in the transaction of the change, before the event is in the log. */
+  readonly carriedOut?: (trx: Trx) => Promise<void>;
 }
 
 export const auditOutcomes = ['accepted', 'refused', 'succeeded', 'failed'] as const;

@@ -15,9 +15,10 @@ const ownOriginOf = (actor: string): string => (actor.startsWith('region:') ? ac
  */
 export async function audit(
   trx: Trx,
-  { actor, correlationId, origin = ownOriginOf(actor) }: Actor,
+  { actor, correlationId, origin = ownOriginOf(actor), carriedOut }: Actor,
   event: AuditEvent,
 ): Promise<void> {
+  await carriedOut?.(trx);
   const chain = chainOf(event.tenant);
   await trx
     .insertInto('audit_heads')
