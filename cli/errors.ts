@@ -84,6 +84,10 @@ export const cliErrors = {
     exitCode: exitCodes.usage,
     hint: '--holder NAME=age1…, or NAME=FILE, or FILE; the file holds the recipient that age-keygen -y prints',
   },
+  AUDIT_BROKEN: {
+    exitCode: exitCodes.failure,
+    hint: 'keep database and files as they are, and compare them with what was kept elsewhere',
+  },
   MAIN_JOB_FAILED: { exitCode: exitCodes.failure, hint: 'the log files under the home directory say more' },
 } as const satisfies Record<string, { exitCode: number; hint: string }>;
 export type CliErrorCode = keyof typeof cliErrors;

@@ -51,6 +51,7 @@ test('help is no error', () => {
     'workspace',
     'simulate',
     'drill',
+    'audit',
   ]) {
     assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
   }

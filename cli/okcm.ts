@@ -8,6 +8,7 @@ import { actAs } from './access/acting-as.ts';
 import { registerAccessCommands } from './commands/access.ts';
 import { registerAppCommands } from './commands/app.ts';
 import { registerApprovalCommands } from './commands/approvals.ts';
+import { registerAuditCommands } from './commands/audit.ts';
 import { registerComponentCommands } from './commands/component.ts';
 import { registerHoldCommands } from './commands/hold.ts';
 import { registerDrillCommands } from './commands/drill.ts';
@@ -58,6 +59,7 @@ registerNotifyCommands(program);
 registerSystemCommands(program);
 registerSimulateCommands(program);
 registerDrillCommands(program);
+registerAuditCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

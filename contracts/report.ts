@@ -9,6 +9,9 @@ const closed = { additionalProperties: false } as const;
 /** Links that one report names. A region may hold many more tenants: they come page by page, round and round. */
 export const MAX_REPORTED_LINKS = 1000;
 
+/** Rows of one report that count events of the region's audit trail. They come in turns, too. */
+export const MAX_REPORTED_AUDIT_COUNTS = 100;
+
 const Count = Type.Integer({ minimum: 0 });
 
 export const ReportedLink = Type.Object(
@@ -35,6 +38,54 @@ const LinkCounts = Type.Object(
   closed,
 );
 export type LinkCounts = Static<typeof LinkCounts>;
+
+/** What the events of a region's audit trail are about. */
+export const auditClasses = [
+  'connection',
+  'key',
+  'lifecycle',
+  'link',
+  'operation',
+  'registry',
+  'seal',
+  'use',
+  'other',
+] as const;
+export type AuditClass = (typeof auditClasses)[number];
+
+/** Events since the trail began to be counted: whoever misses a count loses nothing. */
+export const AuditCount = Type.Object(
+  {
+    /** Absent for what concerns no tenant, or none that the region knows. */
+    tenant: Type.Optional(Type.String({ maxLength: 63 })),
+    class: Type.Enum([...auditClasses]),
+    outcome: Type.Enum(['success', 'refused', 'failed']),
+    events: Count,
+    /** When the last of them was written down. */
+    lastAt: Type.String({ maxLength: 32 }),
+  },
+  closed,
+);
+export type AuditCount = Static<typeof AuditCount>;
+
+/**
+ * The head of the region's trail, signed with the region's own key (platform/chain-checkpoints.ts): kept by governance, it
+ * shows whether the trail was cut off or rewritten in the region.
+ */
+export const AuditHead = Type.Object(
+  {
+    sequence: Type.Integer({ minimum: 1 }),
+    hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    at: Type.String({ maxLength: 32 }),
+    keyId: Type.String({ maxLength: 128 }),
+    signature: Type.String({ maxLength: 128 }),
+  },
+  closed,
+);
+export type AuditHead = Static<typeof AuditHead>;
+/** `log` and `chain` of a region's checkpoints. */
+export const regionLog = (region: string): string => `region/${region}`;
+export const REGION_CHAIN = 'trail';
 
 /** A report without its page of links: what holds for the region as a whole. */
 export const RegionSummary = Type.Object(
@@ -67,13 +118,19 @@ export const RegionSummary = Type.Object(
     ),
     /** All links by state, as the last full round found them; absent until this core has been through once. */
     linkCounts: Type.Optional(LinkCounts),
+    /** Absent while the trail is empty. */
+    audit: Type.Optional(AuditHead),
   },
   closed,
 );
 export type RegionSummary = Static<typeof RegionSummary>;
 
 export const RegionReport = Type.Object(
-  { ...RegionSummary.properties, links: Type.Array(ReportedLink, { maxItems: MAX_REPORTED_LINKS }) },
+  {
+    ...RegionSummary.properties,
+    links: Type.Array(ReportedLink, { maxItems: MAX_REPORTED_LINKS }),
+    auditCounts: Type.Optional(Type.Array(AuditCount, { maxItems: MAX_REPORTED_AUDIT_COUNTS })),
+  },
   closed,
 );
 export type RegionReport = Static<typeof RegionReport>;

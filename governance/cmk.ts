@@ -25,6 +25,7 @@ import { openCredentials } from './access/credentials.ts';
 import { openTlsListener } from './api/listener.ts';
 import { loginRoutes } from './api/routes/login.ts';
 import { createApi } from './api/server.ts';
+import { openAudit } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
@@ -108,6 +109,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       listenOn: { url: config.database.appUrl },
       registry,
     });
+    const audit = await openAudit(config, { db, logger, registry });
     const cmk: Cmk = {
       cluster: config.cluster,
       startedAt: new Date(),
@@ -121,10 +123,11 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       metrics,
       brokerHealthy: () => transport.healthy(),
       notifications,
+      audit,
     };
     await manager.start();
     closing.push(() => manager.stop());
-    closing.push(...startWork(cmk, config, deps));
+    closing.push(...startWork(cmk, config, deps, audit.start()));
 
     const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
     if (tls !== undefined) closing.push(async () => tls.identity.close());
@@ -178,7 +181,12 @@ async function connect(config: CmkConfig, logger: Logger): Promise<Transport> {
 }
 
 /** Everything that runs by itself; each may fail and is run again. Returns how to stop it. */
-function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<void>)[] {
+function startWork(
+  cmk: Cmk,
+  config: CmkConfig,
+  deps: CmkDeps,
+  others: readonly { stop(): Promise<void> }[],
+): (() => Promise<void>)[] {
   const sealing = startSealing(cmk, deps.sealClaimMs);
   const wake = (): void => sealing.wake();
   const listener = listen(config.database.appUrl, LINK_WAKE_CHANNEL, wake, {
@@ -198,6 +206,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
     startPeriodic('expire proposals', EXPIRY_POLL_MS, cmk.logger, () => expireProposals(cmk)),
     ...(cmk.notifications === undefined ? [] : [startNotifications(cmk, cmk.notifications)]),
     startPeriodic('idempotency keys', IDEMPOTENCY_SWEEP_MS, cmk.logger, () => forgetExpiredKeys(cmk.db)),
+    ...others,
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);

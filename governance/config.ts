@@ -7,6 +7,7 @@ import { ServerTlsConfig } from '../platform/tls-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
 import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
 import { NotificationsConfig } from './notifications/settings.ts';
+import { AuditConfig } from './audit/config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -82,6 +83,7 @@ export const CmkConfig = Type.Object(
     ),
     /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
     notifications: Type.Optional(NotificationsConfig),
+    audit: Type.Optional(AuditConfig),
   },
   closed,
 );

@@ -1,6 +1,7 @@
 /** What the parts of a running CMK share. */
 import type { Manager } from '../orbital/index.ts';
 import type { Logger } from '../platform/log.ts';
+import type { AuditService } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { KeystoreRegistry } from './keystores/registry.ts';
 import type { CmkMetrics } from './metrics.ts';
@@ -23,4 +24,5 @@ export interface Cmk {
   readonly brokerHealthy: () => boolean;
   /** How notifications are sent; undefined: none are. */
   readonly notifications: NotificationSettings | undefined;
+  readonly audit: Pick<AuditService, 'signer' | 'checkpoints'>;
 }

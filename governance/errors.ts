@@ -307,6 +307,11 @@ export const cmkErrors = {
     title: 'The drill is over, or about to be',
     hint: 'Nothing to do; GET /v1/tenants/{tenant}/drills/{id} shows what was measured.',
   },
+  AUDIT_CHAIN_BROKEN: {
+    status: 409,
+    title: 'The audit chain is not what was written',
+    hint: 'Keep the database as it is; okcm audit verify names every event that was changed or removed.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The request body is too large', hint: 'The limit is 64 KiB.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

@@ -149,3 +149,30 @@ export const DRILL_BATCH = 64;
 export const MAX_DRILLS_PER_TENANT = 200;
 /** Designations of one tenant, withdrawn ones among them. */
 export const MAX_DRILL_TARGETS_PER_TENANT = 2_000;
+/** Events that one request recomputes at most, and how many are read at once. */
+export const MAX_VERIFIED_EVENTS = 50_000;
+export const VERIFY_PAGE = 500;
+/** Chains of one step of a round of checkpoints, and events that one checkpoint goes further at most. */
+export const CHECKPOINT_CHAINS = 1_000;
+export const CHECKPOINT_EVENTS = 50_000;
+/** Events that the walk through all chains looks at in a round, and as how many a short chain counts. */
+export const WALK_EVENTS = 5_000;
+export const WALK_CHAIN = 100;
+/** How often chains that have grown are signed, where nothing else is configured. */
+export const CHECKPOINT_EVERY_MS = 60_000;
+/** Events and bytes of one answer of an export, and how many events are read at once. */
+export const MAX_EXPORT_EVENTS = 5_000;
+export const MAX_EXPORT_BYTES = 4 * 1024 * 1024;
+export const EXPORT_PAGE = 500;
+/** One request to an OTLP endpoint: events, bytes of what they tell, chains; and how many requests a round makes. */
+export const MAX_OTLP_EVENTS = 512;
+export const MAX_OTLP_BYTES = 2 * 1024 * 1024;
+export const OTLP_CHAINS = 64;
+export const OTLP_REQUESTS_PER_ROUND = 100;
+export const OTLP_TIMEOUT_MS = 10_000;
+/** Longer than a request may take: who crashed holds nobody up for longer. */
+export const OTLP_CLAIM_MS = 60_000;
+export const OTLP_EVERY_MS = 5_000;
+export const OTLP_RETRY = { baseMs: 1_000, capMs: 60_000 } as const;
+/** However long the endpoint asks for. */
+export const MAX_OTLP_PAUSE_MS = 5 * 60_000;

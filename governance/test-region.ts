@@ -5,12 +5,15 @@
  */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
+  type AuditHead,
   type JobKind,
   type JobPayload,
   type JobResult,
   parseRegionId,
   parseTenantId,
+  REGION_CHAIN,
   type RegionReport,
+  regionLog,
   type Sealed,
   type TaskErrorCode,
   taskErrors,
@@ -27,6 +30,7 @@ import {
   type TaskHandler,
   type Transport,
 } from '../orbital/index.ts';
+import { signCheckpoint } from '../platform/chain-checkpoints.ts';
 import { createLogger } from '../platform/log.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { TestKeys } from './test-keys.ts';
@@ -65,6 +69,8 @@ export interface TestRegion {
   /** Every link secret that was opened here, in hexadecimal. */
   readonly secrets: readonly string[];
   report(change?: Partial<RegionReport>): Promise<void>;
+  /** The head of a trail, as this region signs it. */
+  signTrail(sequence: number, hash: string): AuditHead;
   stop(): Promise<void>;
 }
 
@@ -318,6 +324,15 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     saysWhatL2StandsOn: true,
     interfere: undefined,
     answerInstead: undefined,
+    signTrail(sequence, hash) {
+      const said = { log: regionLog(name), chain: REGION_CHAIN, sequence, hash };
+      const {
+        log: _log,
+        chain: _chain,
+        ...head
+      } = signCheckpoint({ keyId, privateKey: signing.privateKey }, said);
+      return head;
+    },
     async report(change = {}) {
       const now = new Date().toISOString();
       const report: RegionReport = {

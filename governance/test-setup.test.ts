@@ -15,6 +15,7 @@ export async function testWorld(options: {
   notifications?: CmkConfig['notifications'];
   deps?: CmkDeps;
   configure?: (config: CmkConfig) => CmkConfig;
+  audit?: CmkConfig['audit'];
 }): Promise<World> {
   const [cmk, broker] = await Promise.all([testDatabase(), testDatabase()]);
   const [ownerUrl, appUrl] = [await cmk.roleUrl('cmk_owner'), await cmk.roleUrl('cmk_app')];
@@ -44,5 +45,6 @@ export async function testWorld(options: {
     ...(options.notifications === undefined ? {} : { notifications: options.notifications }),
     ...(options.deps === undefined ? {} : { deps: options.deps }),
     ...(options.configure === undefined ? {} : { configure: options.configure }),
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
   });
 }

@@ -38,6 +38,7 @@ export interface WorldAddresses {
   readonly deps?: CmkDeps;
   /** Changes what the world would be configured as. */
   readonly configure?: (config: CmkConfig) => CmkConfig;
+  readonly audit?: CmkConfig['audit'];
 }
 
 export interface World {
@@ -101,6 +102,7 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 100, ...addresses.link },
     ...(addresses.notifications === undefined ? {} : { notifications: addresses.notifications }),
     log: { level: 'silent' },
+    ...(addresses.audit === undefined ? {} : { audit: addresses.audit }),
   };
   const config = addresses.configure?.(plain) ?? plain;
   const logger = createLogger({ name: 'cmk-test', level: 'silent' });

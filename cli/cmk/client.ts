@@ -66,15 +66,19 @@ export class CmkClient {
 
   /** Errors: CMK_UNREACHABLE, CMK_REFUSED. */
   async request<T>(method: Method, path: string, body?: unknown): Promise<T> {
-    return parseJson(await this.#exchange(method, path, body)) as T;
+    return parseJson((await this.#exchange(method, path, body)).text) as T;
   }
 
-  /** The answer as it came, for what is no JSON. Errors as of `request`. */
-  text(path: string): Promise<string> {
+  /** The answer as it came, for what is no JSON, with its headers. Errors as of `request`. */
+  answer(path: string): Promise<{ readonly text: string; readonly headers: Headers }> {
     return this.#exchange('GET', path);
   }
 
-  async #exchange(method: Method, path: string, body?: unknown): Promise<string> {
+  async #exchange(
+    method: Method,
+    path: string,
+    body?: unknown,
+  ): Promise<{ readonly text: string; readonly headers: Headers }> {
     let response: Response;
     let text: string;
     try {
@@ -93,7 +97,7 @@ export class CmkClient {
       throw new CliError('CMK_UNREACHABLE', `CMK does not answer at ${this.#address.url}`, { cause });
     }
     if (!response.ok) throw new CmkRefusal(problemOf(response.status, parseJson(text)));
-    return text;
+    return { text, headers: response.headers };
   }
 
   get<T>(path: string): Promise<T> {

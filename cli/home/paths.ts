@@ -26,6 +26,8 @@ export interface HomePaths {
   readonly people: string;
   /** Who has logged in from here. */
   readonly sessions: string;
+  /** The newest checkpoint of every audit chain. */
+  readonly auditCheckpoints: string;
   component(name: string): string;
   postgres(server: string): string;
   authority(name: 'mesh-ca' | 'application-ca'): string;
@@ -49,6 +51,7 @@ export function homePaths(home: string): HomePaths {
     token: at('cmk', 'token'),
     people: at('cmk', 'people.json'),
     sessions: at('sessions.json'),
+    auditCheckpoints: at('cmk', 'audit-checkpoints'),
     component: (name) => at(...name.split('/')),
     postgres: (server) => at('postgres', server.replaceAll('/', '-')),
     authority: (name) => at('pki', name),

@@ -40,10 +40,12 @@ import {
   type RegionName,
 } from './names.ts';
 import { type Ports, portOf } from './ports.ts';
-import { ensureSigningKey, signingKeyFiles } from './signing-keys.ts';
+import { AUDIT_SIGNING, ensureSigningKey, signingKeyFiles } from './signing-keys.ts';
 
 const TOKEN_BYTES = 32;
 export const CMK_KEY_ID = 'cmk';
+const AUDIT_KEY_ID = 'cmk-audit';
+const CHECKPOINT_EVERY_MS = 10_000;
 export const regionKeyId = (region: string): string => `region:${region}`;
 export const GATEWAY_NAME = 'gateway-1';
 export const configFile = (installation: Installation, component: string): string =>
@@ -54,6 +56,7 @@ export async function writeConfigs(installation: Installation, ports: Ports): Pr
   await mkdir(cmk, { recursive: true, mode: 0o700 });
   await Promise.all([
     ensureSigningKey(cmk),
+    ensureSigningKey(cmk, AUDIT_SIGNING),
     ensureToken(installation.paths.token),
     ensurePeople(installation.paths),
     ensureToken(notificationKeyOf(installation)),
@@ -116,6 +119,14 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
     notifications: { keyFile: notificationKeyOf(installation) },
     log: { level: 'info' },
+    audit: {
+      signing: {
+        key: signingKeyFiles(paths.component(cmkComponent), AUDIT_SIGNING).privateKey,
+        keyId: AUDIT_KEY_ID,
+      },
+      checkpointEveryMs: CHECKPOINT_EVERY_MS,
+      checkpointDirectory: paths.auditCheckpoints,
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-/** The Ed25519 keys with which CMK and the regions sign what they send through the broker (D11). */
+/** The Ed25519 keys with which CMK and the regions sign what they send through the broker (D11), and CMK its audit log. */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,15 +10,19 @@ export interface SigningKeyFiles {
   readonly publicKey: string;
 }
 
-export function signingKeyFiles(directory: string): SigningKeyFiles {
-  return { privateKey: join(directory, 'signing.key.pem'), publicKey: join(directory, 'signing.pub.pem') };
+/** `name` tells several keys of one component apart. */
+export function signingKeyFiles(directory: string, name = 'signing'): SigningKeyFiles {
+  return { privateKey: join(directory, `${name}.key.pem`), publicKey: join(directory, `${name}.pub.pem`) };
 }
+/** Signs the checkpoints of CMK's audit chains. */
+export const AUDIT_SIGNING = 'audit-signing';
 
 /** Makes the pair when it is missing. The public half is written last: where it exists, so does the private one. */
 export async function ensureSigningKey(
   directory: string,
+  name?: string,
 ): Promise<{ files: SigningKeyFiles; publicKeyPem: string }> {
-  const files = signingKeyFiles(directory);
+  const files = signingKeyFiles(directory, name);
   try {
     return { files, publicKeyPem: await readFile(files.publicKey, 'utf8') };
   } catch (error) {

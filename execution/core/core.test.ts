@@ -26,7 +26,7 @@ import {
 } from '../kmip/index.ts';
 import { type Caller, MeshOperation } from '../mesh/index.ts';
 import { type ManagedObject, nameAttribute, served } from '../objects/index.ts';
-import { verifyAudit } from './store/audit.ts';
+import { verifyAudit } from './audit/verify.ts';
 import { callerOf, type GatewayClient } from './testing/gateway-client.ts';
 import {
   acme,

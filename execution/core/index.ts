@@ -1,5 +1,6 @@
 /** The Krypton core, for tests and for whoever embeds it; a process runs `main.ts`. */
+
+export { verifyAudit } from './audit/verify.ts';
 export { CoreConfig } from './config.ts';
 export { initialiseInCeremony, initialiseRegion } from './init.ts';
 export { type CoreParts, type RunningCore, startCore } from './start.ts';
-export { verifyAudit } from './store/audit.ts';

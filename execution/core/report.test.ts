@@ -1,10 +1,18 @@
 /** Reports of a region that holds more tenants than one of them names. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { Value } from 'typebox/value';
-import { MAX_REPORTED_LINKS, parseTenantId, RegionReport, type ReportedLink } from '../../contracts/index.ts';
+import {
+  MAX_REPORTED_LINKS,
+  parseTenantId,
+  RegionReport,
+  type ReportedLink,
+  regionLog,
+} from '../../contracts/index.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
+import { AuditRounds } from './audit/rounds.ts';
 import { LinkRounds } from './link-rounds.ts';
 import { Gateways } from './mesh/gateways.ts';
 import { regionSummary } from './report.ts';
@@ -91,10 +99,13 @@ describe('reports in pages', () => {
   test('a page and the summary beside it follow the contract', async () => {
     const { config, core } = region;
     const { db, keychain } = core;
-    const sources = { config, startedAt: new Date(), db, keychain, rounds, gateways: new Gateways() };
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const audit = new AuditRounds(db, { keyId: 'region', privateKey }, regionLog(config.region));
+    const sources = { config, startedAt: new Date(), db, keychain, rounds, gateways: new Gateways(), audit };
     const links = await rounds.next();
     const { head: _ours, ...summary } = await regionSummary(sources);
-    const report: unknown = JSON.parse(JSON.stringify({ ...summary, links }));
+    const auditCounts = await audit.counts();
+    const report: unknown = JSON.parse(JSON.stringify({ ...summary, links, auditCounts }));
     assert.ok(Value.Check(RegionReport, report));
     assert.equal(links.length, MAX_REPORTED_LINKS);
   });

@@ -3,6 +3,7 @@ import type { RegionReport, RegionSummary } from '../../contracts/index.ts';
 import type { JsonValue, Operator } from '../../orbital/index.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Keychain } from '../keychain/index.ts';
+import type { AuditRounds } from './audit/rounds.ts';
 import type { CoreConfig } from './config.ts';
 import { REPORT_EVERY_MS } from './limits.ts';
 import type { LinkRounds } from './link-rounds.ts';
@@ -17,11 +18,13 @@ export interface StatusSources {
   readonly keychain: Keychain;
   readonly rounds: LinkRounds;
   readonly gateways: Gateways;
+  readonly audit: AuditRounds;
 }
 
 export async function regionSummary(sources: StatusSources): Promise<RegionSummary & { head: number }> {
   const { config, startedAt, db, keychain, rounds, gateways } = sources;
   const head = await readHead(db);
+  const audit = await sources.audit.head();
   return {
     region: config.region,
     at: new Date().toISOString(),
@@ -33,6 +36,7 @@ export async function regionSummary(sources: StatusSources): Promise<RegionSumma
     },
     gateways: gateways.report(head),
     ...(rounds.counts === undefined ? {} : { linkCounts: rounds.counts }),
+    ...(audit === undefined ? {} : { audit }),
     head,
   };
 }
@@ -55,7 +59,8 @@ export function startReports(
       const links = await sources.rounds.next();
       const { head, ...summary } = await regionSummary(sources);
       onReport(head);
-      const report: RegionReport = { ...summary, links };
+      const auditCounts = await sources.audit.counts();
+      const report: RegionReport = { ...summary, links, auditCounts };
       await operator.sendReport(report as unknown as JsonValue);
     } catch (err) {
       logger.debug({ err }, 'a region report could not be sent');

@@ -1,7 +1,7 @@
 /** The core as one thing that starts and closes: what `main.ts` runs as a process, and tests run inside their own. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { parseRegionId } from '../../contracts/index.ts';
+import { parseRegionId, regionLog } from '../../contracts/index.ts';
 import {
   connectTransport,
   createOperator,
@@ -23,6 +23,8 @@ import {
   WrapBlocks,
 } from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
+import { AuditRounds } from './audit/rounds.ts';
+import { UnsealingRecord } from './audit/unsealings.ts';
 import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { jobHandlers } from './jobs/handlers.ts';
@@ -119,6 +121,9 @@ async function start(
   });
   steps.add(() => keychain.close());
 
+  const unsealings = new UnsealingRecord({ db, instance: config.instance, keychain, seal });
+  await unsealings.note();
+
   const gateways = new Gateways();
   const elsewhere = new Elsewhere(db, logger);
   const hub = new PushHub(config.database.url, {
@@ -156,15 +161,16 @@ async function start(
   const transport = parts.transport ?? (await connectBroker(config, logger, steps));
   const recheckConnections = () => listener.recheck();
   const handlers = jobHandlers({ db, instance, keychain, streams, hub, lease, recheckConnections, logger });
+  const signer = {
+    keyId: config.orbital.keyId,
+    privateKey: createPrivateKey(await readFile(config.orbital.signingKey)),
+  };
   const operator = createOperator({
     db,
     transport,
     region,
     trustedKeys: await trustedKeysOf(config),
-    signer: {
-      keyId: config.orbital.keyId,
-      privateKey: createPrivateKey(await readFile(config.orbital.signingKey)),
-    },
+    signer,
     handlers,
     logger,
     listenOn: { url: config.database.url },
@@ -173,7 +179,9 @@ async function start(
   await operator.start();
   steps.add(() => operator.stop());
 
-  const sources = { config, startedAt, db, keychain, rounds: new LinkRounds(keychain), gateways };
+  const audit = new AuditRounds(db, signer, regionLog(region));
+  const rounds = new LinkRounds(keychain);
+  const sources = { config, startedAt, db, keychain, rounds, gateways, audit };
   startStatus(
     sources,
     operator,
@@ -185,7 +193,7 @@ async function start(
     },
     logger,
   );
-  startHousekeeping(db, keychain, lease, steps, logger);
+  startHousekeeping({ db, keychain, unsealings, lease }, steps, logger);
   const upkeep = startUpkeep({ db, instance, keychain, metrics, logger });
   steps.add(() => upkeep.stop());
 
@@ -194,7 +202,7 @@ async function start(
   const { admin: adminConfig } = config;
   const binding = { cluster: config.cluster, region };
   const ttlMs = config.seal.kind === 'shamir' ? config.seal.progressTtlMs : DEFAULT_PROGRESS_TTL_MS;
-  const unsealingParts = { db, instance, binding, keychain, seal, logger, ttlMs };
+  const unsealingParts = { db, instance, binding, keychain, seal, logger, ttlMs, audit };
   const admin =
     adminConfig === undefined
       ? undefined
@@ -254,9 +262,17 @@ function startStatus(
 }
 
 function startHousekeeping(
-  db: RegionDb,
-  keychain: Keychain,
-  lease: CoreConfig['lease'],
+  {
+    db,
+    keychain,
+    unsealings,
+    lease,
+  }: {
+    readonly db: RegionDb;
+    readonly keychain: Keychain;
+    readonly unsealings: UnsealingRecord;
+    readonly lease: CoreConfig['lease'];
+  },
   steps: Steps,
   logger: Logger,
 ): void {
@@ -266,8 +282,13 @@ function startHousekeeping(
     pruneAsynchronous(db).catch((err: unknown) => logger.warn({ err }, 'old answers could not be pruned'));
   }, HOUSEKEEPING_EVERY_MS).unref();
   // The seal may come back, or the region be initialised, while we wait: nobody has to restart us for that.
+  const open = async (): Promise<void> => {
+    await unsealings.note();
+    await keychain.unseal().catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'));
+    await unsealings.note();
+  };
   const unsealing = setInterval(() => {
-    keychain.unseal().catch((err: unknown) => logger.debug({ err }, 'the region is still sealed'));
+    open().catch((err: unknown) => logger.warn({ err }, 'the state of the seal is not in the trail yet'));
   }, UNSEAL_RETRY_MS).unref();
   steps.add(() => {
     clearInterval(pruning);

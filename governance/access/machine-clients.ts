@@ -5,7 +5,8 @@ import { claimFingerprint, lockTenant, requireTenant } from '../domain/lookups.t
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_MACHINE_CLIENTS_PER_TENANT } from '../limits.ts';
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import { asTenant } from '../store/transactions.ts';
 import { factsOf, refuseEndOfSelfRule } from './standing.ts';
 

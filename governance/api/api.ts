@@ -10,7 +10,7 @@ import type {
 } from 'fastify';
 import type { Cmk } from '../context.ts';
 import type { PageRequest } from '../domain/pages.ts';
-import type { Actor } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
 import { type IdempotentRequest, markCarriedOut } from '../store/idempotency.ts';
 
 export type Api = FastifyInstance<
@@ -41,9 +41,9 @@ declare module 'fastify' {
   }
 }
 
-export function actorOf(request: Pick<FastifyRequest, 'operator' | 'id' | 'idempotent'>): Actor {
-  const { operator: actor, id: correlationId, idempotent } = request;
-  if (idempotent === undefined) return { actor, correlationId };
+export function actorOf(request: Pick<FastifyRequest, 'operator' | 'id' | 'ip' | 'idempotent'>): Actor {
+  const { operator: actor, id: correlationId, ip: origin, idempotent } = request;
+  if (idempotent === undefined) return { actor, correlationId, origin };
   const { asked, claim } = idempotent;
-  return { actor, correlationId, carriedOut: (trx) => markCarriedOut(trx, asked, claim) };
+  return { actor, correlationId, origin, carriedOut: (trx) => markCarriedOut(trx, asked, claim) };
 }

@@ -10,7 +10,7 @@ import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { AUTH_FAILURE_BURST, AUTH_FAILURE_REFILL_MS } from '../limits.ts';
 import { type Periodic, startPeriodic } from '../periodic.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import { asSystem } from '../store/transactions.ts';
 
 const AUDIT_EVERY_MS = 1_000;
@@ -81,7 +81,7 @@ export class AuthRefusals {
       await asSystem(this.#cmk.db, (trx) =>
         audit(
           trx,
-          { actor: 'anonymous', correlationId },
+          { actor: 'anonymous', correlationId, origin: [...addresses].join(' ') },
           {
             action: 'auth.refused',
             subject: 'credential',

@@ -12,7 +12,7 @@ import { Type } from 'typebox';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { IDEMPOTENCY_CLAIM_MS, MAX_KEPT_ANSWER_LENGTH } from '../limits.ts';
-import { PLATFORM } from '../store/audit.ts';
+import { PLATFORM } from '../audit/event.ts';
 import { begin, end, type IdempotentRequest } from '../store/idempotency.ts';
 import type { Api } from './api.ts';
 

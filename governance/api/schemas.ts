@@ -2,6 +2,7 @@
 import { type TProperties, type TSchema, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S, RegionSummary, ReportedLink } from '../../contracts/index.ts';
 import { tenantStates } from '../domain/tenant-states.ts';
+import { auditOutcomes } from '../audit/event.ts';
 import { type PolicyName, policies } from '../domain/tenants.ts';
 import { MAX_CERTIFICATE_LENGTH, MAX_PAGE, MAX_SEARCH_LENGTH, MIN_ROTATE_AFTER_S } from '../limits.ts';
 import { linkStates } from '../links/states.ts';
@@ -382,7 +383,27 @@ export const ApplicationRegistered = Type.Object(
 );
 export const RemovalQuery = Type.Object({ reason: Type.Optional(Reason) }, closed);
 
-export const AuditQuery = Type.Object({ ...PageQuery.properties, tenant: Type.Optional(Name) }, closed);
+/** Without a tenant: the chain of what concerns no single tenant. */
+export const AuditChain = { tenant: Type.Optional(Name) };
+const AuditInstant = Type.String({
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,3})?Z$',
+  description: 'RFC 3339, UTC',
+});
+const AuditWord = freeText({ minLength: 1, maxLength: 256 });
+export const AuditQuery = Type.Object(
+  {
+    ...PageQuery.properties,
+    ...AuditChain,
+    action: Type.Optional(AuditWord),
+    actor: Type.Optional(AuditWord),
+    subject: Type.Optional(AuditWord),
+    outcome: Type.Optional(Type.Enum([...auditOutcomes])),
+    correlationId: Type.Optional(AuditWord),
+    since: Type.Optional(AuditInstant),
+    until: Type.Optional(AuditInstant),
+  },
+  closed,
+);
 export const AuditEvent = Type.Object(
   {
     sequence: Type.Integer(),
@@ -391,8 +412,12 @@ export const AuditEvent = Type.Object(
     action: Text,
     subject: Text,
     outcome: Text,
+    origin: nullable(Type.String({ description: 'Whence it was asked for; cmk: by itself' })),
     correlationId: Text,
-    detail: Type.Record(Text, Type.Unknown()),
+    detail: Type.Union([
+      Type.Record(Text, Type.Unknown()),
+      Type.String({ description: 'What lies there is not what CMK writes: it was tampered with' }),
+    ]),
     previousHash: Text,
     hash: Text,
   },

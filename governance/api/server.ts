@@ -14,7 +14,7 @@ import type { Authenticator } from '../access/authenticate.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
 import { AUTH_FAILURE_REFILL_MS, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../limits.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import { withReach } from '../store/reach.ts';
 import { asSystem } from '../store/transactions.ts';
 import type { Api, Routes } from './api.ts';
@@ -226,7 +226,7 @@ async function auditRefusal(cmk: Cmk, request: FastifyRequest, error: CmkError):
   await asSystem(cmk.db, (trx) =>
     audit(
       trx,
-      { actor: request.operator, correlationId: request.id },
+      { actor: request.operator, correlationId: request.id, origin: request.ip },
       {
         ...(tenant === undefined ? {} : { tenant }),
         action,

@@ -3,7 +3,7 @@ import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
 import { onProvisioned } from '../domain/lifecycle-answers.ts';
 import type { Answer } from '../links/answers.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import type { ProvisionState } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 

@@ -9,7 +9,8 @@
 import type { Selectable } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { KeyConfigurationRow } from '../store/system-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import {

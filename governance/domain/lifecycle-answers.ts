@@ -2,7 +2,8 @@
  * What regions' answers do to a tenant's state (tenant-states.ts). They run in the transaction in which Orbital ends the task,
  * with its locks held, and touch the state after them: see lifecycle.ts.
  */
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Trx } from '../store/transactions.ts';
 import { type ChangingState, isChanging, progressOf } from './tenant-states.ts';
 

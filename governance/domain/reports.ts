@@ -6,6 +6,7 @@
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { RegionReport, type ReportedLink } from '../../contracts/index.ts';
+import { storeRegionAudit } from '../audit/regions.ts';
 import type { Cmk } from '../context.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 
@@ -16,7 +17,7 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
     return;
   }
   // The region's clock orders its own reports; ours says when we heard of it, which is what "stale" is about.
-  const { links, ...summary } = report;
+  const { links, auditCounts, ...summary } = report;
   const text = JSON.stringify({ ...summary, at });
   await asPlatform(cmk.db, async (trx) => {
     const stored = await trx
@@ -25,7 +26,14 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
       .where('name', '=', source)
       .where((eb) => eb.or([eb('last_report', 'is', null), eb(sql<string>`last_report->>'at'`, '<', at)]))
       .executeTakeFirst();
-    if (stored.numUpdatedRows > 0n && links.length > 0) await storeLinks(trx, source, links);
+    if (stored.numUpdatedRows === 0n) return;
+    if (links.length > 0) await storeLinks(trx, source, links);
+    await storeRegionAudit(cmk, trx, {
+      region: source,
+      instance: report.core.instance,
+      head: report.audit,
+      counts: auditCounts ?? [],
+    });
   });
 }
 

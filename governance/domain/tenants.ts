@@ -2,7 +2,8 @@
 import { sql } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { ProvisionState } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { retryChange, startProvisioning } from './lifecycle.ts';

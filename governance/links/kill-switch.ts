@@ -8,7 +8,7 @@ import { recordKeyState, type UsableKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import type { KeyState } from '../keystores/provider.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import { asTenant } from '../store/transactions.ts';
 import { startUnlink } from './request.ts';
 

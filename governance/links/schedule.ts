@@ -4,7 +4,8 @@
  */
 import { sql } from 'kysely';
 import { ROTATE_JITTER } from '../limits.ts';
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Trx } from '../store/transactions.ts';
 import { advance, type LinkId } from './rows.ts';
 

@@ -24,7 +24,7 @@ import {
   SEAL_STOP_MS,
 } from '../limits.ts';
 import { startPeriodic } from '../periodic.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import type { Link } from '../store/schema.ts';
 import { asPlatform, asTenant } from '../store/transactions.ts';
 import { advance, findLink } from './rows.ts';

@@ -12,7 +12,7 @@ import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { type KeyState, stateOf } from '../keystores/provider.ts';
 import { KEYSTORE_CONCURRENCY, PROBE_PAGE, RENEW_BATCH, ROTATE_BATCH, ROTATE_RETRY_MS } from '../limits.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import type { Link } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';

@@ -17,7 +17,7 @@ import {
   NOTIFICATION_RETRY,
 } from '../limits.ts';
 import { startPeriodic } from '../periodic.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import type { Channel } from '../store/workflow-tables.ts';
 import { DeliveryError } from './addresses.ts';

@@ -3,7 +3,7 @@ import type { JobPayload, JobResult, KeyInventory } from '../../contracts/index.
 import type { TaskError } from '../../orbital/index.ts';
 import type { Answer } from '../links/answers.ts';
 import type { CmkMetrics, KeyJobKind } from '../metrics.ts';
-import { audit } from '../store/audit.ts';
+import { audit } from '../audit/record.ts';
 import type { Trx } from '../store/transactions.ts';
 import { type KeyName, subjectOf } from './scope.ts';
 

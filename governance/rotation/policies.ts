@@ -15,7 +15,8 @@ import {
   toPage,
 } from '../domain/pages.ts';
 import { DEFAULT_ROTATE_AFTER_S, PROVISION_DEADLINE_MS } from '../limits.ts';
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { RegionJob } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { type KeyName, keyOf, regionsFor, requireKeyOf, subjectOf } from './scope.ts';

@@ -8,7 +8,8 @@ import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_DRILL_TARGETS_PER_TENANT } from '../limits.ts';
 import { requireKeyOf } from '../rotation/scope.ts';
-import { type Actor, audit } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { DrillTarget } from '../store/simulation-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 

@@ -5,6 +5,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
+import { AUDIT_PLATFORM_TABLES, AUDIT_TABLES, AUDIT_TENANT_TABLES } from './audit-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import {
   LIFECYCLE_OF_PRESENT_TENANTS,
@@ -42,9 +43,19 @@ const TENANT_TABLES = [
   ...IDEMPOTENCY_TENANT_TABLES,
   ...SYSTEM_TENANT_TABLES,
   ...SIMULATION_TENANT_TABLES,
+  ...AUDIT_TENANT_TABLES,
 ] as const;
 
-const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
+const PLATFORM_TABLES = [
+  'regions',
+  'gateways',
+  'issuers',
+  'issuer_regions',
+  'keystores',
+  ...AUDIT_PLATFORM_TABLES,
+] as const;
+/** The serving role adds to these, and neither changes nor removes. */
+const APPEND_ONLY: readonly string[] = ['audit_events', 'audit_checkpoints', 'audit_keys'];
 
 const TABLES = `
 CREATE TABLE regions (
@@ -304,6 +315,12 @@ const migrations: Record<string, Migration> = {
       await isolate(db, SIMULATION_TENANT_TABLES);
     },
   },
+  '0040_audit': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(AUDIT_TABLES).execute(db);
+      await isolate(db, AUDIT_TENANT_TABLES);
+    },
+  },
 };
 
 /** Row-level security holds the owner, too: a migration that changes rows does it as CMK itself (reach.ts). */
@@ -344,19 +361,19 @@ async function isolateFirst(db: Kysely<unknown>, tables: readonly string[]): Pro
 /** What the serving role may do, table by table; run by the owner after the migrations. The audit log is append-only. */
 export async function grantToAppRole(owner: Kysely<unknown>, appRole: string): Promise<void> {
   const role = sql.id(appRole);
-  const appendOnly = 'audit_events';
   const orbital = await sql<{ name: string }>`
     SELECT tablename AS name FROM pg_tables
       WHERE schemaname = current_schema() AND tablename IN ('orbital_entities', 'orbital_jobs', 'orbital_tasks')`.execute(
     owner,
   );
+  const own = [...TENANT_TABLES, ...PLATFORM_TABLES];
   const freely = [
-    ...TENANT_TABLES.filter((table) => table !== appendOnly),
-    ...PLATFORM_TABLES,
+    ...own.filter((table) => !APPEND_ONLY.includes(table)),
     ...orbital.rows.map((row) => row.name),
   ];
   await sql`GRANT USAGE ON SCHEMA public TO ${role}`.execute(owner);
-  await sql`GRANT SELECT, INSERT ON TABLE ${sql.id(appendOnly)} TO ${role}`.execute(owner);
+  for (const table of APPEND_ONLY)
+    await sql`GRANT SELECT, INSERT ON TABLE ${sql.id(table)} TO ${role}`.execute(owner);
   for (const table of freely)
     await sql`GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE ${sql.id(table)} TO ${role}`.execute(owner);
   await sql`GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ${role}`.execute(owner);

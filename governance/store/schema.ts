@@ -18,6 +18,14 @@ import type {
   SimulationAnswerRow,
   SimulationRow,
 } from './simulation-tables.ts';
+import type {
+  AuditCheckpointRow,
+  AuditExporterRow,
+  AuditExportPositionRow,
+  AuditKeyRow,
+  RegionAuditCountRow,
+  RegionAuditRow,
+} from './audit-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -264,6 +272,8 @@ export interface AuditEventRow {
   detail: string;
   previous_hash: string;
   hash: string;
+  /** Whence the request came, or `cmk`; null for events from before it was kept. */
+  origin: string | null;
 }
 
 export interface AuditHeadRow {
@@ -309,6 +319,12 @@ export interface CmkDatabase extends AccessTables {
   drill_targets: DrillTargetRow;
   drills: DrillRow;
   drill_regions: DrillRegionRow;
+  audit_checkpoints: AuditCheckpointRow;
+  audit_keys: AuditKeyRow;
+  audit_exporters: AuditExporterRow;
+  audit_export_positions: AuditExportPositionRow;
+  region_audit: RegionAuditRow;
+  region_audit_counts: RegionAuditCountRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -2,7 +2,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Cmk } from '../context.ts';
-import type { Actor } from '../store/audit.ts';
+import type { Actor } from '../audit/event.ts';
 import type { RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 

@@ -14,9 +14,9 @@ import { testDatabase } from '../../../testkit/postgres.ts';
 import { startSoftHsm } from '../../../testkit/softhsm.ts';
 import { liveSecretCount } from '../../envelope/index.ts';
 import type { Ceremony } from '../../keychain/index.ts';
+import { verifyAudit } from '../audit/verify.ts';
 import type { CoreConfig } from '../config.ts';
 import { initialiseInCeremony, initialiseRegion } from '../init.ts';
-import { verifyAudit } from '../store/audit.ts';
 import {
   type AdminAnswer,
   askAdmin,

@@ -1,6 +1,7 @@
 /** The requests of the admin listener. */
 import { Type } from 'typebox';
 import { AgeRecipient, HolderName, MAX_SHARE_TEXT_BYTES, MAX_SHARES } from '../../keychain/index.ts';
+import { MAX_TRAIL_PAGE } from '../audit/pages.ts';
 
 const closed = { additionalProperties: false } as const;
 const Share = Type.String({ minLength: 1, maxLength: MAX_SHARE_TEXT_BYTES });
@@ -30,3 +31,11 @@ export const ChangeParams = Type.Object({ id: Type.String({ pattern: '^[0-9a-f-]
 
 /** `compromised`: the IVK of before is marked so for ever. */
 export const RotateIvk = Type.Object({ compromised: Type.Boolean() }, closed);
+
+export const TrailQuery = Type.Object(
+  {
+    after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TRAIL_PAGE })),
+  },
+  closed,
+);

@@ -9,6 +9,8 @@
  *     POST   /seal/changes/:id/share      one share of before, for this change
  *     DELETE /seal/changes/:id            calls it off
  *     POST   /ivk/rotate                  a new internal key at once; the one before is replaced in the background
+ *     GET    /audit                       the region's trail, in order, behind an event
+ *     GET    /audit/checkpoint            its head, signed
  */
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -16,6 +18,7 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import Fastify, { type FastifyRequest } from 'fastify';
 import { errorMessage } from '../../../platform/errors.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
+import { MAX_TRAIL_PAGE, trailCheckpoint, trailPage } from '../audit/pages.ts';
 import type { CoreConfig } from '../config.ts';
 import { rotateInternalKey } from '../keys/upkeep.ts';
 import type { UnsealingParts } from '../unsealing/parts.ts';
@@ -23,7 +26,7 @@ import { SealChanges } from '../unsealing/seal-changes.ts';
 import { Unsealing } from '../unsealing/unsealing.ts';
 import { problemOf } from './errors.ts';
 import { Operators } from './operators.ts';
-import { BeginChange, ChangeParams, PresentShare, RotateIvk } from './schemas.ts';
+import { BeginChange, ChangeParams, PresentShare, RotateIvk, TrailQuery } from './schemas.ts';
 import { sealView } from './seal-view.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -127,6 +130,11 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
     const version = await rotateInternalKey(parts, { by: operatorOf(request), compromised });
     return { version, compromised };
   });
+
+  app.get('/audit', { schema: { querystring: TrailQuery } }, (request) =>
+    trailPage(parts.db, request.query.after ?? 0, request.query.limit ?? MAX_TRAIL_PAGE),
+  );
+  app.get('/audit/checkpoint', () => trailCheckpoint(parts.audit));
 
   await app.listen({ host: admin.host, port: admin.port });
   const { port } = app.server.address() as AddressInfo;

@@ -8,7 +8,7 @@ import { sealLinkSecret } from '../../../contracts/sealing.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { testDatabase } from '../../../testkit/postgres.ts';
 import type { Caller } from '../../mesh/index.ts';
-import { verifyAudit } from '../store/audit.ts';
+import { verifyAudit } from '../audit/verify.ts';
 import type { GatewayClient } from '../testing/gateway-client.ts';
 import { acme, billing, createKey, populate } from '../testing/keys.ts';
 import { JobFailedError, TestRegion } from '../testing/region.ts';

@@ -1,7 +1,7 @@
 /** What gateways and the audit trail are told of a change of keys, in the transaction that makes it. */
 import type { KeyEvent } from '../../keychain/index.ts';
 import type { Push } from '../../mesh/index.ts';
-import type { NewAuditEvent } from '../store/audit.ts';
+import type { NewAuditEvent } from '../audit/trail.ts';
 
 const auditNames: Readonly<Record<KeyEvent['kind'], string>> = {
   prepared: 'KEY_PREPARED',

@@ -8,6 +8,7 @@ import type { TenantId } from '../../../contracts/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { type Keychain, KeychainError, type KeyEvent } from '../../keychain/index.ts';
+import { appendAudit } from '../audit/trail.ts';
 import {
   MAX_RESTING,
   UPKEEP_EVERY_MS,
@@ -16,7 +17,6 @@ import {
   UPKEEP_TENANTS,
 } from '../limits.ts';
 import type { CoreMetrics } from '../metrics.ts';
-import { appendAudit } from '../store/audit.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionDb } from '../store/tables.ts';
 import { auditOf, pushesOf } from './key-changes.ts';

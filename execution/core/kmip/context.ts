@@ -21,8 +21,8 @@ import {
 import type { Caller, Push } from '../../mesh/index.ts';
 import type { ManagedObject } from '../../objects/index.ts';
 import { isL3Address } from '../../routing/index.ts';
+import type { NewAuditEvent } from '../audit/trail.ts';
 import type { Owner } from '../store/asynchronous.ts';
-import type { NewAuditEvent } from '../store/audit.ts';
 import type { Scope } from '../store/objects.ts';
 import type { RegionTx } from '../store/tables.ts';
 import type { MessageBudget } from './budget.ts';

@@ -15,7 +15,7 @@ import {
   SchemaError,
   Tag,
 } from '../../kmip/index.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import type { RegionDb } from '../store/tables.ts';
 import { RefusalWithPayload, RefusedError, type Requester } from './context.ts';
 import { asKmipError } from './objects.ts';

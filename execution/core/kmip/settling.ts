@@ -1,7 +1,7 @@
 /** The end of a transaction: what its items left for gateways and the audit trail is written with what they changed. */
 import { operationName, type ResponseItem } from '../../kmip/index.ts';
 import { type NumberedPush, pushCodec, UNNUMBERED } from '../../mesh/index.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import { appendPushes } from '../store/pushes.ts';
 import type { RegionTx } from '../store/tables.ts';
 import type { OperationContext } from './context.ts';

@@ -20,8 +20,8 @@ import {
   wrappedDigest,
 } from '../../objects/index.ts';
 import { isL3Address } from '../../routing/index.ts';
+import { appendAudit, type NewAuditEvent } from '../audit/trail.ts';
 import { asKmipError } from '../kmip/objects.ts';
-import { appendAudit, type NewAuditEvent } from '../store/audit.ts';
 import { noteAnnounced } from '../store/gateways.ts';
 import { claimNames, insertRow, insertRows, lockObject, markServed, updateObject } from '../store/objects.ts';
 import { appendPushes } from '../store/pushes.ts';

@@ -5,8 +5,8 @@
 import { inTransaction } from '../../../platform/postgres.ts';
 import { KmipError } from '../../kmip/index.ts';
 import type { TunnelRequest } from '../../mesh/index.ts';
+import { appendAudit } from '../audit/trail.ts';
 import type { Requester } from '../kmip/context.ts';
-import { appendAudit } from '../store/audit.ts';
 import { findIdentity } from '../store/registry.ts';
 import type { MeshDependencies } from './dependencies.ts';
 import type { GatewayPeer } from './gateways.ts';

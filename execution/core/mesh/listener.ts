@@ -12,6 +12,7 @@ import { Semaphore } from '../../../platform/semaphore.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import { Handshakes, peerOf } from '../../../platform/tls-handshakes.ts';
 import { checkPeer, keyFingerprint } from '../../../platform/tls-identity.ts';
+import { appendAudit } from '../audit/trail.ts';
 import type { CoreConfig } from '../config.ts';
 import {
   MAX_CONCURRENT_ANNOUNCEMENTS,
@@ -26,7 +27,6 @@ import {
   MAX_QUEUED_REQUESTS,
   RECHECK_CONNECTIONS_MS,
 } from '../limits.ts';
-import { appendAudit } from '../store/audit.ts';
 import { findIdentity, registeredGateways } from '../store/registry.ts';
 import { type Lanes, serveGateway } from './connection.ts';
 import type { MeshDependencies } from './dependencies.ts';

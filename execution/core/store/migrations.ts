@@ -150,6 +150,11 @@ export const coreMigrations: Record<string, Migration> = {
       for (const statement of LISTING) await sql.raw(statement).execute(db);
     },
   },
+  '0040_audit_counts': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of AUDIT_COUNTS) await sql.raw(statement).execute(db);
+    },
+  },
   '0050_gateway_leases': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql
@@ -165,6 +170,19 @@ export const coreMigrations: Record<string, Migration> = {
     },
   },
 };
+
+/** What was in the trail before is not counted. */
+const AUDIT_COUNTS = [
+  `create table core.audit_counts (
+     tenant text not null,
+     class text not null,
+     outcome text not null,
+     events bigint not null,
+     last_seq bigint not null,
+     last_at text not null,
+     primary key (tenant, class, outcome))`,
+  'create index audit_counts_by_news on core.audit_counts (last_seq)',
+];
 
 const SEARCH = [
   // No object had been archived, and of none was it known that it had been served.

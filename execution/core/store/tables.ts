@@ -1,5 +1,6 @@
 /** The core's own tables, in the schema `core`, as kysely sees them. */
 import type { Generated, Kysely, Transaction } from 'kysely';
+import type { AuditClass } from '../../../contracts/index.ts';
 import type { KeychainTables } from '../../keychain/index.ts';
 
 export interface CoreTables {
@@ -77,6 +78,16 @@ export interface CoreTables {
     body: string;
     prev_hash: Buffer;
     hash: Buffer;
+  };
+  /** How many events of each class there have been, for reports; written with the trail (core/audit/trail.ts). */
+  'core.audit_counts': {
+    /** Empty for those of no tenant, or of none that the region knows. */
+    tenant: string;
+    class: AuditClass;
+    outcome: 'success' | 'refused' | 'failed';
+    events: string | number;
+    last_seq: string | number;
+    last_at: string;
   };
 }
 

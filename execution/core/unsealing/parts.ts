@@ -7,7 +7,8 @@ import {
   type SealBinding,
   type ShareAttempt,
 } from '../../keychain/index.ts';
-import { appendAudit, type NewAuditEvent } from '../store/audit.ts';
+import type { AuditRounds } from '../audit/rounds.ts';
+import { appendAudit, type NewAuditEvent } from '../audit/trail.ts';
 import { keysIn, type RegionDb } from '../store/tables.ts';
 import type { RegionSeal } from './region-seal.ts';
 
@@ -20,6 +21,7 @@ export interface UnsealingParts {
   readonly logger: Logger;
   /** How long shares, and a change that nobody finishes, are kept in memory. */
   readonly ttlMs: number;
+  readonly audit: AuditRounds;
 }
 
 export function readBlob({ db, binding }: UnsealingParts): Promise<Buffer> {

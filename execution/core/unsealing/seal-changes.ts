@@ -25,7 +25,7 @@ import {
   type ShareProgress,
   sealKindOf,
 } from '../../keychain/index.ts';
-import { appendAudit } from '../store/audit.ts';
+import { appendAudit } from '../audit/trail.ts';
 import { keysIn } from '../store/tables.ts';
 import { UnsealingError } from './errors.ts';
 import { readBlob, record, shareRecorder, type UnsealingParts } from './parts.ts';
