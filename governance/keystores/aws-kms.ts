@@ -12,7 +12,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { errorCode } from '../../platform/errors.ts';
 import { fromFile, secretOf } from './http.ts';
-import type { KeystoreConfig } from './kinds.ts';
+import type { KeystoreConfig } from './configs.ts';
 import {
   type DataKey,
   type ImportParameters,

@@ -8,7 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { callJson, type JsonAnswer, recordOf, secretOf } from './http.ts';
-import type { KeystoreConfig } from './kinds.ts';
+import type { KeystoreConfig } from './configs.ts';
 import {
   type DataKey,
   type ImportParameters,

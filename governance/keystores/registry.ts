@@ -1,10 +1,16 @@
 /**
- * From a keystore's record to a provider that can be called. Every provider is held to the time limit, whatever its SDK
+ * From a keystore's record to a provider that can be called. Kinds are opened here and nowhere else. Every provider is held to the time limit, whatever its SDK
  * does.
  */
+import { Value } from 'typebox/value';
 import { withDeadline } from '../../platform/backoff.ts';
 import { errorCode } from '../../platform/errors.ts';
-import { openKeystore } from './kinds.ts';
+import { AwsKmsKeystore } from './aws-kms.ts';
+import { AzureKeystore } from './azure.ts';
+import { type KeystoreConfig, type KeystoreKind, keystoreConfigs, keystoreKinds } from './configs.ts';
+import { GoogleKmsKeystore } from './google-kms.ts';
+import { OpenBaoKeystore } from './openbao.ts';
+import { Pkcs11Keystore } from './pkcs11.ts';
 import {
   IMPORT_TIMEOUT_MS,
   KEYSTORE_TIMEOUT_MS,
@@ -14,11 +20,12 @@ import {
   type KeystoreProvider,
   stateOf,
 } from './provider.ts';
+import { SoftwareKeystore } from './software.ts';
 
 export interface KeystoreRecord {
   readonly name: string;
   readonly kind: string;
-  /** As the schema of the kind asks for (kinds.ts). */
+  /** As the schema of the kind asks for (configs.ts). */
   readonly config: unknown;
 }
 
@@ -39,6 +46,28 @@ export function createKeystoreRegistry(timeoutMs = KEYSTORE_TIMEOUT_MS): Keystor
     }
     return provider;
   };
+}
+
+const openers: { readonly [K in KeystoreKind]: (config: KeystoreConfig<K>) => KeystoreDriver } = {
+  software: ({ path }) => new SoftwareKeystore(path),
+  'aws-kms': (config) => new AwsKmsKeystore(config),
+  'azure-key-vault': (config) => new AzureKeystore(config),
+  'google-kms': (config) => new GoogleKmsKeystore(config),
+  openbao: (config) => new OpenBaoKeystore(config),
+  pkcs11: (config) => new Pkcs11Keystore(config),
+};
+
+/** Calls nothing. Errors: KeystoreError UNKNOWN for a kind or a configuration that this build does not have. */
+export function openKeystore(kind: string, config: unknown): KeystoreDriver {
+  for (const known of keystoreKinds) if (known === kind) return open(known, config);
+  throw new KeystoreError('UNKNOWN', `this build has no keystore of kind ${kind}`);
+}
+
+function open<K extends KeystoreKind>(kind: K, config: unknown): KeystoreDriver {
+  const schema: (typeof keystoreConfigs)[K] = keystoreConfigs[kind];
+  if (!Value.Check(schema, config))
+    throw new KeystoreError('UNKNOWN', `the configuration is none of a keystore of kind ${kind}`);
+  return openers[kind](config as KeystoreConfig<K>);
 }
 
 /** A provider that hangs is a provider that is away. */

@@ -1,16 +1,8 @@
 /**
- * The kinds of keystores, in one table: how each is configured and opened. A configuration holds no secret: where one is
+ * How each kind of keystore is configured; registry.ts opens them. A configuration holds no secret: where one is
  * needed it names a private file, which lies below the keystore directory (confinement.ts) and is read when it is used.
  */
 import { type Static, type TSchema, Type } from 'typebox';
-import { Value } from 'typebox/value';
-import { AwsKmsKeystore } from './aws-kms.ts';
-import { AzureKeystore } from './azure.ts';
-import { GoogleKmsKeystore } from './google-kms.ts';
-import { OpenBaoKeystore } from './openbao.ts';
-import { Pkcs11Keystore } from './pkcs11.ts';
-import { type KeystoreDriver, KeystoreError } from './provider.ts';
-import { SoftwareKeystore } from './software.ts';
 
 const closed = { additionalProperties: false } as const;
 const text = (maxLength: number, description: string) =>
@@ -91,28 +83,6 @@ export const keystoreConfigs = {
 export type KeystoreKind = keyof typeof keystoreConfigs;
 export type KeystoreConfig<K extends KeystoreKind> = Static<(typeof keystoreConfigs)[K]>;
 export const keystoreKinds = Object.keys(keystoreConfigs) as KeystoreKind[];
-
-const openers: { readonly [K in KeystoreKind]: (config: KeystoreConfig<K>) => KeystoreDriver } = {
-  software: ({ path }) => new SoftwareKeystore(path),
-  'aws-kms': (config) => new AwsKmsKeystore(config),
-  'azure-key-vault': (config) => new AzureKeystore(config),
-  'google-kms': (config) => new GoogleKmsKeystore(config),
-  openbao: (config) => new OpenBaoKeystore(config),
-  pkcs11: (config) => new Pkcs11Keystore(config),
-};
-
-/** Calls nothing. Errors: KeystoreError UNKNOWN for a kind or a configuration that this build does not have. */
-export function openKeystore(kind: string, config: unknown): KeystoreDriver {
-  for (const known of keystoreKinds) if (known === kind) return open(known, config);
-  throw new KeystoreError('UNKNOWN', `this build has no keystore of kind ${kind}`);
-}
-
-function open<K extends KeystoreKind>(kind: K, config: unknown): KeystoreDriver {
-  const schema: (typeof keystoreConfigs)[K] = keystoreConfigs[kind];
-  if (!Value.Check(schema, config))
-    throw new KeystoreError('UNKNOWN', `the configuration is none of a keystore of kind ${kind}`);
-  return openers[kind](config as KeystoreConfig<K>);
-}
 
 /** Files that an operator has named, by field. `module` is not among them: it is code, and lies elsewhere. */
 const FILES = ['path', 'credentialsFile', 'clientSecretFile', 'tokenFile', 'pinFile', 'caFile'] as const;
