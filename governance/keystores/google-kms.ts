@@ -9,9 +9,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { protos, v1 } from '@google-cloud/kms';
+import { crc32c } from '../../platform/crc32c.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { KeystoreConfig } from './configs.ts';
-import { crc32c } from './crc32c.ts';
 import { fromFile, secretOf } from './http.ts';
 import {
   type DataKey,

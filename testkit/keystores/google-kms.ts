@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { grpc } from 'google-gax';
-import { crc32c } from '../../governance/keystores/crc32c.ts';
+import { crc32c } from '../../platform/crc32c.ts';
 import { unwrapImport } from '../../platform/key-wrap.ts';
 import { startProxy } from '../proxy.ts';
 import type { ServerTls } from './fake-server.ts';
@@ -79,8 +79,8 @@ class Refusal extends Error {
 }
 
 const { status } = grpc;
-const PROTOS = ['@google-cloud/kms/package.json', 'google-gax/package.json'].map((name) =>
-  join(dirname(fileURLToPath(import.meta.resolve(name))), 'build', 'protos'),
+const PROTOS = ['@google-cloud/kms', 'google-gax'].map((name) =>
+  join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'protos'),
 );
 const IMPORT_DAYS = 3;
 

@@ -1,4 +1,4 @@
-/** CRC-32C (Castagnoli, RFC 3720 §12.1), by which Google asks to tell damage on the way from what was sent. */
+// CRC-32C (Castagnoli, RFC 3720 §12.1).
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
