@@ -30,7 +30,8 @@ import { storeReport } from './domain/reports.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
-import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
+import { startProbing } from './links/probe.ts';
+import { renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
 import { createCmkMetrics } from './metrics.ts';
 import { startPeriodic } from './periodic.ts';
 import { collectGauges } from './store/gauges.ts';
@@ -115,6 +116,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       manager,
       keystores: deps.keystores ?? createKeystoreRegistry(),
       keystoreDirectory: config.keystoreDirectory ?? dirname(config.auth.developmentToken),
+      pkcs11Modules: config.pkcs11Modules ?? [],
       link: config.link,
       logger,
       metrics,
@@ -178,7 +180,7 @@ function startWork(cmk: Cmk, config: CmkConfig, deps: CmkDeps): (() => Promise<v
   });
   const works: { stop(): Promise<void> }[] = [
     sealing,
-    startPeriodic('probe keys', cmk.link.probeEveryMs, cmk.logger, () => probeKeys(cmk)),
+    startProbing(cmk),
     // Each link has its own due time; how often we look only bounds the delay.
     startPeriodic('renew links', Math.min(cmk.link.probeEveryMs, cmk.link.renewEveryMs), cmk.logger, () =>
       renewDueLinks(cmk),

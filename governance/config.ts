@@ -27,8 +27,10 @@ export const CmkConfig = Type.Object(
     ),
     /** A private file with the bearer token, or several lines `operator:token`. */
     auth: Type.Object({ developmentToken: Path }, closed),
-    /** Software keystores are files below it and nowhere else. Default: the directory of the token file. */
+    /** Files of keystores (software keys, credentials, authorities) lie below it and nowhere else. Default: the directory of the token file. */
     keystoreDirectory: Type.Optional(Path),
+    /** PKCS#11 libraries that keystores may name: they are code that runs beside CMK. Default: none. */
+    pkcs11Modules: Type.Optional(Type.Array(Path, { maxItems: 16 })),
     /** Must be true: bearer tokens from a file are a development credential, and nothing else is configured here. */
     development: Type.Boolean(),
     link: Type.Object(

@@ -63,3 +63,14 @@ export const SEAL_POLL_MS = 1_000;
 export const RENEW_BATCH = 64;
 export const PROBE_PAGE = 200;
 export const KEYSTORE_CONCURRENCY = 4;
+
+/** A key is asked for up to this share of its interval early, so that keys do not come all at once. */
+export const PROBE_JITTER = 0.15;
+/** How often due keys are looked for, as a share of the interval; what that adds is taken off the interval. */
+export const PROBE_SCAN = { share: 0.1, minMs: 20, maxMs: 1_000 } as const;
+/** A keystore without a clear answer is asked at most so much more rarely, and never more rarely than this. */
+export const PROBE_BACKOFF_FACTOR = 8;
+export const PROBE_BACKOFF_CAP_MS = 60_000;
+/** Keys that no link stands on are asked for so much more rarely, and never more often than this. */
+export const IDLE_PROBE_FACTOR = 10;
+export const MIN_IDLE_PROBE_MS = 900_000;

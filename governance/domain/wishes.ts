@@ -7,6 +7,7 @@ import { Value } from 'typebox/value';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
+import { PASSING } from '../keystores/provider.ts';
 import { rotatable, startLinks, startRotation, startUnlink } from '../links/request.ts';
 import { setLinkSchedule } from '../links/schedule.ts';
 import { refuseBlindDestruction } from '../rotation/inventory.ts';
@@ -162,6 +163,6 @@ async function refuseUnusableKey(cmk: Cmk, tenant: string, alias: string): Promi
   const state = await usable.provider.describe(usable.reference);
   cmk.metrics.keystoreAnswer(state);
   // One that is away is waited for by the link itself.
-  if (state !== 'ENABLED' && state !== 'UNREACHABLE' && state !== 'UNKNOWN')
+  if (state !== 'ENABLED' && !PASSING.has(state))
     throw new CmkError('KEY_NOT_USABLE', `${alias} is ${state} at its keystore`);
 }

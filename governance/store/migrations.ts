@@ -4,6 +4,7 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
@@ -22,7 +23,7 @@ const FIRST_TENANT_TABLES = [
   'audit_events',
   'audit_heads',
 ] as const;
-const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES] as const;
+const TENANT_TABLES = [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES, ...KEYSTORE_TENANT_TABLES] as const;
 
 const PLATFORM_TABLES = ['regions', 'gateways', 'issuers', 'issuer_regions', 'keystores'] as const;
 
@@ -243,6 +244,12 @@ export const cmkMigrations: Record<string, Migration> = {
   '0003_reported_links': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(REPORTED_LINKS).execute(db);
+    },
+  },
+  '0010_keystores': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(KEYSTORE_TABLES).execute(db);
+      await isolate(db, KEYSTORE_TENANT_TABLES);
     },
   },
 };

@@ -1,0 +1,133 @@
+/**
+ * What is known of a key: the last that its provider surely said, and beside it a warning where CMK gets no clear answer.
+ * A warning changes nothing of the state: unreachable is not revoked (D13).
+ */
+import type { Selectable } from 'kysely';
+import { type KeyState, keyStates, type Mender, mending, PASSING } from '../keystores/provider.ts';
+import { MAX_PAGE } from '../limits.ts';
+import type { KeyRow } from '../store/schema.ts';
+import type { Trx } from '../store/transactions.ts';
+import { instant, instantOrNull } from './pages.ts';
+
+export interface StateView {
+  state: string;
+  /** The same in words. */
+  means: string;
+  /** When CMK first saw it so. */
+  stateSince: string;
+  /** When the provider last gave a clear answer. */
+  checkedAt: string;
+  /** When the key was last known to be usable: whatever happened to it happened since. */
+  lastEnabledAt: string | null;
+  warning: { state: string; means: string; since: string } | null;
+  /** Who can mend it, and how; null where nothing has to be mended. */
+  mend: { by: Mender; how: string } | null;
+}
+
+export function stateView(row: Selectable<KeyRow>): StateView {
+  const warning =
+    row.warning === null || row.warning_since === null
+      ? null
+      : { state: row.warning, means: meaningOf(row.warning), since: instant(row.warning_since) };
+  return {
+    state: row.state,
+    means: meaningOf(row.state),
+    stateSince: instant(row.state_since),
+    checkedAt: instant(row.checked_at),
+    lastEnabledAt: instantOrNull(row.enabled_at),
+    warning,
+    mend: menderOf(row.state) ?? (warning === null ? null : menderOf(warning.state)),
+  };
+}
+
+const isState = (state: string): state is KeyState => Object.hasOwn(keyStates, state);
+const meaningOf = (state: string): string => (isState(state) ? keyStates[state] : state);
+const menderOf = (state: string): StateView['mend'] => (isState(state) ? mending[state] : null);
+
+export type KeyChange = 'state' | 'warned' | 'cleared';
+
+/**
+ * Keeps what the provider said; `doubtful` where it may be CMK's own trouble. Returns what is new about it: `state_since`
+ * and `warning_since` move only then. Undefined where nothing is.
+ */
+export async function recordKeyState(
+  trx: Trx,
+  { tenant, alias }: { readonly tenant: string; readonly alias: string },
+  { state, doubtful }: { readonly state: KeyState; readonly doubtful: boolean },
+): Promise<KeyChange | undefined> {
+  const row = await trx
+    .selectFrom('l1_keys')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('alias', '=', alias)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const now = new Date();
+  const unclear = doubtful || PASSING.has(state);
+  await trx
+    .updateTable('l1_keys')
+    .set(
+      unclear
+        ? {
+            warning: state,
+            warning_since: row.warning_since ?? now,
+            probe_failures: row.probe_failures + 1,
+          }
+        : {
+            state,
+            checked_at: now,
+            warning: null,
+            warning_since: null,
+            probe_failures: 0,
+            ...(row.state !== state && { state_since: now }),
+            ...(state === 'ENABLED' && { enabled_at: now }),
+            // After an outage the usual pace begins at once.
+            ...(row.probe_failures > 0 && { probe_at: now }),
+          },
+    )
+    .where('tenant', '=', tenant)
+    .where('alias', '=', alias)
+    .execute();
+  if (unclear) return row.warning === null ? 'warned' : undefined;
+  if (row.state !== state) return 'state';
+  return row.warning === null ? undefined : 'cleared';
+}
+
+/** A key that has been idle is probed at the pace of linked ones from here on. */
+export async function probeSoon(trx: Trx, tenant: string, alias: string): Promise<void> {
+  await trx
+    .updateTable('l1_keys')
+    .set({ probe_at: new Date() })
+    .where('tenant', '=', tenant)
+    .where('alias', '=', alias)
+    .execute();
+}
+
+export interface KeyTrouble extends StateView {
+  tenant: string;
+  alias: string;
+  keystore: string;
+  kind: string;
+}
+
+/** Keys that cannot be used, or of which nothing clear is heard; at most MAX_PAGE, in order of tenants. */
+export async function troubledKeys(trx: Trx): Promise<KeyTrouble[]> {
+  const rows = await trx
+    .selectFrom('l1_keys')
+    .innerJoin('keystores', 'keystores.name', 'l1_keys.keystore')
+    .selectAll('l1_keys')
+    .select('keystores.kind')
+    .where((eb) => eb.or([eb('l1_keys.state', '<>', 'ENABLED'), eb('l1_keys.warning', 'is not', null)]))
+    .orderBy('l1_keys.tenant')
+    .orderBy('l1_keys.alias')
+    .limit(MAX_PAGE)
+    .execute();
+  return rows.map((row) => ({
+    tenant: row.tenant,
+    alias: row.alias,
+    keystore: row.keystore,
+    kind: row.kind,
+    ...stateView(row),
+  }));
+}
