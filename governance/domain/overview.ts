@@ -6,6 +6,7 @@ import { MAX_PAGE } from '../limits.ts';
 import { countLinks } from '../links/rows.ts';
 import { type LinksView, linksOf } from '../links/view.ts';
 import { asPlatform } from '../store/transactions.ts';
+import { type KeyTrouble, troubledKeys } from './key-states.ts';
 import { listRegions } from './regions.ts';
 
 export interface Overview {
@@ -27,6 +28,8 @@ export interface Overview {
   tenants: number;
   links: { counts: Record<string, number>; tenants: LinksView[] };
   jobs: { pending: number; failed: number; oldestPendingMs: number };
+  /** L1 keys that cannot be used, or of which nothing clear is heard. */
+  keys: KeyTrouble[];
 }
 
 /** Shows at most MAX_PAGE regions and tenants; the lists have the rest. */
@@ -78,6 +81,7 @@ export async function overview(cmk: Cmk): Promise<Overview> {
         failed: jobs.rows[0]?.failed ?? 0,
         oldestPendingMs: Math.max(0, Math.round(Math.max(0, ...waiting.rows.map((row) => row.oldest_ms)))),
       },
+      keys: await troubledKeys(trx),
     };
   });
 }

@@ -75,8 +75,8 @@ async function claimDue(cmk: Cmk, busy: readonly string[]): Promise<DueKey[]> {
     sql<DueKey>`
       WITH due AS (
         SELECT k.tenant, k.alias,
-               CASE WHEN ${linked} THEN least(${probeEveryMs} * power(2, least(k.probe_failures, 16)), ${capMs})
-                    ELSE ${idleMs} END AS every_ms
+               CASE WHEN ${linked} THEN least(${probeEveryMs}::float8 * power(2, least(k.probe_failures, 16)), ${capMs}::float8)
+                    ELSE ${idleMs}::float8 END AS every_ms
           FROM l1_keys k
           WHERE k.probe_at <= now() AND k.keystore <> ALL (${busy}::text[])
             AND NOT EXISTS (SELECT FROM l1_key_imports i WHERE i.tenant = k.tenant AND i.alias = k.alias
@@ -85,7 +85,7 @@ async function claimDue(cmk: Cmk, busy: readonly string[]): Promise<DueKey[]> {
           LIMIT ${PROBE_PAGE}
           FOR NO KEY UPDATE OF k SKIP LOCKED)
       UPDATE l1_keys k
-         SET probe_at = now() + due.every_ms * (1 - ${PROBE_SCAN.share} - ${PROBE_JITTER} * random())
+         SET probe_at = now() + due.every_ms * (1 - ${PROBE_SCAN.share}::float8 - ${PROBE_JITTER}::float8 * random())
                                 * interval '1 millisecond'
         FROM due WHERE k.tenant = due.tenant AND k.alias = due.alias
         RETURNING k.tenant, k.alias, k.keystore`.execute(trx),
