@@ -7,7 +7,9 @@ import { Command, CommanderError } from 'commander';
 import { registerAppCommands } from './commands/app.ts';
 import { registerComponentCommands } from './commands/component.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
+import { registerKeyCommands } from './commands/key.ts';
 import { registerKeysCommands } from './commands/keys.ts';
+import { registerKeystoreCommands } from './commands/keystore.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
 import { registerRegionCommands } from './commands/region.ts';
@@ -38,6 +40,8 @@ registerKmipCommands(program);
 registerComponentCommands(program);
 registerJobsCommands(program);
 registerRegionCommands(program);
+registerKeystoreCommands(program);
+registerKeyCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -104,6 +104,8 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     orbital: { signingKey: signingKeyFiles(paths.component(cmkComponent)).privateKey, keyId: CMK_KEY_ID },
     auth: { developmentToken: paths.token },
     keystoreDirectory: dirname(paths.keystore),
+    // As Debian installs it: L1 keys in a token, without an HSM.
+    pkcs11Modules: ['/usr/lib/softhsm/libsofthsm2.so'],
     development: true,
     link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
     log: { level: 'info' },

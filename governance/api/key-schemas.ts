@@ -15,9 +15,8 @@ const keystore = <K extends KeystoreKind, C extends TSchema>(kind: K, config: C)
       name: Name,
       kind: Type.Literal(kind),
       config,
-      tenant: Type.Optional(
-        Type.String({ ...Name, description: 'Whose it is; left out, every tenant may have keys in it' }),
-      ),
+      /** Whose it is; left out, every tenant may have keys in it. */
+      tenant: Type.Optional(Name),
     },
     closed,
   );
