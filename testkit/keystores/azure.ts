@@ -90,8 +90,11 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
 
   const newVersion = (key: Key, imported?: Buffer): void => {
     const id = randomBytes(16).toString('hex');
-    if (key.kty.startsWith('oct')) key.versions.push({ id, material: { aes: imported ?? randomBytes(32) } });
-    else if (imported === undefined) {
+    if (key.kty.startsWith('oct')) {
+      const aes = imported ?? randomBytes(32);
+      if (aes.length !== 32) throw new Error('no AES-256 key');
+      key.versions.push({ id, material: { aes } });
+    } else if (imported === undefined) {
       const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
       key.versions.push({ id, material: { rsa: privateKey, publicKey } });
     } else {
@@ -193,8 +196,12 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
     } catch {
       throw new Refusal(400, 'BadParameter', 'The transfer blob could not be unwrapped.');
     }
-    const key = newKey(name, String(jwk['kty']), (jwk['key_ops'] as string[]) ?? [], imported);
-    return bundle(key, versionOf(key, ''));
+    try {
+      const key = newKey(name, String(jwk['kty']), (jwk['key_ops'] as string[]) ?? [], imported);
+      return bundle(key, versionOf(key, ''));
+    } catch {
+      throw new Refusal(400, 'BadParameter', 'The key material is not valid for its type.');
+    }
   }
 
   function vault(method: string, path: string, body: Body): object {
