@@ -194,6 +194,7 @@ test('a keystore that hangs delays the kill switch of no other', async () => {
   } finally {
     proxy.resume();
   }
+  await until('the hanging one is back', async () => (await keyOf('acme')).warning === null);
 });
 
 test('bring your own: wrapped for the keystore, which alone can open it; the first key becomes the primary one', async () => {
