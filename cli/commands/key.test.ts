@@ -10,7 +10,6 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { testWorld } from '../../governance/test-setup.test.ts';
 import { TOKEN, until, type World } from '../../governance/test-world.ts';
-import { wrapForImport } from '../../platform/key-wrap.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import type { Endpoints } from '../home/endpoints.ts';
 import { writeJson } from '../home/json-file.ts';
@@ -94,8 +93,13 @@ test('material can be wrapped elsewhere, by the key that the command writes', as
   );
   assert.match(shown, /waits for its material \(AES_256\) until 20/);
   assert.match(shown, /wrap it by RSA_AES_KEY_WRAP_SHA_256/);
-  const pem = await readFile(publicKey, 'utf8');
-  await writeFile(wrapped, wrapForImport(pem, 'RSA_AES_KEY_WRAP_SHA_256', randomBytes(32)));
+  const material = join(directory, 'material.bin');
+  await writeFile(material, randomBytes(32), { mode: 0o600 });
+  await chmod(material, 0o600);
+  await ok(
+    ...['key', 'wrap', '--public-key', publicKey, '--algorithm', 'RSA_AES_KEY_WRAP_SHA_256'],
+    ...['--material', material, '--out', wrapped],
+  );
   assert.match(await ok('key', 'upload', 'acme', 'abroad', '--wrapped', wrapped), /^abroad is ENABLED/);
 });
 

@@ -6,7 +6,7 @@ import { createPrivateKey } from 'node:crypto';
 import { open, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { errorMessage } from '../../platform/errors.ts';
-import { type ImportAlgorithm, MAX_MATERIAL_BYTES, MAX_WRAPPED_BYTES, wrapForImport } from '../../platform/key-wrap.ts';
+import { type ImportAlgorithm, importAlgorithms, MAX_MATERIAL_BYTES, MAX_WRAPPED_BYTES, wrapForImport } from '../../platform/key-wrap.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { tenantPath } from '../cmk/orders.ts';
 import { contextOf } from '../context.ts';
@@ -81,6 +81,26 @@ export function registerKeyCommands(program: Command): void {
     .option('--public-key <file>', 'write the wrapping key there and stop: the material is wrapped elsewhere')
     .action(importKey);
   key
+    .command('wrap')
+    .description('wrap material for an import, on a machine that needs no network')
+    .requiredOption('--public-key <file>', 'as `okcm key import --public-key` wrote it')
+    .addOption(
+      new Option('--algorithm <name>', 'as the import said').choices(importAlgorithms).makeOptionMandatory(),
+    )
+    .requiredOption('--material <file>', 'mode 0600: 32 bytes, or an RSA key in PKCS#8 DER')
+    .requiredOption('--out <file>', 'where the wrapped material goes')
+    .action(async (options: WrapOptions, command: Command) => {
+      const { output } = contextOf(command);
+      const publicKey = await readBytes(options.publicKey, MAX_MATERIAL_BYTES, false);
+      const material = await readBytes(options.material, MAX_MATERIAL_BYTES, true);
+      try {
+        await writeFile(options.out, wrapForImport(publicKey.toString('utf8'), options.algorithm, material));
+      } finally {
+        material.fill(0);
+      }
+      output.result({ out: options.out }, () => `the wrapped material is in ${options.out}`);
+    });
+  key
     .command('upload <tenant> <alias>')
     .description('bring material that was wrapped elsewhere, by the key of `okcm key import --public-key`')
     .requiredOption('--wrapped <file>', 'the wrapped material, as bytes')
@@ -121,6 +141,12 @@ interface RegisterOptions {
   readonly keystore: string;
   readonly reference?: string;
   readonly create?: boolean;
+}
+interface WrapOptions {
+  readonly publicKey: string;
+  readonly algorithm: ImportAlgorithm;
+  readonly material: string;
+  readonly out: string;
 }
 interface ImportOptions {
   readonly alias: string;
