@@ -107,7 +107,7 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     // As Debian installs it: L1 keys in a token, without an HSM.
     pkcs11Modules: ['/usr/lib/softhsm/libsofthsm2.so'],
     development: true,
-    link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
+    link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 5_000 },
     log: { level: 'info' },
   };
 }
