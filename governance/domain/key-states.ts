@@ -10,7 +10,7 @@ import type { Trx } from '../store/transactions.ts';
 import { instant, instantOrNull } from './pages.ts';
 
 export interface StateView {
-  state: string;
+  state: KeyState;
   /** The same in words. */
   means: string;
   /** When CMK first saw it so. */
@@ -19,30 +19,31 @@ export interface StateView {
   checkedAt: string;
   /** When the key was last known to be usable: whatever happened to it happened since. */
   lastEnabledAt: string | null;
-  warning: { state: string; means: string; since: string } | null;
+  warning: { state: KeyState; means: string; since: string } | null;
   /** Who can mend it, and how; null where nothing has to be mended. */
   mend: { by: Mender; how: string } | null;
 }
 
 export function stateView(row: Selectable<KeyRow>): StateView {
+  const state = knownState(row.state);
   const warning =
     row.warning === null || row.warning_since === null
       ? null
-      : { state: row.warning, means: meaningOf(row.warning), since: instant(row.warning_since) };
+      : { ...described(knownState(row.warning)), since: instant(row.warning_since) };
   return {
-    state: row.state,
-    means: meaningOf(row.state),
+    ...described(state),
     stateSince: instant(row.state_since),
     checkedAt: instant(row.checked_at),
     lastEnabledAt: instantOrNull(row.enabled_at),
     warning,
-    mend: menderOf(row.state) ?? (warning === null ? null : menderOf(warning.state)),
+    mend: mending[state] ?? (warning === null ? null : mending[warning.state]),
   };
 }
 
+const described = (state: KeyState) => ({ state, means: keyStates[state] });
+/** A later CMK may have written what this one does not know. */
 const isState = (state: string): state is KeyState => Object.hasOwn(keyStates, state);
-const meaningOf = (state: string): string => (isState(state) ? keyStates[state] : state);
-const menderOf = (state: string): StateView['mend'] => (isState(state) ? mending[state] : null);
+const knownState = (state: string): KeyState => (isState(state) ? state : 'UNKNOWN');
 
 export type KeyChange = 'state' | 'warned' | 'cleared';
 

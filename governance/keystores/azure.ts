@@ -147,7 +147,7 @@ export class AzureKeystore implements KeystoreDriver {
         keyOps: ['import'],
       }),
     );
-    const { n, e } = kek.key ?? {};
+    const { n, e } = kek.key ?? { n: undefined, e: undefined };
     if (n === undefined || e === undefined || kek.id === undefined)
       throw new KeystoreError('UNKNOWN', 'the vault answered without a key-exchange key');
     const jwk = { kty: 'RSA', n: bufferOf(n).toString('base64url'), e: bufferOf(e).toString('base64url') };

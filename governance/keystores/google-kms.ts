@@ -9,6 +9,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { protos, v1 } from '@google-cloud/kms';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { crc32c } from '../../platform/crc32c.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { KeystoreConfig } from './configs.ts';
@@ -40,6 +42,13 @@ const CALL = { timeout: 8_000, retry: null } as const;
 const IMPORT_METHOD = { google: 'RSA_OAEP_4096_SHA256_AES_256', ours: 'RSA_AES_KEY_WRAP_SHA_256' } as const;
 /** Of what Google makes by and by: an import job, an imported version. */
 const POLL = { everyMs: 250, times: 60 } as const;
+
+/** As far as it is looked at here; the rest is for Google's library. */
+const ServiceAccount = Type.Object({
+  type: Type.Literal('service_account'),
+  client_email: Type.String({ minLength: 1 }),
+  private_key: Type.String({ minLength: 1 }),
+});
 
 /** gRPC's status codes (grpc.io, "Status codes"), as far as they say something. */
 const code = {
@@ -306,10 +315,10 @@ export class GoogleKmsKeystore implements KeystoreDriver {
   }
 }
 
-function parseCredentials(text: string): object {
+function parseCredentials(text: string): Static<typeof ServiceAccount> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value;
+    if (Value.Check(ServiceAccount, value)) return value;
   } catch {
     // Said below, without a word of the file.
   }

@@ -49,9 +49,15 @@ process.on('message', (request: TokenRequest) => {
     }
     await new Promise<void>((resolve) => {
       if (process.send === undefined) return resolve();
-      process.send(message, () => resolve());
+      process.send(message, undefined, undefined, () => resolve());
     });
-    if ('result' in message && 'plaintext' in message.result) message.result.plaintext.fill(0);
+    // It has gone out as a copy.
+    if (
+      'result' in message &&
+      'plaintext' in message.result &&
+      message.result.plaintext instanceof Uint8Array
+    )
+      message.result.plaintext.fill(0);
   });
 });
 process.on('disconnect', () => process.exit(0));

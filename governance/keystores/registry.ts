@@ -1,6 +1,6 @@
 /**
- * From a keystore's record to a provider that can be called. Kinds are opened here and nowhere else. Every provider is held to the time limit, whatever its SDK
- * does.
+ * From a keystore's record to a provider that can be called. Kinds are opened here and nowhere else. Every provider is
+ * held to the time limit, whatever its SDK does.
  */
 import { Value } from 'typebox/value';
 import { withDeadline } from '../../platform/backoff.ts';

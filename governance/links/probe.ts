@@ -5,7 +5,7 @@
  *
  * Each keystore has a lane of its own: one that hangs must not delay the kill switch of the others.
  */
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Cmk } from '../context.ts';
 import { requireKey } from '../domain/keys.ts';
 import type { KeyState } from '../keystores/provider.ts';
@@ -69,7 +69,7 @@ async function claimDue(cmk: Cmk, busy: readonly string[]): Promise<DueKey[]> {
   const { probeEveryMs } = cmk.link;
   const idleMs = Math.max(probeEveryMs * IDLE_PROBE_FACTOR, MIN_IDLE_PROBE_MS);
   const capMs = Math.max(probeEveryMs, Math.min(PROBE_BACKOFF_CAP_MS, probeEveryMs * PROBE_BACKOFF_FACTOR));
-  const linked: RawBuilder<boolean> = sql`EXISTS (SELECT FROM links l
+  const linked = sql<boolean>`EXISTS (SELECT FROM links l
     WHERE l.tenant = k.tenant AND l.key_alias = k.alias AND l.state NOT IN ('closed', 'failed', 'closing'))`;
   const { rows } = await asPlatform(cmk.db, (trx) =>
     sql<DueKey>`

@@ -1,5 +1,6 @@
 /** What keystores of every make added to the CMK schema; plain SQL, as the rest of it (migrations.ts). */
 import type { Generated } from 'kysely';
+import type { ImportMaterial } from '../keystores/provider.ts';
 
 /** Tables with a `tenant` column: each gets row-level security as the others have it (D13). */
 export const KEYSTORE_TENANT_TABLES = ['l1_key_imports'] as const;
@@ -10,7 +11,7 @@ export interface KeyImportRow {
   alias: string;
   /** platform/key-wrap.ts. */
   algorithm: string;
-  material: string;
+  material: ImportMaterial;
   /** RSA, SubjectPublicKeyInfo PEM; the private half is the provider's. */
   public_key: string;
   /** What the provider wants back with the upload; no secret. */
