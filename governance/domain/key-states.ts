@@ -5,7 +5,7 @@
 import type { Selectable } from 'kysely';
 import { type KeyState, keyStates, type Mender, mending, PASSING } from '../keystores/provider.ts';
 import { MAX_PAGE } from '../limits.ts';
-import type { KeyRow } from '../store/schema.ts';
+import type { Key, KeyRow } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import { instant, instantOrNull } from './pages.ts';
 
@@ -47,14 +47,56 @@ const knownState = (state: string): KeyState => (isState(state) ? state : 'UNKNO
 
 export type KeyChange = 'state' | 'warned' | 'cleared';
 
+/** What a provider said of a key; `doubtful` where it may be CMK's own trouble. */
+export interface KeyAnswer {
+  readonly state: KeyState;
+  readonly doubtful: boolean;
+}
+type Known = Pick<
+  Key,
+  'state' | 'state_since' | 'checked_at' | 'enabled_at' | 'warning' | 'warning_since' | 'probe_failures'
+>;
+
 /**
- * Keeps what the provider said; `doubtful` where it may be CMK's own trouble. Returns what is new about it: `state_since`
- * and `warning_since` move only then. Undefined where nothing is.
+ * What is known after an answer: a clear one says what the state is, any other leaves the state as it was and warns. The
+ * instants since when move only when something is new, which `change` tells.
  */
+export function afterAnswer(
+  known: Known,
+  { state, doubtful }: KeyAnswer,
+  now: Date,
+): { readonly known: Known; readonly change: KeyChange | undefined } {
+  if (doubtful || PASSING.has(state)) {
+    return {
+      known: {
+        ...known,
+        warning: state,
+        warning_since: known.warning_since ?? now,
+        probe_failures: known.probe_failures + 1,
+      },
+      change: known.warning === null ? 'warned' : undefined,
+    };
+  }
+  const isNew = known.state !== state;
+  return {
+    known: {
+      state,
+      state_since: isNew ? now : known.state_since,
+      checked_at: now,
+      enabled_at: state === 'ENABLED' ? now : known.enabled_at,
+      warning: null,
+      warning_since: null,
+      probe_failures: 0,
+    },
+    change: isNew ? 'state' : known.warning === null ? undefined : 'cleared',
+  };
+}
+
+/** Keeps what the provider said. Returns what is new about it, and undefined where nothing is. */
 export async function recordKeyState(
   trx: Trx,
   { tenant, alias }: { readonly tenant: string; readonly alias: string },
-  { state, doubtful }: { readonly state: KeyState; readonly doubtful: boolean },
+  answer: KeyAnswer,
 ): Promise<KeyChange | undefined> {
   const row = await trx
     .selectFrom('l1_keys')
@@ -65,34 +107,19 @@ export async function recordKeyState(
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const now = new Date();
-  const unclear = doubtful || PASSING.has(state);
+  const { known, change } = afterAnswer(row, answer, now);
+  const { state, state_since, checked_at, enabled_at, warning, warning_since, probe_failures } = known;
   await trx
     .updateTable('l1_keys')
-    .set(
-      unclear
-        ? {
-            warning: state,
-            warning_since: row.warning_since ?? now,
-            probe_failures: row.probe_failures + 1,
-          }
-        : {
-            state,
-            checked_at: now,
-            warning: null,
-            warning_since: null,
-            probe_failures: 0,
-            ...(row.state !== state && { state_since: now }),
-            ...(state === 'ENABLED' && { enabled_at: now }),
-            // After an outage the usual pace begins at once.
-            ...(row.probe_failures > 0 && { probe_at: now }),
-          },
-    )
+    .set({
+      ...{ state, state_since, checked_at, enabled_at, warning, warning_since, probe_failures },
+      // After an outage the usual pace begins at once.
+      ...(row.probe_failures > 0 && probe_failures === 0 && { probe_at: now }),
+    })
     .where('tenant', '=', tenant)
     .where('alias', '=', alias)
     .execute();
-  if (unclear) return row.warning === null ? 'warned' : undefined;
-  if (row.state !== state) return 'state';
-  return row.warning === null ? undefined : 'cleared';
+  return change;
 }
 
 /** A key that has been idle is probed at the pace of linked ones from here on. */
