@@ -159,3 +159,20 @@ export async function troubledKeys(trx: Trx): Promise<KeyTrouble[]> {
     ...stateView(row),
   }));
 }
+
+/** Over all tenants; for metrics. */
+export async function countKeys(trx: Trx): Promise<{ counts: Record<string, number>; warnings: number }> {
+  const rows = await trx
+    .selectFrom('l1_keys')
+    .select((eb) => [
+      'state',
+      eb.fn.countAll<string>().as('keys'),
+      eb.fn.count<string>('warning').as('warnings'),
+    ])
+    .groupBy('state')
+    .execute();
+  return {
+    counts: Object.fromEntries(rows.map(({ state, keys }) => [state, Number(keys)])),
+    warnings: rows.reduce((sum, { warnings }) => sum + Number(warnings), 0),
+  };
+}
