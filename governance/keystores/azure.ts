@@ -261,15 +261,11 @@ function meaningOf(error: unknown): KeyState {
   return 'UNKNOWN';
 }
 
+/** As the SDK hands on the body of a refusal. */
 function innerCodeOf(error: unknown): string {
-  const text: unknown = Reflect.get(Object(Reflect.get(Object(error), 'response')), 'bodyAsText');
-  try {
-    const body = recordOf(JSON.parse(typeof text === 'string' ? text : ''));
-    const code = recordOf(recordOf(body['error'])['innererror'])['code'];
-    return typeof code === 'string' ? code : '';
-  } catch {
-    return '';
-  }
+  const { details } = recordOf(error);
+  const { code } = recordOf(recordOf(recordOf(details)['error'])['innerError']);
+  return typeof code === 'string' ? code : '';
 }
 
 /** The same bytes, so that wiping one wipes both. */
