@@ -13,7 +13,9 @@ import { registerComponentCommands } from './commands/component.ts';
 import { registerHoldCommands } from './commands/hold.ts';
 import { registerDrillCommands } from './commands/drill.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
+import { registerKeyCommands } from './commands/key.ts';
 import { registerKeysCommands } from './commands/keys.ts';
+import { registerKeystoreCommands } from './commands/keystore.ts';
 import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
 import { registerLoginCommands } from './commands/login.ts';
@@ -60,6 +62,8 @@ registerSystemCommands(program);
 registerSimulateCommands(program);
 registerDrillCommands(program);
 registerAuditCommands(program);
+registerKeystoreCommands(program);
+registerKeyCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -36,7 +36,8 @@ import { EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
 import { DRILL_CHECK_MS } from './limits.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
-import { probeKeys, renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
+import { startProbing } from './links/probe.ts';
+import { renewDueLinks, rotateDueLinks } from './links/upkeep.ts';
 import { createCmkMetrics } from './metrics.ts';
 import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
@@ -118,6 +119,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       keystores: deps.keystores ?? createKeystoreRegistry(),
       keystoreDirectory:
         config.keystoreDirectory ?? dirname(config.auth.developmentToken ?? config.orbital.signingKey),
+      pkcs11Modules: config.pkcs11Modules ?? [],
       link: config.link,
       logger,
       metrics,
@@ -195,7 +197,7 @@ function startWork(
   });
   const works: { stop(): Promise<void> }[] = [
     sealing,
-    startPeriodic('probe keys', cmk.link.probeEveryMs, cmk.logger, () => probeKeys(cmk)),
+    startProbing(cmk),
     // Each link has its own due time; how often we look only bounds the delay.
     startPeriodic('renew links', Math.min(cmk.link.probeEveryMs, cmk.link.renewEveryMs), cmk.logger, () =>
       renewDueLinks(cmk),

@@ -61,8 +61,10 @@ export const CmkConfig = Type.Object(
       },
       closed,
     ),
-    /** Software keystores are files below it and nowhere else. Default: the directory of the token file, or else of the signing key. */
+    /** Files of keystores (software keys, credentials, authorities) lie below it and nowhere else. Default: the directory of the token file, or else of the signing key. */
     keystoreDirectory: Type.Optional(Path),
+    /** PKCS#11 libraries that keystores may name: they are code that runs beside CMK. Default: none. */
+    pkcs11Modules: Type.Optional(Type.Array(Path, { maxItems: 16 })),
     /** True accepts credentials that are good for development alone, and warns of it. */
     development: Type.Boolean(),
     link: Type.Object(

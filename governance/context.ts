@@ -17,6 +17,8 @@ export interface Cmk {
   readonly keystores: KeystoreRegistry;
   /** The files of software keystores lie below it. */
   readonly keystoreDirectory: string;
+  /** The PKCS#11 libraries that keystores may name. */
+  readonly pkcs11Modules: readonly string[];
   readonly link: CmkConfig['link'];
   readonly logger: Logger;
   readonly metrics: CmkMetrics;

@@ -320,8 +320,8 @@ export const cmkErrors = {
   },
   KEYSTORE_PATH_REFUSED: {
     status: 422,
-    title: 'A keystore file may not lie there',
-    hint: 'Name an absolute path below the keystore directory, "keystoreDirectory" in the configuration of CMK.',
+    title: 'A keystore may not name this file',
+    hint: 'Name an absolute path below "keystoreDirectory" in the configuration of CMK; a PKCS#11 library has to be in its "pkcs11Modules".',
   },
   CHANNEL_REFUSED: {
     status: 422,
@@ -367,6 +367,26 @@ export const cmkErrors = {
     status: 503,
     title: 'The database cannot be reached',
     hint: 'Nothing was changed; try again later.',
+  },
+  IMPORT_UNKNOWN: {
+    status: 404,
+    title: 'No such import is open',
+    hint: 'POST /v1/tenants/{tenant}/keys/{alias}/import begins one.',
+  },
+  IMPORT_EXPIRED: {
+    status: 409,
+    title: 'The import has expired',
+    hint: 'Begin it anew, and wrap the material with the new key.',
+  },
+  IMPORT_REFUSED: {
+    status: 422,
+    title: 'The keystore did not take the key material',
+    hint: 'Wrap material of the kind that the import names, by its algorithm, with its public key.',
+  },
+  KEYSTORE_CANNOT: {
+    status: 409,
+    title: 'Keystores of this kind cannot do that',
+    hint: 'Make the key at its provider, and register its reference.',
   },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;
 

@@ -130,6 +130,8 @@ export const IDEMPOTENCY_SWEEP_BATCH = 5_000;
 export const MAX_SIMULATED_REGIONS = 64;
 /** Applications that a report names; all are counted. */
 export const MAX_SIMULATED_APPLICATIONS = 500;
+/** The same of systems. */
+export const MAX_SIMULATED_SYSTEMS = 500;
 /** Proposals, and jobs, that a report names: the oldest. */
 export const MAX_SIMULATED_WORKFLOWS = 200;
 /** Reports that are kept of one tenant: the newest. */
@@ -176,3 +178,13 @@ export const OTLP_EVERY_MS = 5_000;
 export const OTLP_RETRY = { baseMs: 1_000, capMs: 60_000 } as const;
 /** However long the endpoint asks for. */
 export const MAX_OTLP_PAUSE_MS = 5 * 60_000;
+/** A key is asked for up to this share of its interval early, so that keys do not come all at once. */
+export const PROBE_JITTER = 0.15;
+/** How often due keys are looked for, as a share of the interval; what that adds is taken off the interval. */
+export const PROBE_SCAN = { share: 0.1, minMs: 20, maxMs: 1_000 } as const;
+/** A keystore without a clear answer is asked at most so much more rarely, and never more rarely than this. */
+export const PROBE_BACKOFF_FACTOR = 8;
+export const PROBE_BACKOFF_CAP_MS = 60_000;
+/** Keys that no link stands on are asked for so much more rarely, and never more often than this. */
+export const IDLE_PROBE_FACTOR = 10;
+export const MIN_IDLE_PROBE_MS = 900_000;

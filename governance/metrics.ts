@@ -25,6 +25,8 @@ export interface CmkMetrics {
   links(counts: Readonly<Record<string, number>>): void;
   regionReportAge(region: string, seconds: number): void;
   notification(outcome: NotificationOutcome): void;
+  /** L1 keys by state, and how many of them nothing clear is heard of, counted anew. */
+  l1Keys(counts: Readonly<Record<string, number>>, warnings: number): void;
 }
 
 export const notificationOutcomes = ['delivered', 'failed', 'lost'] as const;
@@ -83,6 +85,18 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     registers,
   });
   for (const outcome of notificationOutcomes) notifications.inc({ outcome }, 0);
+  const l1Keys = new Gauge({
+    name: 'okcm_cmk_l1_keys',
+    help: 'L1 keys by the state that their keystores last surely said',
+    labelNames: ['state'],
+    registers,
+  });
+  for (const state of Object.keys(keyStates)) l1Keys.set({ state }, 0);
+  const warnings = new Gauge({
+    name: 'okcm_cmk_l1_key_warnings',
+    help: 'L1 keys of which CMK hears nothing clear',
+    registers,
+  });
   return {
     request: (method, route, status, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
@@ -95,5 +109,9 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     },
     regionReportAge: (region, seconds) => reportAge.set({ region }, seconds),
     notification: (outcome) => notifications.inc({ outcome }),
+    l1Keys: (counts, unclear) => {
+      for (const state of Object.keys(keyStates)) l1Keys.set({ state }, counts[state] ?? 0);
+      warnings.set(unclear);
+    },
   };
 }

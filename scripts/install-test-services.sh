@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use: the brokers, Redis, an independent KMIP client, a PKCS#11 token in
+# Installs the Debian packages that the tests use: the brokers, Redis, independent clients of KMIP and AWS, a PKCS#11 token in
 # software, age, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
 # encryption. Run by `npm run setup:test`, by the continuous integration, and by `npm test` when something is missing.
 # Nothing is installed when all is there. No service is started: tests start their own, on ports of their own.
@@ -15,6 +15,7 @@ need /usr/bin/epmd erlang-base
 need /usr/bin/redis-server redis-server
 need /usr/bin/python3 python3
 need /usr/lib/python3/dist-packages/kmip/__init__.py python3-pykmip
+need /usr/lib/python3/dist-packages/boto3/__init__.py python3-boto3
 need /usr/lib/softhsm/libsofthsm2.so softhsm2
 need /usr/bin/softhsm2-util softhsm2
 need /usr/bin/age age
@@ -22,7 +23,7 @@ need /usr/bin/c++ g++
 need /usr/include/mongocrypt/mongocrypt.h libmongocrypt-dev
 
 if [ -z "$PACKAGES" ]; then
-  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, softhsm2, age, g++, libmongocrypt-dev)'
+  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, python3-boto3, softhsm2, age, g++, libmongocrypt-dev)'
   exit 0
 fi
 COMMAND="apt-get install -y --no-install-recommends$PACKAGES"

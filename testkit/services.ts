@@ -13,6 +13,7 @@ export const SERVICES = {
   ageKeygen: { program: '/usr/bin/age-keygen', debianPackage: 'age' },
   redis: { program: '/usr/bin/redis-server', debianPackage: 'redis-server' },
   python: { program: '/usr/bin/python3', debianPackage: 'python3' },
+  boto3: { program: '/usr/lib/python3/dist-packages/boto3/__init__.py', debianPackage: 'python3-boto3' },
 } as const;
 
 /** The path of the program, or an Error that holds the command to install it. */

@@ -121,7 +121,7 @@ async function show(
     output.result(await cmk.get<SimulationView>(path), () => '');
     return;
   }
-  const text = await cmk.text(`${path}/export?format=${format}`);
+  const { text } = await cmk.answer(`${path}/export?format=${format}`);
   if (file === undefined) {
     process.stdout.write(text);
     return;

@@ -7,6 +7,7 @@ import { contextOf } from '../context.ts';
 import { describeError } from '../errors.ts';
 import { type Endpoints, readEndpoints } from '../home/endpoints.ts';
 import { type Cell, colors, table } from '../output.ts';
+import { describeTrouble, type KeyTroubleView } from './key-text.ts';
 
 const HEALTH_TIMEOUT_MS = 2_000;
 
@@ -23,6 +24,8 @@ interface Overview {
   readonly tenants: number;
   readonly links: { readonly tenants: readonly (LinksView & { readonly tenant: string })[] };
   readonly jobs: { readonly pending: number; readonly failed: number; readonly oldestPendingMs: number };
+  /** L1 keys that cannot be used, or of which nothing clear is heard. */
+  readonly keys: readonly KeyTroubleView[];
 }
 
 /** What a component may say of itself; which fields there are depends on the component. */
@@ -142,7 +145,7 @@ function describe(
   ].join('\n');
 }
 
-function governance({ broker, jobs, tenants, links }: Overview): string[] {
+function governance({ broker, jobs, tenants, links, keys }: Overview): string[] {
   return [
     `  broker   ${broker.healthy ? 'connected' : 'away'}`,
     `  jobs     ${jobs.pending} pending, ${jobs.failed} failed`,
@@ -150,6 +153,7 @@ function governance({ broker, jobs, tenants, links }: Overview): string[] {
     ...links.tenants.map(
       ({ tenant, state, regions }) => `  link     ${tenant} ${state}: ${describeProgress(regions)}`,
     ),
+    ...keys.flatMap((key) => describeTrouble(key).map((line, at) => `${at === 0 ? '  L1 key   ' : '           '}${line}`)),
   ];
 }
 

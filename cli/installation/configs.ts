@@ -115,8 +115,10 @@ function cmkConfig(installation: Installation, ports: Ports): object {
     orbital: { signingKey: signingKeyFiles(paths.component(cmkComponent)).privateKey, keyId: CMK_KEY_ID },
     auth: { developmentToken: paths.token, developmentIssuer: paths.people },
     keystoreDirectory: dirname(paths.keystore),
+    // As Debian installs it: L1 keys in a token, without an HSM.
+    pkcs11Modules: ['/usr/lib/softhsm/libsofthsm2.so'],
     development: true,
-    link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 30_000 },
+    link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 5_000 },
     notifications: { keyFile: notificationKeyOf(installation) },
     log: { level: 'info' },
     audit: {

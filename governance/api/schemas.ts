@@ -201,47 +201,6 @@ export const Service = model('Service', {
 });
 export const ServiceAdded = Type.Object({ service: Service, job: JobId }, closed);
 
-const KeystoreConfig = Type.Object(
-  {
-    path: freeText({
-      minLength: 1,
-      maxLength: 4096,
-      description: 'Absolute, a file below the keystore directory of the configuration',
-    }),
-  },
-  closed,
-);
-export const NewKeystore = Type.Object(
-  { name: Name, kind: Type.Literal('software'), config: KeystoreConfig },
-  closed,
-);
-export const Keystore = Type.Object(
-  { name: Text, kind: Text, config: Type.Object({ path: Text }, closed), createdAt: Instant },
-  closed,
-);
-export const NewKey = Type.Object(
-  {
-    alias: Name,
-    keystore: Name,
-    reference: Type.Optional(freeText({ minLength: 1, maxLength: 512 })),
-    create: Type.Optional(Type.Literal(true, { description: 'Have the keystore make the key' })),
-    keyConfiguration: Type.Optional(Name),
-  },
-  closed,
-);
-export const Key = Type.Object(
-  {
-    alias: Text,
-    keystore: Text,
-    reference: Text,
-    state: Text,
-    stateSince: Instant,
-    checkedAt: Instant,
-    createdAt: Instant,
-  },
-  closed,
-);
-
 export const LinkRequest = Type.Object({ key: Name }, closed);
 export const Reason = freeText({ minLength: 1, maxLength: 256 });
 export const UnlinkRequest = Type.Object({ reason: Reason }, closed);

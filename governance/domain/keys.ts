@@ -1,87 +1,36 @@
-/** Keystores, and the L1 keys in them: references only, the material stays with the customer's provider. */
+/** L1 keys: references only, the material stays with the customer's provider. */
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
-import { liesBelow } from '../keystores/confinement.ts';
-import { type KeyState, KeystoreError, type KeystoreProvider } from '../keystores/provider.ts';
+import { KeystoreError, type KeystoreProvider } from '../keystores/provider.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
-import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
+import type { Key } from '../store/schema.ts';
+import { asTenant, type Trx } from '../store/transactions.ts';
 import { adoptKey } from './configuration-keys.ts';
+import { requireUsable } from './key-access.ts';
+import { type StateView, stateView } from './key-states.ts';
+import { providerNamed } from './keystores.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
-import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 
-export interface KeystoreView {
-  name: string;
-  kind: string;
-  config: { path: string };
-  createdAt: string;
-}
-export interface KeyView {
+export interface KeyView extends StateView {
   alias: string;
   keystore: string;
+  /** The provider's own name of the key. */
   reference: string;
-  /** As the provider said at `checkedAt`. */
-  state: string;
-  stateSince: string;
-  checkedAt: string;
+  /** What the customer called it, where that is an alias or a short name of it. */
+  named: string | null;
+  origin: Key['origin'];
+  /** Of the key, at its provider. */
+  version: string | null;
+  /** Where it belongs to (key-configurations.ts); null while its material has not come. */
+  keyConfiguration: string | null;
+  /** Of that configuration. */
+  primary: boolean;
+  /** When CMK last had the key wrap and unwrap something. */
+  provedAt: string | null;
   createdAt: string;
-}
-
-/** The same keystore again changes nothing. Throws KEYSTORE_PATH_REFUSED, ALREADY_EXISTS. */
-export async function addKeystore(
-  cmk: Cmk,
-  who: Actor,
-  keystore: { readonly name: string; readonly kind: 'software'; readonly config: { readonly path: string } },
-): Promise<{ created: boolean }> {
-  if (!(await liesBelow(cmk.keystoreDirectory, keystore.config.path)))
-    throw new CmkError(
-      'KEYSTORE_PATH_REFUSED',
-      `keystore ${keystore.name} names a place that is not for keystores`,
-    );
-  return await asPlatform(cmk.db, async (trx) => {
-    const inserted = await trx
-      .insertInto('keystores')
-      .values({ name: keystore.name, kind: keystore.kind, config: JSON.stringify(keystore.config) })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('name')
-      .executeTakeFirst();
-    if (inserted === undefined) {
-      const present = await trx
-        .selectFrom('keystores')
-        .selectAll()
-        .where('name', '=', keystore.name)
-        .executeTakeFirstOrThrow();
-      if (present.kind !== keystore.kind || present.config.path !== keystore.config.path)
-        throw new CmkError('ALREADY_EXISTS', `keystore ${keystore.name} is registered differently`);
-      return { created: false };
-    }
-    await audit(trx, who, {
-      action: 'keystore.register',
-      subject: `keystore:${keystore.name}`,
-      outcome: 'accepted',
-      detail: { kind: keystore.kind },
-    });
-    return { created: true };
-  });
-}
-
-export async function listKeystores(cmk: Cmk, page: PageRequest): Promise<Page<KeystoreView>> {
-  return await asPlatform(cmk.db, async (trx) => {
-    let query = trx
-      .selectFrom('keystores')
-      .selectAll()
-      .orderBy('name')
-      .limit(limitOf(page) + 1);
-    const after = cursorOf(page);
-    if (after !== undefined) query = query.where('name', '>', after);
-    return toPage(
-      await query.execute(),
-      page,
-      (row) => row.name,
-      (row) => ({ name: row.name, kind: row.kind, config: row.config, createdAt: instant(row.created_at) }),
-    );
-  });
 }
 
 export interface NewKey {
@@ -93,47 +42,32 @@ export interface NewKey {
   readonly keyConfiguration?: string;
 }
 
-/** Asks the provider first, outside any transaction; only a key that can be used now is registered. */
+/**
+ * Asks the provider first, outside any transaction; only a key that can be used now, and that CMK has shown to be allowed
+ * to use, is registered. The first of its configuration is its primary key.
+ */
 export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey): Promise<KeyView> {
   const provider = await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
     await refuseTakenAlias(trx, tenant, key.alias);
     return await providerNamed(cmk, trx, key.keystore);
   });
-  const reference = key.reference ?? (await makeKey(provider));
-  const state = await provider.describe(reference);
-  cmk.metrics.keystoreAnswer(state);
-  if (state === 'UNREACHABLE' || state === 'UNKNOWN')
-    throw new CmkError('KEYSTORE_UNAVAILABLE', `keystore ${key.keystore} answered ${state}`);
-  if (state !== 'ENABLED') throw new CmkError('KEY_NOT_USABLE', `the key is ${state} at its keystore`);
-
+  const wanted = key.reference ?? (await makeKey(provider));
+  const { reference, state, version } = await requireUsable(cmk, provider, wanted);
+  const now = new Date();
   return await asTenant(cmk.db, tenant, async (trx) => {
-    await lockTenant(trx, tenant);
-    await refuseTakenAlias(trx, tenant, key.alias);
-    const { count } = await trx
-      .selectFrom('l1_keys')
-      .select((eb) => eb.fn.countAll<string>().as('count'))
-      .where('tenant', '=', tenant)
-      .executeTakeFirstOrThrow();
-    if (Number(count) >= MAX_KEYS_PER_TENANT)
-      throw new CmkError('LIMIT_REACHED', `a tenant has at most ${MAX_KEYS_PER_TENANT} keys`);
-    const row = await trx
-      .insertInto('l1_keys')
-      .values({ tenant, alias: key.alias, keystore: key.keystore, reference, state })
-      .onConflict((conflict) => conflict.doNothing())
-      .returningAll()
-      .executeTakeFirst();
-    if (row === undefined) {
-      const own = await trx
-        .selectFrom('l1_keys')
-        .select('alias')
-        .where('tenant', '=', tenant)
-        .where('keystore', '=', key.keystore)
-        .where('reference', '=', reference)
-        .executeTakeFirst();
-      if (own !== undefined) throw new CmkError('ALREADY_EXISTS', `this key is registered as ${own.alias}`);
-      throw new CmkError('KEY_BELONGS_TO_OTHER_TENANT', `the key of keystore ${key.keystore} is taken`);
-    }
+    await insertKey(trx, {
+      tenant,
+      alias: key.alias,
+      keystore: key.keystore,
+      reference,
+      named: wanted === reference ? null : wanted,
+      origin: key.reference === undefined ? 'created' : 'reference',
+      version,
+      state,
+      enabled_at: now,
+      proved_at: now,
+    });
     const { keyConfiguration } = key;
     await adoptKey(trx, { tenant, alias: key.alias, ...(keyConfiguration && { keyConfiguration }) });
     await audit(trx, who, {
@@ -143,68 +77,106 @@ export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey):
       outcome: 'accepted',
       detail: { keystore: key.keystore, reference, made: key.reference === undefined },
     });
-    return viewOf(row);
+    return await viewKey(trx, tenant, key.alias);
   });
+}
+
+type NewKeyRow = Pick<Key, 'tenant' | 'alias' | 'keystore' | 'reference' | 'origin' | 'state'> &
+  Partial<Pick<Key, 'named' | 'version' | 'enabled_at' | 'proved_at'>>;
+
+/** Locks the tenant. Errors: ALREADY_EXISTS, LIMIT_REACHED, KEY_BELONGS_TO_OTHER_TENANT. */
+export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {
+  const { tenant, keystore, reference } = key;
+  await lockTenant(trx, tenant);
+  await refuseTakenAlias(trx, tenant, key.alias);
+  const { count } = await trx
+    .selectFrom('l1_keys')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('tenant', '=', tenant)
+    .executeTakeFirstOrThrow();
+  if (Number(count) >= MAX_KEYS_PER_TENANT)
+    throw new CmkError('LIMIT_REACHED', `a tenant has at most ${MAX_KEYS_PER_TENANT} keys`);
+  const row = await trx
+    .insertInto('l1_keys')
+    .values(key)
+    .onConflict((conflict) => conflict.doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (row !== undefined) return row;
+  const own = await trx
+    .selectFrom('l1_keys')
+    .select('alias')
+    .where('tenant', '=', tenant)
+    .where('keystore', '=', keystore)
+    .where('reference', '=', reference)
+    .executeTakeFirst();
+  if (own !== undefined) throw new CmkError('ALREADY_EXISTS', `this key is registered as ${own.alias}`);
+  throw new CmkError('KEY_BELONGS_TO_OTHER_TENANT', `the key of keystore ${keystore} is taken`);
 }
 
 export async function listKeys(cmk: Cmk, tenant: string, page: PageRequest): Promise<Page<KeyView>> {
   return await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
-    let query = trx
-      .selectFrom('l1_keys')
-      .selectAll()
-      .where('tenant', '=', tenant)
-      .orderBy('alias')
+    let query = keysWithPlace(trx)
+      .where('l1_keys.tenant', '=', tenant)
+      .orderBy('l1_keys.alias')
       .limit(limitOf(page) + 1);
     const after = cursorOf(page);
-    if (after !== undefined) query = query.where('alias', '>', after);
+    if (after !== undefined) query = query.where('l1_keys.alias', '>', after);
     return toPage(await query.execute(), page, (row) => row.alias, viewOf);
   });
 }
 
+/** Throws TENANT_UNKNOWN, KEY_UNKNOWN. */
+export async function getKey(cmk: Cmk, tenant: string, alias: string): Promise<KeyView> {
+  return await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    return await viewKey(trx, tenant, alias);
+  });
+}
+
+export const viewKey = async (trx: Trx, tenant: string, alias: string): Promise<KeyView> =>
+  viewOf(await findKey(trx, tenant, alias));
+
 /** An L1 key and the provider to call for it. */
 export interface UsableKey {
   readonly alias: string;
+  readonly keystore: string;
   readonly reference: string;
   readonly provider: KeystoreProvider;
 }
 
 /** Throws KEY_UNKNOWN. Calls nothing: the provider is called after the transaction. */
 export async function requireKey(cmk: Cmk, trx: Trx, tenant: string, alias: string): Promise<UsableKey> {
-  const key = await trx
-    .selectFrom('l1_keys')
-    .select(['alias', 'reference', 'keystore'])
-    .where('tenant', '=', tenant)
-    .where('alias', '=', alias)
-    .executeTakeFirst();
-  if (key === undefined) throw new CmkError('KEY_UNKNOWN', `${tenant} has no key ${alias}`);
-  return { alias, reference: key.reference, provider: await providerNamed(cmk, trx, key.keystore) };
+  const { keystore, reference } = await findKey(trx, tenant, alias);
+  return { alias, keystore, reference, provider: await providerNamed(cmk, trx, keystore) };
 }
 
-/** Keeps what the provider said. `state_since` moves only when the state does. Returns whether it did. */
-export async function recordKeyState(
-  trx: Trx,
-  tenant: string,
-  alias: string,
-  state: KeyState,
-): Promise<boolean> {
-  const now = new Date();
-  const changed = await trx
-    .updateTable('l1_keys')
-    .set({ state, state_since: now, checked_at: now })
-    .where('tenant', '=', tenant)
-    .where('alias', '=', alias)
-    .where('state', '!=', state)
+async function findKey(trx: Trx, tenant: string, alias: string): Promise<PlacedKey> {
+  const row = await keysWithPlace(trx)
+    .where('l1_keys.tenant', '=', tenant)
+    .where('l1_keys.alias', '=', alias)
     .executeTakeFirst();
-  if (changed.numUpdatedRows > 0n) return true;
-  await trx
-    .updateTable('l1_keys')
-    .set({ checked_at: now })
-    .where('tenant', '=', tenant)
-    .where('alias', '=', alias)
-    .execute();
-  return false;
+  if (row === undefined) throw new CmkError('KEY_UNKNOWN', `${tenant} has no key ${alias}`);
+  return row;
 }
+
+type PlacedKey = Key & { readonly configuration: string | null; readonly primary_key: string | null };
+
+/** Keys, each with the configuration that it is in and the primary key of that. */
+const keysWithPlace = (trx: Trx) =>
+  trx
+    .selectFrom('l1_keys')
+    .leftJoin('key_configuration_keys as place', (join) =>
+      join.onRef('place.tenant', '=', 'l1_keys.tenant').onRef('place.alias', '=', 'l1_keys.alias'),
+    )
+    .leftJoin('key_configurations', (join) =>
+      join
+        .onRef('key_configurations.tenant', '=', 'place.tenant')
+        .onRef('key_configurations.name', '=', 'place.configuration'),
+    )
+    .selectAll('l1_keys')
+    .select(['place.configuration', 'key_configurations.primary_key']);
 
 async function refuseTakenAlias(trx: Trx, tenant: string, alias: string): Promise<void> {
   const taken = await trx
@@ -216,18 +188,9 @@ async function refuseTakenAlias(trx: Trx, tenant: string, alias: string): Promis
   if (taken !== undefined) throw new CmkError('ALREADY_EXISTS', `${tenant} has a key ${alias}`);
 }
 
-async function providerNamed(cmk: Cmk, trx: Trx, name: string): Promise<KeystoreProvider> {
-  const keystore = await trx.selectFrom('keystores').selectAll().where('name', '=', name).executeTakeFirst();
-  if (keystore === undefined) throw new CmkError('KEYSTORE_UNKNOWN', `there is no keystore ${name}`);
-  return cmk.keystores({ name, kind: keystore.kind, config: keystore.config });
-}
-
 async function makeKey(provider: KeystoreProvider): Promise<string> {
   if (provider.createKey === undefined)
-    throw new CmkError(
-      'KEY_NOT_USABLE',
-      `a keystore of kind ${provider.kind} makes no keys for CMK; name a reference`,
-    );
+    throw new CmkError('KEYSTORE_CANNOT', `a keystore of kind ${provider.kind} makes no keys for CMK`);
   try {
     return await provider.createKey();
   } catch (error) {
@@ -239,22 +202,16 @@ async function makeKey(provider: KeystoreProvider): Promise<string> {
   }
 }
 
-function viewOf(row: {
-  alias: string;
-  keystore: string;
-  reference: string;
-  state: string;
-  state_since: Date;
-  checked_at: Date;
-  created_at: Date;
-}): KeyView {
-  return {
-    alias: row.alias,
-    keystore: row.keystore,
-    reference: row.reference,
-    state: row.state,
-    stateSince: instant(row.state_since),
-    checkedAt: instant(row.checked_at),
-    createdAt: instant(row.created_at),
-  };
-}
+const viewOf = (row: PlacedKey): KeyView => ({
+  alias: row.alias,
+  keystore: row.keystore,
+  reference: row.reference,
+  named: row.named,
+  origin: row.origin,
+  version: row.version,
+  keyConfiguration: row.configuration,
+  primary: row.primary_key === row.alias,
+  ...stateView(row),
+  provedAt: instantOrNull(row.proved_at),
+  createdAt: instant(row.created_at),
+});

@@ -7,6 +7,7 @@ import { countLinks } from '../links/rows.ts';
 import { type LinksView, linksOf } from '../links/view.ts';
 import { reachNow } from '../store/reach.ts';
 import { asPlatform } from '../store/transactions.ts';
+import { type KeyTrouble, troubledKeys } from './key-states.ts';
 import { listRegions } from './regions.ts';
 
 export interface Overview {
@@ -28,6 +29,8 @@ export interface Overview {
   tenants: number;
   links: { counts: Record<string, number>; tenants: LinksView[] };
   jobs: { pending: number; failed: number; oldestPendingMs: number };
+  /** L1 keys that cannot be used, or of which nothing clear is heard. */
+  keys: KeyTrouble[];
 }
 
 /** Shows at most MAX_PAGE regions and tenants; the lists have the rest. */
@@ -78,6 +81,7 @@ export async function overview(cmk: Cmk): Promise<Overview> {
         failed: jobs.rows[0]?.failed ?? 0,
         oldestPendingMs: Math.max(0, Math.round(Math.max(0, ...waiting.rows.map((row) => row.oldest_ms)))),
       },
+      keys: await troubledKeys(trx),
     };
   });
 }

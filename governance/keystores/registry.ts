@@ -1,16 +1,32 @@
 /**
- * From a keystore's record to a provider that can be called. Kinds are listed here and nowhere else. Every provider is
+ * From a keystore's record to a provider that can be called. Kinds are opened here and nowhere else. Every provider is
  * held to the time limit, whatever its SDK does.
  */
+import { Value } from 'typebox/value';
 import { withDeadline } from '../../platform/backoff.ts';
 import { errorCode } from '../../platform/errors.ts';
-import { KEYSTORE_TIMEOUT_MS, type KeyState, KeystoreError, type KeystoreProvider } from './provider.ts';
+import { AwsKmsKeystore } from './aws-kms.ts';
+import { AzureKeystore } from './azure.ts';
+import { type KeystoreConfig, type KeystoreKind, keystoreConfigs, keystoreKinds } from './configs.ts';
+import { GoogleKmsKeystore } from './google-kms.ts';
+import { OpenBaoKeystore } from './openbao.ts';
+import { Pkcs11Keystore } from './pkcs11.ts';
+import {
+  IMPORT_TIMEOUT_MS,
+  KEYSTORE_TIMEOUT_MS,
+  type KeyState,
+  KeystoreError,
+  type KeystoreDriver,
+  type KeystoreProvider,
+  stateOf,
+} from './provider.ts';
 import { SoftwareKeystore } from './software.ts';
 
 export interface KeystoreRecord {
   readonly name: string;
   readonly kind: string;
-  readonly config: { readonly path: string };
+  /** As the schema of the kind asks for (configs.ts). */
+  readonly config: unknown;
 }
 
 export type KeystoreRegistry = (record: KeystoreRecord) => KeystoreProvider;
@@ -24,7 +40,7 @@ export function createKeystoreRegistry(timeoutMs = KEYSTORE_TIMEOUT_MS): Keystor
     const id = JSON.stringify([record.name, record.kind, record.config]);
     let provider = providers.get(id);
     if (provider === undefined) {
-      provider = withinTime(open(record), timeoutMs);
+      provider = withinTime(openKeystore(record.kind, record.config), timeoutMs);
       if (providers.size >= MAX_PROVIDERS) providers.clear();
       providers.set(id, provider);
     }
@@ -32,35 +48,61 @@ export function createKeystoreRegistry(timeoutMs = KEYSTORE_TIMEOUT_MS): Keystor
   };
 }
 
-function open(record: KeystoreRecord): KeystoreProvider {
-  if (record.kind === 'software') return new SoftwareKeystore(record.config.path);
-  throw new KeystoreError('UNKNOWN', `this build has no keystore of kind ${record.kind}`);
+const openers: { readonly [K in KeystoreKind]: (config: KeystoreConfig<K>) => KeystoreDriver } = {
+  software: ({ path }) => new SoftwareKeystore(path),
+  'aws-kms': (config) => new AwsKmsKeystore(config),
+  'azure-key-vault': (config) => new AzureKeystore(config),
+  'google-kms': (config) => new GoogleKmsKeystore(config),
+  openbao: (config) => new OpenBaoKeystore(config),
+  pkcs11: (config) => new Pkcs11Keystore(config),
+};
+
+/** Calls nothing. Errors: KeystoreError UNKNOWN for a kind or a configuration that this build does not have. */
+export function openKeystore(kind: string, config: unknown): KeystoreDriver {
+  for (const known of keystoreKinds) if (known === kind) return open(known, config);
+  throw new KeystoreError('UNKNOWN', `this build has no keystore of kind ${kind}`);
+}
+
+function open<K extends KeystoreKind>(kind: K, config: unknown): KeystoreDriver {
+  const schema: (typeof keystoreConfigs)[K] = keystoreConfigs[kind];
+  if (!Value.Check(schema, config))
+    throw new KeystoreError('UNKNOWN', `the configuration is none of a keystore of kind ${kind}`);
+  return openers[kind](config as KeystoreConfig<K>);
 }
 
 /** A provider that hangs is a provider that is away. */
-export function withinTime(provider: KeystoreProvider, timeoutMs: number): KeystoreProvider {
-  const limited = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
+export function withinTime(driver: KeystoreDriver, timeoutMs: number): KeystoreProvider {
+  const limited = async <T>(what: string, call: () => Promise<T>, ms = timeoutMs): Promise<T> => {
     try {
-      return await withDeadline(timeoutMs, what, call);
+      return await withDeadline(ms, what, call);
     } catch (error) {
       if (errorCode(error) === 'DEADLINE_EXCEEDED')
-        throw new KeystoreError('UNREACHABLE', `the keystore did not answer within ${timeoutMs} ms`);
+        throw new KeystoreError('UNREACHABLE', `the keystore did not answer within ${ms} ms`);
       throw error;
     }
   };
-  const { createKey } = provider;
+  const { createKey, beginImport, finishImport } = driver;
+  const importMs = Math.max(timeoutMs, IMPORT_TIMEOUT_MS);
+  const inspect = (reference: string) => limited('inspect', () => driver.inspect(reference));
   return {
-    kind: provider.kind,
+    kind: driver.kind,
+    inspect,
     describe: (reference) =>
-      limited('describe', () => provider.describe(reference)).catch(
-        (error: unknown): KeyState => (error instanceof KeystoreError ? error.state : 'UNKNOWN'),
+      inspect(reference).then(
+        ({ state }): KeyState => state,
+        (error: unknown) => stateOf(error),
       ),
-    generateDataKey: (reference) => limited('generateDataKey', () => provider.generateDataKey(reference)),
-    unwrap: (reference, wrapped) => limited('unwrap', () => provider.unwrap(reference, wrapped)),
+    generateDataKey: (reference) => limited('generateDataKey', () => driver.generateDataKey(reference)),
+    unwrap: (reference, wrapped) => limited('unwrap', () => driver.unwrap(reference, wrapped)),
     credentialIsGood: (reference) =>
-      limited('credentialIsGood', () => provider.credentialIsGood(reference)).catch(() => false),
-    ...(createKey === undefined
-      ? {}
-      : { createKey: () => limited('createKey', () => createKey.call(provider)) }),
+      limited('credentialIsGood', () => driver.credentialIsGood(reference)).catch(() => false),
+    ...(createKey && { createKey: () => limited('createKey', () => createKey.call(driver)) }),
+    ...(beginImport && {
+      beginImport: () => limited('beginImport', () => beginImport.call(driver), importMs),
+    }),
+    ...(finishImport && {
+      finishImport: (ticket, wrapped) =>
+        limited('finishImport', () => finishImport.call(driver, ticket, wrapped), importMs),
+    }),
   };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { type ProviderHarness, providerContract } from './provider.contract.ts';
-import { KeystoreError } from './provider.ts';
+import { KEYSTORE_TIMEOUT_MS, KeystoreError } from './provider.ts';
 import { createKeystoreRegistry, withinTime } from './registry.ts';
 import { SoftwareKeystore } from './software.ts';
 
@@ -21,7 +21,7 @@ async function open(): Promise<ProviderHarness> {
     ENABLED: 'enabled',
   } as const;
   return {
-    provider,
+    provider: withinTime(provider, KEYSTORE_TIMEOUT_MS),
     newKey: () => provider.createKey(),
     set: async (reference, state) => {
       if (state === 'NOT_FOUND') await provider.deleteKey(reference);
@@ -34,7 +34,10 @@ async function open(): Promise<ProviderHarness> {
   };
 }
 
-providerContract('software', open);
+providerContract('software', open, {
+  states: ['DISABLED', 'PENDING_DELETION', 'FORBIDDEN', 'NOT_FOUND'],
+  imports: true,
+});
 
 test('the file is private, and says what it is worth', async () => {
   const path = freshPath();
@@ -74,7 +77,7 @@ test('a provider that hangs is UNREACHABLE after the time limit', async () => {
   const provider = withinTime(
     {
       kind: 'hanging',
-      describe: hanging,
+      inspect: hanging,
       generateDataKey: hanging,
       unwrap: hanging,
       credentialIsGood: hanging,

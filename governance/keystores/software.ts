@@ -4,14 +4,37 @@
  *
  * Wrapping is AES-256-GCM with the key's id as additional data, so that a wrapped secret names the key it belongs to.
  */
-import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  generateKeyPair,
+  randomBytes,
+  randomUUID,
+} from 'node:crypto';
+import { promisify } from 'node:util';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { readPrivate, writePrivate } from '../../platform/config-file.ts';
 import { errorCode } from '../../platform/errors.ts';
-import { type KeyState, KeystoreError, type KeystoreProvider, LINK_SECRET_BYTES } from './provider.ts';
+import { unwrapImport } from '../../platform/key-wrap.ts';
+import {
+  type ImportParameters,
+  type ImportTicket,
+  type KeyFacts,
+  type KeyState,
+  KeystoreError,
+  type KeystoreProvider,
+  LINK_SECRET_BYTES,
+  stateOf,
+} from './provider.ts';
 
 const MAX_KEYS = 1000;
+/** Imports that were begun and not finished; past it the oldest is forgotten. */
+const MAX_IMPORTS = 64;
+const IMPORT_HOURS = 24;
+const IMPORT_ALGORITHM = 'RSA_AES_KEY_WRAP_SHA_256';
+const IMPORT_MODULUS_BITS = 3072;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const PREFIX = 'software.v1.';
@@ -34,8 +57,18 @@ const Key = Type.Object(
   },
   { additionalProperties: false },
 );
+/** A key that waits for its material, and the key pair for the way. */
+const Import = Type.Object(
+  { privateKey: Type.String({ maxLength: 8192 }), expiresAt: Type.String({ maxLength: 32 }) },
+  { additionalProperties: false },
+);
+const Reference = Type.String({ maxLength: 128 });
 const KeyFile = Type.Object(
-  { warning: Type.String({ maxLength: 512 }), keys: Type.Record(Type.String({ maxLength: 128 }), Key) },
+  {
+    warning: Type.String({ maxLength: 512 }),
+    keys: Type.Record(Reference, Key),
+    imports: Type.Optional(Type.Record(Reference, Import)),
+  },
   { additionalProperties: false },
 );
 type KeyFile = Static<typeof KeyFile>;
@@ -61,13 +94,18 @@ export class SoftwareKeystore implements KeystoreProvider {
     this.#path = path;
   }
 
+  async inspect(reference: string): Promise<KeyFacts> {
+    const { keys, imports } = await this.#read();
+    const key = keys[reference];
+    const waiting = imports?.[reference] === undefined ? 'NOT_FOUND' : 'PENDING_IMPORT';
+    return { state: key === undefined ? waiting : stateNames[key.state], reference, version: null };
+  }
+
   async describe(reference: string): Promise<KeyState> {
-    try {
-      const key = (await this.#read()).keys[reference];
-      return key === undefined ? 'NOT_FOUND' : stateNames[key.state];
-    } catch (error) {
-      return error instanceof KeystoreError ? error.state : 'UNKNOWN';
-    }
+    return await this.inspect(reference).then(
+      ({ state }) => state,
+      (error: unknown) => stateOf(error),
+    );
   }
 
   async generateDataKey(reference: string): Promise<{ plaintext: Buffer; wrapped: string }> {
@@ -104,18 +142,47 @@ export class SoftwareKeystore implements KeystoreProvider {
   /** Makes the file when there is none. */
   async createKey(): Promise<string> {
     const reference = randomUUID();
-    await this.#change((file) => {
-      if (Object.keys(file.keys).length >= MAX_KEYS)
-        throw new KeystoreError('UNKNOWN', `the software keystore holds ${MAX_KEYS} keys, its limit`);
-      const material = randomBytes(32);
-      file.keys[reference] = {
-        material: material.toString('base64'),
-        state: 'enabled',
-        createdAt: new Date().toISOString(),
-      };
-      material.fill(0);
-    });
+    const material = randomBytes(32);
+    await this.#change((file) => addKey(file, reference, material)).finally(() => material.fill(0));
     return reference;
+  }
+
+  async beginImport(): Promise<ImportParameters> {
+    const reference = randomUUID();
+    const pair = await promisify(generateKeyPair)('rsa', { modulusLength: IMPORT_MODULUS_BITS });
+    const expiresAt = new Date(Date.now() + IMPORT_HOURS * 3_600_000);
+    const privateKey = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    await this.#change((file) => {
+      const others = Object.entries(file.imports ?? {}).slice(-(MAX_IMPORTS - 1));
+      file.imports = Object.fromEntries([
+        ...others,
+        [reference, { privateKey, expiresAt: expiresAt.toISOString() }],
+      ]);
+    });
+    const publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    return { reference, algorithm: IMPORT_ALGORITHM, material: 'AES_256', publicKey, expiresAt, ticket: '' };
+  }
+
+  async finishImport({ reference }: ImportTicket, wrapped: Buffer): Promise<void> {
+    await this.#change((file) => {
+      const begun = file.imports?.[reference];
+      if (begun === undefined) throw new KeystoreError('NOT_FOUND', 'no import of this key is open');
+      if (new Date(begun.expiresAt) <= new Date())
+        throw new KeystoreError('UNKNOWN', 'the import has expired');
+      let material: Buffer;
+      try {
+        material = unwrapImport(createPrivateKey(begun.privateKey), IMPORT_ALGORITHM, wrapped);
+      } catch {
+        throw new KeystoreError('UNKNOWN', 'the wrapped key does not open with the key of this import');
+      }
+      try {
+        if (material.length !== 32) throw new KeystoreError('UNKNOWN', 'the material is no AES-256 key');
+        addKey(file, reference, material);
+      } finally {
+        material.fill(0);
+      }
+      delete file.imports?.[reference];
+    });
   }
 
   async credentialIsGood(reference: string): Promise<boolean> {
@@ -190,4 +257,14 @@ export class SoftwareKeystore implements KeystoreProvider {
     this.#writing = run.catch(() => undefined);
     await run;
   }
+}
+
+function addKey(file: KeyFile, reference: string, material: Buffer): void {
+  if (Object.keys(file.keys).length >= MAX_KEYS)
+    throw new KeystoreError('UNKNOWN', `the software keystore holds ${MAX_KEYS} keys, its limit`);
+  file.keys[reference] = {
+    material: material.toString('base64'),
+    state: 'enabled',
+    createdAt: new Date().toISOString(),
+  };
 }

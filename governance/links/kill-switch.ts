@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Cmk } from '../context.ts';
-import { recordKeyState, type UsableKey } from '../domain/keys.ts';
+import { recordKeyState } from '../domain/key-states.ts';
+import { type UsableKey, viewKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import type { KeyState } from '../keystores/provider.ts';
@@ -13,50 +14,64 @@ import { asTenant } from '../store/transactions.ts';
 import { startUnlink } from './request.ts';
 
 /**
- * Disabled, scheduled for deletion and deleted count at once. Forbidden counts only when an independent call has shown
+ * Disabled, without its material, scheduled for deletion and deleted count at once. Forbidden counts only when an independent call has shown
  * that CMK's own credential is good. A provider that is away, or not understood, never counts.
  */
 export function unlinks(state: KeyState, credentialIsGood: boolean): boolean {
   switch (state) {
     case 'DISABLED':
+    case 'PENDING_IMPORT':
     case 'PENDING_DELETION':
     case 'NOT_FOUND':
       return true;
     case 'FORBIDDEN':
       return credentialIsGood;
     case 'ENABLED':
+    case 'THROTTLED':
     case 'UNREACHABLE':
     case 'UNKNOWN':
       return false;
   }
 }
 
-/** Records what the provider said of the key, and unlinks the tenant if it must. Returns whether it did. */
+/**
+ * Records what the provider said of the key, and unlinks the tenant if it must. Says by whom and since when: the customer,
+ * at the keystore, between the last good answer and this one. Returns whether it unlinked.
+ */
 export async function judge(cmk: Cmk, tenant: string, key: UsableKey, state: KeyState): Promise<boolean> {
   cmk.metrics.keystoreAnswer(state);
   const credentialIsGood = state === 'FORBIDDEN' && (await key.provider.credentialIsGood(key.reference));
   const kill = unlinks(state, credentialIsGood);
+  const doubtful = state === 'FORBIDDEN' && !credentialIsGood;
+  const { alias, keystore, provider } = key;
   const who = { actor: 'system:kill-switch', correlationId: randomUUID() };
   return await asTenant(cmk.db, tenant, async (trx) => {
     if (kill) await lockTenant(trx, tenant);
-    const changed = await recordKeyState(trx, tenant, key.alias, state);
-    const killed =
-      kill &&
-      (await unlinkIfLinked(cmk, trx, who, tenant, `L1 key ${key.alias} is ${state} at its keystore`));
-    if (changed)
+    const change = await recordKeyState(trx, { tenant, alias }, { state, doubtful });
+    const { lastEnabledAt, stateSince } = await viewKey(trx, tenant, alias);
+    const reason = `L1 key ${alias} is ${state} at keystore ${keystore} (${provider.kind}) since ${stateSince}`;
+    const killed = kill && (await unlinkIfLinked(cmk, trx, who, tenant, reason));
+    if (change !== undefined)
       await audit(trx, who, {
         tenant,
-        action: 'key.state',
-        subject: `key:${tenant}/${key.alias}`,
+        action: change === 'state' ? 'key.state' : 'key.warning',
+        subject: `key:${tenant}/${alias}`,
         outcome: 'succeeded',
-        detail: { state, ...(state === 'FORBIDDEN' ? { credentialIsGood } : {}) },
+        detail: {
+          state,
+          keystore,
+          kind: provider.kind,
+          lastEnabledAt,
+          ...(change === 'state' ? { since: stateSince } : { warned: change === 'warned' }),
+          ...(state === 'FORBIDDEN' ? { credentialIsGood } : {}),
+        },
       });
+    const facts = { tenant, key: alias, keystore, state, correlationId: who.correlationId };
+    if (change === 'warned') cmk.logger.warn(facts, 'no clear answer about an L1 key; nothing is changed by that');
+    if (change === 'cleared') cmk.logger.info(facts, 'an L1 key is answered for again');
     if (killed) {
       cmk.metrics.killSwitch();
-      cmk.logger.warn(
-        { tenant, key: key.alias, state, correlationId: who.correlationId },
-        'kill switch: unlinking',
-      );
+      cmk.logger.warn(facts, 'kill switch: unlinking');
     }
     return killed;
   });

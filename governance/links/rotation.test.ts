@@ -22,11 +22,7 @@ let beforeDataKey: (() => Promise<void>) | undefined;
 const keystores: KeystoreRegistry = (record) => {
   const provider = real(record);
   return {
-    kind: provider.kind,
-    describe: (reference) => provider.describe(reference),
-    unwrap: (reference, wrapped) => provider.unwrap(reference, wrapped),
-    credentialIsGood: (reference) => provider.credentialIsGood(reference),
-    createKey: async () => (await provider.createKey?.()) ?? '',
+    ...provider,
     generateDataKey: async (reference) => {
       await beforeDataKey?.();
       return await provider.generateDataKey(reference);

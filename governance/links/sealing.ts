@@ -12,9 +12,10 @@ import { backoffMs, sleep } from '../../platform/backoff.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
+import { probeSoon } from '../domain/key-states.ts';
 import { requireKey, type UsableKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
-import { KeystoreError, MAX_WRAPPED_LENGTH } from '../keystores/provider.ts';
+import { KeystoreError, MAX_WRAPPED_LENGTH, PASSING } from '../keystores/provider.ts';
 import {
   rotateDeadlineMs,
   SEAL_CLAIM_MS,
@@ -187,6 +188,7 @@ async function seal(cmk: Cmk, link: Link): Promise<void> {
       claimed_until: null,
       attempts: 0,
     });
+    await probeSoon(trx, tenant, link.key_alias);
     await audit(
       trx,
       { actor: ACTOR, correlationId: link.correlation_id },
@@ -226,7 +228,7 @@ async function onKeystoreRefusal(cmk: Cmk, link: Link, error: KeystoreError): Pr
   cmk.metrics.keystoreAnswer(error.state);
   const { tenant, region, epoch, correlation_id: correlationId } = link;
   cmk.logger.warn({ tenant, region, epoch, correlationId, state: error.state }, errorMessage(error));
-  if (error.state === 'UNREACHABLE' || error.state === 'UNKNOWN')
+  if (PASSING.has(error.state))
     return await retryLater(cmk, link, error.code);
   await fail(cmk, link, error.code);
 }

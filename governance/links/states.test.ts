@@ -18,9 +18,11 @@ test('a key that the customer took away unlinks; one that cannot be asked never 
   assert.deepEqual(verdicts, {
     ENABLED: [false, false],
     DISABLED: [true, true],
+    PENDING_IMPORT: [true, true],
     PENDING_DELETION: [true, true],
     NOT_FOUND: [true, true],
     FORBIDDEN: [false, true],
+    THROTTLED: [false, false],
     UNREACHABLE: [false, false],
     UNKNOWN: [false, false],
   });

@@ -1,7 +1,7 @@
 /**
- * The upkeep of living links, by timer: every L1 key in use is probed, every link whose proof has aged is renewed by a
- * fresh one, and every link whose secret is as old as its tenant allows is rotated. A probe asks what the key's state is;
- * a renewal has the provider unwrap the link secret, which is the proof (D1).
+ * The upkeep of living links, by timer: every link whose proof has aged is renewed by a fresh one, and every link whose
+ * secret is as old as its tenant allows is rotated. A probe (probe.ts) asks what the key's state is; a renewal has the
+ * provider unwrap the link secret, which is the proof (D1).
  */
 import { randomUUID } from 'node:crypto';
 import { JobConflictError } from '../../orbital/index.ts';
@@ -11,54 +11,15 @@ import { requireKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { type KeyState, stateOf } from '../keystores/provider.ts';
-import { KEYSTORE_CONCURRENCY, PROBE_PAGE, RENEW_BATCH, ROTATE_BATCH, ROTATE_RETRY_MS } from '../limits.ts';
+import { KEYSTORE_CONCURRENCY, RENEW_BATCH, ROTATE_BATCH, ROTATE_RETRY_MS } from '../limits.ts';
 import { audit } from '../audit/record.ts';
 import type { Link } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';
+import { probe } from './probe.ts';
 import { startRotationOf } from './request.ts';
 import { advance, findLink } from './rows.ts';
 import { rotateLater } from './schedule.ts';
-import { MAKING } from './states.ts';
-
-/** Probes each key that a link stands on or is being made with, page by page. */
-export async function probeKeys(cmk: Cmk): Promise<void> {
-  let after = { tenant: '', alias: '' };
-  for (;;) {
-    const keys = await asPlatform(cmk.db, (trx) =>
-      trx
-        .selectFrom('links')
-        .innerJoin('l1_keys', (join) =>
-          join.onRef('l1_keys.tenant', '=', 'links.tenant').onRef('l1_keys.alias', '=', 'links.key_alias'),
-        )
-        .select(['links.tenant', 'links.key_alias as alias', 'l1_keys.keystore'])
-        .distinct()
-        .where('links.state', 'in', [...MAKING, 'active'])
-        .where((eb) =>
-          eb.or([
-            eb('links.tenant', '>', after.tenant),
-            eb.and([eb('links.tenant', '=', after.tenant), eb('links.key_alias', '>', after.alias)]),
-          ]),
-        )
-        .orderBy('links.tenant')
-        .orderBy('links.key_alias')
-        .limit(PROBE_PAGE)
-        .execute(),
-    );
-    await byKeystore(keys, async ({ tenant, alias }, keystoreAway) => {
-      if (keystoreAway) return 'UNREACHABLE';
-      try {
-        return await probe(cmk, tenant, alias);
-      } catch (error) {
-        cmk.logger.error({ err: error, tenant, key: alias }, 'a key could not be probed');
-        return 'UNKNOWN';
-      }
-    });
-    const last = keys.at(-1);
-    if (keys.length < PROBE_PAGE || last === undefined) return;
-    after = last;
-  }
-}
 
 /**
  * Renews links whose proof is due, the oldest first, until none is left. One that its region is just replacing is left
@@ -206,14 +167,6 @@ export async function rotateDueLinks(cmk: Cmk): Promise<void> {
       return 'UNKNOWN';
     }
   });
-}
-
-/** Asks the keystore for the key's state, and does what follows from it. */
-async function probe(cmk: Cmk, tenant: string, alias: string): Promise<KeyState> {
-  const key = await asTenant(cmk.db, tenant, (trx) => requireKey(cmk, trx, tenant, alias));
-  const state = await key.provider.describe(key.reference);
-  await judge(cmk, tenant, key, state);
-  return state;
 }
 
 async function rotate(

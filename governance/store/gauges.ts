@@ -1,5 +1,6 @@
 /** Gauges that are counted in the database now and then, rather than at every scrape. */
 import type { Cmk } from '../context.ts';
+import { countKeys } from '../domain/key-states.ts';
 import { MAX_REGIONS } from '../limits.ts';
 import { countLinks } from '../links/rows.ts';
 import { asPlatform } from './transactions.ts';
@@ -7,6 +8,8 @@ import { asPlatform } from './transactions.ts';
 export async function collectGauges(cmk: Cmk): Promise<void> {
   await asPlatform(cmk.db, async (trx) => {
     cmk.metrics.links(await countLinks(trx));
+    const { counts, warnings } = await countKeys(trx);
+    cmk.metrics.l1Keys(counts, warnings);
     const regions = await trx
       .selectFrom('regions')
       .select(['name', 'reported_at', 'enrolled_at'])

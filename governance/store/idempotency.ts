@@ -12,7 +12,7 @@ import {
   IDEMPOTENCY_TTL_MS,
   MAX_IDEMPOTENCY_KEYS,
 } from '../limits.ts';
-import { PLATFORM } from './audit.ts';
+import { PLATFORM } from '../audit/event.ts';
 import { asPlatform, asTenant, type Db, type Trx } from './transactions.ts';
 
 export interface IdempotentRequest {

@@ -5,7 +5,7 @@ import { orbitalManagerMigrations } from '../../orbital/index.ts';
 import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
 import { withClient } from '../../platform/postgres-admin.ts';
 import { type TestDatabase, testDatabase } from '../../testkit/postgres.ts';
-import { audit } from './audit.ts';
+import { audit } from '../audit/record.ts';
 import { cmkMigrations, grantToAppRole } from './migrations.ts';
 import { withReach } from './reach.ts';
 import type { CmkDatabase } from './schema.ts';

@@ -7,6 +7,7 @@ import type { Migration } from 'kysely/migration';
 import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
 import { AUDIT_PLATFORM_TABLES, AUDIT_TABLES, AUDIT_TENANT_TABLES } from './audit-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
+import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import {
   LIFECYCLE_OF_PRESENT_TENANTS,
   LIFECYCLE_TABLES,
@@ -44,6 +45,7 @@ const TENANT_TABLES = [
   ...SYSTEM_TENANT_TABLES,
   ...SIMULATION_TENANT_TABLES,
   ...AUDIT_TENANT_TABLES,
+  ...KEYSTORE_TENANT_TABLES,
 ] as const;
 
 const PLATFORM_TABLES = [
@@ -276,9 +278,15 @@ const migrations: Record<string, Migration> = {
       await sql.raw(REPORTED_LINKS).execute(db);
     },
   },
+  '0010_keystores': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(KEYSTORE_TABLES).execute(db);
+      await isolate(db, KEYSTORE_TENANT_TABLES);
+    },
+  },
   '0020_access': {
     async up(db: Kysely<unknown>): Promise<void> {
-      await holdToReach(db, [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES]);
+      await holdToReach(db, [...FIRST_TENANT_TABLES, ...ROTATION_TENANT_TABLES, 'keystores']);
       await sql.raw(ACCESS_TABLES).execute(db);
       await isolate(db, ACCESS_TENANT_TABLES);
     },

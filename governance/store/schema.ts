@@ -26,6 +26,7 @@ import type {
   RegionAuditCountRow,
   RegionAuditRow,
 } from './audit-tables.ts';
+import type { KeyImportRow } from './keystore-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;
@@ -140,7 +141,10 @@ export interface ApplicationRegionRow extends Provisioned {
 export interface KeystoreRow {
   name: string;
   kind: string;
-  config: Json<{ path: string }>;
+  /** As its kind asks for (keystores/configs.ts); names files with secrets, holds none. */
+  config: Json<Record<string, unknown>>;
+  /** Whose keystore it is; null: everybody's. */
+  tenant: string | null;
   created_at: Generated<Date>;
 }
 
@@ -150,10 +154,26 @@ export interface KeyRow {
   keystore: string;
   /** How the provider calls the key; never material. */
   reference: string;
-  /** As the provider said last (keystores/provider.ts). */
+  /** As the customer called it, where that is another name; null where it is the same. */
+  named: string | null;
+  /** Whether it was there before, was made for CMK, or got its material through CMK. */
+  origin: Generated<'reference' | 'created' | 'imported'>;
+  /** Which of its versions wraps, as the provider said last. */
+  version: string | null;
+  /** The last that the provider surely said of the key (keystores/provider.ts). */
   state: string;
   state_since: Generated<Date>;
   checked_at: Generated<Date>;
+  /** When it was last known to be usable. */
+  enabled_at: Date | null;
+  /** When CMK last had it wrap and unwrap something. */
+  proved_at: Date | null;
+  /** What stands between CMK and the provider, and changes nothing of the state; both or neither. */
+  warning: string | null;
+  warning_since: Date | null;
+  /** When the prober asks next, and how often in a row it got no clear answer. */
+  probe_at: Generated<Date>;
+  probe_failures: Generated<number>;
   created_at: Generated<Date>;
 }
 
@@ -325,6 +345,7 @@ export interface CmkDatabase extends AccessTables {
   audit_export_positions: AuditExportPositionRow;
   region_audit: RegionAuditRow;
   region_audit_counts: RegionAuditCountRow;
+  l1_key_imports: KeyImportRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -11,6 +11,7 @@ import { startBlocking, startTermination, startUnblocking } from '../domain/life
 import { requireServed, requireTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPROVALS, MAX_APPROVERS, MAX_GROUPS_PER_RULE } from '../limits.ts';
+import { PASSING } from '../keystores/provider.ts';
 import { rotatable, startLinks, startRotation, startUnlink } from '../links/request.ts';
 import { keysOf } from '../links/rows.ts';
 import { setLinkSchedule } from '../links/schedule.ts';
@@ -201,6 +202,6 @@ async function refuseUnusableKey(cmk: Cmk, tenant: string, alias: string): Promi
   const state = await usable.provider.describe(usable.reference);
   cmk.metrics.keystoreAnswer(state);
   // One that is away is waited for by the link itself.
-  if (state !== 'ENABLED' && state !== 'UNREACHABLE' && state !== 'UNKNOWN')
+  if (state !== 'ENABLED' && !PASSING.has(state))
     throw new CmkError('KEY_NOT_USABLE', `${alias} is ${state} at its keystore`);
 }

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { RegionSummary } from '../../../contracts/index.ts';
 import { overview } from '../../domain/overview.ts';
 import type { Routes } from '../api.ts';
+import { KeyTrouble } from '../key-schemas.ts';
 import * as schemas from '../schemas.ts';
 
 const Text = Type.String();
@@ -34,6 +35,7 @@ const Overview = Type.Object(
       schemas.closed,
     ),
     jobs: Type.Object({ pending: Count, failed: Count, oldestPendingMs: Count }, schemas.closed),
+    keys: Type.Array(KeyTrouble),
   },
   schemas.closed,
 );

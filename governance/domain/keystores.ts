@@ -1,0 +1,110 @@
+/** Keystores: where customers' L1 keys lie, and how CMK reaches them. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Cmk } from '../context.ts';
+import { CmkError } from '../errors.ts';
+import { addressProblem, filesOf, type KeystoreKind } from '../keystores/configs.ts';
+import { liesBelow } from '../keystores/confinement.ts';
+import type { KeystoreProvider } from '../keystores/provider.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
+import { asPlatform, type Trx } from '../store/transactions.ts';
+import { requireTenant } from './lookups.ts';
+import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+
+export interface KeystoreView {
+  name: string;
+  kind: string;
+  config: Record<string, unknown>;
+  /** Whose it is; null: every tenant may have keys in it. */
+  tenant: string | null;
+  createdAt: string;
+}
+
+export interface NewKeystore {
+  readonly name: string;
+  readonly kind: KeystoreKind;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tenant?: string;
+}
+
+/**
+ * The same keystore again changes nothing. Calls nobody: whether it can be reached shows with its first key.
+ * Errors: KEYSTORE_PATH_REFUSED, INVALID_REQUEST, TENANT_UNKNOWN, ALREADY_EXISTS.
+ */
+export async function addKeystore(
+  cmk: Cmk,
+  who: Actor,
+  { name, kind, config, tenant }: NewKeystore,
+): Promise<{ created: boolean }> {
+  for (const path of filesOf(config))
+    if (!(await liesBelow(cmk.keystoreDirectory, path)))
+      throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a place that is not for keystores`);
+  // A library is code that would run as CMK: none is loaded that the configuration of the process does not name.
+  if (typeof config['module'] === 'string' && !cmk.pkcs11Modules.includes(config['module']))
+    throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a library that is not allowed`);
+  const problem = addressProblem(kind, config);
+  if (problem !== undefined) throw new CmkError('INVALID_REQUEST', `body config: ${problem}`);
+  return await asPlatform(cmk.db, async (trx) => {
+    if (tenant !== undefined) await requireTenant(trx, tenant);
+    const owner = tenant ?? null;
+    const inserted = await trx
+      .insertInto('keystores')
+      .values({ name, kind, config: JSON.stringify(config), tenant: owner })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('name')
+      .executeTakeFirst();
+    if (inserted === undefined) {
+      const present = await trx
+        .selectFrom('keystores')
+        .selectAll()
+        .where('name', '=', name)
+        .executeTakeFirstOrThrow();
+      if (
+        present.kind !== kind ||
+        present.tenant !== owner ||
+        !isDeepStrictEqual(present.config, { ...config })
+      )
+        throw new CmkError('ALREADY_EXISTS', `keystore ${name} is registered differently`);
+      return { created: false };
+    }
+    await audit(trx, who, {
+      ...(tenant !== undefined && { tenant }),
+      action: 'keystore.register',
+      subject: `keystore:${name}`,
+      outcome: 'accepted',
+      detail: { kind },
+    });
+    return { created: true };
+  });
+}
+
+export async function listKeystores(cmk: Cmk, page: PageRequest): Promise<Page<KeystoreView>> {
+  return await asPlatform(cmk.db, async (trx) => {
+    let query = trx
+      .selectFrom('keystores')
+      .selectAll()
+      .orderBy('name')
+      .limit(limitOf(page) + 1);
+    const after = cursorOf(page);
+    if (after !== undefined) query = query.where('name', '>', after);
+    return toPage(
+      await query.execute(),
+      page,
+      (row) => row.name,
+      ({ name, kind, config, tenant, created_at }) => ({
+        name,
+        kind,
+        config,
+        tenant,
+        createdAt: instant(created_at),
+      }),
+    );
+  });
+}
+
+/** Of those that the transaction's tenant may use. Throws KEYSTORE_UNKNOWN. Calls nothing. */
+export async function providerNamed(cmk: Cmk, trx: Trx, name: string): Promise<KeystoreProvider> {
+  const keystore = await trx.selectFrom('keystores').selectAll().where('name', '=', name).executeTakeFirst();
+  if (keystore === undefined) throw new CmkError('KEYSTORE_UNKNOWN', `there is no keystore ${name}`);
+  return cmk.keystores({ name, kind: keystore.kind, config: keystore.config });
+}

@@ -1,0 +1,308 @@
+/**
+ * Customers' own keys through the public doors: hold your own (AWS KMS by its double, a real SoftHSM token), bring your own,
+ * and what happens to links when a key is withdrawn at its provider, or the provider is merely away.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { chmod, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { wrapForImport } from '../../platform/key-wrap.ts';
+import { type FakeAwsKms, startAwsKms } from '../../testkit/keystores/aws-kms.ts';
+import { type FaultProxy, startProxy } from '../../testkit/proxy.ts';
+import { startSoftHsm } from '../../testkit/softhsm.ts';
+import { testWorld } from '../test-setup.test.ts';
+import { type Answer, until, type World } from '../test-world.ts';
+
+const PROBE_EVERY_MS = 300;
+/** A busy machine takes its time; what is measured is bounded by the decision, not by this. */
+const PATIENCE_MS = 20_000;
+
+let world: World;
+let aws: FakeAwsKms;
+let proxy: FaultProxy;
+
+async function secretFile(name: string, content: string): Promise<string> {
+  const path = join(dirname(world.keystorePath), name);
+  await writeFile(path, content, { mode: 0o600 });
+  await chmod(path, 0o600);
+  return path;
+}
+
+before(async () => {
+  [world, aws] = await Promise.all([
+    testWorld({ regions: ['north', 'south'], link: { probeEveryMs: PROBE_EVERY_MS } }),
+    startAwsKms(),
+  ]);
+  proxy = await startProxy({ targetPort: Number(new URL(aws.url).port) });
+  await world.must(201, 'POST', '/v1/keystores', {
+    name: 'aws',
+    kind: 'aws-kms',
+    config: {
+      region: aws.region,
+      endpoint: `http://${proxy.host}:${proxy.port}`,
+      credentialsFile: await secretFile('aws.json', JSON.stringify(aws.cmk)),
+    },
+  });
+});
+after(async () => {
+  await world.close();
+  await proxy.close();
+  await aws.close();
+});
+
+const keysPath = (tenant: string, alias = ''): string =>
+  `/v1/tenants/${tenant}/keys${alias === '' ? '' : `/${alias}`}`;
+const keyOf = (tenant: string, alias = 'l1'): Promise<Answer['body']> =>
+  world.must(200, 'GET', keysPath(tenant, alias));
+const troubleOf = async (tenant: string): Promise<Answer['body']> =>
+  (await world.must(200, 'GET', '/v1/status')).keys.find((key: { tenant: string }) => key.tenant === tenant);
+
+/** A tenant without any key yet. */
+async function onboard(tenant: string): Promise<void> {
+  await world.must(202, 'POST', '/v1/tenants', { id: tenant });
+  await until(`${tenant} is active`, async () => {
+    return (await world.must(200, 'GET', `/v1/tenants/${tenant}`)).state === 'active';
+  });
+}
+
+async function linkOwnKey(tenant: string): Promise<string> {
+  await onboard(tenant);
+  const reference = aws.console.createKey();
+  await world.must(201, 'POST', keysPath(tenant), { alias: 'l1', keystore: 'aws', reference });
+  await world.must(202, 'POST', `/v1/tenants/${tenant}/link`, { key: 'l1' });
+  await world.linked(tenant, 'active', PATIENCE_MS);
+  return reference;
+}
+
+test('hold your own: an alias is registered as the key behind it, proved, primary, and linked', async () => {
+  await onboard('acme');
+  await onboard('rival');
+  const reference = aws.console.createKey();
+  aws.console.pointAlias('alias/acme', reference);
+  const key = await world.must(201, 'POST', keysPath('acme'), {
+    alias: 'l1',
+    keystore: 'aws',
+    reference: 'alias/acme',
+  });
+  assert.deepEqual(
+    { reference: key.reference, named: key.named, origin: key.origin, primary: key.primary, state: key.state },
+    { reference, named: 'alias/acme', origin: 'reference', primary: true, state: 'ENABLED' },
+  );
+  assert.ok(key.provedAt !== null);
+  // Whatever it is called by: the same key is nobody else's.
+  for (const name of ['alias/acme', reference, reference.split('/').at(-1)]) {
+    const answer = await world.call('POST', keysPath('rival'), { alias: 'l1', keystore: 'aws', reference: name });
+    assert.equal(answer.body.code, 'KEY_BELONGS_TO_OTHER_TENANT', name);
+  }
+  await world.must(202, 'POST', '/v1/tenants/acme/link', { key: 'l1' });
+  await world.linked('acme', 'active', PATIENCE_MS);
+  assert.equal((await world.must(200, 'POST', `${keysPath('acme', 'l1')}/proof`)).state, 'ENABLED');
+});
+
+test('a key that CMK may see but not use is not registered', async () => {
+  const reference = aws.console.createKey();
+  aws.console.disable(reference);
+  const answer = await world.call('POST', keysPath('rival'), { alias: 'l1', keystore: 'aws', reference });
+  assert.deepEqual([answer.status, answer.body.code], [409, 'KEY_NOT_USABLE']);
+  assert.match(answer.body.detail, /DISABLED/);
+});
+
+test('the provider is away for a while: a warning, since when and who can mend it, and nothing else', async () => {
+  const before = await keyOf('acme');
+  proxy.cut();
+  const warned = await until('a warning', async () => {
+    const key = await keyOf('acme');
+    return key.warning === null ? undefined : key;
+  });
+  assert.equal(warned.warning.state, 'UNREACHABLE');
+  assert.deepEqual([warned.state, warned.stateSince, warned.mend.by], ['ENABLED', before.stateSince, 'operator']);
+  await delay(PROBE_EVERY_MS * 4);
+  assert.equal((await keyOf('acme')).warning.since, warned.warning.since);
+  assert.equal((await world.must(200, 'GET', '/v1/tenants/acme/links')).state, 'active');
+  assert.equal((await troubleOf('acme')).warning.state, 'UNREACHABLE');
+  proxy.resume();
+  await until('the warning is gone', async () => (await keyOf('acme')).warning === null);
+  assert.equal((await keyOf('acme')).stateSince, before.stateSince);
+  assert.equal(await troubleOf('acme'), undefined);
+  const { items } = await world.must(200, 'GET', '/v1/audit?tenant=acme&limit=200');
+  const told = items.filter((event: { action: string }) => event.action === 'key.warning');
+  assert.deepEqual(told.map((event: { detail: { warned: boolean } }) => event.detail.warned).sort(), [false, true]);
+});
+
+test('disabled at the provider: unlinked within a probe interval and a second, saying who, why and since when', async () => {
+  const reference = await linkOwnKey('withdrawn');
+  aws.console.disable(reference);
+  const disabledAt = Date.now();
+  const closing = await until('the unlinking has begun', async () => {
+    const links = await world.must(200, 'GET', '/v1/tenants/withdrawn/links');
+    return ['closing', 'closed'].includes(links.state) ? links : undefined;
+  });
+  const tookMs = Date.now() - disabledAt;
+  assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
+  assert.match(closing.regions[0].reason, /^L1 key l1 is DISABLED at keystore aws \(aws-kms\) since 20/);
+  await world.linked('withdrawn', 'closed', PATIENCE_MS);
+
+  const trouble = await troubleOf('withdrawn');
+  assert.deepEqual(
+    [trouble.state, trouble.keystore, trouble.kind, trouble.mend.by],
+    ['DISABLED', 'aws', 'aws-kms', 'customer'],
+  );
+  assert.ok(trouble.lastEnabledAt < trouble.stateSince);
+  assert.ok(Math.abs(Date.parse(trouble.stateSince) - disabledAt) < PROBE_EVERY_MS + 1_000);
+  const { items } = await world.must(200, 'GET', '/v1/audit?tenant=withdrawn&limit=200');
+  const event = items.find((each: { action: string }) => each.action === 'key.state');
+  assert.deepEqual(
+    [event.actor, event.detail.state, event.detail.keystore, event.detail.kind],
+    ['system:kill-switch', 'DISABLED', 'aws', 'aws-kms'],
+  );
+
+  const link = () => world.call('POST', '/v1/tenants/withdrawn/link', { key: 'l1' });
+  assert.equal((await link()).body.code, 'KEY_NOT_USABLE');
+  assert.equal((await world.call('POST', `${keysPath('withdrawn', 'l1')}/proof`)).body.code, 'KEY_NOT_USABLE');
+  aws.console.enable(reference);
+  assert.equal((await world.must(200, 'POST', `${keysPath('withdrawn', 'l1')}/proof`)).state, 'ENABLED');
+  assert.equal((await link()).status, 202);
+  await world.linked('withdrawn', 'active', PATIENCE_MS);
+  assert.equal(await troubleOf('withdrawn'), undefined);
+});
+
+test('a permission that was withdrawn counts as a refusal of the customer’s', async () => {
+  const reference = await linkOwnKey('refused');
+  aws.console.forbid(reference);
+  const closed = await world.linked('refused', 'closed', PATIENCE_MS);
+  assert.match(closed.regions[0].reason, /is FORBIDDEN at keystore aws/);
+});
+
+test('a keystore that hangs delays the kill switch of no other', async () => {
+  await world.onboard('quick');
+  await world.must(202, 'POST', '/v1/tenants/quick/link', { key: 'main' });
+  await world.linked('quick', 'active', PATIENCE_MS);
+  proxy.swallow();
+  try {
+    await delay(PROBE_EVERY_MS * 2);
+    const { reference } = await keyOf('quick', 'main');
+    await world.keystore.setState(reference, 'disabled');
+    const disabledAt = Date.now();
+    await until('the unlinking has begun', async () => {
+      const { state } = await world.must(200, 'GET', '/v1/tenants/quick/links');
+      return state === 'closing' || state === 'closed';
+    });
+    const tookMs = Date.now() - disabledAt;
+    assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
+  } finally {
+    proxy.resume();
+  }
+  await until('the hanging one is back', async () => (await keyOf('acme')).warning === null);
+});
+
+test('bring your own: wrapped for the keystore, which alone can open it; the first key becomes the primary one', async () => {
+  await onboard('bringer');
+  const path = `${keysPath('bringer', 'l1')}/import`;
+  const begun = await world.must(201, 'POST', path, { keystore: 'aws' });
+  assert.deepEqual([begun.algorithm, begun.material], ['RSAES_OAEP_SHA_256', 'AES_256']);
+  assert.deepEqual(await world.must(200, 'GET', path), begun);
+  const waiting = await keyOf('bringer');
+  assert.deepEqual(
+    [waiting.state, waiting.origin, waiting.primary, waiting.mend.by],
+    ['PENDING_IMPORT', 'imported', false, 'customer'],
+  );
+  assert.equal(
+    (await world.call('POST', '/v1/tenants/bringer/link', { key: 'l1' })).body.code,
+    'KEY_NOT_USABLE',
+  );
+
+  const upload = (bytes: Buffer) => world.call('PUT', path, { wrapped: bytes.toString('base64') });
+  assert.equal((await upload(randomBytes(512))).body.code, 'IMPORT_REFUSED');
+  const wrapped = wrapForImport(begun.publicKey, begun.algorithm, randomBytes(32));
+  await world.query(`UPDATE l1_key_imports SET expires_at = now() - interval '1 s' WHERE tenant = 'bringer'`);
+  assert.equal((await upload(wrapped)).body.code, 'IMPORT_EXPIRED');
+
+  // Begun anew, as an import that has expired has to be: what was wrapped before is worth nothing.
+  const again = await world.must(201, 'POST', path, { keystore: 'aws' });
+  assert.notEqual(again.reference, begun.reference);
+  assert.equal((await upload(wrapped)).body.code, 'IMPORT_REFUSED');
+  const imported = await upload(wrapForImport(again.publicKey, again.algorithm, randomBytes(32)));
+  assert.deepEqual(
+    [imported.status, imported.body.state, imported.body.primary, imported.body.reference],
+    [200, 'ENABLED', true, again.reference],
+  );
+  assert.equal((await upload(wrapped)).body.code, 'IMPORT_UNKNOWN');
+  assert.equal((await world.call('POST', path, { keystore: 'aws' })).body.code, 'ALREADY_EXISTS');
+  await world.must(202, 'POST', '/v1/tenants/bringer/link', { key: 'l1' });
+  await world.linked('bringer', 'active', PATIENCE_MS);
+});
+
+test('an upload whose answer was lost is not sent again: it goes on where it was', async () => {
+  const path = `${keysPath('bringer', 'second')}/import`;
+  const begun = await world.must(201, 'POST', path, { keystore: 'aws' });
+  const wrapped = wrapForImport(begun.publicKey, begun.algorithm, randomBytes(32)).toString('base64');
+  await world.must(200, 'PUT', path, { wrapped });
+  // As a crash between the provider's answer and our transaction would leave it.
+  await world.query(
+    `UPDATE l1_key_imports SET finished_at = NULL WHERE tenant = 'bringer' AND alias = 'second'`,
+  );
+  const uploads = (): number => aws.asked.filter((operation) => operation === 'ImportKeyMaterial').length;
+  const before = uploads();
+  assert.equal((await world.must(200, 'PUT', path, { wrapped })).state, 'ENABLED');
+  assert.equal(uploads(), before);
+  const { primary } = await world.must(200, 'GET', keysPath('bringer', 'second'));
+  assert.deepEqual([primary, (await keyOf('bringer')).primary], [false, true]);
+});
+
+test('a real token: a key made in it is linked, material is brought into it, and what it has no more unlinks', async () => {
+  const token = await startSoftHsm('customer');
+  const pinFile = await secretFile('pin', `${token.pin}\n`);
+  const config = { module: token.module, tokenLabel: token.tokenLabel, pinFile };
+  await world.must(201, 'POST', '/v1/keystores', { name: 'hsm', kind: 'pkcs11', config });
+  await onboard('vaulted');
+  const key = await world.must(201, 'POST', keysPath('vaulted'), { alias: 'l1', keystore: 'hsm', create: true });
+  assert.match(key.reference, /^pkcs11:id=/);
+  await world.must(202, 'POST', '/v1/tenants/vaulted/link', { key: 'l1' });
+  await world.linked('vaulted', 'active', PATIENCE_MS);
+
+  const path = `${keysPath('vaulted', 'brought')}/import`;
+  const begun = await world.must(201, 'POST', path, { keystore: 'hsm' });
+  const wrapped = wrapForImport(begun.publicKey, begun.algorithm, randomBytes(32)).toString('base64');
+  assert.equal((await world.must(200, 'PUT', path, { wrapped })).state, 'ENABLED');
+  await world.must(202, 'POST', '/v1/tenants/vaulted/link', { key: 'brought' });
+  await until('both regions stand on the brought key', async () => {
+    const { state, regions } = await world.must(200, 'GET', '/v1/tenants/vaulted/links');
+    return state === 'active' && regions.every((each: { key: string }) => each.key === 'brought');
+  });
+});
+
+test('a keystore of one tenant serves no other, and none loads a library that is not allowed', async () => {
+  const path = join(dirname(world.keystorePath), 'private.json');
+  await world.must(201, 'POST', '/v1/keystores', {
+    name: 'private',
+    kind: 'software',
+    config: { path },
+    tenant: 'acme',
+  });
+  const ask = (tenant: string) =>
+    world.call('POST', keysPath(tenant), { alias: 'mine', keystore: 'private', create: true });
+  assert.equal((await ask('rival')).body.code, 'KEYSTORE_UNKNOWN');
+  assert.equal((await ask('acme')).status, 201);
+  const refused: [string, string, object, string][] = [
+    ['pkcs11', 'x1', { module: '/tmp/mine.so', tokenLabel: 'x', pinFile: path }, 'KEYSTORE_PATH_REFUSED'],
+    ['aws-kms', 'x2', { region: 'r', credentialsFile: '/etc/shadow' }, 'KEYSTORE_PATH_REFUSED'],
+    ['aws-kms', 'x3', { region: 'r', endpoint: 'http://169.254.169.254/' }, 'INVALID_REQUEST'],
+    ['openbao', 'x4', { address: 'ftp://bao', tokenFile: path }, 'INVALID_REQUEST'],
+    ['abacus', 'x5', { path }, 'INVALID_REQUEST'],
+    ['software', 'x6', { path, region: 'r' }, 'INVALID_REQUEST'],
+  ];
+  for (const [kind, name, config, code] of refused)
+    assert.equal((await world.call('POST', '/v1/keystores', { name, kind, config })).body.code, code, name);
+});
+
+test('no secret of a keystore is in any table', async () => {
+  const tables = await world.query(`SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'`);
+  for (const { name } of tables) {
+    const dump = JSON.stringify(
+      await world.query(`SELECT to_jsonb(t)::text AS row FROM "${String(name)}" t`),
+    );
+    assert.ok(!dump.includes(aws.cmk.secretAccessKey), `table ${String(name)} holds a credential`);
+  }
+});
