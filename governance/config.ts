@@ -5,9 +5,9 @@
 import { type Static, Type } from 'typebox';
 import { ServerTlsConfig } from '../platform/tls-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
+import { AuditConfig } from './audit/config.ts';
 import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
 import { NotificationsConfig } from './notifications/settings.ts';
-import { AuditConfig } from './audit/config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });

@@ -4,13 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Static, Type } from 'typebox';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_MEMBERS_PER_GROUP, MAX_ROLE_GRANTS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { requireGroup } from './groups.ts';
 import { clientId } from './machine-clients.ts';

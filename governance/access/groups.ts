@@ -1,11 +1,12 @@
 /** Groups of a tenant: people and machines that get a role together. Who is in one changes by a wish (changes.ts). */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_GROUPS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 
 export interface NewGroup {

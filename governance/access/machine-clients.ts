@@ -1,12 +1,13 @@
 /** Machines of a tenant that prove who they are with a certificate (mutual TLS, D10). Their roles are granted as anybody's. */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { parseLeaf } from '../domain/certificates.ts';
 import { claimFingerprint, lockTenant, requireTenant } from '../domain/lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_MACHINE_CLIENTS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant } from '../store/transactions.ts';
 import { factsOf, refuseEndOfSelfRule } from './standing.ts';
 

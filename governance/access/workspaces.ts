@@ -2,13 +2,14 @@
  * Workspaces: places on the customer's own platform, each linked to the one tenant whose keys protect what is in it, and the
  * services of the tenant that live there (separation record, "Tenant onboarding, workspace linking, and lifecycle events").
  */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_WORKSPACES_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 
 export interface NewWorkspace {

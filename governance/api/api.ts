@@ -8,9 +8,9 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
+import type { Actor } from '../audit/event.ts';
 import type { Cmk } from '../context.ts';
 import type { PageRequest } from '../domain/pages.ts';
-import type { Actor } from '../audit/event.ts';
 import { type IdempotentRequest, markCarriedOut } from '../store/idempotency.ts';
 
 export type Api = FastifyInstance<

@@ -6,11 +6,11 @@
  * unlinking a tenant. What keeps tokens from being guessed is their length and their signature (access/).
  */
 import type { FastifyRequest } from 'fastify';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { AUTH_FAILURE_BURST, AUTH_FAILURE_REFILL_MS } from '../limits.ts';
 import { type Periodic, startPeriodic } from '../periodic.ts';
-import { audit } from '../audit/record.ts';
 import { asSystem } from '../store/transactions.ts';
 
 const AUDIT_EVERY_MS = 1_000;

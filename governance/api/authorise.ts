@@ -13,7 +13,6 @@ import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import type { Reach } from '../store/reach.ts';
 import { asSystem, type Trx } from '../store/transactions.ts';
-import { permissionOf } from './permissions.ts';
 
 /** What is known of a request once it has been let in. */
 export interface Access {
@@ -54,8 +53,6 @@ export class Forbidden extends CmkError {
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const NOBODY: Standing = new Map();
-/** Fastify answers HEAD wherever it answers GET, by the same handler and the same hooks. */
-const read = (method: string): string => (method === 'HEAD' ? 'GET' : method);
 
 export function createGatekeeper(cmk: Cmk): Gatekeeper {
   const policy = loadAccessPolicy();
@@ -63,7 +60,7 @@ export function createGatekeeper(cmk: Cmk): Gatekeeper {
     permissionOf(route) {
       if (route.config?.public === true) return undefined;
       const [method = 'GET'] = [route.method].flat();
-      const permission = permissionOf(read(method), route.url, route.config);
+      const permission = route.config?.permission;
       const resource = route.url.includes('/:tenant') ? 'Tenant' : 'Installation';
       if (permission !== undefined && policy.knows(permission, resource)) return permission;
       throw new OkcmError(
@@ -76,11 +73,7 @@ export function createGatekeeper(cmk: Cmk): Gatekeeper {
     },
 
     async admit(request, principal) {
-      const permission = permissionOf(
-        read(request.method),
-        request.routeOptions.url ?? '',
-        request.routeOptions.config,
-      );
+      const { permission } = request.routeOptions.config;
       // No such route: whoever has proved who they are is told so.
       if (permission === undefined)
         return { principal, standing: NOBODY, tenant: undefined, reach: { kind: 'members', tenants: [] } };

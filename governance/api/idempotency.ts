@@ -9,10 +9,10 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { PLATFORM } from '../audit/event.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { IDEMPOTENCY_CLAIM_MS, MAX_KEPT_ANSWER_LENGTH } from '../limits.ts';
-import { PLATFORM } from '../audit/event.ts';
 import { begin, end, type IdempotentRequest } from '../store/idempotency.ts';
 import type { Api } from './api.ts';
 

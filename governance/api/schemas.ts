@@ -1,8 +1,8 @@
 /** The shapes of the REST API: one schema is validator, type and OpenAPI. Names follow contracts/ids.ts. */
 import { type TProperties, type TSchema, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S, RegionSummary, ReportedLink } from '../../contracts/index.ts';
-import { tenantStates } from '../domain/tenant-states.ts';
 import { auditOutcomes } from '../audit/event.ts';
+import { tenantStates } from '../domain/tenant-states.ts';
 import { type PolicyName, policies } from '../domain/tenants.ts';
 import { MAX_CERTIFICATE_LENGTH, MAX_PAGE, MAX_SEARCH_LENGTH, MIN_ROTATE_AFTER_S } from '../limits.ts';
 import { linkStates } from '../links/states.ts';

@@ -11,10 +11,10 @@ import Fastify, { type FastifyRequest, type FastifyServerFactory } from 'fastify
 import { parseCorrelationId } from '../../contracts/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { Authenticator } from '../access/authenticate.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
 import { AUTH_FAILURE_REFILL_MS, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../limits.ts';
-import { audit } from '../audit/record.ts';
 import { withReach } from '../store/reach.ts';
 import { asSystem } from '../store/transactions.ts';
 import type { Api, Routes } from './api.ts';

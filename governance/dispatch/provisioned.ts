@@ -1,9 +1,9 @@
 /** What regions' answers about tenants, services, identities and issuers do to the rows: active, failed, or gone. */
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
+import { audit } from '../audit/record.ts';
 import { onProvisioned } from '../domain/lifecycle-answers.ts';
 import type { Answer } from '../links/answers.ts';
-import { audit } from '../audit/record.ts';
 import type { ProvisionState } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 

@@ -1,12 +1,12 @@
 /** Applications: a certificate's key, the services it may use and the operations it may ask for (D10). */
 
 import { type Selectable, sql } from 'kysely';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPLICATIONS_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { ApplicationRow } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { type CertificateView, describeCertificate, parseLeaf, whyUntrusted } from './certificates.ts';

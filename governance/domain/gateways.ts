@@ -1,10 +1,11 @@
 /** Gateways: the certificates with which they serve, registered in the region that they serve in. */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createJob } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_GATEWAYS_PER_REGION, PROVISION_DEADLINE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asPlatform } from '../store/transactions.ts';
 import { parseLeaf } from './certificates.ts';
 import { claimFingerprint, requireRegion } from './lookups.ts';

@@ -1,10 +1,11 @@
 /** Certificate authorities whose certificates regions accept, beside the registration of each key (D10). */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createJob, createRegionalJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_ISSUERS, PROVISION_DEADLINE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 import { parseIssuer } from './certificates.ts';
 import { regionNames } from './lookups.ts';

@@ -1,11 +1,11 @@
 /** Orbital's jobs as operators see and change them. */
 import type { EntityGroup, JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
 import { OrbitalError } from '../../orbital/index.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asPlatform, asTenant } from '../store/transactions.ts';
 import { requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';

@@ -7,10 +7,10 @@
  * the primary of one that is in use: that would say what is not so, and switching keys takes a quorum (D13).
  */
 import type { Selectable } from 'kysely';
-import type { Cmk } from '../context.ts';
-import { CmkError } from '../errors.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
+import type { Cmk } from '../context.ts';
+import { CmkError } from '../errors.ts';
 import type { KeyConfigurationRow } from '../store/system-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import {

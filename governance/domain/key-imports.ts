@@ -3,18 +3,18 @@
  * `okcm key import`), and the wrapped form goes through CMK to the provider. CMK never holds what could open it.
  */
 import type { Selectable } from 'kysely';
+import { type ImportAlgorithm, importAlgorithms } from '../../platform/key-wrap.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import type { ImportParameters, ImportTicket, KeyFacts, KeystoreProvider } from '../keystores/provider.ts';
 import { KeystoreError, MAX_REFERENCE_LENGTH, MAX_TICKET_LENGTH, PASSING } from '../keystores/provider.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { KeyImportRow } from '../store/keystore-tables.ts';
 import type { Key } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { type ImportAlgorithm, importAlgorithms } from '../../platform/key-wrap.ts';
-import { proveAccess, refusalOf, unusable } from './key-access.ts';
 import { adoptKey } from './configuration-keys.ts';
+import { proveAccess, refusalOf, unusable } from './key-access.ts';
 import { insertKey, type KeyView, requireKey, viewKey } from './keys.ts';
 import { providerNamed } from './keystores.ts';
 import { lockTenant, requireTenant } from './lookups.ts';

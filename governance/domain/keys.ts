@@ -1,10 +1,11 @@
 /** L1 keys: references only, the material stays with the customer's provider. */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { KeystoreError, type KeystoreProvider } from '../keystores/provider.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { Key } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { adoptKey } from './configuration-keys.ts';

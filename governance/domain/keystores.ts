@@ -1,13 +1,13 @@
 /** Keystores: where customers' L1 keys lie, and how CMK reaches them. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Cmk } from '../context.ts';
-import { CmkError } from '../errors.ts';
-import { addressProblem, filesOf, type KeystoreKind } from '../keystores/configs.ts';
-import { liesBelow } from '../keystores/confinement.ts';
-import type { KeystoreProvider } from '../keystores/provider.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
-import { asPlatform, type Trx } from '../store/transactions.ts';
+import type { Cmk } from '../context.ts';
+import { CmkError } from '../errors.ts';
+import { addressProblem, filesOf, type KeystoreKind, withoutFiles } from '../keystores/configs.ts';
+import { liesBelow } from '../keystores/confinement.ts';
+import type { KeystoreProvider } from '../keystores/provider.ts';
+import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { requireTenant } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 
@@ -79,26 +79,41 @@ export async function addKeystore(
 }
 
 export async function listKeystores(cmk: Cmk, page: PageRequest): Promise<Page<KeystoreView>> {
-  return await asPlatform(cmk.db, async (trx) => {
-    let query = trx
-      .selectFrom('keystores')
-      .selectAll()
-      .orderBy('name')
-      .limit(limitOf(page) + 1);
-    const after = cursorOf(page);
-    if (after !== undefined) query = query.where('name', '>', after);
-    return toPage(
-      await query.execute(),
-      page,
-      (row) => row.name,
-      ({ name, kind, config, tenant, created_at }) => ({
-        name,
-        kind,
-        config,
-        tenant,
-        createdAt: instant(created_at),
-      }),
-    );
+  return await asPlatform(cmk.db, (trx) => pageOfKeystores(trx, page));
+}
+
+async function pageOfKeystores(trx: Trx, page: PageRequest): Promise<Page<KeystoreView>> {
+  let query = trx
+    .selectFrom('keystores')
+    .selectAll()
+    .orderBy('name')
+    .limit(limitOf(page) + 1);
+  const after = cursorOf(page);
+  if (after !== undefined) query = query.where('name', '>', after);
+  return toPage(
+    await query.execute(),
+    page,
+    (row) => row.name,
+    ({ name, kind, config, tenant, created_at }) => ({
+      name,
+      kind,
+      config,
+      tenant,
+      createdAt: instant(created_at),
+    }),
+  );
+}
+
+/** Those that a tenant may have keys in, without the places of their files. Errors: TENANT_UNKNOWN. */
+export async function listKeystoresOf(
+  cmk: Cmk,
+  tenant: string,
+  page: PageRequest,
+): Promise<Page<KeystoreView>> {
+  return await asTenant(cmk.db, tenant, async (trx) => {
+    await requireTenant(trx, tenant);
+    const { items, ...rest } = await pageOfKeystores(trx, page);
+    return { items: items.map((each) => ({ ...each, config: withoutFiles(each.config) })), ...rest };
   });
 }
 

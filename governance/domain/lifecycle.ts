@@ -3,13 +3,14 @@
  * locked, asks Orbital, and moves the state last; an answer (lifecycle-answers.ts) comes with Orbital's locks and touches
  * the state after them. So both take their locks in the same order.
  */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { PROVISION_DEADLINE_MS } from '../limits.ts';
 import { startUnlink } from '../links/request.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import { partsOf } from './lifecycle-answers.ts';

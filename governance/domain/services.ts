@@ -1,11 +1,11 @@
 /** Services: what a tenant's applications belong to; each has its L3 in every region. */
 import { sql } from 'kysely';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_SERVICES_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { lockTenant, requireServed, requireTenant, tenantRegions } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';

@@ -5,11 +5,11 @@
  */
 import type { Selectable } from 'kysely';
 import { sql } from 'kysely';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_SYSTEMS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { SystemRow } from '../store/system-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { keyInUse, requireConfiguration } from './configuration-keys.ts';

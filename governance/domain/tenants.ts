@@ -1,9 +1,9 @@
 /** Tenants: onboarding, the policy under which their decisions are made, and how they are listed. Their life: lifecycle.ts. */
 import { sql } from 'kysely';
-import type { Cmk } from '../context.ts';
-import { CmkError } from '../errors.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
+import type { Cmk } from '../context.ts';
+import { CmkError } from '../errors.ts';
 import type { ProvisionState } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { retryChange, startProvisioning } from './lifecycle.ts';

@@ -49,7 +49,8 @@ export const keystoreConfigs = {
     {
       keyRing: Type.String({
         pattern: '^projects/[A-Za-z0-9:.-]{1,64}/locations/[a-z0-9-]{1,63}/keyRings/[A-Za-z0-9_-]{1,63}$',
-        description: 'Where keys are made and imported, and by which CMK tells whether its own credential is good',
+        description:
+          'Where keys are made and imported, and by which CMK tells whether its own credential is good',
       }),
       protection: Type.Optional(Type.Enum(['SOFTWARE', 'HSM'])),
       endpoint: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?$' })),
@@ -64,7 +65,9 @@ export const keystoreConfigs = {
     {
       address: Address,
       mount: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$', maxLength: 128 })),
-      namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$', maxLength: 128 })),
+      namespace: Type.Optional(
+        Type.String({ pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$', maxLength: 128 }),
+      ),
       tokenFile: file('Mode 0600, the token'),
       caFile: Authorities,
     },
@@ -72,7 +75,10 @@ export const keystoreConfigs = {
   ),
   pkcs11: Type.Object(
     {
-      module: text(4096, "The vendor's PKCS#11 library; absolute. Its directory is allowed by the configuration of CMK"),
+      module: text(
+        4096,
+        "The vendor's PKCS#11 library; absolute. Its directory is allowed by the configuration of CMK",
+      ),
       tokenLabel: text(32, 'Which token'),
       pinFile: file('Mode 0600, the PIN'),
     },
@@ -91,8 +97,15 @@ const ADDRESSES = ['endpoint', 'vaultUrl', 'authorityHost', 'address'] as const;
 export const filesOf = (config: Readonly<Record<string, unknown>>): string[] =>
   FILES.flatMap((field) => (typeof config[field] === 'string' ? [config[field]] : []));
 
+/** What the tenants of a keystore may see of it. */
+export const withoutFiles = (config: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(config).filter(([field]) => !FILES.some((each) => each === field)));
+
 /** Why an address of the configuration may not be called; undefined when all may be. */
-export function addressProblem(kind: KeystoreKind, config: Readonly<Record<string, unknown>>): string | undefined {
+export function addressProblem(
+  kind: KeystoreKind,
+  config: Readonly<Record<string, unknown>>,
+): string | undefined {
   if (kind === 'google-kms') return undefined; // host and port, always by TLS
   for (const field of ADDRESSES) {
     const value = config[field];

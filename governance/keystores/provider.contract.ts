@@ -105,7 +105,14 @@ export function providerContract(
 
   test(`${name}: what is no name of a key is a key that is not there, wherever it points`, async () => {
     const { provider } = await open();
-    for (const odd of ['..', '../../sys/mounts', 'a b', 'https://example.com/keys/x', '\u0000', 'x'.repeat(500)]) {
+    for (const odd of [
+      '..',
+      '../../sys/mounts',
+      'a b',
+      'https://example.com/keys/x',
+      '\u0000',
+      'x'.repeat(500),
+    ]) {
       const state = await provider.describe(odd);
       assert.ok(['NOT_FOUND', 'UNKNOWN'].includes(state), `${JSON.stringify(odd)} is ${state}`);
     }

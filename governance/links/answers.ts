@@ -5,9 +5,9 @@
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import { HPKE_PUBLIC_KEY_BYTES } from '../../contracts/sealing.ts';
 import { OrbitalError, type TaskError } from '../../orbital/index.ts';
-import type { Cmk } from '../context.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
+import type { Cmk } from '../context.ts';
 import type { Link } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import { advance, findLink, type LinkId, linkRows, previousCandidates, wakeSealingAtCommit } from './rows.ts';

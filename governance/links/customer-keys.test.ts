@@ -87,13 +87,23 @@ test('hold your own: an alias is registered as the key behind it, proved, primar
     reference: 'alias/acme',
   });
   assert.deepEqual(
-    { reference: key.reference, named: key.named, origin: key.origin, primary: key.primary, state: key.state },
+    {
+      reference: key.reference,
+      named: key.named,
+      origin: key.origin,
+      primary: key.primary,
+      state: key.state,
+    },
     { reference, named: 'alias/acme', origin: 'reference', primary: true, state: 'ENABLED' },
   );
   assert.ok(key.provedAt !== null);
   // Whatever it is called by: the same key is nobody else's.
   for (const name of ['alias/acme', reference, reference.split('/').at(-1)]) {
-    const answer = await world.call('POST', keysPath('rival'), { alias: 'l1', keystore: 'aws', reference: name });
+    const answer = await world.call('POST', keysPath('rival'), {
+      alias: 'l1',
+      keystore: 'aws',
+      reference: name,
+    });
     assert.equal(answer.body.code, 'KEY_BELONGS_TO_OTHER_TENANT', name);
   }
   await world.must(202, 'POST', '/v1/tenants/acme/link', { key: 'l1' });
@@ -117,7 +127,10 @@ test('the provider is away for a while: a warning, since when and who can mend i
     return key.warning === null ? undefined : key;
   });
   assert.equal(warned.warning.state, 'UNREACHABLE');
-  assert.deepEqual([warned.state, warned.stateSince, warned.mend.by], ['ENABLED', before.stateSince, 'operator']);
+  assert.deepEqual(
+    [warned.state, warned.stateSince, warned.mend.by],
+    ['ENABLED', before.stateSince, 'operator'],
+  );
   await delay(PROBE_EVERY_MS * 4);
   assert.equal((await keyOf('acme')).warning.since, warned.warning.since);
   assert.equal((await world.must(200, 'GET', '/v1/tenants/acme/links')).state, 'active');
@@ -128,7 +141,10 @@ test('the provider is away for a while: a warning, since when and who can mend i
   assert.equal(await troubleOf('acme'), undefined);
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=acme&limit=200');
   const told = items.filter((event: { action: string }) => event.action === 'key.warning');
-  assert.deepEqual(told.map((event: { detail: { warned: boolean } }) => event.detail.warned).sort(), [false, true]);
+  assert.deepEqual(told.map((event: { detail: { warned: boolean } }) => event.detail.warned).sort(), [
+    false,
+    true,
+  ]);
 });
 
 test('disabled at the provider: unlinked within a probe interval and a second, saying who, why and since when', async () => {
@@ -160,7 +176,10 @@ test('disabled at the provider: unlinked within a probe interval and a second, s
 
   const link = () => world.call('POST', '/v1/tenants/withdrawn/link', { key: 'l1' });
   assert.equal((await link()).body.code, 'KEY_NOT_USABLE');
-  assert.equal((await world.call('POST', `${keysPath('withdrawn', 'l1')}/proof`)).body.code, 'KEY_NOT_USABLE');
+  assert.equal(
+    (await world.call('POST', `${keysPath('withdrawn', 'l1')}/proof`)).body.code,
+    'KEY_NOT_USABLE',
+  );
   aws.console.enable(reference);
   assert.equal((await world.must(200, 'POST', `${keysPath('withdrawn', 'l1')}/proof`)).state, 'ENABLED');
   assert.equal((await link()).status, 202);
@@ -257,7 +276,11 @@ test('a real token: a key made in it is linked, material is brought into it, and
   const config = { module: token.module, tokenLabel: token.tokenLabel, pinFile };
   await world.must(201, 'POST', '/v1/keystores', { name: 'hsm', kind: 'pkcs11', config });
   await onboard('vaulted');
-  const key = await world.must(201, 'POST', keysPath('vaulted'), { alias: 'l1', keystore: 'hsm', create: true });
+  const key = await world.must(201, 'POST', keysPath('vaulted'), {
+    alias: 'l1',
+    keystore: 'hsm',
+    create: true,
+  });
   assert.match(key.reference, /^pkcs11:id=/);
   await world.must(202, 'POST', '/v1/tenants/vaulted/link', { key: 'l1' });
   await world.linked('vaulted', 'active', PATIENCE_MS);

@@ -3,13 +3,13 @@
  * (D1). What a provider's answer means is decided here and nowhere else.
  */
 import { randomUUID } from 'node:crypto';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { recordKeyState } from '../domain/key-states.ts';
 import { type UsableKey, viewKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import type { KeyState } from '../keystores/provider.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant } from '../store/transactions.ts';
 import { startUnlink } from './request.ts';
 
@@ -67,7 +67,8 @@ export async function judge(cmk: Cmk, tenant: string, key: UsableKey, state: Key
         },
       });
     const facts = { tenant, key: alias, keystore, state, correlationId: who.correlationId };
-    if (change === 'warned') cmk.logger.warn(facts, 'no clear answer about an L1 key; nothing is changed by that');
+    if (change === 'warned')
+      cmk.logger.warn(facts, 'no clear answer about an L1 key; nothing is changed by that');
     if (change === 'cleared') cmk.logger.info(facts, 'an L1 key is answered for again');
     if (killed) {
       cmk.metrics.killSwitch();

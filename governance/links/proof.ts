@@ -1,11 +1,12 @@
 /** The proof that CMK may use a key, asked for by an operator: after the customer has changed something at the provider. */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { proveAccess, unusable } from '../domain/key-access.ts';
 import { type KeyView, requireKey, viewKey } from '../domain/keys.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { type KeyState, stateOf } from '../keystores/provider.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';
 

@@ -3,14 +3,14 @@
  * transaction of the approval or schedule that made them so, with the tenant locked.
  */
 import { OrbitalError } from '../../orbital/index.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { makePrimary } from '../domain/configuration-keys.ts';
 import { requireServed, tenantRegions } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { PREPARE_DEADLINE_MS, rotateDeadlineMs } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { Link, RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import { activeLink, linkRows, livingLink, previousCandidates } from './rows.ts';

@@ -3,9 +3,9 @@
  * that regions and tenants do not come all at once; upkeep.ts acts on it.
  */
 import { sql } from 'kysely';
-import { ROTATE_JITTER } from '../limits.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
+import { ROTATE_JITTER } from '../limits.ts';
 import type { Trx } from '../store/transactions.ts';
 import { advance, type LinkId } from './rows.ts';
 

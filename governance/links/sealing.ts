@@ -10,6 +10,7 @@ import { parseRegionId, parseTenantId, type Sealed } from '../../contracts/index
 import { type LinkSealContext, SealingError, sealLinkSecret } from '../../contracts/sealing.ts';
 import { backoffMs, sleep } from '../../platform/backoff.ts';
 import { errorMessage } from '../../platform/errors.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { probeSoon } from '../domain/key-states.ts';
@@ -25,7 +26,6 @@ import {
   SEAL_STOP_MS,
 } from '../limits.ts';
 import { startPeriodic } from '../periodic.ts';
-import { audit } from '../audit/record.ts';
 import type { Link } from '../store/schema.ts';
 import { asPlatform, asTenant } from '../store/transactions.ts';
 import { advance, findLink } from './rows.ts';
@@ -228,8 +228,7 @@ async function onKeystoreRefusal(cmk: Cmk, link: Link, error: KeystoreError): Pr
   cmk.metrics.keystoreAnswer(error.state);
   const { tenant, region, epoch, correlation_id: correlationId } = link;
   cmk.logger.warn({ tenant, region, epoch, correlationId, state: error.state }, errorMessage(error));
-  if (PASSING.has(error.state))
-    return await retryLater(cmk, link, error.code);
+  if (PASSING.has(error.state)) return await retryLater(cmk, link, error.code);
   await fail(cmk, link, error.code);
 }
 

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { JobConflictError } from '../../orbital/index.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { requireKey } from '../domain/keys.ts';
@@ -12,7 +13,6 @@ import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { type KeyState, stateOf } from '../keystores/provider.ts';
 import { KEYSTORE_CONCURRENCY, RENEW_BATCH, ROTATE_BATCH, ROTATE_RETRY_MS } from '../limits.ts';
-import { audit } from '../audit/record.ts';
 import type { Link } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';

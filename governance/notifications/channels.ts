@@ -1,12 +1,12 @@
 /** Where a tenant wants to be told of what is decided and of what happens to its keys, and how far each place has been told. */
 import { randomUUID } from 'node:crypto';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { instant, instantOrNull } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_CHANNELS_PER_TENANT } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import type { Channel, ChannelConfig } from '../store/workflow-tables.ts';
 import { defaultEvents } from './message.ts';

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { backoffMs } from '../../platform/backoff.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import {
   NOTIFICATION_ATTEMPTS,
@@ -17,7 +18,6 @@ import {
   NOTIFICATION_RETRY,
 } from '../limits.ts';
 import { startPeriodic } from '../periodic.ts';
-import { audit } from '../audit/record.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import type { Channel } from '../store/workflow-tables.ts';
 import { DeliveryError } from './addresses.ts';

@@ -1,9 +1,9 @@
 /** What regions' answers about keys do to the rows, and to the audit log of the tenant. */
 import type { JobPayload, JobResult, KeyInventory } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
+import { audit } from '../audit/record.ts';
 import type { Answer } from '../links/answers.ts';
 import type { CmkMetrics, KeyJobKind } from '../metrics.ts';
-import { audit } from '../audit/record.ts';
 import type { Trx } from '../store/transactions.ts';
 import { type KeyName, subjectOf } from './scope.ts';
 

@@ -3,14 +3,14 @@
  * looking at the last answer is another, and asks nobody.
  */
 import type { JobResult, KeyInventory } from '../../contracts/index.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createOrJoin } from '../dispatch/jobs.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { cursorOf, instantOrNull, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_INVENTORY_AGE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { RegionJob } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import type { Destruction } from './orders.ts';

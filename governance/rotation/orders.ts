@@ -2,12 +2,13 @@
  * What governance orders of keys that it never sees: rotation, emergency rotation and destruction. Each region has a job
  * and an order of its own for each key, so that one that is cut off holds up nobody.
  */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createOrJoin, createRegionalJob } from '../dispatch/jobs.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { KEY_JOB_DEADLINE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { RegionJob } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { sendPolicies } from './policies.ts';

@@ -2,6 +2,9 @@
  * How often regions rotate a key by themselves. Governance holds the truth; each region is sent it by job, and the row of
  * the region says whether it has it. The newest word counts: a policy on its way gives way to the next one.
  */
+
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createInstead } from '../dispatch/jobs.ts';
 import { requireTenant } from '../domain/lookups.ts';
@@ -15,8 +18,6 @@ import {
   toPage,
 } from '../domain/pages.ts';
 import { DEFAULT_ROTATE_AFTER_S, PROVISION_DEADLINE_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { RegionJob } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { type KeyName, keyOf, regionsFor, requireKeyOf, subjectOf } from './scope.ts';

@@ -1,8 +1,8 @@
 /** What regions' answers to the questions of simulations do to the rows: they are kept, once, and nothing else. */
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
-import type { Answer } from '../links/answers.ts';
 import { audit } from '../audit/record.ts';
+import type { Answer } from '../links/answers.ts';
 import type { Question } from '../store/simulation-tables.ts';
 import type { Trx } from '../store/transactions.ts';
 

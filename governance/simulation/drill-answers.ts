@@ -4,8 +4,8 @@
  */
 import type { JobPayload, JobResult } from '../../contracts/index.ts';
 import type { TaskError } from '../../orbital/index.ts';
-import type { Answer } from '../links/answers.ts';
 import { audit } from '../audit/record.ts';
+import type { Answer } from '../links/answers.ts';
 import type { DrillRegionState } from '../store/simulation-tables.ts';
 import type { Trx } from '../store/transactions.ts';
 import { measured } from './measures.ts';

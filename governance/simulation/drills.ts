@@ -8,14 +8,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { JobKind } from '../../contracts/index.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { DRILL_BATCH, DRILL_CONFIRM_MS, DRILL_MARGIN_MS, MAX_DRILLS_PER_TENANT } from '../limits.ts';
 import { regionsFor } from '../rotation/scope.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { Drill } from '../store/simulation-tables.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { type DrillView, getDrill } from './drill-view.ts';

@@ -4,6 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { JobKind } from '../../contracts/index.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { createOrJoin } from '../dispatch/jobs.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
@@ -11,8 +13,6 @@ import { cursorOf, limitOf, type Page, type PageRequest, toPage } from '../domai
 import { CmkError } from '../errors.ts';
 import { MAX_INVENTORY_AGE_MS, MAX_SIMULATIONS_PER_TENANT } from '../limits.ts';
 import { askRegion } from '../rotation/inventory.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { RegionJob } from '../store/schema.ts';
 import type { Question, Simulation } from '../store/simulation-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';

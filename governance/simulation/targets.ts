@@ -3,13 +3,13 @@
  * make a target of what somebody needs; whoever puts something of worth there afterwards, does so knowing that it is for tests.
  */
 import { randomUUID } from 'node:crypto';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_DRILL_TARGETS_PER_TENANT } from '../limits.ts';
 import { requireKeyOf } from '../rotation/scope.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { DrillTarget } from '../store/simulation-tables.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
+import { PLATFORM } from '../audit/event.ts';
 import { CmkError } from '../errors.ts';
 import {
   IDEMPOTENCY_CLAIM_MS,
@@ -12,7 +13,6 @@ import {
   IDEMPOTENCY_TTL_MS,
   MAX_IDEMPOTENCY_KEYS,
 } from '../limits.ts';
-import { PLATFORM } from '../audit/event.ts';
 import { asPlatform, asTenant, type Db, type Trx } from './transactions.ts';
 
 export interface IdempotentRequest {

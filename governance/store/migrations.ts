@@ -15,9 +15,9 @@ import {
 } from './lifecycle-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
+import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
-import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [

@@ -7,17 +7,6 @@ import type { JobResult, ReportedLink } from '../../contracts/index.ts';
 import type { LinkState, OpenedBy } from '../links/states.ts';
 import type { ProposalState, Requirement } from '../workflows/quorum.ts';
 import type { AccessTables } from './access-tables.ts';
-import type { IdempotencyKeyRow } from './idempotency-tables.ts';
-import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
-import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
-import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
-import type {
-  DrillRegionRow,
-  DrillRow,
-  DrillTargetRow,
-  SimulationAnswerRow,
-  SimulationRow,
-} from './simulation-tables.ts';
 import type {
   AuditCheckpointRow,
   AuditExporterRow,
@@ -26,7 +15,18 @@ import type {
   RegionAuditCountRow,
   RegionAuditRow,
 } from './audit-tables.ts';
+import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
+import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type {
+  DrillRegionRow,
+  DrillRow,
+  DrillTargetRow,
+  SimulationAnswerRow,
+  SimulationRow,
+} from './simulation-tables.ts';
+import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
+import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
 /** A JSON column: what comes out is parsed, what goes in is text. */
 type Json<T> = ColumnType<T, string, string>;

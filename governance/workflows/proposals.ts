@@ -9,12 +9,12 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { JobConflictError } from '../../orbital/index.ts';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant } from '../domain/lookups.ts';
 import { CmkError } from '../errors.ts';
 import { EXPIRY_BATCH, MAX_PENDING_PROPOSALS, PROPOSAL_TTL_MS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { Proposal, RegionJob } from '../store/schema.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { type Case, decide, type Event, isSatisfied, quorumOf, unreachable, type Verdict } from './quorum.ts';

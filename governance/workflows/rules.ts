@@ -4,13 +4,13 @@
  * them could approve anything: an identity provider's groups say who somebody is, never what they may approve (D13).
  */
 import type { Selectable } from 'kysely';
+import type { Actor } from '../audit/event.ts';
+import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { requireTenant } from '../domain/lookups.ts';
 import { instant } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPROVER_GROUPS } from '../limits.ts';
-import type { Actor } from '../audit/event.ts';
-import { audit } from '../audit/record.ts';
 import type { Tenant } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import type { ApprovalRuleRow } from '../store/workflow-tables.ts';

@@ -1,8 +1,8 @@
 /** What a row of the table of wishes is made of (wishes.ts). */
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import type { Cmk } from '../context.ts';
 import type { Actor } from '../audit/event.ts';
+import type { Cmk } from '../context.ts';
 import type { RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 

@@ -11,8 +11,8 @@ import {
   type TenantId,
 } from '../../../contracts/index.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
-import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
 import { appendAudit } from '../audit/trail.ts';
+import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
 import { holdersOf } from '../store/leases.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionTx } from '../store/tables.ts';

@@ -1,7 +1,7 @@
 /** Keystores and L1 keys. */
 import { beginImport, finishImport, getImport } from '../../domain/key-imports.ts';
 import { addKey, getKey, listKeys } from '../../domain/keys.ts';
-import { addKeystore, listKeystores } from '../../domain/keystores.ts';
+import { addKeystore, listKeystores, listKeystoresOf } from '../../domain/keystores.ts';
 import { CmkError } from '../../errors.ts';
 import { proveKey } from '../../links/proof.ts';
 import { actorOf, type Routes } from '../api.ts';
@@ -32,12 +32,26 @@ export const keyRoutes: Routes = (app, cmk) => {
     },
     (request) => listKeystores(cmk, request.query),
   );
+  app.get(
+    '/v1/tenants/:tenant/keystores',
+    {
+      config: { permission: 'keystore.read' },
+      schema: {
+        summary: 'Keystores that the tenant may have keys in',
+        params: schemas.TenantPath,
+        querystring: schemas.PageQuery,
+        response: { 200: schemas.pageOf(keys.Keystore) },
+      },
+    },
+    (request) => listKeystoresOf(cmk, request.params.tenant, request.query),
+  );
   app.post(
     '/v1/tenants/:tenant/keys',
     {
       config: { action: 'key.register', permission: 'key.register' },
       schema: {
-        summary: "Register a reference to the tenant's L1 key, or have the keystore make one; proves that CMK may use it",
+        summary:
+          "Register a reference to the tenant's L1 key, or have the keystore make one; proves that CMK may use it",
         params: schemas.TenantPath,
         body: keys.NewKey,
         response: { 201: keys.Key },
@@ -72,7 +86,8 @@ export const keyRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'key.prove', permission: 'key.prove' },
       schema: {
-        summary: 'Have the key wrap and unwrap a secret of its own; what the provider answers counts as a probe',
+        summary:
+          'Have the key wrap and unwrap a secret of its own; what the provider answers counts as a probe',
         params: keys.KeyPath,
         response: { 200: keys.Key },
       },

@@ -12,7 +12,7 @@ export const linkRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/link',
     {
-      config: { action: 'link.propose' },
+      config: { action: 'link.propose', permission: 'key.link' },
       schema: {
         summary:
           'Link the tenant to an L1 key in every region, or switch it to that key; carried out when enough have agreed',
@@ -30,7 +30,7 @@ export const linkRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/unlink',
     {
-      config: { action: 'unlink.propose' },
+      config: { action: 'unlink.propose', permission: 'key.unlink' },
       schema: {
         summary:
           'Close the links in every region, for ever: nothing of the tenant can be used until it is linked anew',
@@ -49,7 +49,7 @@ export const linkRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/link/rotate',
     {
-      config: { action: 'rotate-link.propose' },
+      config: { action: 'rotate-link.propose', permission: 'key.rotate' },
       schema: {
         summary: 'A fresh link secret under the same L1 key, in every region whose link lives',
         params: schemas.TenantPath,
@@ -66,7 +66,10 @@ export const linkRoutes: Routes = (app, cmk) => {
   );
   app.get(
     '/v1/tenants/:tenant/links',
-    { schema: { params: schemas.TenantPath, response: { 200: schemas.Links } } },
+    {
+      config: { permission: 'link.read' },
+      schema: { params: schemas.TenantPath, response: { 200: schemas.Links } },
+    },
     (request) => viewLinks(cmk, request.params.tenant),
   );
 };

@@ -107,7 +107,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/rotations',
     {
-      config: { action: 'key.rotate' },
+      config: { action: 'key.rotate', permission: 'key.rotate' },
       schema: {
         summary:
           'A new version of the tenant’s key, or of a service’s; the one before only decrypts from then on',
@@ -124,7 +124,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/compromises',
     {
-      config: { action: 'compromise-key.propose' },
+      config: { action: 'compromise-key.propose', permission: 'key.compromise' },
       schema: {
         summary: 'Emergency: a new version at once, and every older one is Compromised',
         params: schemas.TenantPath,
@@ -140,7 +140,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.put(
     '/v1/tenants/:tenant/rotation-policy',
     {
-      config: { action: 'rotation-policy.propose' },
+      config: { action: 'rotation-policy.propose', permission: 'rotation.configure' },
       schema: {
         summary: 'How often regions rotate a key by themselves; one that protects less takes a quorum',
         params: schemas.TenantPath,
@@ -156,7 +156,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.put(
     '/v1/tenants/:tenant/link/rotation-policy',
     {
-      config: { action: 'link-rotation-policy.propose' },
+      config: { action: 'link-rotation-policy.propose', permission: 'rotation.configure' },
       schema: {
         summary:
           'How old the secrets of the tenant’s links may become; one that protects less takes a quorum',
@@ -173,6 +173,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.get(
     '/v1/tenants/:tenant/rotation-policy',
     {
+      config: { permission: 'rotation.read' },
       schema: {
         summary: 'What was set, and which region has it',
         params: schemas.TenantPath,
@@ -185,7 +186,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/inventories',
     {
-      config: { action: 'key.inspect' },
+      config: { action: 'key.inspect', permission: 'key.inspect' },
       schema: {
         summary: 'Ask the regions which versions there are, and what depends on each',
         params: schemas.TenantPath,
@@ -203,6 +204,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.get(
     '/v1/tenants/:tenant/inventory',
     {
+      config: { permission: 'inventory.read' },
       schema: {
         summary: 'What each region answered last; asks nobody',
         params: schemas.TenantPath,
@@ -215,7 +217,7 @@ export const rotationRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/destructions',
     {
-      config: { action: 'destroy-key.propose' },
+      config: { action: 'destroy-key.propose', permission: 'key.destroy' },
       schema: {
         summary: 'Destroy one version in one region, and with it everything that depends on it',
         params: schemas.TenantPath,
