@@ -27,6 +27,7 @@ import {
 import { type Caller, MeshOperation } from '../mesh/index.ts';
 import { type ManagedObject, nameAttribute, served } from '../objects/index.ts';
 import { verifyAudit } from './audit/verify.ts';
+import { PUSH_ACK_WAIT_MS } from './limits.ts';
 import { callerOf, type GatewayClient } from './testing/gateway-client.ts';
 import {
   acme,
@@ -314,6 +315,22 @@ describe('core', () => {
       (error: unknown) => error instanceof JobFailedError && error.code === 'EPOCH_CLOSED',
     );
     second.close();
+  });
+
+  test('an application is registered once the gateways know it', async () => {
+    const identity = await region.gateway('gateway-4');
+    const client = region.connect(identity);
+    await client.subscribe(await headOf(region.connect(identity)));
+    let ended = false;
+    const registered = region.application('late', 'acme', ['billing']).finally(() => {
+      ended = true;
+    });
+    const { push } = await client.nextPush(false);
+    assert.equal(push.kind, 'identity.put');
+    await sleep(PUSH_ACK_WAIT_MS / 4);
+    assert.equal(ended, false);
+    client.close();
+    await registered;
   });
 
   test('a gateway that loses its registration is cut off', async () => {

@@ -46,8 +46,8 @@ export const MAX_NOTED_LEASES = 2_000;
 export const PUSH_POLL_MS = 1_000;
 /** A gateway that does not answer a push for this long is cut off; it comes back and syncs. */
 export const PUSH_ACK_TIMEOUT_MS = 5_000;
-/** UNLINK's result tells how many gateways had acknowledged by then; it does not wait for the others. */
-export const UNLINK_ACK_WAIT_MS = 800;
+/** How long a job waits for the gateways to have heard of it before it says that it is done; it does not wait for the others. */
+export const PUSH_ACK_WAIT_MS = 800;
 /** The region reports its state to governance this often. */
 export const REPORT_EVERY_MS = 2_000;
 /** Superseded pushes are kept this long, so that a gateway that was away finds no gap. */

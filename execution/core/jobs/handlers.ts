@@ -15,7 +15,7 @@ import type { KeyEvent, OpenLinkRequest } from '../../keychain/index.ts';
 import type { Push } from '../../mesh/index.ts';
 import { appendAudit } from '../audit/trail.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
-import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
+import { PUSH_ACK_WAIT_MS } from '../limits.ts';
 import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
@@ -43,6 +43,18 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     const numbered = await appendPushes(tx, pushes);
     await appendAudit(tx, { source: deps.instance }, [{ ...event, outcome: 'success', correlationId }]);
     return numbered.at(-1)?.number ?? 0;
+  }
+
+  /**
+   * In a transaction of its own, and done only when the gateways have heard of it, or `PUSH_ACK_WAIT_MS` has passed: whoever
+   * is told that an application is registered connects at once.
+   */
+  async function settleEverywhere(
+    context: RegionTaskContext,
+    change: (tx: RegionTx) => Promise<Change>,
+  ): Promise<void> {
+    const number = await inTransaction(deps.db, async (tx) => await settle(tx, context, await change(tx)));
+    await hub.acknowledgements(number, PUSH_ACK_WAIT_MS);
   }
 
   async function settleKeys(
@@ -136,7 +148,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       });
       keychain.forget(tenant);
       deps.streams.dropTenant(tenant);
-      const gatewaysTold = await hub.acknowledgements(number, UNLINK_ACK_WAIT_MS);
+      const gatewaysTold = await hub.acknowledgements(number, PUSH_ACK_WAIT_MS);
       logger.warn({ tenant, epoch, gatewaysTold, correlationId: context.correlationId }, 'a link was closed');
       return { epoch, closedAt: closedAt.toISOString(), gatewaysTold };
     }),
@@ -185,10 +197,12 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     }),
 
     IDENTITY_PUT: handlerFor('IDENTITY_PUT', async (payload, context) => {
-      const push = await putIdentity(context.trx, payload);
       const { fingerprint, tenant } = payload.identity;
       const who = tenant === undefined ? { fingerprint } : { fingerprint, tenant };
-      await settle(context.trx, context, { event: 'IDENTITY_REGISTERED', ...who, pushes: [push] });
+      await settleEverywhere(context, async (tx) => {
+        const push = await putIdentity(tx, payload);
+        return { event: 'IDENTITY_REGISTERED', ...who, pushes: [push] };
+      });
       return { fingerprint };
     }),
 
@@ -203,9 +217,11 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     }),
 
     ISSUER_PUT: handlerFor('ISSUER_PUT', async (payload, context) => {
-      const push = await putIssuer(context.trx, payload);
       const { fingerprint } = payload;
-      await settle(context.trx, context, { event: 'ISSUER_TRUSTED', fingerprint, pushes: [push] });
+      await settleEverywhere(context, async (tx) => {
+        const push = await putIssuer(tx, payload);
+        return { event: 'ISSUER_TRUSTED', fingerprint, pushes: [push] };
+      });
       return { fingerprint };
     }),
   };
