@@ -151,6 +151,13 @@ export class System {
     return Application.open({ ...this.region(region).gateway, ...this.files(name) });
   }
 
+  /** One whose certificate was issued into a directory (`okcm app issue --out`). */
+  applicationOf(region: string, directory: string): Promise<Application> {
+    const at = (file: string): string => join(directory, file);
+    const files = { cert: at('cert.pem'), key: at('key.pem'), ca: at('ca.pem') };
+    return Application.open({ ...this.region(region).gateway, ...files });
+  }
+
   logPath(component: string): string {
     const found = this.endpoints.processes.find(({ name }) => name === component);
     if (found === undefined) throw new Error(`no component ${component}`);

@@ -48,9 +48,10 @@ export function registerKeyCommands(program: Command): void {
       'how the keystore calls it: an ARN, an identifier, a resource name, a PKCS#11 URI',
     )
     .addOption(new Option('--create', 'have the keystore make it').conflicts('reference'))
+    .option('--key-configuration <name>', 'which it joins; the default one when left out')
     .action(async (tenant: string, options: RegisterOptions, command: Command) => {
       const { home, output } = contextOf(command);
-      const { alias, keystore, reference, create } = options;
+      const { alias, keystore, reference, create, keyConfiguration } = options;
       if ((reference === undefined) === (create !== true))
         throw new CliError('USAGE', 'give either --reference or --create');
       const cmk = await CmkClient.ofHome(home);
@@ -58,6 +59,7 @@ export function registerKeyCommands(program: Command): void {
         alias,
         keystore,
         ...(reference === undefined ? { create: true } : { reference }),
+        ...(keyConfiguration === undefined ? {} : { keyConfiguration }),
       });
       output.result(made, () => describeKey(made));
     });
@@ -154,6 +156,7 @@ interface RegisterOptions {
   readonly keystore: string;
   readonly reference?: string;
   readonly create?: boolean;
+  readonly keyConfiguration?: string;
 }
 interface WrapOptions {
   readonly publicKey: string;

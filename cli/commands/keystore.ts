@@ -1,6 +1,7 @@
 /** `okcm keystore …`: where L1 keys lie. A keystore's configuration names files with secrets, and holds none. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { CmkClient } from '../cmk/client.ts';
+import { tenantPath } from '../cmk/orders.ts';
 import { contextOf } from '../context.ts';
 import { table } from '../output.ts';
 
@@ -40,19 +41,21 @@ export function registerKeystoreCommands(program: Command): void {
       );
     });
   keystore
-    .command('list')
-    .description('keystores, their kinds and owners')
-    .action(async (_options: unknown, command: Command) => {
+    .command('list [tenant]')
+    .description('keystores, their kinds and owners; of a tenant: those that it may have keys in')
+    .action(async (tenant: string | undefined, _options: unknown, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
-      const keystores = await cmk.list<KeystoreView>('/v1/keystores');
+      const keystores = await cmk.list<KeystoreView>(
+        tenant === undefined ? '/v1/keystores' : `${tenantPath(tenant)}/keystores`,
+      );
       output.result(keystores, () =>
         table(
           ['name', 'kind', 'tenant', 'configuration'],
-          keystores.map(({ name, kind, tenant, config }) => [
+          keystores.map(({ name, kind, tenant: owner, config }) => [
             name,
             kind,
-            tenant,
+            owner,
             Object.entries(config)
               .map(([field, value]) => `${field}=${String(value)}`)
               .join(' '),

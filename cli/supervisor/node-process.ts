@@ -35,7 +35,7 @@ export interface NodeChild {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Only what Node and the system's name service need: no credential ever travels in the environment. */
+/** Only what Node, the system's name service and PKCS#11 libraries need: no credential ever travels in the environment. */
 function childEnvironment(compileCache: string): NodeJS.ProcessEnv {
   const { NODE_COMPILE_CACHE: shared } = process.env;
   const kept = [
@@ -47,6 +47,7 @@ function childEnvironment(compileCache: string): NodeJS.ProcessEnv {
     'USER',
     'LOGNAME',
     'NODE_EXTRA_CA_CERTS',
+    'SOFTHSM2_CONF',
     'SystemRoot',
   ];
   const environment: NodeJS.ProcessEnv = {

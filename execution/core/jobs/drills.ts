@@ -12,7 +12,7 @@ import {
 } from '../../../contracts/index.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { appendAudit } from '../audit/trail.ts';
-import { UNLINK_ACK_WAIT_MS } from '../limits.ts';
+import { PUSH_ACK_WAIT_MS } from '../limits.ts';
 import { holdersOf } from '../store/leases.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionTx } from '../store/tables.ts';
@@ -46,7 +46,7 @@ export function drillHandlers(deps: JobDependencies) {
   }
 
   async function told(number: number, holders: readonly string[], startedMs: number) {
-    const { told: names, untold } = await hub.acknowledgedBy(number, UNLINK_ACK_WAIT_MS);
+    const { told: names, untold } = await hub.acknowledgedBy(number, PUSH_ACK_WAIT_MS);
     const missing = new Set([...untold, ...holders.filter((name) => !names.includes(name))]);
     return {
       tookMs: Math.round(performance.now() - startedMs),
