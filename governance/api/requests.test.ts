@@ -71,6 +71,10 @@ test('a change whose answer was never kept is not made again', async () => {
   assert.equal(made.status, 201);
   await world.query('DROP TRIGGER crash ON idempotency_keys');
   await world.must(204, 'DELETE', `${SYSTEMS}/fifth`);
+  assert.equal((await add('key-5', 'fifth')).body.code, 'IDEMPOTENCY_KEY_BUSY');
+  await world.query(
+    `UPDATE idempotency_keys SET claimed_until = now() - interval '1 second' WHERE key = 'key-5'`,
+  );
   const again = await add('key-5', 'fifth');
   assert.deepEqual([again.status, again.body.code], [409, 'IDEMPOTENT_ANSWER_LOST']);
   assert.match(again.body.detail, /the-first-try/);

@@ -6,6 +6,7 @@ export const operations = {
   approveTenantProposal: { method: 'POST', path: '/v1/tenants/{tenant}/proposals/{id}/approve' },
   blockTenant: { method: 'POST', path: '/v1/tenants/{tenant}/block' },
   cancelJob: { method: 'POST', path: '/v1/jobs/{id}/cancel' },
+  createAuditCheckpoint: { method: 'POST', path: '/v1/audit/checkpoints' },
   createIssuer: { method: 'POST', path: '/v1/issuers' },
   createKeystore: { method: 'POST', path: '/v1/keystores' },
   createRegion: { method: 'POST', path: '/v1/regions' },
@@ -28,6 +29,8 @@ export const operations = {
   createTenantSimulation: { method: 'POST', path: '/v1/tenants/{tenant}/simulations' },
   createTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems' },
   createTenantWorkspace: { method: 'POST', path: '/v1/tenants/{tenant}/workspaces' },
+  getAuditExport: { method: 'GET', path: '/v1/audit/export' },
+  getAuditRegions: { method: 'GET', path: '/v1/audit/regions' },
   getAuditVerify: { method: 'GET', path: '/v1/audit/verify' },
   getJob: { method: 'GET', path: '/v1/jobs/{id}' },
   getLogin: { method: 'GET', path: '/v1/login' },
@@ -38,16 +41,21 @@ export const operations = {
   getTenantApplication: { method: 'GET', path: '/v1/tenants/{tenant}/applications/{name}' },
   getTenantApprovalRules: { method: 'GET', path: '/v1/tenants/{tenant}/approval-rules' },
   getTenantDrill: { method: 'GET', path: '/v1/tenants/{tenant}/drills/{id}' },
+  getTenantKey: { method: 'GET', path: '/v1/tenants/{tenant}/keys/{alias}' },
   getTenantKeyConfiguration: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations/{name}' },
+  getTenantKeyImport: { method: 'GET', path: '/v1/tenants/{tenant}/keys/{alias}/import' },
   getTenantLinks: { method: 'GET', path: '/v1/tenants/{tenant}/links' },
   getTenantProposal: { method: 'GET', path: '/v1/tenants/{tenant}/proposals/{id}' },
   getTenantService: { method: 'GET', path: '/v1/tenants/{tenant}/services/{name}' },
   getTenantSimulation: { method: 'GET', path: '/v1/tenants/{tenant}/simulations/{id}' },
   getTenantSimulationExport: { method: 'GET', path: '/v1/tenants/{tenant}/simulations/{id}/export' },
   getTenantSystem: { method: 'GET', path: '/v1/tenants/{tenant}/systems/{name}' },
+  importTenantKey: { method: 'POST', path: '/v1/tenants/{tenant}/keys/{alias}/import' },
   linkTenant: { method: 'POST', path: '/v1/tenants/{tenant}/link' },
   linkTenantSystem: { method: 'POST', path: '/v1/tenants/{tenant}/systems/{name}/link' },
   listAudit: { method: 'GET', path: '/v1/audit' },
+  listAuditCheckpoints: { method: 'GET', path: '/v1/audit/checkpoints' },
+  listAuditKeys: { method: 'GET', path: '/v1/audit/keys' },
   listIssuers: { method: 'GET', path: '/v1/issuers' },
   listJobs: { method: 'GET', path: '/v1/jobs' },
   listKeystores: { method: 'GET', path: '/v1/keystores' },
@@ -61,6 +69,7 @@ export const operations = {
   listTenantInventory: { method: 'GET', path: '/v1/tenants/{tenant}/inventory' },
   listTenantKeyConfigurations: { method: 'GET', path: '/v1/tenants/{tenant}/key-configurations' },
   listTenantKeys: { method: 'GET', path: '/v1/tenants/{tenant}/keys' },
+  listTenantKeystores: { method: 'GET', path: '/v1/tenants/{tenant}/keystores' },
   listTenantNotifications: { method: 'GET', path: '/v1/tenants/{tenant}/notifications' },
   listTenantProposals: { method: 'GET', path: '/v1/tenants/{tenant}/proposals' },
   listTenantRoles: { method: 'GET', path: '/v1/tenants/{tenant}/roles' },
@@ -70,6 +79,7 @@ export const operations = {
   listTenantSystems: { method: 'GET', path: '/v1/tenants/{tenant}/systems' },
   listTenantWorkspaces: { method: 'GET', path: '/v1/tenants/{tenant}/workspaces' },
   listTenants: { method: 'GET', path: '/v1/tenants' },
+  proofTenantKey: { method: 'POST', path: '/v1/tenants/{tenant}/keys/{alias}/proof' },
   provisionTenant: { method: 'POST', path: '/v1/tenants/{tenant}/provision' },
   rejectTenantProposal: { method: 'POST', path: '/v1/tenants/{tenant}/proposals/{id}/reject' },
   removeRegionGateway: { method: 'DELETE', path: '/v1/regions/{region}/gateways/{name}' },
@@ -90,6 +100,7 @@ export const operations = {
   secretTenantNotification: { method: 'POST', path: '/v1/tenants/{tenant}/notifications/{name}/secret' },
   setTenantApprovalRule: { method: 'PUT', path: '/v1/tenants/{tenant}/approval-rules/{action}' },
   setTenantApproverGroup: { method: 'PUT', path: '/v1/tenants/{tenant}/approver-groups/{name}' },
+  setTenantKeyImport: { method: 'PUT', path: '/v1/tenants/{tenant}/keys/{alias}/import' },
   setTenantLinkRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/link/rotation-policy' },
   setTenantNotification: { method: 'PUT', path: '/v1/tenants/{tenant}/notifications/{name}' },
   setTenantRotationPolicy: { method: 'PUT', path: '/v1/tenants/{tenant}/rotation-policy' },
@@ -108,6 +119,7 @@ export interface Operations {
   approveTenantProposal: { request: types.ApproveTenantProposalData; answer: types.ApproveTenantProposalResponse };
   blockTenant: { request: types.BlockTenantData; answer: types.BlockTenantResponse };
   cancelJob: { request: types.CancelJobData; answer: types.CancelJobResponse };
+  createAuditCheckpoint: { request: types.CreateAuditCheckpointData; answer: types.CreateAuditCheckpointResponse };
   createIssuer: { request: types.CreateIssuerData; answer: types.CreateIssuerResponse };
   createKeystore: { request: types.CreateKeystoreData; answer: types.CreateKeystoreResponse };
   createRegion: { request: types.CreateRegionData; answer: types.CreateRegionResponse };
@@ -130,6 +142,8 @@ export interface Operations {
   createTenantSimulation: { request: types.CreateTenantSimulationData; answer: types.CreateTenantSimulationResponse };
   createTenantSystem: { request: types.CreateTenantSystemData; answer: types.CreateTenantSystemResponse };
   createTenantWorkspace: { request: types.CreateTenantWorkspaceData; answer: types.CreateTenantWorkspaceResponse };
+  getAuditExport: { request: types.GetAuditExportData; answer: types.GetAuditExportResponse };
+  getAuditRegions: { request: types.GetAuditRegionsData; answer: types.GetAuditRegionsResponse };
   getAuditVerify: { request: types.GetAuditVerifyData; answer: types.GetAuditVerifyResponse };
   getJob: { request: types.GetJobData; answer: types.GetJobResponse };
   getLogin: { request: types.GetLoginData; answer: types.GetLoginResponse };
@@ -140,16 +154,21 @@ export interface Operations {
   getTenantApplication: { request: types.GetTenantApplicationData; answer: types.GetTenantApplicationResponse };
   getTenantApprovalRules: { request: types.GetTenantApprovalRulesData; answer: types.GetTenantApprovalRulesResponse };
   getTenantDrill: { request: types.GetTenantDrillData; answer: types.GetTenantDrillResponse };
+  getTenantKey: { request: types.GetTenantKeyData; answer: types.GetTenantKeyResponse };
   getTenantKeyConfiguration: { request: types.GetTenantKeyConfigurationData; answer: types.GetTenantKeyConfigurationResponse };
+  getTenantKeyImport: { request: types.GetTenantKeyImportData; answer: types.GetTenantKeyImportResponse };
   getTenantLinks: { request: types.GetTenantLinksData; answer: types.GetTenantLinksResponse };
   getTenantProposal: { request: types.GetTenantProposalData; answer: types.GetTenantProposalResponse };
   getTenantService: { request: types.GetTenantServiceData; answer: types.GetTenantServiceResponse };
   getTenantSimulation: { request: types.GetTenantSimulationData; answer: types.GetTenantSimulationResponse };
   getTenantSimulationExport: { request: types.GetTenantSimulationExportData; answer: types.GetTenantSimulationExportResponse };
   getTenantSystem: { request: types.GetTenantSystemData; answer: types.GetTenantSystemResponse };
+  importTenantKey: { request: types.ImportTenantKeyData; answer: types.ImportTenantKeyResponse };
   linkTenant: { request: types.LinkTenantData; answer: types.LinkTenantResponse };
   linkTenantSystem: { request: types.LinkTenantSystemData; answer: types.LinkTenantSystemResponse };
   listAudit: { request: types.ListAuditData; answer: types.ListAuditResponse };
+  listAuditCheckpoints: { request: types.ListAuditCheckpointsData; answer: types.ListAuditCheckpointsResponse };
+  listAuditKeys: { request: types.ListAuditKeysData; answer: types.ListAuditKeysResponse };
   listIssuers: { request: types.ListIssuersData; answer: types.ListIssuersResponse };
   listJobs: { request: types.ListJobsData; answer: types.ListJobsResponse };
   listKeystores: { request: types.ListKeystoresData; answer: types.ListKeystoresResponse };
@@ -163,6 +182,7 @@ export interface Operations {
   listTenantInventory: { request: types.ListTenantInventoryData; answer: types.ListTenantInventoryResponse };
   listTenantKeyConfigurations: { request: types.ListTenantKeyConfigurationsData; answer: types.ListTenantKeyConfigurationsResponse };
   listTenantKeys: { request: types.ListTenantKeysData; answer: types.ListTenantKeysResponse };
+  listTenantKeystores: { request: types.ListTenantKeystoresData; answer: types.ListTenantKeystoresResponse };
   listTenantNotifications: { request: types.ListTenantNotificationsData; answer: types.ListTenantNotificationsResponse };
   listTenantProposals: { request: types.ListTenantProposalsData; answer: types.ListTenantProposalsResponse };
   listTenantRoles: { request: types.ListTenantRolesData; answer: types.ListTenantRolesResponse };
@@ -172,6 +192,7 @@ export interface Operations {
   listTenantSystems: { request: types.ListTenantSystemsData; answer: types.ListTenantSystemsResponse };
   listTenantWorkspaces: { request: types.ListTenantWorkspacesData; answer: types.ListTenantWorkspacesResponse };
   listTenants: { request: types.ListTenantsData; answer: types.ListTenantsResponse };
+  proofTenantKey: { request: types.ProofTenantKeyData; answer: types.ProofTenantKeyResponse };
   provisionTenant: { request: types.ProvisionTenantData; answer: types.ProvisionTenantResponse };
   rejectTenantProposal: { request: types.RejectTenantProposalData; answer: types.RejectTenantProposalResponse };
   removeRegionGateway: { request: types.RemoveRegionGatewayData; answer: types.RemoveRegionGatewayResponse };
@@ -192,6 +213,7 @@ export interface Operations {
   secretTenantNotification: { request: types.SecretTenantNotificationData; answer: types.SecretTenantNotificationResponse };
   setTenantApprovalRule: { request: types.SetTenantApprovalRuleData; answer: types.SetTenantApprovalRuleResponse };
   setTenantApproverGroup: { request: types.SetTenantApproverGroupData; answer: types.SetTenantApproverGroupResponse };
+  setTenantKeyImport: { request: types.SetTenantKeyImportData; answer: types.SetTenantKeyImportResponse };
   setTenantLinkRotationPolicy: { request: types.SetTenantLinkRotationPolicyData; answer: types.SetTenantLinkRotationPolicyResponse };
   setTenantNotification: { request: types.SetTenantNotificationData; answer: types.SetTenantNotificationResponse };
   setTenantRotationPolicy: { request: types.SetTenantRotationPolicyData; answer: types.SetTenantRotationPolicyResponse };

@@ -249,7 +249,7 @@ export type Problem = {
     type: string;
     title: string;
     status: number;
-    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'FOUR_EYES' | 'NOT_APPROVER' | 'NOT_PROPOSER' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'ACCESS_GROUP_UNKNOWN' | 'MEMBER_UNKNOWN' | 'ROLE_UNKNOWN' | 'CLIENT_UNKNOWN' | 'WORKSPACE_UNKNOWN' | 'ACTION_UNKNOWN' | 'GROUP_UNKNOWN' | 'CHANNEL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'SIMULATION_UNKNOWN' | 'DRILL_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'QUORUM_UNREACHABLE' | 'GROUP_IN_USE' | 'KEY_SWITCH_NEEDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'WORKSPACE_TAKEN' | 'ACCESS_GROUP_IN_USE' | 'LAST_OF_ITS_ROLE' | 'APPOINTMENT_OVER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'NOT_A_DRILL_TARGET' | 'DRILL_TARGET_IN_USE' | 'DRILL_RUNNING' | 'DRILL_OVER' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'CHANNEL_REFUSED' | 'NOTIFICATIONS_OFF' | 'LIMIT_REACHED' | 'DRILL_NOT_CONFIRMED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'ISSUER_UNAVAILABLE' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE';
+    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'FOUR_EYES' | 'NOT_APPROVER' | 'NOT_PROPOSER' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'ACCESS_GROUP_UNKNOWN' | 'MEMBER_UNKNOWN' | 'ROLE_UNKNOWN' | 'CLIENT_UNKNOWN' | 'WORKSPACE_UNKNOWN' | 'ACTION_UNKNOWN' | 'GROUP_UNKNOWN' | 'CHANNEL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'SIMULATION_UNKNOWN' | 'DRILL_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'QUORUM_UNREACHABLE' | 'GROUP_IN_USE' | 'KEY_SWITCH_NEEDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'WORKSPACE_TAKEN' | 'ACCESS_GROUP_IN_USE' | 'LAST_OF_ITS_ROLE' | 'APPOINTMENT_OVER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'NOT_A_DRILL_TARGET' | 'DRILL_TARGET_IN_USE' | 'DRILL_RUNNING' | 'DRILL_OVER' | 'AUDIT_CHAIN_BROKEN' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'CHANNEL_REFUSED' | 'NOTIFICATIONS_OFF' | 'LIMIT_REACHED' | 'DRILL_NOT_CONFIRMED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'ISSUER_UNAVAILABLE' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE' | 'IMPORT_UNKNOWN' | 'IMPORT_EXPIRED' | 'IMPORT_REFUSED' | 'KEYSTORE_CANNOT';
     detail: string;
     /**
      * What to do next
@@ -351,6 +351,13 @@ export type Region = {
             open: number;
             expired: number;
             closed: number;
+        };
+        audit?: {
+            sequence: number;
+            hash: string;
+            at: string;
+            keyId: string;
+            signature: string;
         };
     } | null;
     reportedAt: string | null;
@@ -547,6 +554,38 @@ export type GetStatusResponses = {
             failed: number;
             oldestPendingMs: number;
         };
+        keys: Array<{
+            tenant: string;
+            alias: string;
+            keystore: string;
+            kind: string;
+            state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+            /**
+             * The state in words
+             */
+            means: string;
+            /**
+             * RFC 3339, UTC
+             */
+            stateSince: string;
+            /**
+             * When the provider last gave a clear answer
+             */
+            checkedAt: string;
+            lastEnabledAt: string | null;
+            warning: {
+                state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+                means: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                since: string;
+            } | null;
+            mend: {
+                by: 'customer' | 'operator' | 'time';
+                how: string;
+            } | null;
+        }>;
     };
 };
 
@@ -1351,8 +1390,9 @@ export type ListKeystoresResponses = {
             name: string;
             kind: string;
             config: {
-                path: string;
+                [key: string]: unknown;
             };
+            tenant: string | null;
             /**
              * RFC 3339, UTC
              */
@@ -1373,10 +1413,146 @@ export type CreateKeystoreData = {
         kind: 'software';
         config: {
             /**
-             * Absolute, a file below the keystore directory of the configuration
+             * The JSON file with the keys: for development; absolute, below the keystore directory of the configuration
              */
             path: string;
         };
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'aws-kms';
+        config: {
+            region: string;
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            endpoint?: string;
+            /**
+             * JSON, mode 0600: accessKeyId, secretAccessKey, sessionToken if any. Left out: as the AWS SDK finds them; absolute, below the keystore directory of the configuration
+             */
+            credentialsFile?: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'azure-key-vault';
+        config: {
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            vaultUrl: string;
+            service: 'vault' | 'managed-hsm';
+            tenantId?: string;
+            clientId?: string;
+            /**
+             * Mode 0600. Left out, with tenantId and clientId: as the Azure SDK finds an identity; absolute, below the keystore directory of the configuration
+             */
+            clientSecretFile?: string;
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            authorityHost?: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'google-kms';
+        config: {
+            /**
+             * Where keys are made and imported, and by which CMK tells whether its own credential is good
+             */
+            keyRing: string;
+            protection?: 'SOFTWARE' | 'HSM';
+            endpoint?: string;
+            /**
+             * Mode 0600, the JSON key of a service account. Left out: as the Google SDK finds credentials; absolute, below the keystore directory of the configuration
+             */
+            credentialsFile?: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'openbao';
+        config: {
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            address: string;
+            mount?: string;
+            namespace?: string;
+            /**
+             * Mode 0600, the token; absolute, below the keystore directory of the configuration
+             */
+            tokenFile: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'pkcs11';
+        config: {
+            /**
+             * The vendor's PKCS#11 library; absolute. Its directory is allowed by the configuration of CMK
+             */
+            module: string;
+            /**
+             * Which token
+             */
+            tokenLabel: string;
+            /**
+             * Mode 0600, the PIN; absolute, below the keystore directory of the configuration
+             */
+            pinFile: string;
+        };
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
     };
     headers?: {
         /**
@@ -1419,6 +1595,60 @@ export type CreateKeystoreResponses = {
 
 export type CreateKeystoreResponse = CreateKeystoreResponses[keyof CreateKeystoreResponses];
 
+export type ListTenantKeystoresData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    url: '/v1/tenants/{tenant}/keystores';
+};
+
+export type ListTenantKeystoresErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListTenantKeystoresError = ListTenantKeystoresErrors[keyof ListTenantKeystoresErrors];
+
+export type ListTenantKeystoresResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            name: string;
+            kind: string;
+            config: {
+                [key: string]: unknown;
+            };
+            tenant: string | null;
+            /**
+             * RFC 3339, UTC
+             */
+            createdAt: string;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListTenantKeystoresResponse = ListTenantKeystoresResponses[keyof ListTenantKeystoresResponses];
+
 export type ListTenantKeysData = {
     body?: never;
     path: {
@@ -1458,16 +1688,45 @@ export type ListTenantKeysResponses = {
         items: Array<{
             alias: string;
             keystore: string;
+            /**
+             * The provider's own name of the key
+             */
             reference: string;
-            state: string;
+            named: string | null;
+            origin: 'reference' | 'created' | 'imported';
+            version: string | null;
+            keyConfiguration: string | null;
+            /**
+             * It is the primary key of its key configuration
+             */
+            primary: boolean;
+            state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+            /**
+             * The state in words
+             */
+            means: string;
             /**
              * RFC 3339, UTC
              */
             stateSince: string;
             /**
-             * RFC 3339, UTC
+             * When the provider last gave a clear answer
              */
             checkedAt: string;
+            lastEnabledAt: string | null;
+            warning: {
+                state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+                means: string;
+                /**
+                 * RFC 3339, UTC
+                 */
+                since: string;
+            } | null;
+            mend: {
+                by: 'customer' | 'operator' | 'time';
+                how: string;
+            } | null;
+            provedAt: string | null;
             /**
              * RFC 3339, UTC
              */
@@ -1489,6 +1748,9 @@ export type CreateTenantKeyData = {
          * 1 to 63 lower-case letters, digits and inner hyphens
          */
         keystore: string;
+        /**
+         * An ARN or alias, a key identifier, a resource name, a PKCS#11 URI: as the keystore calls it
+         */
         reference?: string;
         /**
          * Have the keystore make the key
@@ -1535,16 +1797,45 @@ export type CreateTenantKeyResponses = {
     201: {
         alias: string;
         keystore: string;
+        /**
+         * The provider's own name of the key
+         */
         reference: string;
-        state: string;
+        named: string | null;
+        origin: 'reference' | 'created' | 'imported';
+        version: string | null;
+        keyConfiguration: string | null;
+        /**
+         * It is the primary key of its key configuration
+         */
+        primary: boolean;
+        state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+        /**
+         * The state in words
+         */
+        means: string;
         /**
          * RFC 3339, UTC
          */
         stateSince: string;
         /**
-         * RFC 3339, UTC
+         * When the provider last gave a clear answer
          */
         checkedAt: string;
+        lastEnabledAt: string | null;
+        warning: {
+            state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+            means: string;
+            /**
+             * RFC 3339, UTC
+             */
+            since: string;
+        } | null;
+        mend: {
+            by: 'customer' | 'operator' | 'time';
+            how: string;
+        } | null;
+        provedAt: string | null;
         /**
          * RFC 3339, UTC
          */
@@ -1553,6 +1844,402 @@ export type CreateTenantKeyResponses = {
 };
 
 export type CreateTenantKeyResponse = CreateTenantKeyResponses[keyof CreateTenantKeyResponses];
+
+export type GetTenantKeyData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keys/{alias}';
+};
+
+export type GetTenantKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantKeyError = GetTenantKeyErrors[keyof GetTenantKeyErrors];
+
+export type GetTenantKeyResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        alias: string;
+        keystore: string;
+        /**
+         * The provider's own name of the key
+         */
+        reference: string;
+        named: string | null;
+        origin: 'reference' | 'created' | 'imported';
+        version: string | null;
+        keyConfiguration: string | null;
+        /**
+         * It is the primary key of its key configuration
+         */
+        primary: boolean;
+        state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+        /**
+         * The state in words
+         */
+        means: string;
+        /**
+         * RFC 3339, UTC
+         */
+        stateSince: string;
+        /**
+         * When the provider last gave a clear answer
+         */
+        checkedAt: string;
+        lastEnabledAt: string | null;
+        warning: {
+            state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+            means: string;
+            /**
+             * RFC 3339, UTC
+             */
+            since: string;
+        } | null;
+        mend: {
+            by: 'customer' | 'operator' | 'time';
+            how: string;
+        } | null;
+        provedAt: string | null;
+        /**
+         * RFC 3339, UTC
+         */
+        createdAt: string;
+    };
+};
+
+export type GetTenantKeyResponse = GetTenantKeyResponses[keyof GetTenantKeyResponses];
+
+export type ProofTenantKeyData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keys/{alias}/proof';
+};
+
+export type ProofTenantKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ProofTenantKeyError = ProofTenantKeyErrors[keyof ProofTenantKeyErrors];
+
+export type ProofTenantKeyResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        alias: string;
+        keystore: string;
+        /**
+         * The provider's own name of the key
+         */
+        reference: string;
+        named: string | null;
+        origin: 'reference' | 'created' | 'imported';
+        version: string | null;
+        keyConfiguration: string | null;
+        /**
+         * It is the primary key of its key configuration
+         */
+        primary: boolean;
+        state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+        /**
+         * The state in words
+         */
+        means: string;
+        /**
+         * RFC 3339, UTC
+         */
+        stateSince: string;
+        /**
+         * When the provider last gave a clear answer
+         */
+        checkedAt: string;
+        lastEnabledAt: string | null;
+        warning: {
+            state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+            means: string;
+            /**
+             * RFC 3339, UTC
+             */
+            since: string;
+        } | null;
+        mend: {
+            by: 'customer' | 'operator' | 'time';
+            how: string;
+        } | null;
+        provedAt: string | null;
+        /**
+         * RFC 3339, UTC
+         */
+        createdAt: string;
+    };
+};
+
+export type ProofTenantKeyResponse = ProofTenantKeyResponses[keyof ProofTenantKeyResponses];
+
+export type GetTenantKeyImportData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keys/{alias}/import';
+};
+
+export type GetTenantKeyImportErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetTenantKeyImportError = GetTenantKeyImportErrors[keyof GetTenantKeyImportErrors];
+
+export type GetTenantKeyImportResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        alias: string;
+        keystore: string;
+        reference: string;
+        /**
+         * RSA_AES_KEY_WRAP_…: a fresh AES-256 key by RSA-OAEP, then the material by it (RFC 5649)
+         */
+        algorithm: 'RSA_AES_KEY_WRAP_SHA_256' | 'RSA_AES_KEY_WRAP_SHA_1' | 'RSAES_OAEP_SHA_256';
+        /**
+         * 32 bytes, or an RSA private key in DER
+         */
+        material: 'AES_256' | 'RSA_PKCS8';
+        /**
+         * RSA, SubjectPublicKeyInfo PEM
+         */
+        publicKey: string;
+        /**
+         * RFC 3339, UTC
+         */
+        expiresAt: string;
+    };
+};
+
+export type GetTenantKeyImportResponse = GetTenantKeyImportResponses[keyof GetTenantKeyImportResponses];
+
+export type ImportTenantKeyData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        keystore: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keys/{alias}/import';
+};
+
+export type ImportTenantKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ImportTenantKeyError = ImportTenantKeyErrors[keyof ImportTenantKeyErrors];
+
+export type ImportTenantKeyResponses = {
+    /**
+     * Default Response
+     */
+    201: {
+        alias: string;
+        keystore: string;
+        reference: string;
+        /**
+         * RSA_AES_KEY_WRAP_…: a fresh AES-256 key by RSA-OAEP, then the material by it (RFC 5649)
+         */
+        algorithm: 'RSA_AES_KEY_WRAP_SHA_256' | 'RSA_AES_KEY_WRAP_SHA_1' | 'RSAES_OAEP_SHA_256';
+        /**
+         * 32 bytes, or an RSA private key in DER
+         */
+        material: 'AES_256' | 'RSA_PKCS8';
+        /**
+         * RSA, SubjectPublicKeyInfo PEM
+         */
+        publicKey: string;
+        /**
+         * RFC 3339, UTC
+         */
+        expiresAt: string;
+    };
+};
+
+export type ImportTenantKeyResponse = ImportTenantKeyResponses[keyof ImportTenantKeyResponses];
+
+export type SetTenantKeyImportData = {
+    body: {
+        /**
+         * The wrapped material, base64
+         */
+        wrapped: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keys/{alias}/import';
+};
+
+export type SetTenantKeyImportErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type SetTenantKeyImportError = SetTenantKeyImportErrors[keyof SetTenantKeyImportErrors];
+
+export type SetTenantKeyImportResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        alias: string;
+        keystore: string;
+        /**
+         * The provider's own name of the key
+         */
+        reference: string;
+        named: string | null;
+        origin: 'reference' | 'created' | 'imported';
+        version: string | null;
+        keyConfiguration: string | null;
+        /**
+         * It is the primary key of its key configuration
+         */
+        primary: boolean;
+        state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+        /**
+         * The state in words
+         */
+        means: string;
+        /**
+         * RFC 3339, UTC
+         */
+        stateSince: string;
+        /**
+         * When the provider last gave a clear answer
+         */
+        checkedAt: string;
+        lastEnabledAt: string | null;
+        warning: {
+            state: 'ENABLED' | 'DISABLED' | 'PENDING_IMPORT' | 'PENDING_DELETION' | 'NOT_FOUND' | 'FORBIDDEN' | 'THROTTLED' | 'UNREACHABLE' | 'UNKNOWN';
+            means: string;
+            /**
+             * RFC 3339, UTC
+             */
+            since: string;
+        } | null;
+        mend: {
+            by: 'customer' | 'operator' | 'time';
+            how: string;
+        } | null;
+        provedAt: string | null;
+        /**
+         * RFC 3339, UTC
+         */
+        createdAt: string;
+    };
+};
+
+export type SetTenantKeyImportResponse = SetTenantKeyImportResponses[keyof SetTenantKeyImportResponses];
 
 export type LinkTenantData = {
     body: {
@@ -2802,6 +3489,19 @@ export type ListAuditData = {
          * 1 to 63 lower-case letters, digits and inner hyphens
          */
         tenant?: string;
+        action?: string;
+        actor?: string;
+        subject?: string;
+        outcome?: 'accepted' | 'refused' | 'succeeded' | 'failed';
+        correlationId?: string;
+        /**
+         * RFC 3339, UTC
+         */
+        since?: string;
+        /**
+         * RFC 3339, UTC
+         */
+        until?: string;
     };
     url: '/v1/audit';
 };
@@ -2834,10 +3534,11 @@ export type ListAuditResponses = {
             action: string;
             subject: string;
             outcome: string;
+            origin: string | null;
             correlationId: string;
             detail: {
                 [key: string]: unknown;
-            };
+            } | string;
             previousHash: string;
             hash: string;
         }>;
@@ -2855,6 +3556,8 @@ export type GetAuditVerifyData = {
          * 1 to 63 lower-case letters, digits and inner hyphens
          */
         tenant?: string;
+        after?: number;
+        hash?: string;
     };
     url: '/v1/audit/verify';
 };
@@ -2878,13 +3581,277 @@ export type GetAuditVerifyResponses = {
      */
     200: {
         ok: boolean;
+        /**
+         * False: go on with after = events and hash = head
+         */
+        complete: boolean;
+        /**
+         * The last event that was looked at
+         */
         events: number;
-        head?: string;
+        /**
+         * Its hash
+         */
+        head: string;
         brokenAt?: number;
+        faults: Array<{
+            kind: 'CHANGED' | 'SWAPPED' | 'REMOVED' | 'REMOVED_AT_END' | 'NOT_FOLLOWING' | 'MISPLACED' | 'UNREADABLE' | 'HEAD_DIFFERS' | 'REWRITTEN' | 'CHECKPOINT_FORGED';
+            sequence: number;
+            /**
+             * The last of a run of missing events
+             */
+            to?: number;
+            /**
+             * The other of two that were swapped
+             */
+            with?: number;
+        }>;
+        faultCount: number;
     };
 };
 
 export type GetAuditVerifyResponse = GetAuditVerifyResponses[keyof GetAuditVerifyResponses];
+
+export type GetAuditExportData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+        format: 'jsonl' | 'csv' | 'ocsf' | 'cef';
+        after?: number;
+        limit?: number;
+    };
+    url: '/v1/audit/export';
+};
+
+export type GetAuditExportErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetAuditExportError = GetAuditExportErrors[keyof GetAuditExportErrors];
+
+export type GetAuditExportResponses = {
+    /**
+     * Default Response
+     */
+    200: string;
+};
+
+export type GetAuditExportResponse = GetAuditExportResponses[keyof GetAuditExportResponses];
+
+export type ListAuditCheckpointsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/audit/checkpoints';
+};
+
+export type ListAuditCheckpointsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListAuditCheckpointsError = ListAuditCheckpointsErrors[keyof ListAuditCheckpointsErrors];
+
+export type ListAuditCheckpointsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            log: string;
+            chain: string;
+            sequence: number;
+            hash: string;
+            at: string;
+            keyId: string;
+            signature: string;
+        }>;
+        next?: string;
+    };
+};
+
+export type ListAuditCheckpointsResponse = ListAuditCheckpointsResponses[keyof ListAuditCheckpointsResponses];
+
+export type CreateAuditCheckpointData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/audit/checkpoints';
+};
+
+export type CreateAuditCheckpointErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateAuditCheckpointError = CreateAuditCheckpointErrors[keyof CreateAuditCheckpointErrors];
+
+export type CreateAuditCheckpointResponses = {
+    /**
+     * Default Response
+     */
+    201: {
+        log: string;
+        chain: string;
+        sequence: number;
+        hash: string;
+        at: string;
+        keyId: string;
+        signature: string;
+    };
+};
+
+export type CreateAuditCheckpointResponse = CreateAuditCheckpointResponses[keyof CreateAuditCheckpointResponses];
+
+export type ListAuditKeysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/audit/keys';
+};
+
+export type ListAuditKeysErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListAuditKeysError = ListAuditKeysErrors[keyof ListAuditKeysErrors];
+
+export type ListAuditKeysResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<{
+            keyId: string;
+            publicKey: string;
+            /**
+             * RFC 3339, UTC
+             */
+            since: string;
+        }>;
+    };
+};
+
+export type ListAuditKeysResponse = ListAuditKeysResponses[keyof ListAuditKeysResponses];
+
+export type GetAuditRegionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/audit/regions';
+};
+
+export type GetAuditRegionsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type GetAuditRegionsError = GetAuditRegionsErrors[keyof GetAuditRegionsErrors];
+
+export type GetAuditRegionsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        regions: Array<{
+            region: string;
+            /**
+             * The core that said so
+             */
+            instance: string;
+            checkpoint: {
+                log: string;
+                chain: string;
+                sequence: number;
+                hash: string;
+                at: string;
+                keyId: string;
+                signature: string;
+            };
+            fault: 'REWOUND' | 'REWRITTEN' | 'CHECKPOINT_FORGED' | null;
+            faultAt: string | null;
+        }>;
+        counts: Array<{
+            region: string;
+            class: 'connection' | 'key' | 'lifecycle' | 'link' | 'operation' | 'registry' | 'seal' | 'use' | 'other';
+            outcome: 'success' | 'refused' | 'failed';
+            events: number;
+            /**
+             * RFC 3339, UTC
+             */
+            lastAt: string;
+        }>;
+    };
+};
+
+export type GetAuditRegionsResponse = GetAuditRegionsResponses[keyof GetAuditRegionsResponses];
 
 export type GetMeData = {
     body?: never;
@@ -5196,6 +6163,7 @@ export type CreateTenantSimulationResponses = {
         noticedWithinMs: number | null;
         totals: {
             regions: number;
+            systems: number;
             services: number;
             versions: number;
             objects: number;
@@ -5234,8 +6202,15 @@ export type CreateTenantSimulationResponses = {
                 error: string | null;
             }>;
             /**
-             * The systems that would stop
+             * What the customer runs, of services that stop or not said of which
              */
+            systems: Array<{
+                name: string;
+                kind: string;
+                externalId: string;
+                service: string | null;
+                configuration: string | null;
+            }>;
             services: Array<{
                 service: string;
                 state: string;
@@ -5281,7 +6256,7 @@ export type CreateTenantSimulationResponses = {
                 lastUsedAt: string | null;
             }>;
             /**
-             * Versions, leases and applications that stop and are not named
+             * Systems, versions, leases and applications that stop and are not named
              */
             omitted: number;
             lastUsedAt: string | null;
@@ -5366,6 +6341,7 @@ export type GetTenantSimulationResponses = {
         noticedWithinMs: number | null;
         totals: {
             regions: number;
+            systems: number;
             services: number;
             versions: number;
             objects: number;
@@ -5404,8 +6380,15 @@ export type GetTenantSimulationResponses = {
                 error: string | null;
             }>;
             /**
-             * The systems that would stop
+             * What the customer runs, of services that stop or not said of which
              */
+            systems: Array<{
+                name: string;
+                kind: string;
+                externalId: string;
+                service: string | null;
+                configuration: string | null;
+            }>;
             services: Array<{
                 service: string;
                 state: string;
@@ -5451,7 +6434,7 @@ export type GetTenantSimulationResponses = {
                 lastUsedAt: string | null;
             }>;
             /**
-             * Versions, leases and applications that stop and are not named
+             * Systems, versions, leases and applications that stop and are not named
              */
             omitted: number;
             lastUsedAt: string | null;
@@ -5538,6 +6521,7 @@ export type GetTenantSimulationExportResponses = {
         noticedWithinMs: number | null;
         totals: {
             regions: number;
+            systems: number;
             services: number;
             versions: number;
             objects: number;
@@ -5576,8 +6560,15 @@ export type GetTenantSimulationExportResponses = {
                 error: string | null;
             }>;
             /**
-             * The systems that would stop
+             * What the customer runs, of services that stop or not said of which
              */
+            systems: Array<{
+                name: string;
+                kind: string;
+                externalId: string;
+                service: string | null;
+                configuration: string | null;
+            }>;
             services: Array<{
                 service: string;
                 state: string;
@@ -5623,7 +6614,7 @@ export type GetTenantSimulationExportResponses = {
                 lastUsedAt: string | null;
             }>;
             /**
-             * Versions, leases and applications that stop and are not named
+             * Systems, versions, leases and applications that stop and are not named
              */
             omitted: number;
             lastUsedAt: string | null;

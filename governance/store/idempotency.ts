@@ -82,13 +82,14 @@ export async function begin(db: Db, asked: IdempotentRequest): Promise<Begun> {
           step: 'repeat',
           answer: { status: row.status, contentType: row.content_type, body: row.answer },
         };
+      // Also when the change is made: its answer is about to be kept.
+      if (row.claimed_until.getTime() > now)
+        throw new CmkError('IDEMPOTENCY_KEY_BUSY', 'the same request is being carried out');
       if (row.carried_out)
         throw new CmkError(
           'IDEMPOTENT_ANSWER_LOST',
           `the request was carried out under the correlation id ${row.correlation_id}`,
         );
-      if (row.claimed_until.getTime() > now)
-        throw new CmkError('IDEMPOTENCY_KEY_BUSY', 'the same request is being carried out');
     }
     await trx
       .updateTable('idempotency_keys')
@@ -160,6 +161,7 @@ export async function end(
     await own(trx, asked, claim)
       .set({
         carried_out: true,
+        claimed_until: new Date(),
         ...(answer === undefined
           ? {}
           : { status: answer.status, answer: answer.body, content_type: answer.contentType }),
