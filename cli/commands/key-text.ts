@@ -12,7 +12,6 @@ export interface L1KeyView extends KeyStateView {
   readonly keystore: string;
   readonly reference: string;
   readonly version: string | null;
-  readonly primary: boolean;
 }
 export interface KeyTroubleView extends KeyStateView {
   readonly tenant: string;
@@ -29,7 +28,7 @@ const menders = {
 
 export function describeKey(key: L1KeyView): string {
   return [
-    `${key.alias}${key.primary ? ' (primary)' : ''} is ${key.state} at keystore ${key.keystore}: ${key.reference}`,
+    `${key.alias} is ${key.state} at keystore ${key.keystore}: ${key.reference}`,
     ...troubleOf(key).map((line) => `  ${line}`),
   ].join('\n');
 }

@@ -60,15 +60,6 @@ export function registerKeyCommands(program: Command): void {
       output.result(proved, () => describeKey(proved));
     });
   key
-    .command('primary <tenant> <alias>')
-    .description('make it the key that is linked unless another is named')
-    .action(async (tenant: string, alias: string, _options: unknown, command: Command) => {
-      const { home, output } = contextOf(command);
-      const cmk = await CmkClient.ofHome(home);
-      const changed = await cmk.request<L1KeyView>('POST', `${keyPath(tenant, alias)}/primary`);
-      output.result(changed, () => describeKey(changed));
-    });
-  key
     .command('import <tenant>')
     .description('bring a key: its material is wrapped here for its keystore, which alone can unwrap it')
     .requiredOption('--alias <name>', 'what the tenant calls it here')
@@ -120,10 +111,9 @@ export function registerKeyCommands(program: Command): void {
       const keys = await cmk.list<L1KeyView>(`${tenantPath(tenant)}/keys`);
       output.result(keys, () =>
         table(
-          ['alias', 'primary', 'keystore', 'state', 'since', 'warning', 'version', 'reference'],
+          ['alias', 'keystore', 'state', 'since', 'warning', 'version', 'reference'],
           keys.map((each) => [
             each.alias,
-            each.primary ? 'yes' : null,
             each.keystore,
             each.state,
             each.stateSince,

@@ -1,6 +1,7 @@
 /** `okcm keystore …`: where L1 keys lie. A keystore's configuration names files with secrets, and holds none. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { CmkClient } from '../cmk/client.ts';
+import { tenantPath } from '../cmk/orders.ts';
 import { contextOf } from '../context.ts';
 import { table } from '../output.ts';
 
@@ -25,23 +26,22 @@ export function registerKeystoreCommands(program: Command): void {
       const { home, output } = contextOf(command);
       const { kind, set = {}, tenant } = options;
       const cmk = await CmkClient.ofHome(home);
-      const answer = await cmk.post<{ created: boolean }>('/v1/keystores', {
-        name,
-        kind,
-        config: set,
-        ...(tenant === undefined ? {} : { tenant }),
-      });
+      const path = tenant === undefined ? '/v1/keystores' : `${tenantPath(tenant)}/keystores`;
+      const answer = await cmk.post<{ created: boolean }>(path, { name, kind, config: set });
       output.result({ name, ...answer }, () =>
         answer.created ? `keystore ${name} is registered` : `keystore ${name} was registered before`,
       );
     });
   keystore
     .command('list')
-    .description('keystores, their kinds and owners')
-    .action(async (_options: unknown, command: Command) => {
+    .description('keystores of everybody, and with --tenant those of a tenant')
+    .option('--tenant <tenant>', 'also its own')
+    .action(async ({ tenant }: { tenant?: string }, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
-      const keystores = await cmk.list<KeystoreView>('/v1/keystores');
+      const keystores = await cmk.list<KeystoreView>(
+        tenant === undefined ? '/v1/keystores' : `${tenantPath(tenant)}/keystores`,
+      );
       output.result(keystores, () =>
         table(
           ['name', 'kind', 'tenant', 'configuration'],

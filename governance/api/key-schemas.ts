@@ -15,8 +15,6 @@ const keystore = <K extends KeystoreKind, C extends TSchema>(kind: K, config: C)
       name: Name,
       kind: Type.Literal(kind),
       config,
-      /** Whose it is; left out, every tenant may have keys in it. */
-      tenant: Type.Optional(Name),
     },
     closed,
   );
@@ -78,7 +76,6 @@ export const Key = Type.Object(
     named: nullable(Type.String({ description: 'What it was registered by, where that is another name' })),
     origin: Type.Enum(['reference', 'created', 'imported']),
     version: nullable(Text),
-    primary: Type.Boolean({ description: 'The key that a tenant is linked to unless another is named' }),
     ...stateFields,
     provedAt: nullable(Instant),
     createdAt: Instant,

@@ -13,7 +13,7 @@ import type { Key } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { type ImportAlgorithm, importAlgorithms } from '../../platform/key-wrap.ts';
 import { proveAccess, refusalOf, unusable } from './key-access.ts';
-import { becomePrimaryIfFirst, insertKey, type KeyView, requireKey, viewKey } from './keys.ts';
+import { insertKey, type KeyView, requireKey, viewKey } from './keys.ts';
 import { providerNamed } from './keystores.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { instant } from './pages.ts';
@@ -76,8 +76,8 @@ export async function getImport(cmk: Cmk, tenant: string, alias: string): Promis
 }
 
 /**
- * Hands the wrapped form to the provider, proves that the key can be used, and only then calls it usable: the first key of
- * a tenant becomes its primary one. Asked again after an answer that got lost, it goes on where it was.
+ * Hands the wrapped form to the provider, proves that the key can be used, and only then calls it usable. Asked again after
+ * an answer that got lost, it goes on where it was.
  * Errors: IMPORT_UNKNOWN, IMPORT_EXPIRED, IMPORT_REFUSED, KEYSTORE_UNAVAILABLE, KEY_NOT_USABLE.
  */
 export async function finishImport(
@@ -106,7 +106,7 @@ export async function finishImport(
     await lockTenant(trx, tenant);
     await requireImport(trx, tenant, alias);
     const now = new Date();
-    const row = await trx
+    await trx
       .updateTable('l1_keys')
       .set({
         state: 'ENABLED',
@@ -122,9 +122,7 @@ export async function finishImport(
       })
       .where('tenant', '=', tenant)
       .where('alias', '=', alias)
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    await becomePrimaryIfFirst(trx, row);
+      .execute();
     await trx
       .updateTable('l1_key_imports')
       .set({ finished_at: now })

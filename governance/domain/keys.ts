@@ -23,8 +23,6 @@ export interface KeyView extends StateView {
   origin: Key['origin'];
   /** Of the key, at its provider. */
   version: string | null;
-  /** The key that a tenant is linked to unless another is named. */
-  primary: boolean;
   /** When CMK last had the key wrap and unwrap something. */
   provedAt: string | null;
   createdAt: string;
@@ -39,7 +37,7 @@ export interface NewKey {
 
 /**
  * Asks the provider first, outside any transaction; only a key that can be used now, and that CMK has shown to be allowed
- * to use, is registered. The first of a tenant is its primary one.
+ * to use, is registered.
  */
 export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey): Promise<KeyView> {
   const provider = await asTenant(cmk.db, tenant, async (trx) => {
@@ -51,7 +49,7 @@ export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey):
   const { reference, state, version } = await requireUsable(cmk, provider, wanted);
   const now = new Date();
   return await asTenant(cmk.db, tenant, async (trx) => {
-    const row = await insertKey(trx, {
+    await insertKey(trx, {
       tenant,
       alias: key.alias,
       keystore: key.keystore,
@@ -63,7 +61,6 @@ export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey):
       enabled_at: now,
       proved_at: now,
     });
-    await becomePrimaryIfFirst(trx, row);
     await audit(trx, who, {
       tenant,
       action: 'key.register',
@@ -101,50 +98,10 @@ export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {
     .selectFrom('l1_keys')
     .select('alias')
     .where('tenant', '=', tenant)
-    .where('keystore', '=', keystore)
     .where('reference', '=', reference)
     .executeTakeFirst();
   if (own !== undefined) throw new CmkError('ALREADY_EXISTS', `this key is registered as ${own.alias}`);
   throw new CmkError('KEY_BELONGS_TO_OTHER_TENANT', `the key of keystore ${keystore} is taken`);
-}
-
-export async function becomePrimaryIfFirst(trx: Trx, { tenant, alias }: Key): Promise<void> {
-  const primary = await trx
-    .selectFrom('l1_keys')
-    .select('alias')
-    .where('tenant', '=', tenant)
-    .where('is_primary', '=', true)
-    .executeTakeFirst();
-  if (primary !== undefined) return;
-  await trx
-    .updateTable('l1_keys')
-    .set({ is_primary: true })
-    .where('tenant', '=', tenant)
-    .where('alias', '=', alias)
-    .execute();
-}
-
-/** Says which key a tenant is linked to unless another is named; links that there are stay as they are. */
-export async function makePrimary(cmk: Cmk, who: Actor, tenant: string, alias: string): Promise<KeyView> {
-  return await asTenant(cmk.db, tenant, async (trx) => {
-    await lockTenant(trx, tenant);
-    const before = await viewKey(trx, tenant, alias);
-    if (before.primary) return before;
-    await trx.updateTable('l1_keys').set({ is_primary: false }).where('tenant', '=', tenant).execute();
-    await trx
-      .updateTable('l1_keys')
-      .set({ is_primary: true })
-      .where('tenant', '=', tenant)
-      .where('alias', '=', alias)
-      .execute();
-    await audit(trx, who, {
-      tenant,
-      action: 'key.primary',
-      subject: `key:${tenant}/${alias}`,
-      outcome: 'accepted',
-    });
-    return await viewKey(trx, tenant, alias);
-  });
 }
 
 export async function listKeys(cmk: Cmk, tenant: string, page: PageRequest): Promise<Page<KeyView>> {
@@ -229,7 +186,6 @@ const viewOf = (row: Selectable<KeyRow>): KeyView => ({
   named: row.named,
   origin: row.origin,
   version: row.version,
-  primary: row.is_primary,
   ...stateView(row),
   provedAt: instantOrNull(row.proved_at),
   createdAt: instant(row.created_at),

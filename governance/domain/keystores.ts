@@ -1,4 +1,5 @@
 /** Keystores: where customers' L1 keys lie, and how CMK reaches them. */
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
@@ -6,7 +7,7 @@ import { addressProblem, filesOf, type KeystoreKind } from '../keystores/configs
 import { liesBelow } from '../keystores/confinement.ts';
 import type { KeystoreProvider } from '../keystores/provider.ts';
 import { type Actor, audit } from '../store/audit.ts';
-import { asPlatform, type Trx } from '../store/transactions.ts';
+import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { requireTenant } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
 
@@ -35,13 +36,15 @@ export async function addKeystore(
   who: Actor,
   { name, kind, config, tenant }: NewKeystore,
 ): Promise<{ created: boolean }> {
+  // A tenant's keystore names files of the tenant's alone: another's credential would be lent to it otherwise.
+  const directory = tenant === undefined ? cmk.keystoreDirectory : join(cmk.keystoreDirectory, tenant);
   for (const path of filesOf(config))
-    if (!(await liesBelow(cmk.keystoreDirectory, path)))
-      throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a place that is not for keystores`);
+    if (!(await liesBelow(directory, path)))
+      throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a place that is not for it`);
   // A library is code that would run as CMK: none is loaded that the configuration of the process does not name.
   if (typeof config['module'] === 'string' && !cmk.pkcs11Modules.includes(config['module']))
     throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a library that is not allowed`);
-  const problem = addressProblem(kind, config);
+  const problem = addressProblem(kind, config, { loopback: tenant === undefined });
   if (problem !== undefined) throw new CmkError('INVALID_REQUEST', `body config: ${problem}`);
   return await asPlatform(cmk.db, async (trx) => {
     if (tenant !== undefined) await requireTenant(trx, tenant);
@@ -77,11 +80,22 @@ export async function addKeystore(
   });
 }
 
-export async function listKeystores(cmk: Cmk, page: PageRequest): Promise<Page<KeystoreView>> {
-  return await asPlatform(cmk.db, async (trx) => {
+/** Those that are everybody's; with a tenant also its own. Throws TENANT_UNKNOWN. */
+export async function listKeystores(
+  cmk: Cmk,
+  page: PageRequest,
+  tenant?: string,
+): Promise<Page<KeystoreView>> {
+  const list = async (trx: Trx): Promise<Page<KeystoreView>> => {
+    if (tenant !== undefined) await requireTenant(trx, tenant);
     let query = trx
       .selectFrom('keystores')
       .selectAll()
+      .where((eb) =>
+        tenant === undefined
+          ? eb('tenant', 'is', null)
+          : eb.or([eb('tenant', 'is', null), eb('tenant', '=', tenant)]),
+      )
       .orderBy('name')
       .limit(limitOf(page) + 1);
     const after = cursorOf(page);
@@ -90,15 +104,16 @@ export async function listKeystores(cmk: Cmk, page: PageRequest): Promise<Page<K
       await query.execute(),
       page,
       (row) => row.name,
-      ({ name, kind, config, tenant, created_at }) => ({
-        name,
-        kind,
-        config,
-        tenant,
-        createdAt: instant(created_at),
+      (row) => ({
+        name: row.name,
+        kind: row.kind,
+        config: row.config,
+        tenant: row.tenant,
+        createdAt: instant(row.created_at),
       }),
     );
-  });
+  };
+  return tenant === undefined ? await asPlatform(cmk.db, list) : await asTenant(cmk.db, tenant, list);
 }
 
 /** Of those that the transaction's tenant may use. Throws KEYSTORE_UNKNOWN. Calls nothing. */

@@ -91,21 +91,31 @@ const ADDRESSES = ['endpoint', 'vaultUrl', 'authorityHost', 'address'] as const;
 export const filesOf = (config: Readonly<Record<string, unknown>>): string[] =>
   FILES.flatMap((field) => (typeof config[field] === 'string' ? [config[field]] : []));
 
-/** Why an address of the configuration may not be called; undefined when all may be. */
-export function addressProblem(kind: KeystoreKind, config: Readonly<Record<string, unknown>>): string | undefined {
-  if (kind === 'google-kms') return undefined; // host and port, always by TLS
+/**
+ * Why an address of the configuration may not be called; undefined when all may be. A tenant's keystore is never on CMK's
+ * own host, where CMK would reach what the tenant cannot.
+ */
+export function addressProblem(
+  kind: KeystoreKind,
+  config: Readonly<Record<string, unknown>>,
+  allow: { readonly loopback: boolean },
+): string | undefined {
   for (const field of ADDRESSES) {
     const value = config[field];
     if (typeof value !== 'string') continue;
-    const url = URL.parse(value);
+    // Google's is host and port, and always called by TLS.
+    const url = URL.parse(kind === 'google-kms' ? `https://${value}` : value);
     if (url === null) return `${field} is no address`;
     if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
       return `${field} holds more than an address`;
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
-      return `${field} is not https, and not on this host`;
+    if (isLoopback(url.hostname)) {
+      if (!allow.loopback) return `${field} is on the host of CMK`;
+    } else if (url.protocol !== 'https:') return `${field} is not https`;
+    if (url.protocol !== 'https:' && url.protocol !== 'http:') return `${field} is not https`;
   }
   return undefined;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
-export const isLoopback = (hostname: string): boolean => LOOPBACK.has(hostname);
+/** As an address says it; a name that resolves to this host is the resolver's doing. */
+export const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname);

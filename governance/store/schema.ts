@@ -139,8 +139,6 @@ export interface KeyRow {
   origin: Generated<'reference' | 'created' | 'imported'>;
   /** Which of its versions wraps, as the provider said last. */
   version: string | null;
-  /** The one that a tenant is linked to unless another is named. */
-  is_primary: Generated<boolean>;
   /** The last that the provider surely said of the key (keystores/provider.ts). */
   state: string;
   state_since: Generated<Date>;

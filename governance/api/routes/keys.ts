@@ -1,6 +1,6 @@
 /** Keystores and L1 keys. */
 import { beginImport, finishImport, getImport } from '../../domain/key-imports.ts';
-import { addKey, getKey, listKeys, makePrimary } from '../../domain/keys.ts';
+import { addKey, getKey, listKeys } from '../../domain/keys.ts';
 import { addKeystore, listKeystores } from '../../domain/keystores.ts';
 import { CmkError } from '../../errors.ts';
 import { proveKey } from '../../links/proof.ts';
@@ -24,11 +24,45 @@ export const keyRoutes: Routes = (app, cmk) => {
       return reply.status(answer.created ? 201 : 200).send(answer);
     },
   );
+  app.post(
+    '/v1/tenants/:tenant/keystores',
+    {
+      config: { action: 'keystore.register', permission: 'keystore.register' },
+      schema: {
+        summary: "Register a keystore of the tenant's own, which no other finds",
+        params: schemas.TenantPath,
+        body: keys.NewKeystore,
+        response: { 200: schemas.Created, 201: schemas.Created },
+      },
+    },
+    async (request, reply) => {
+      const { tenant } = request.params;
+      const answer = await addKeystore(cmk, actorOf(request), { ...request.body, tenant });
+      return reply.status(answer.created ? 201 : 200).send(answer);
+    },
+  );
+  app.get(
+    '/v1/tenants/:tenant/keystores',
+    {
+      config: { permission: 'keystore.read' },
+      schema: {
+        summary: "The tenant's own keystores, and those that are everybody's",
+        params: schemas.TenantPath,
+        querystring: schemas.PageQuery,
+        response: { 200: schemas.pageOf(keys.Keystore) },
+      },
+    },
+    (request) => listKeystores(cmk, request.query, request.params.tenant),
+  );
   app.get(
     '/v1/keystores',
     {
       config: { permission: 'keystore.read' },
-      schema: { querystring: schemas.PageQuery, response: { 200: schemas.pageOf(keys.Keystore) } },
+      schema: {
+        summary: "Keystores that are everybody's",
+        querystring: schemas.PageQuery,
+        response: { 200: schemas.pageOf(keys.Keystore) },
+      },
     },
     (request) => listKeystores(cmk, request.query),
   );
@@ -70,7 +104,7 @@ export const keyRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/keys/:alias/proof',
     {
-      config: { action: 'key.prove', permission: 'key.prove' },
+      config: { action: 'key.prove', permission: 'key.register' },
       schema: {
         summary: 'Have the key wrap and unwrap a secret of its own; what the provider answers counts as a probe',
         params: keys.KeyPath,
@@ -78,18 +112,6 @@ export const keyRoutes: Routes = (app, cmk) => {
       },
     },
     (request) => proveKey(cmk, actorOf(request), request.params.tenant, request.params.alias),
-  );
-  app.post(
-    '/v1/tenants/:tenant/keys/:alias/primary',
-    {
-      config: { action: 'key.primary', permission: 'key.register' },
-      schema: {
-        summary: 'Make it the key that the tenant is linked to unless another is named',
-        params: keys.KeyPath,
-        response: { 200: keys.Key },
-      },
-    },
-    (request) => makePrimary(cmk, actorOf(request), request.params.tenant, request.params.alias),
   );
   app.post(
     '/v1/tenants/:tenant/keys/:alias/import',
@@ -118,7 +140,7 @@ export const keyRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'key.import', permission: 'key.import' },
       schema: {
-        summary: 'Bring the wrapped material; the first key of a tenant becomes its primary one',
+        summary: 'Bring the wrapped material, which its keystore alone can open',
         params: keys.KeyPath,
         body: keys.Upload,
         response: { 200: keys.Key },
