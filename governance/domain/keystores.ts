@@ -46,7 +46,7 @@ export async function addKeystore(
     throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a library that is not allowed`);
   const problem = addressProblem(kind, config, { loopback: tenant === undefined });
   if (problem !== undefined) throw new CmkError('INVALID_REQUEST', `body config: ${problem}`);
-  return await asPlatform(cmk.db, async (trx) => {
+  const register = async (trx: Trx): Promise<{ created: boolean }> => {
     if (tenant !== undefined) await requireTenant(trx, tenant);
     const owner = tenant ?? null;
     const inserted = await trx
@@ -56,13 +56,14 @@ export async function addKeystore(
       .returning('name')
       .executeTakeFirst();
     if (inserted === undefined) {
+      // Another tenant's is not seen from here, and its name is taken all the same.
       const present = await trx
         .selectFrom('keystores')
         .selectAll()
         .where('name', '=', name)
-        .executeTakeFirstOrThrow();
+        .executeTakeFirst();
       if (
-        present.kind !== kind ||
+        present?.kind !== kind ||
         present.tenant !== owner ||
         !isDeepStrictEqual(present.config, { ...config })
       )
@@ -77,7 +78,10 @@ export async function addKeystore(
       detail: { kind },
     });
     return { created: true };
-  });
+  };
+  return tenant === undefined
+    ? await asPlatform(cmk.db, register)
+    : await asTenant(cmk.db, tenant, register);
 }
 
 /** Those that are everybody's; with a tenant also its own. Throws TENANT_UNKNOWN. */
