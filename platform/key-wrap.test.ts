@@ -35,7 +35,10 @@ test('the second part is key wrapping as RFC 5649 §6 shows it', () => {
 });
 
 test('keys and material that cannot be used are refused', () => {
-  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' });
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
+    type: 'spki',
+    format: 'pem',
+  });
   const short = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
   for (const bad of ['', 'no key', ec.toString(), short.export({ type: 'spki', format: 'pem' }).toString()])
     assert.throws(() => wrapForImport(bad, 'RSA_AES_KEY_WRAP_SHA_256', randomBytes(32)), {

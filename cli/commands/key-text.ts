@@ -48,7 +48,9 @@ function troubleOf({ state, means, stateSince, lastEnabledAt, warning, mend }: K
       `${means}; so since ${stateSince}${lastEnabledAt === null ? '' : `, last good ${lastEnabledAt}`}`,
     );
   if (warning !== null)
-    lines.push(`warning, ${warning.state}: ${warning.means}; so since ${warning.since}; nothing is changed by it`);
+    lines.push(
+      `warning, ${warning.state}: ${warning.means}; so since ${warning.since}; nothing is changed by it`,
+    );
   if (mend !== null) lines.push(`${menders[mend.by]}: ${mend.how}`);
   return lines;
 }

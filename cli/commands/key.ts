@@ -6,7 +6,13 @@ import { createPrivateKey } from 'node:crypto';
 import { open, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { errorMessage } from '../../platform/errors.ts';
-import { type ImportAlgorithm, importAlgorithms, MAX_MATERIAL_BYTES, MAX_WRAPPED_BYTES, wrapForImport } from '../../platform/key-wrap.ts';
+import {
+  type ImportAlgorithm,
+  importAlgorithms,
+  MAX_MATERIAL_BYTES,
+  MAX_WRAPPED_BYTES,
+  wrapForImport,
+} from '../../platform/key-wrap.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { tenantPath } from '../cmk/orders.ts';
 import { contextOf } from '../context.ts';
@@ -32,10 +38,15 @@ export function registerKeyCommands(program: Command): void {
   const key = program.command('key').description('L1 keys of a tenant: register, import, prove, list');
   key
     .command('register <tenant>')
-    .description('register a key that lies in a keystore (or have one made there) and prove that CMK may use it')
+    .description(
+      'register a key that lies in a keystore (or have one made there) and prove that CMK may use it',
+    )
     .requiredOption('--alias <name>', 'what the tenant calls it here')
     .requiredOption('--keystore <name>', 'where it lies')
-    .option('--reference <name>', 'how the keystore calls it: an ARN, an identifier, a resource name, a PKCS#11 URI')
+    .option(
+      '--reference <name>',
+      'how the keystore calls it: an ARN, an identifier, a resource name, a PKCS#11 URI',
+    )
     .addOption(new Option('--create', 'have the keystore make it').conflicts('reference'))
     .action(async (tenant: string, options: RegisterOptions, command: Command) => {
       const { home, output } = contextOf(command);
@@ -187,7 +198,9 @@ function materialOf({ material }: ImportView, bytes: Buffer): Buffer {
   }
   const isPem = bytes.subarray(0, 10).toString('latin1') === '-----BEGIN';
   try {
-    return createPrivateKey(isPem ? bytes.toString('utf8') : { key: bytes, format: 'der', type: 'pkcs8' }).export({
+    return createPrivateKey(
+      isPem ? bytes.toString('utf8') : { key: bytes, format: 'der', type: 'pkcs8' },
+    ).export({
       format: 'der',
       type: 'pkcs8',
     });
@@ -203,7 +216,8 @@ async function readBytes(path: string, maxBytes: number, secret: boolean): Promi
     try {
       const { mode, size } = await file.stat();
       if (secret && (mode & MODE_OTHERS) !== 0) throw new Error('others may read or change it: chmod 600');
-      if (size === 0 || size > maxBytes) throw new Error(`it has ${size} bytes, and may have 1 to ${maxBytes}`);
+      if (size === 0 || size > maxBytes)
+        throw new Error(`it has ${size} bytes, and may have 1 to ${maxBytes}`);
       return await file.readFile();
     } finally {
       await file.close();

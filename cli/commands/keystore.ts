@@ -20,7 +20,11 @@ export function registerKeystoreCommands(program: Command): void {
     .command('add <name>')
     .description('register a keystore; nothing is called before it holds a key')
     .requiredOption('--kind <kind>', KINDS)
-    .option('--set <field=value>', 'a field of its configuration, such as region=eu-west-1; may be repeated', fields)
+    .option(
+      '--set <field=value>',
+      'a field of its configuration, such as region=eu-west-1; may be repeated',
+      fields,
+    )
     .option('--tenant <tenant>', 'whose it is; without it every tenant may have keys in it')
     .action(async (name: string, options: AddOptions, command: Command) => {
       const { home, output } = contextOf(command);

@@ -153,7 +153,9 @@ function governance({ broker, jobs, tenants, links, keys }: Overview): string[] 
     ...links.tenants.map(
       ({ tenant, state, regions }) => `  link     ${tenant} ${state}: ${describeProgress(regions)}`,
     ),
-    ...keys.flatMap((key) => describeTrouble(key).map((line, at) => `${at === 0 ? '  L1 key   ' : '           '}${line}`)),
+    ...keys.flatMap((key) =>
+      describeTrouble(key).map((line, at) => `${at === 0 ? '  L1 key   ' : '           '}${line}`),
+    ),
   ];
 }
 

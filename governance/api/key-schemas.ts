@@ -45,7 +45,8 @@ export const NewKey = Type.Object(
       freeText({
         minLength: 1,
         maxLength: MAX_REFERENCE_LENGTH,
-        description: 'An ARN or alias, a key identifier, a resource name, a PKCS#11 URI: as the keystore calls it',
+        description:
+          'An ARN or alias, a key identifier, a resource name, a PKCS#11 URI: as the keystore calls it',
       }),
     ),
     create: Type.Optional(Type.Literal(true, { description: 'Have the keystore make the key' })),

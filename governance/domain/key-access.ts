@@ -4,9 +4,9 @@ import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import {
   type KeyFacts,
+  type KeyState,
   KeystoreError,
   type KeystoreProvider,
-  type KeyState,
   keyStates,
   PASSING,
 } from '../keystores/provider.ts';

@@ -3,6 +3,7 @@
  * `okcm key import`), and the wrapped form goes through CMK to the provider. CMK never holds what could open it.
  */
 import type { Selectable } from 'kysely';
+import { type ImportAlgorithm, importAlgorithms } from '../../platform/key-wrap.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import type { ImportParameters, ImportTicket, KeyFacts, KeystoreProvider } from '../keystores/provider.ts';
@@ -11,7 +12,6 @@ import { type Actor, audit } from '../store/audit.ts';
 import type { KeyImportRow } from '../store/keystore-tables.ts';
 import type { Key } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { type ImportAlgorithm, importAlgorithms } from '../../platform/key-wrap.ts';
 import { proveAccess, refusalOf, unusable } from './key-access.ts';
 import { insertKey, type KeyView, requireKey, viewKey } from './keys.ts';
 import { providerNamed } from './keystores.ts';

@@ -79,9 +79,7 @@ export async function addKeystore(
     });
     return { created: true };
   };
-  return tenant === undefined
-    ? await asPlatform(cmk.db, register)
-    : await asTenant(cmk.db, tenant, register);
+  return tenant === undefined ? await asPlatform(cmk.db, register) : await asTenant(cmk.db, tenant, register);
 }
 
 /** Those that are everybody's; with a tenant also its own. Throws TENANT_UNKNOWN. */

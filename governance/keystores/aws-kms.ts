@@ -11,8 +11,8 @@ import { Agent } from 'node:https';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { errorCode } from '../../platform/errors.ts';
-import { fromFile, secretOf } from './http.ts';
 import type { KeystoreConfig } from './configs.ts';
+import { fromFile, secretOf } from './http.ts';
 import {
   type DataKey,
   type ImportParameters,
@@ -20,8 +20,8 @@ import {
   isAway,
   type KeyFacts,
   type KeyState,
-  KeystoreError,
   type KeystoreDriver,
+  KeystoreError,
   LINK_SECRET_BYTES,
   stateOf,
   translating,
@@ -113,7 +113,8 @@ export class AwsKmsKeystore implements KeystoreDriver {
   }
 
   async unwrap(reference: string, wrapped: string): Promise<Buffer> {
-    if (!WRAPPED.test(wrapped)) throw new KeystoreError('UNKNOWN', 'the wrapped secret is not of this keystore');
+    if (!WRAPPED.test(wrapped))
+      throw new KeystoreError('UNKNOWN', 'the wrapped secret is not of this keystore');
     const { Plaintext } = await this.#call(reference, ({ sdk, client }) =>
       client.send(
         new sdk.DecryptCommand({

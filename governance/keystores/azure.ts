@@ -20,8 +20,8 @@ import {
   isAway,
   type KeyFacts,
   type KeyState,
-  KeystoreError,
   type KeystoreDriver,
+  KeystoreError,
   LINK_SECRET_BYTES,
   stateOf,
   translating,
@@ -91,7 +91,8 @@ export class AzureKeystore implements KeystoreDriver {
         new sdk.CryptographyClient(key, credential, options).wrapKey(algorithm, plaintext),
       );
       const wrapped = `azure.v1.${algorithm}.${key.properties.version ?? ''}.${bufferOf(result).toString('base64url')}`;
-      if (!WRAPPED.test(wrapped)) throw new KeystoreError('UNKNOWN', 'the vault answered without a wrapped key');
+      if (!WRAPPED.test(wrapped))
+        throw new KeystoreError('UNKNOWN', 'the vault answered without a wrapped key');
       return { plaintext, wrapped };
     } catch (error) {
       plaintext.fill(0);
@@ -118,9 +119,7 @@ export class AzureKeystore implements KeystoreDriver {
 
   async credentialIsGood(): Promise<boolean> {
     try {
-      await this.#call(({ client }) =>
-        client.listPropertiesOfKeys().byPage({ maxPageSize: 1 }).next(),
-      );
+      await this.#call(({ client }) => client.listPropertiesOfKeys().byPage({ maxPageSize: 1 }).next());
       return true;
     } catch (error) {
       return stateOf(error) === 'FORBIDDEN';
@@ -155,7 +154,9 @@ export class AzureKeystore implements KeystoreDriver {
       reference: `${this.#vaultUrl}/keys/openkcm-${randomUUID()}`,
       algorithm: IMPORT_ALGORITHM,
       material: this.#isHsm ? 'AES_256' : 'RSA_PKCS8',
-      publicKey: createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString(),
+      publicKey: createPublicKey({ key: jwk, format: 'jwk' })
+        .export({ type: 'spki', format: 'pem' })
+        .toString(),
       expiresAt: new Date(Date.now() + IMPORT_MS),
       ticket: kek.id,
     };
@@ -200,9 +201,7 @@ export class AzureKeystore implements KeystoreDriver {
   /** One that is gone may wait for its purge: then its owner can still bring it back. */
   async #key(name: string, version?: string): Promise<KeyVaultKey> {
     try {
-      return await this.#call(({ client }) =>
-        client.getKey(name, version === undefined ? {} : { version }),
-      );
+      return await this.#call(({ client }) => client.getKey(name, version === undefined ? {} : { version }));
     } catch (error) {
       if (stateOf(error) !== 'NOT_FOUND') throw error;
       const deleted = await this.#call(({ client }) => client.getDeletedKey(name)).catch(() => undefined);
@@ -241,7 +240,12 @@ export class AzureKeystore implements KeystoreDriver {
       // A token for the vaults of Azure must go to none that only claims to be one; on this host nothing is given away.
       disableChallengeResourceVerification: isLoopback(new URL(vaultUrl).hostname),
     };
-    return { sdk, credential, options, client: new sdk.KeyClient(this.#vaultUrl, credential, { ...options }) };
+    return {
+      sdk,
+      credential,
+      options,
+      client: new sdk.KeyClient(this.#vaultUrl, credential, { ...options }),
+    };
   }
 }
 

@@ -49,7 +49,8 @@ export const keystoreConfigs = {
     {
       keyRing: Type.String({
         pattern: '^projects/[A-Za-z0-9:.-]{1,64}/locations/[a-z0-9-]{1,63}/keyRings/[A-Za-z0-9_-]{1,63}$',
-        description: 'Where keys are made and imported, and by which CMK tells whether its own credential is good',
+        description:
+          'Where keys are made and imported, and by which CMK tells whether its own credential is good',
       }),
       protection: Type.Optional(Type.Enum(['SOFTWARE', 'HSM'])),
       endpoint: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,255}(:[0-9]{1,5})?$' })),
@@ -64,7 +65,9 @@ export const keystoreConfigs = {
     {
       address: Address,
       mount: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$', maxLength: 128 })),
-      namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$', maxLength: 128 })),
+      namespace: Type.Optional(
+        Type.String({ pattern: '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$', maxLength: 128 }),
+      ),
       tokenFile: file('Mode 0600, the token'),
       caFile: Authorities,
     },
@@ -72,7 +75,10 @@ export const keystoreConfigs = {
   ),
   pkcs11: Type.Object(
     {
-      module: text(4096, "The vendor's PKCS#11 library; absolute. Its directory is allowed by the configuration of CMK"),
+      module: text(
+        4096,
+        "The vendor's PKCS#11 library; absolute. Its directory is allowed by the configuration of CMK",
+      ),
       tokenLabel: text(32, 'Which token'),
       pinFile: file('Mode 0600, the PIN'),
     },
@@ -118,4 +124,7 @@ export function addressProblem(
 
 /** As an address says it; a name that resolves to this host is the resolver's doing. */
 export const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname);
+  hostname === 'localhost' ||
+  hostname.endsWith('.localhost') ||
+  hostname === '[::1]' ||
+  /^127\./.test(hostname);

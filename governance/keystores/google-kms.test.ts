@@ -37,8 +37,7 @@ async function start(): Promise<Started> {
       set: async (key, state) => {
         if (state === 'NOT_FOUND') fake.console.delete(key);
         else if (state === 'FORBIDDEN') fake.console.forbid(key);
-        else
-          fake.console.setState(key, state === 'PENDING_DELETION' ? 'DESTROY_SCHEDULED' : state);
+        else fake.console.setState(key, state === 'PENDING_DELETION' ? 'DESTROY_SCHEDULED' : state);
       },
       cutOff: async () => {
         fake.cutOff();

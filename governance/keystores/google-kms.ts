@@ -21,8 +21,8 @@ import {
   type ImportTicket,
   type KeyFacts,
   type KeyState,
-  KeystoreError,
   type KeystoreDriver,
+  KeystoreError,
   LINK_SECRET_BYTES,
   stateOf,
   translating,
@@ -132,7 +132,8 @@ export class GoogleKmsKeystore implements KeystoreDriver {
 
   async unwrap(reference: string, wrapped: string): Promise<Buffer> {
     const name = nameOf(reference);
-    if (!WRAPPED.test(wrapped)) throw new KeystoreError('UNKNOWN', 'the wrapped secret is not of this keystore');
+    if (!WRAPPED.test(wrapped))
+      throw new KeystoreError('UNKNOWN', 'the wrapped secret is not of this keystore');
     const ciphertext = Buffer.from(wrapped.slice(PREFIX.length), 'base64url');
     const [answer] = await this.#call(
       (client) =>
@@ -158,7 +159,10 @@ export class GoogleKmsKeystore implements KeystoreDriver {
   async credentialIsGood(): Promise<boolean> {
     try {
       await this.#call((client) =>
-        client.listCryptoKeys({ parent: this.#config.keyRing, pageSize: 1 }, { ...CALL, autoPaginate: false }),
+        client.listCryptoKeys(
+          { parent: this.#config.keyRing, pageSize: 1 },
+          { ...CALL, autoPaginate: false },
+        ),
       );
       return true;
     } catch (error) {

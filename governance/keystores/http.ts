@@ -4,7 +4,7 @@
  * `node:https`. What a status means is for the caller to say.
  */
 import { readFile } from 'node:fs/promises';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { readPrivate } from '../../platform/config-file.ts';
 import { errorMessage } from '../../platform/errors.ts';
@@ -51,7 +51,9 @@ export async function callJson({ method, url, headers, body, caFile }: JsonCall)
     });
     return { status: response.statusCode ?? 0, body: await readJson(response) };
   } catch (cause) {
-    throw new KeystoreError('UNREACHABLE', `${url.origin} did not answer (${errorMessage(cause)})`, { cause });
+    throw new KeystoreError('UNREACHABLE', `${url.origin} did not answer (${errorMessage(cause)})`, {
+      cause,
+    });
   } finally {
     payload?.fill(0);
   }

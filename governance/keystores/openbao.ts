@@ -7,15 +7,15 @@
  * min_decryption_version past the version that wrapped.
  */
 import { randomUUID } from 'node:crypto';
-import { callJson, type JsonAnswer, recordOf, secretOf } from './http.ts';
 import type { KeystoreConfig } from './configs.ts';
+import { callJson, type JsonAnswer, recordOf, secretOf } from './http.ts';
 import {
   type DataKey,
   type ImportParameters,
   type ImportTicket,
   type KeyFacts,
-  KeystoreError,
   type KeystoreDriver,
+  KeystoreError,
   LINK_SECRET_BYTES,
 } from './provider.ts';
 
@@ -128,7 +128,8 @@ function refusal({ status, body }: JsonAnswer): KeystoreError {
   const said = complaintOf(body);
   const detail = `the engine answers ${status}${said === '' ? '' : ` "${said}"`}`;
   if (status === 403) return new KeystoreError('FORBIDDEN', detail);
-  if (status === 404 || said.includes('encryption key not found')) return new KeystoreError('NOT_FOUND', detail);
+  if (status === 404 || said.includes('encryption key not found'))
+    return new KeystoreError('NOT_FOUND', detail);
   if (status === 429) return new KeystoreError('THROTTLED', detail);
   // Sealed, in maintenance, a standby, or broken: none says anything of the key.
   if (status >= 500 || (status >= 300 && status < 400)) return new KeystoreError('UNREACHABLE', detail);

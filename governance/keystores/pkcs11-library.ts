@@ -3,7 +3,7 @@
  * installation (scripts/build-native.ts); what we use of it is declared here, so that the type check needs none of it.
  */
 import { errorCode, errorMessage } from '../../platform/errors.ts';
-import { KeystoreError, type KeyState } from './provider.ts';
+import { type KeyState, KeystoreError } from './provider.ts';
 
 export type Template = Readonly<Record<string, unknown>>;
 export interface TokenObject {
@@ -30,7 +30,12 @@ export interface TokenSession {
   ): { publicKey: TokenObject; privateKey: TokenObject };
   createCipher(mechanism: Mechanism, key: TokenObject): Operation;
   createDecipher(mechanism: Mechanism, key: TokenObject): Operation;
-  unwrapKey(mechanism: Mechanism | string, key: TokenObject, wrapped: Buffer, template: Template): TokenObject;
+  unwrapKey(
+    mechanism: Mechanism | string,
+    key: TokenObject,
+    wrapped: Buffer,
+    template: Template,
+  ): TokenObject;
 }
 interface TokenLibrary {
   initialize(): void;
@@ -134,7 +139,9 @@ function attempt<T>(what: string, fn: () => T): T {
   try {
     return fn();
   } catch (cause) {
-    throw new KeystoreError('UNREACHABLE', `${what} (${tokenAnswer(cause) ?? errorMessage(cause)})`, { cause });
+    throw new KeystoreError('UNREACHABLE', `${what} (${tokenAnswer(cause) ?? errorMessage(cause)})`, {
+      cause,
+    });
   }
 }
 

@@ -22,7 +22,9 @@ export function parseKeyUri(uri: string): TokenKeyName {
     const [, attribute, value] = PART.exec(part) ?? [];
     if (attribute === undefined || value === undefined) throw bad(`"${part}" is not understood`);
     const bytes = Buffer.from(
-      value.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+      value.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+        String.fromCharCode(Number.parseInt(hex, 16)),
+      ),
       'latin1',
     );
     if (attribute === 'id' && name.id === undefined && bytes.length <= MAX_ID_BYTES) name.id = bytes;

@@ -17,8 +17,8 @@ import {
   type ImportTicket,
   KEYSTORE_TIMEOUT_MS,
   type KeyFacts,
-  KeystoreError,
   type KeystoreDriver,
+  KeystoreError,
   LINK_SECRET_BYTES,
 } from './provider.ts';
 
@@ -61,7 +61,8 @@ export class Pkcs11Keystore implements KeystoreDriver {
   }
 
   async unwrap(reference: string, wrapped: string): Promise<Buffer> {
-    if (!WRAPPED.test(wrapped)) throw new KeystoreError('UNKNOWN', 'the wrapped secret is not of this keystore');
+    if (!WRAPPED.test(wrapped))
+      throw new KeystoreError('UNKNOWN', 'the wrapped secret is not of this keystore');
     const bytes = Buffer.from(wrapped.slice(PREFIX.length), 'base64url');
     return secretOf((await this.#call({ what: 'unwrap', reference, wrapped: bytes })).plaintext);
   }
@@ -89,7 +90,9 @@ export class Pkcs11Keystore implements KeystoreDriver {
       reference,
       algorithm: IMPORT_ALGORITHM,
       material: 'AES_256',
-      publicKey: createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString(),
+      publicKey: createPublicKey({ key: jwk, format: 'jwk' })
+        .export({ type: 'spki', format: 'pem' })
+        .toString(),
       expiresAt: new Date(Date.now() + IMPORT_MS),
       ticket,
     };
@@ -114,7 +117,10 @@ export class Pkcs11Keystore implements KeystoreDriver {
       worker.channel?.ref();
       worker.send({ id, config: this.#config, call }, (error) => {
         if (error !== null)
-          this.#end(worker, new KeystoreError('UNREACHABLE', 'the process with the token has ended', { cause: error }));
+          this.#end(
+            worker,
+            new KeystoreError('UNREACHABLE', 'the process with the token has ended', { cause: error }),
+          );
       });
     });
     return answer as TokenResults[C['what']];

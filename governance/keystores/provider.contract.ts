@@ -104,8 +104,16 @@ export function providerContract(
   });
 
   test(`${name}: what is no name of a key is a key that is not there, wherever it points`, async () => {
-    const { provider } = await open();
-    for (const odd of ['..', '../../sys/mounts', 'a b', 'https://example.com/keys/x', '\u0000', 'x'.repeat(500)]) {
+    const { provider, newKey } = await open();
+    await newKey(); // so that there is a place where it could be
+    for (const odd of [
+      '..',
+      '../../sys/mounts',
+      'a b',
+      'https://example.com/keys/x',
+      '\u0000',
+      'x'.repeat(500),
+    ]) {
       const state = await provider.describe(odd);
       assert.ok(['NOT_FOUND', 'UNKNOWN'].includes(state), `${JSON.stringify(odd)} is ${state}`);
     }

@@ -46,7 +46,10 @@ export const mending: Readonly<Record<KeyState, { readonly by: Mender; readonly 
   NOT_FOUND: { by: 'customer', how: 'restore the key at its keystore; what stands on a lost key stays lost' },
   FORBIDDEN: { by: 'customer', how: 'allow CMK the use of the key at its keystore, then link again' },
   THROTTLED: { by: 'time', how: 'nothing has to be done; CMK asks again, more rarely' },
-  UNREACHABLE: { by: 'operator', how: 'see why CMK cannot reach the keystore; links go on until they expire' },
+  UNREACHABLE: {
+    by: 'operator',
+    how: 'see why CMK cannot reach the keystore; links go on until they expire',
+  },
   UNKNOWN: { by: 'operator', how: "see CMK's log for what the keystore said; links go on until they expire" },
 };
 export type Mender = 'customer' | 'operator' | 'time';
@@ -143,10 +146,7 @@ const MAX_DETAIL_LENGTH = 300;
 /** A provider that repeats what it was sent must not make us repeat it. */
 const LOOKS_LIKE_CONTENT = /[A-Za-z0-9+/_=-]{80,}/g;
 const brief = (error: unknown): string =>
-  errorMessage(error)
-    .replaceAll(/\s+/g, ' ')
-    .replaceAll(LOOKS_LIKE_CONTENT, '…')
-    .slice(0, MAX_DETAIL_LENGTH);
+  errorMessage(error).replaceAll(/\s+/g, ' ').replaceAll(LOOKS_LIKE_CONTENT, '…').slice(0, MAX_DETAIL_LENGTH);
 
 /** Node's words for a connection that could not be made or was lost, wherever an SDK has put them. */
 const AWAY =
@@ -155,5 +155,7 @@ export function isAway(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 4) return false;
   const { code, name, errno, cause, errors } = error as Record<string, unknown>;
   if ([code, name, errno].some((word) => typeof word === 'string' && AWAY.test(word))) return true;
-  return isAway(cause, depth + 1) || (Array.isArray(errors) && errors.some((each) => isAway(each, depth + 1)));
+  return (
+    isAway(cause, depth + 1) || (Array.isArray(errors) && errors.some((each) => isAway(each, depth + 1)))
+  );
 }

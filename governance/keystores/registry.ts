@@ -15,8 +15,8 @@ import {
   IMPORT_TIMEOUT_MS,
   KEYSTORE_TIMEOUT_MS,
   type KeyState,
-  KeystoreError,
   type KeystoreDriver,
+  KeystoreError,
   type KeystoreProvider,
   stateOf,
 } from './provider.ts';

@@ -93,7 +93,11 @@ test('hold your own: an alias is registered as the key behind it, proved, and li
   assert.ok(key.provedAt !== null);
   // Whatever it is called by: the same key is nobody else's.
   for (const name of ['alias/acme', reference, reference.split('/').at(-1)]) {
-    const answer = await world.call('POST', keysPath('rival'), { alias: 'l1', keystore: 'aws', reference: name });
+    const answer = await world.call('POST', keysPath('rival'), {
+      alias: 'l1',
+      keystore: 'aws',
+      reference: name,
+    });
     assert.equal(answer.body.code, 'KEY_BELONGS_TO_OTHER_TENANT', name);
   }
   await world.must(202, 'POST', '/v1/tenants/acme/link', { key: 'l1' });
@@ -117,7 +121,10 @@ test('the provider is away for a while: a warning, since when and who can mend i
     return key.warning === null ? undefined : key;
   });
   assert.equal(warned.warning.state, 'UNREACHABLE');
-  assert.deepEqual([warned.state, warned.stateSince, warned.mend.by], ['ENABLED', before.stateSince, 'operator']);
+  assert.deepEqual(
+    [warned.state, warned.stateSince, warned.mend.by],
+    ['ENABLED', before.stateSince, 'operator'],
+  );
   await until('it is asked more and more rarely', async () => {
     const [row] = await world.query(
       `SELECT extract(epoch FROM probe_at - now())::float8 * 1000 AS due_ms FROM l1_keys
@@ -134,7 +141,10 @@ test('the provider is away for a while: a warning, since when and who can mend i
   assert.equal(await troubleOf('acme'), undefined);
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=acme&limit=200');
   const told = items.filter((event: { action: string }) => event.action === 'key.warning');
-  assert.deepEqual(told.map((event: { detail: { warned: boolean } }) => event.detail.warned).sort(), [false, true]);
+  assert.deepEqual(told.map((event: { detail: { warned: boolean } }) => event.detail.warned).sort(), [
+    false,
+    true,
+  ]);
 });
 
 test('disabled at the provider: unlinked within a probe interval and a second, saying who, why and since when', async () => {
@@ -166,7 +176,10 @@ test('disabled at the provider: unlinked within a probe interval and a second, s
 
   const link = () => world.call('POST', '/v1/tenants/withdrawn/link', { key: 'l1' });
   assert.equal((await link()).body.code, 'KEY_NOT_USABLE');
-  assert.equal((await world.call('POST', `${keysPath('withdrawn', 'l1')}/proof`)).body.code, 'KEY_NOT_USABLE');
+  assert.equal(
+    (await world.call('POST', `${keysPath('withdrawn', 'l1')}/proof`)).body.code,
+    'KEY_NOT_USABLE',
+  );
   aws.console.enable(reference);
   assert.equal((await world.must(200, 'POST', `${keysPath('withdrawn', 'l1')}/proof`)).state, 'ENABLED');
   assert.equal((await link()).status, 202);
@@ -261,7 +274,11 @@ test('a real token: a key made in it is linked, material is brought into it, and
   const config = { module: token.module, tokenLabel: token.tokenLabel, pinFile };
   await world.must(201, 'POST', '/v1/keystores', { name: 'hsm', kind: 'pkcs11', config });
   await onboard('vaulted');
-  const key = await world.must(201, 'POST', keysPath('vaulted'), { alias: 'l1', keystore: 'hsm', create: true });
+  const key = await world.must(201, 'POST', keysPath('vaulted'), {
+    alias: 'l1',
+    keystore: 'hsm',
+    create: true,
+  });
   assert.match(key.reference, /^pkcs11:id=/);
   await world.must(202, 'POST', '/v1/tenants/vaulted/link', { key: 'l1' });
   await world.linked('vaulted', 'active', PATIENCE_MS);
@@ -290,8 +307,13 @@ test('a keystore of one tenant serves no other, and none loads a library that is
   // Nor may one lend itself what belongs to another, or what is CMK's own.
   for (const file of [path, world.keystorePath, join(directory, 'aws.json')])
     assert.equal(
-      (await world.call('POST', '/v1/tenants/rival/keystores', { ...own, name: 'lent', config: { path: file } }))
-        .body.code,
+      (
+        await world.call('POST', '/v1/tenants/rival/keystores', {
+          ...own,
+          name: 'lent',
+          config: { path: file },
+        })
+      ).body.code,
       'KEYSTORE_PATH_REFUSED',
     );
   const near = { name: 'near', kind: 'aws-kms', config: { region: 'r', endpoint: 'https://127.0.0.1:1/' } };

@@ -67,7 +67,8 @@ export async function judge(cmk: Cmk, tenant: string, key: UsableKey, state: Key
         },
       });
     const facts = { tenant, key: alias, keystore, state, correlationId: who.correlationId };
-    if (change === 'warned') cmk.logger.warn(facts, 'no clear answer about an L1 key; nothing is changed by that');
+    if (change === 'warned')
+      cmk.logger.warn(facts, 'no clear answer about an L1 key; nothing is changed by that');
     if (change === 'cleared') cmk.logger.info(facts, 'an L1 key is answered for again');
     if (killed) {
       cmk.metrics.killSwitch();

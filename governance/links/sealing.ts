@@ -228,8 +228,7 @@ async function onKeystoreRefusal(cmk: Cmk, link: Link, error: KeystoreError): Pr
   cmk.metrics.keystoreAnswer(error.state);
   const { tenant, region, epoch, correlation_id: correlationId } = link;
   cmk.logger.warn({ tenant, region, epoch, correlationId, state: error.state }, errorMessage(error));
-  if (PASSING.has(error.state))
-    return await retryLater(cmk, link, error.code);
+  if (PASSING.has(error.state)) return await retryLater(cmk, link, error.code);
   await fail(cmk, link, error.code);
 }
 

@@ -68,7 +68,10 @@ export class AwsKmsEngine {
           Truncated: false,
         };
       case 'CreateAlias':
-        this.#aliases.set(string(input, 'AliasName'), this.#find(operation, caller, string(input, 'TargetKeyId')).id);
+        this.#aliases.set(
+          string(input, 'AliasName'),
+          this.#find(operation, caller, string(input, 'TargetKeyId')).id,
+        );
         return {};
       case 'GenerateDataKey': {
         const usable = this.#usable(key());
@@ -83,7 +86,11 @@ export class AwsKmsEngine {
       case 'Encrypt': {
         const usable = this.#usable(key());
         const blob = encrypt(usable, bytesOf(input, 'Plaintext'), input);
-        return { KeyId: usable.arn, CiphertextBlob: blob.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
+        return {
+          KeyId: usable.arn,
+          CiphertextBlob: blob.toString('base64'),
+          EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+        };
       }
       case 'Decrypt':
         return this.#decrypt(caller, input);
@@ -93,7 +100,12 @@ export class AwsKmsEngine {
         return this.#move(key(), ['Enabled', 'Disabled'], 'Disabled');
       case 'ScheduleKeyDeletion': {
         const { arn, deletionDate } = this.#schedule(key());
-        return { KeyId: arn, DeletionDate: seconds(deletionDate), KeyState: 'PendingDeletion', PendingWindowInDays: 30 };
+        return {
+          KeyId: arn,
+          DeletionDate: seconds(deletionDate),
+          KeyState: 'PendingDeletion',
+          PendingWindowInDays: 30,
+        };
       }
       case 'CancelKeyDeletion': {
         const found = key();
@@ -185,8 +197,9 @@ export class AwsKmsEngine {
   #decrypt(caller: string, input: Input): object {
     const blob = bytesOf(input, 'CiphertextBlob');
     const owner = this.#keys.get(blob.subarray(0, ID_BYTES).toString('latin1'));
+    const named =
+      input['KeyId'] === undefined ? owner : this.#find('Decrypt', caller, string(input, 'KeyId'));
     if (owner === undefined) throw new KmsException('InvalidCiphertextException', '');
-    const named = input['KeyId'] === undefined ? owner : this.#find('Decrypt', caller, string(input, 'KeyId'));
     if (named !== owner)
       throw new KmsException(
         'IncorrectKeyException',
@@ -197,8 +210,15 @@ export class AwsKmsEngine {
     try {
       const decipher = createDecipheriv('aes-256-gcm', key.material, sealed.subarray(0, NONCE_BYTES));
       decipher.setAAD(contextOf(key, input)).setAuthTag(sealed.subarray(-TAG_BYTES));
-      const plain = Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-      return { KeyId: key.arn, Plaintext: plain.toString('base64'), EncryptionAlgorithm: 'SYMMETRIC_DEFAULT' };
+      const plain = Buffer.concat([
+        decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)),
+        decipher.final(),
+      ]);
+      return {
+        KeyId: key.arn,
+        Plaintext: plain.toString('base64'),
+        EncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+      };
     } catch {
       throw new KmsException('InvalidCiphertextException', '');
     }
@@ -240,8 +260,10 @@ export class AwsKmsEngine {
   #import(key: Key, input: Input): object {
     external(key);
     const begun = key.imports.get(string(input, 'ImportToken'));
-    if (begun === undefined) throw new KmsException('InvalidImportTokenException', 'the token is not of this key');
-    if (begun.validTo <= new Date()) throw new KmsException('ExpiredImportTokenException', 'the token has expired');
+    if (begun === undefined)
+      throw new KmsException('InvalidImportTokenException', 'the token is not of this key');
+    if (begun.validTo <= new Date())
+      throw new KmsException('ExpiredImportTokenException', 'the token has expired');
     if (!['PendingImport', 'Enabled', 'Disabled'].includes(key.state))
       throw new KmsException('KMSInvalidStateException', `${key.arn} is in state ${key.state}.`);
     let material: Buffer;
@@ -293,13 +315,18 @@ function encrypt(key: Key & { material: Buffer }, plaintext: Buffer, input: Inpu
 }
 
 function contextOf(key: Key, input: Input): Buffer {
-  const context = Object.entries(Object(input['EncryptionContext'] ?? {})).sort(([a], [b]) => (a < b ? -1 : 1));
+  const context = Object.entries(Object(input['EncryptionContext'] ?? {})).sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
   return Buffer.from(JSON.stringify([key.id, context]));
 }
 
 function external(key: Key): Key {
   if (key.origin !== 'EXTERNAL')
-    throw new KmsException('UnsupportedOperationException', `${key.arn} origin is AWS_KMS which is not valid here.`);
+    throw new KmsException(
+      'UnsupportedOperationException',
+      `${key.arn} origin is AWS_KMS which is not valid here.`,
+    );
   return key;
 }
 
@@ -309,6 +336,9 @@ const seconds = (date: Date): number => date.getTime() / 1000;
 function string(input: Input, member: string): string {
   const value = input[member];
   if (typeof value === 'string' && value !== '') return value;
-  throw new KmsException('ValidationException', `1 validation error detected: Value at '${member}' must not be null`);
+  throw new KmsException(
+    'ValidationException',
+    `1 validation error detected: Value at '${member}' must not be null`,
+  );
 }
 const bytesOf = (input: Input, member: string): Buffer => Buffer.from(string(input, member), 'base64');

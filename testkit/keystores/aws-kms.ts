@@ -7,8 +7,8 @@
 // Not covered: grants, policies in JSON (console.forbid stands for one), asymmetric and HMAC keys, multi-Region keys,
 // custom key stores, rotation.
 import { randomBytes } from 'node:crypto';
-import { type AwsCredential, signatureError } from './aws-signature.ts';
 import { AwsKmsEngine, KmsException } from './aws-kms-engine.ts';
+import { type AwsCredential, signatureError } from './aws-signature.ts';
 import { startFakeServer } from './fake-server.ts';
 
 export interface FakeAwsKms {

@@ -32,9 +32,7 @@ export function signatureError(
       message: 'The security token included in the request is invalid.',
     };
   const date = String(request.headers['x-amz-date'] ?? '');
-  const at = Date.parse(
-    date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'),
-  );
+  const at = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
   if (!(Math.abs(Date.now() - at) < MAX_SKEW_MS) || !date.startsWith(day))
     return { name: 'InvalidSignatureException', message: 'Signature expired or not yet valid' };
   if (region !== scope.region || service !== scope.service)
@@ -47,16 +45,22 @@ export function signatureError(
     request.method,
     url.pathname,
     '',
-    ...signedHeaders
-      .split(';')
-      .map((name) => `${name}:${String(request.headers[name] ?? '').trim().replaceAll(/ +/g, ' ')}`),
+    ...signedHeaders.split(';').map(
+      (name) =>
+        `${name}:${String(request.headers[name] ?? '')
+          .trim()
+          .replaceAll(/ +/g, ' ')}`,
+    ),
     '',
     signedHeaders,
     sha256(body),
   ].join('\n');
-  const toSign = ['AWS4-HMAC-SHA256', date, `${day}/${region}/${service}/aws4_request`, sha256(canonical)].join(
-    '\n',
-  );
+  const toSign = [
+    'AWS4-HMAC-SHA256',
+    date,
+    `${day}/${region}/${service}/aws4_request`,
+    sha256(canonical),
+  ].join('\n');
   const key = [day, region, service, 'aws4_request'].reduce<Buffer | string>(
     (secret, part) => hmac(secret, part),
     `AWS4${credential.secretAccessKey}`,

@@ -18,7 +18,7 @@ import {
 } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { unwrapImport } from '../../platform/key-wrap.ts';
-import { startFakeServer, type ServerTls } from './fake-server.ts';
+import { type ServerTls, startFakeServer } from './fake-server.ts';
 
 export interface FakeAzure {
   /** Of the vault, and of Entra. */
@@ -103,7 +103,15 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
     }
   };
   const newKey = (name: string, kty: string, operations: readonly string[], imported?: Buffer): Key => {
-    const key: Key = { name, kty, operations, versions: [], enabled: true, expires: undefined, deletedAt: undefined };
+    const key: Key = {
+      name,
+      kty,
+      operations,
+      versions: [],
+      enabled: true,
+      expires: undefined,
+      deletedAt: undefined,
+    };
     newVersion(key, imported);
     keys.set(name, key);
     return key;
@@ -124,7 +132,11 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
   const versionOf = (key: Key, id: string): Version => {
     const version = id === '' ? key.versions.at(-1) : key.versions.find((each) => each.id === id);
     if (version === undefined)
-      throw new Refusal(404, 'KeyNotFound', `A key with (name/id) ${key.name}/${id} was not found in this key vault.`);
+      throw new Refusal(
+        404,
+        'KeyNotFound',
+        `A key with (name/id) ${key.name}/${id} was not found in this key vault.`,
+      );
     return version;
   };
   const kid = (key: Key, version: Version): string => `${server.url}/keys/${key.name}/${version.id}`;
@@ -144,9 +156,19 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
 
   function operate(key: Key, version: Version, operation: 'wrapkey' | 'unwrapkey', body: Body): object {
     if (!key.enabled)
-      throw new Refusal(403, 'Forbidden', `Operation ${operation} is not allowed on a disabled key.`, 'KeyDisabled');
+      throw new Refusal(
+        403,
+        'Forbidden',
+        `Operation ${operation} is not allowed on a disabled key.`,
+        'KeyDisabled',
+      );
     if (operation === 'wrapkey' && key.expires !== undefined && key.expires <= now())
-      throw new Refusal(403, 'Forbidden', `Operation ${operation} is not allowed on an expired key.`, 'KeyExpired');
+      throw new Refusal(
+        403,
+        'Forbidden',
+        `Operation ${operation} is not allowed on an expired key.`,
+        'KeyExpired',
+      );
     const value = Buffer.from(String(body['value'] ?? ''), 'base64url');
     const { material } = version;
     try {
@@ -163,7 +185,12 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
             ? createCipheriv('id-aes256-wrap', material.aes, KW_IV)
             : createDecipheriv('id-aes256-wrap', material.aes, KW_IV);
         result = Buffer.concat([cipher.update(value), cipher.final()]);
-      } else throw new Refusal(400, 'BadParameter', `Algorithm ${String(body['alg'])} is not supported by this key.`);
+      } else
+        throw new Refusal(
+          400,
+          'BadParameter',
+          `Algorithm ${String(body['alg'])} is not supported by this key.`,
+        );
       return { kid: kid(key, version), value: result.toString('base64url') };
     } catch (error) {
       if (error instanceof Refusal) throw error;
@@ -231,7 +258,11 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
       return bundle(key, versionOf(key, version));
     }
     if (method === 'POST' && version === 'create') {
-      const key = newKey(name, String(body['kty']), (body['key_ops'] as string[]) ?? ['wrapKey', 'unwrapKey']);
+      const key = newKey(
+        name,
+        String(body['kty']),
+        (body['key_ops'] as string[]) ?? ['wrapKey', 'unwrapKey'],
+      );
       return bundle(key, versionOf(key, ''));
     }
     if (method === 'PUT') return importKey(name, body);
@@ -297,14 +328,21 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
     try {
       if (!isAuthenticated(request)) {
         const challenge = `Bearer authorization="${server.url}/${tenantId}", resource="${RESOURCE[service]}"`;
-        const error = { code: 'Unauthorized', message: 'AKV10000: Request is missing a Bearer or PoP token.' };
+        const error = {
+          code: 'Unauthorized',
+          message: 'AKV10000: Request is missing a Bearer or PoP token.',
+        };
         return send(401, { error }, { 'www-authenticate': challenge });
       }
       if (closed)
         throw new Refusal(403, 'Forbidden', 'Client address is not authorized.', 'ForbiddenByFirewall');
       if (throttled > 0) {
         throttled -= 1;
-        throw new Refusal(429, 'Throttled', 'Request was not processed because too many requests were received.');
+        throw new Refusal(
+          429,
+          'Throttled',
+          'Request was not processed because too many requests were received.',
+        );
       }
       const parsed = body.length === 0 ? {} : (JSON.parse(body.toString('utf8')) as Body);
       send(200, vault(request.method ?? '', url.pathname, parsed));

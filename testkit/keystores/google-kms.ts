@@ -46,7 +46,13 @@ export interface FakeGoogleKms {
   close(): Promise<void>;
 }
 
-type VersionState = 'ENABLED' | 'DISABLED' | 'DESTROY_SCHEDULED' | 'DESTROYED' | 'PENDING_IMPORT' | 'IMPORT_FAILED';
+type VersionState =
+  | 'ENABLED'
+  | 'DISABLED'
+  | 'DESTROY_SCHEDULED'
+  | 'DESTROYED'
+  | 'PENDING_IMPORT'
+  | 'IMPORT_FAILED';
 
 interface Version {
   readonly name: string;
@@ -134,11 +140,19 @@ export async function startGoogleKms(tls: ServerTls): Promise<FakeGoogleKms> {
     GetCryptoKey: ({ name }) => keyView(keyOf(String(name), 'cryptoKeys.get')),
     ListCryptoKeys: ({ parent, pageSize }) => {
       if (!mayList)
-        throw new Refusal(status.PERMISSION_DENIED, `Permission 'cloudkms.cryptoKeys.list' denied on ${String(parent)}`);
+        throw new Refusal(
+          status.PERMISSION_DENIED,
+          `Permission 'cloudkms.cryptoKeys.list' denied on ${String(parent)}`,
+        );
       return { cryptoKeys: [...keys.values()].slice(0, Number(pageSize) || 100).map(keyView) };
     },
     CreateCryptoKey: ({ parent, cryptoKeyId, cryptoKey }) =>
-      keyView(newKey(`${String(parent)}/cryptoKeys/${String(cryptoKeyId)}`, (cryptoKey as Request)['importOnly'] === true)),
+      keyView(
+        newKey(
+          `${String(parent)}/cryptoKeys/${String(cryptoKeyId)}`,
+          (cryptoKey as Request)['importOnly'] === true,
+        ),
+      ),
     Encrypt: ({ name, plaintext, plaintextCrc32c, additionalAuthenticatedData: aad }) => {
       const key = keyOf(String(name), 'cryptoKeyVersions.useToEncrypt');
       const version = usable(key.primary, key.name);
@@ -227,7 +241,8 @@ export async function startGoogleKms(tls: ServerTls): Promise<FakeGoogleKms> {
     GetCryptoKeyVersion: ({ name }) => {
       const key = keyOf(String(name).replace(/\/cryptoKeyVersions\/.*/, ''), 'cryptoKeyVersions.get');
       const version = key.versions.find((each) => each.name === name);
-      if (version === undefined) throw new Refusal(status.NOT_FOUND, `CryptoKeyVersion ${String(name)} not found.`);
+      if (version === undefined)
+        throw new Refusal(status.NOT_FOUND, `CryptoKeyVersion ${String(name)} not found.`);
       const view = versionView(version);
       if (version.outcome !== undefined) version.state = version.outcome;
       return view;
@@ -243,9 +258,17 @@ export async function startGoogleKms(tls: ServerTls): Promise<FakeGoogleKms> {
     const [, head = '', body = '', signature = ''] =
       /^Bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(String(metadata.get('authorization')[0] ?? '')) ?? [];
     if (!known || signature === '') return false;
-    const claims = JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as { iss?: string; exp?: number };
+    const claims = JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as {
+      iss?: string;
+      exp?: number;
+    };
     return (
-      verify('RSA-SHA256', Buffer.from(`${head}.${body}`), account.publicKey, Buffer.from(signature, 'base64url')) &&
+      verify(
+        'RSA-SHA256',
+        Buffer.from(`${head}.${body}`),
+        account.publicKey,
+        Buffer.from(signature, 'base64url'),
+      ) &&
       claims.iss === email &&
       (claims.exp ?? 0) * 1000 > Date.now()
     );
@@ -260,7 +283,8 @@ export async function startGoogleKms(tls: ServerTls): Promise<FakeGoogleKms> {
     oneofs: true,
   });
   const service = definition['google.cloud.kms.v1.KeyManagementService'];
-  if (service === undefined || 'format' in service) throw new Error('the shipped .proto has no KeyManagementService');
+  if (service === undefined || 'format' in service)
+    throw new Error('the shipped .proto has no KeyManagementService');
   const server = new grpc.Server();
   server.addService(
     service as grpc.ServiceDefinition,

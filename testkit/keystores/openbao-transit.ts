@@ -4,10 +4,16 @@
 // Covered: keys (create, read, rotate by the owner, config of the minimum, import), datakey/plaintext, decrypt, wrapping_key,
 // auth/token/lookup-self, one policy for the token of CMK (denied keys), namespaces as a header that has to fit.
 // Not covered: derived and asymmetric keys, batches, convergent encryption, several nodes, leases.
-import { createCipheriv, createDecipheriv, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { unwrapImport } from '../../platform/key-wrap.ts';
-import { startFakeServer, type ServerTls } from './fake-server.ts';
+import { type ServerTls, startFakeServer } from './fake-server.ts';
 
 export interface FakeTransit {
   readonly url: string;
@@ -85,7 +91,8 @@ export async function startOpenBaoTransit(tls?: ServerTls): Promise<FakeTransit>
       case 'POST keys':
         if (second === 'import') return importKey(name, body);
         if (second !== '') break;
-        if (body['type'] !== 'aes256-gcm96') throw new Refusal(400, `unknown key type ${String(body['type'])}`);
+        if (body['type'] !== 'aes256-gcm96')
+          throw new Refusal(400, `unknown key type ${String(body['type'])}`);
         if (!keys.has(name)) keys.set(name, { versions: [randomBytes(32)], minimum: 1, imported: false });
         return describe(name, keyOf(name));
       case 'GET wrapping_key':
@@ -103,9 +110,13 @@ export async function startOpenBaoTransit(tls?: ServerTls): Promise<FakeTransit>
 
   function importKey(name: string, body: Body): undefined {
     if (keys.has(name))
-      throw new Refusal(400, 'the import path cannot be used with an existing key; use import-version to rotate an existing imported key');
+      throw new Refusal(
+        400,
+        'the import path cannot be used with an existing key; use import-version to rotate an existing imported key',
+      );
     const algorithm = IMPORT_HASHES[String(body['hash_function'] ?? 'SHA256')];
-    if (algorithm === undefined) throw new Refusal(400, `unsupported hash function: ${String(body['hash_function'])}`);
+    if (algorithm === undefined)
+      throw new Refusal(400, `unsupported hash function: ${String(body['hash_function'])}`);
     let material: Buffer;
     try {
       const blob = Buffer.from(String(body['ciphertext'] ?? ''), 'base64');
@@ -113,7 +124,8 @@ export async function startOpenBaoTransit(tls?: ServerTls): Promise<FakeTransit>
     } catch {
       throw new Refusal(400, 'crypto/rsa: decryption error');
     }
-    if (material.length !== 32) throw new Refusal(400, `invalid key size ${material.length} bytes for key type aes256-gcm96`);
+    if (material.length !== 32)
+      throw new Refusal(400, `invalid key size ${material.length} bytes for key type aes256-gcm96`);
     keys.set(name, { versions: [material], minimum: 1, imported: true });
     return undefined;
   }
@@ -129,7 +141,10 @@ export async function startOpenBaoTransit(tls?: ServerTls): Promise<FakeTransit>
     if (request.headers['x-vault-namespace'] !== namespace) throw new Refusal(404, 'no handler for route');
     const path = decodeURIComponent((request.url ?? '').replace(/^\/v1\//, ''));
     if (path === 'auth/token/lookup-self' && request.method === 'GET')
-      return { status: 200, answer: { data: { display_name: 'cmk', policies: ['default', 'cmk'], ttl: 3600 } } };
+      return {
+        status: 200,
+        answer: { data: { display_name: 'cmk', policies: ['default', 'cmk'], ttl: 3600 } },
+      };
     if (!path.startsWith(`${mount}/`)) throw new Refusal(403, DENIED);
     const parsed = body.length === 0 ? {} : (JSON.parse(body.toString('utf8')) as Body);
     const data = transit(request.method ?? '', path.slice(mount.length + 1), parsed);
@@ -204,7 +219,10 @@ function encrypt({ versions }: Key, plaintext: Buffer): { ciphertext: string; ke
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', versions.at(-1) ?? Buffer.of(), nonce);
   const bytes = Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
-  return { ciphertext: `vault:v${versions.length}:${bytes.toString('base64')}`, key_version: versions.length };
+  return {
+    ciphertext: `vault:v${versions.length}:${bytes.toString('base64')}`,
+    key_version: versions.length,
+  };
 }
 
 function decrypt({ versions, minimum }: Key, ciphertext: string): Buffer {

@@ -71,7 +71,8 @@ export const keyRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'key.register', permission: 'key.register' },
       schema: {
-        summary: "Register a reference to the tenant's L1 key, or have the keystore make one; proves that CMK may use it",
+        summary:
+          "Register a reference to the tenant's L1 key, or have the keystore make one; proves that CMK may use it",
         params: schemas.TenantPath,
         body: keys.NewKey,
         response: { 201: keys.Key },
@@ -106,7 +107,8 @@ export const keyRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'key.prove', permission: 'key.register' },
       schema: {
-        summary: 'Have the key wrap and unwrap a secret of its own; what the provider answers counts as a probe',
+        summary:
+          'Have the key wrap and unwrap a secret of its own; what the provider answers counts as a probe',
         params: keys.KeyPath,
         response: { 200: keys.Key },
       },
