@@ -23,6 +23,7 @@ const CONCURRENCY = 2;
 const TOTAL_LIMIT_MS = 16 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
+  'customer-key',
   'cut-off',
   'memory',
   'plug',
