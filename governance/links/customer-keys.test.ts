@@ -251,6 +251,11 @@ test('bring your own: wrapped for the keystore, which alone can open it', async 
   assert.equal((await world.call('POST', path, { keystore: 'aws' })).body.code, 'ALREADY_EXISTS');
   await world.must(202, 'POST', '/v1/tenants/bringer/link', { key: 'l1' });
   await world.linked('bringer', 'active', PATIENCE_MS);
+
+  // What was brought can be taken away again: the key stays, and opens nothing.
+  aws.console.deleteMaterial(again.reference);
+  const closed = await world.linked('bringer', 'closed', PATIENCE_MS);
+  assert.match(closed.regions[0].reason, /is PENDING_IMPORT at keystore aws/);
 });
 
 test('an upload whose answer was lost is not sent again: it goes on where it was', async () => {
