@@ -21,6 +21,7 @@ const TOTAL_LIMIT_MS = 12 * 60_000;
 /** Suites that assert how soon something happens, or load the machine by themselves: nothing runs beside them. */
 const ALONE: ReadonlySet<string> = new Set([
   'cut-off',
+  'journey',
   'memory',
   'plug',
   'region-cut-off',

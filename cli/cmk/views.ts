@@ -46,8 +46,6 @@ export interface LinksView {
 export interface KeyView {
   readonly alias: string;
   readonly keystore: string;
-  /** The one that is linked unless another is named. */
-  readonly primary: boolean;
   readonly state: string;
 }
 

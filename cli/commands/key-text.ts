@@ -30,7 +30,7 @@ const menders = {
 
 export function describeKey(key: L1KeyView): string {
   return [
-    `${key.alias}${key.primary ? ' (primary)' : ''} is ${key.state} at keystore ${key.keystore}: ${key.reference}`,
+    `${key.alias} is ${key.state} at keystore ${key.keystore}: ${key.reference}`,
     ...troubleOf(key).map((line) => `  ${line}`),
   ].join('\n');
 }

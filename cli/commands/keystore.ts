@@ -30,20 +30,17 @@ export function registerKeystoreCommands(program: Command): void {
       const { home, output } = contextOf(command);
       const { kind, set = {}, tenant } = options;
       const cmk = await CmkClient.ofHome(home);
-      const answer = await cmk.post<{ created: boolean }>('/v1/keystores', {
-        name,
-        kind,
-        config: set,
-        ...(tenant === undefined ? {} : { tenant }),
-      });
+      const path = tenant === undefined ? '/v1/keystores' : `${tenantPath(tenant)}/keystores`;
+      const answer = await cmk.post<{ created: boolean }>(path, { name, kind, config: set });
       output.result({ name, ...answer }, () =>
         answer.created ? `keystore ${name} is registered` : `keystore ${name} was registered before`,
       );
     });
   keystore
-    .command('list [tenant]')
-    .description('keystores, their kinds and owners; of a tenant: those that it may have keys in')
-    .action(async (tenant: string | undefined, _options: unknown, command: Command) => {
+    .command('list')
+    .description('keystores of everybody, and with --tenant those of a tenant')
+    .option('--tenant <tenant>', 'also its own')
+    .action(async ({ tenant }: { tenant?: string }, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
       const keystores = await cmk.list<KeystoreView>(
@@ -52,10 +49,10 @@ export function registerKeystoreCommands(program: Command): void {
       output.result(keystores, () =>
         table(
           ['name', 'kind', 'tenant', 'configuration'],
-          keystores.map(({ name, kind, tenant: owner, config }) => [
+          keystores.map(({ name, kind, tenant, config }) => [
             name,
             kind,
-            owner,
+            tenant,
             Object.entries(config)
               .map(([field, value]) => `${field}=${String(value)}`)
               .join(' '),

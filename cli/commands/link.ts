@@ -17,7 +17,7 @@ export function registerLinkCommands(program: Command): void {
   program
     .command('link <tenant>')
     .description(
-      'link the tenant’s L1 key to every region; without --key the one it had last, its primary one, or a first software key',
+      'link the tenant’s L1 key to every region; without --key the one it had last, or a first software key',
     )
     .option('--key <alias>', 'which of the tenant’s L1 keys')
     .option('--new-key <alias>', 'make a software key of this name and link that')
@@ -91,8 +91,7 @@ async function chooseKey(
   if (newKey === undefined && keys.length > 0) {
     const links = await cmk.get<LinksView>(`${tenantPath(tenant)}/links`);
     const linked = new Set(links.regions.flatMap(({ key }) => key ?? []));
-    const candidates =
-      linked.size > 0 ? [...linked] : keys.filter((key) => key.primary).map((key) => key.alias);
+    const candidates = linked.size > 0 ? [...linked] : keys.map((key) => key.alias);
     if (candidates.length === 1 && candidates[0] !== undefined) return candidates[0];
     throw new CliError('USAGE', `${tenant} has ${keys.length} L1 keys`, {
       hint: `choose one with --key: ${known}`,

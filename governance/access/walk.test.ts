@@ -54,6 +54,7 @@ const ofTenant: Readonly<Record<string, readonly string[]>> = {
   'key.switch': [K],
   'key.unlink': [K],
   'keystore.read': ALL,
+  'keystore.register': [K],
   'link.read': ALL,
   'notification.configure': [A],
   'notification.read': ALL,

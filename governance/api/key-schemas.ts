@@ -15,8 +15,6 @@ const keystore = <K extends KeystoreKind, C extends TSchema>(kind: K, config: C)
       name: Name,
       kind: Type.Literal(kind),
       config,
-      /** Whose it is; left out, every tenant may have keys in it. */
-      tenant: Type.Optional(Name),
     },
     closed,
   );

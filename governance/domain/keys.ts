@@ -108,7 +108,6 @@ export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {
     .selectFrom('l1_keys')
     .select('alias')
     .where('tenant', '=', tenant)
-    .where('keystore', '=', keystore)
     .where('reference', '=', reference)
     .executeTakeFirst();
   if (own !== undefined) throw new CmkError('ALREADY_EXISTS', `this key is registered as ${own.alias}`);

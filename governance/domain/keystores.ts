@@ -1,10 +1,17 @@
 /** Keystores: where customers' L1 keys lie, and how CMK reaches them. */
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
-import { addressProblem, filesOf, type KeystoreKind, withoutFiles } from '../keystores/configs.ts';
+import {
+  addressProblem,
+  bringsCredential,
+  filesOf,
+  type KeystoreKind,
+  withoutFiles,
+} from '../keystores/configs.ts';
 import { liesBelow } from '../keystores/confinement.ts';
 import type { KeystoreProvider } from '../keystores/provider.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
@@ -36,15 +43,19 @@ export async function addKeystore(
   who: Actor,
   { name, kind, config, tenant }: NewKeystore,
 ): Promise<{ created: boolean }> {
+  // A tenant's keystore names files of the tenant's alone: another's credential would be lent to it otherwise.
+  const directory = tenant === undefined ? cmk.keystoreDirectory : join(cmk.keystoreDirectory, tenant);
   for (const path of filesOf(config))
-    if (!(await liesBelow(cmk.keystoreDirectory, path)))
-      throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a place that is not for keystores`);
+    if (!(await liesBelow(directory, path)))
+      throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a place that is not for it`);
   // A library is code that would run as CMK: none is loaded that the configuration of the process does not name.
   if (typeof config['module'] === 'string' && !cmk.pkcs11Modules.includes(config['module']))
     throw new CmkError('KEYSTORE_PATH_REFUSED', `keystore ${name} names a library that is not allowed`);
-  const problem = addressProblem(kind, config);
+  if (tenant !== undefined && !bringsCredential(kind, config))
+    throw new CmkError('INVALID_REQUEST', "body config: a tenant's keystore needs a credential of its own");
+  const problem = addressProblem(kind, config, { loopback: tenant === undefined });
   if (problem !== undefined) throw new CmkError('INVALID_REQUEST', `body config: ${problem}`);
-  return await asPlatform(cmk.db, async (trx) => {
+  const register = async (trx: Trx): Promise<{ created: boolean }> => {
     if (tenant !== undefined) await requireTenant(trx, tenant);
     const owner = tenant ?? null;
     const inserted = await trx
@@ -54,13 +65,14 @@ export async function addKeystore(
       .returning('name')
       .executeTakeFirst();
     if (inserted === undefined) {
+      // Another tenant's is not seen from here, and its name is taken all the same.
       const present = await trx
         .selectFrom('keystores')
         .selectAll()
         .where('name', '=', name)
-        .executeTakeFirstOrThrow();
+        .executeTakeFirst();
       if (
-        present.kind !== kind ||
+        present?.kind !== kind ||
         present.tenant !== owner ||
         !isDeepStrictEqual(present.config, { ...config })
       )
@@ -75,46 +87,45 @@ export async function addKeystore(
       detail: { kind },
     });
     return { created: true };
-  });
+  };
+  return tenant === undefined ? await asPlatform(cmk.db, register) : await asTenant(cmk.db, tenant, register);
 }
 
-export async function listKeystores(cmk: Cmk, page: PageRequest): Promise<Page<KeystoreView>> {
-  return await asPlatform(cmk.db, (trx) => pageOfKeystores(trx, page));
-}
-
-async function pageOfKeystores(trx: Trx, page: PageRequest): Promise<Page<KeystoreView>> {
-  let query = trx
-    .selectFrom('keystores')
-    .selectAll()
-    .orderBy('name')
-    .limit(limitOf(page) + 1);
-  const after = cursorOf(page);
-  if (after !== undefined) query = query.where('name', '>', after);
-  return toPage(
-    await query.execute(),
-    page,
-    (row) => row.name,
-    ({ name, kind, config, tenant, created_at }) => ({
-      name,
-      kind,
-      config,
-      tenant,
-      createdAt: instant(created_at),
-    }),
-  );
-}
-
-/** Those that a tenant may have keys in, without the places of their files. Errors: TENANT_UNKNOWN. */
-export async function listKeystoresOf(
+/** Those that are everybody's; with a tenant also its own. Throws TENANT_UNKNOWN. */
+export async function listKeystores(
   cmk: Cmk,
-  tenant: string,
   page: PageRequest,
+  tenant?: string,
 ): Promise<Page<KeystoreView>> {
-  return await asTenant(cmk.db, tenant, async (trx) => {
-    await requireTenant(trx, tenant);
-    const { items, ...rest } = await pageOfKeystores(trx, page);
-    return { items: items.map((each) => ({ ...each, config: withoutFiles(each.config) })), ...rest };
-  });
+  const list = async (trx: Trx): Promise<Page<KeystoreView>> => {
+    if (tenant !== undefined) await requireTenant(trx, tenant);
+    let query = trx
+      .selectFrom('keystores')
+      .selectAll()
+      .where((eb) =>
+        tenant === undefined
+          ? eb('tenant', 'is', null)
+          : eb.or([eb('tenant', 'is', null), eb('tenant', '=', tenant)]),
+      )
+      .orderBy('name')
+      .limit(limitOf(page) + 1);
+    const after = cursorOf(page);
+    if (after !== undefined) query = query.where('name', '>', after);
+    return toPage(
+      await query.execute(),
+      page,
+      (row) => row.name,
+      (row) => ({
+        name: row.name,
+        kind: row.kind,
+        // Where the platform keeps its credentials is nobody else's business.
+        config: tenant !== undefined && row.tenant === null ? withoutFiles(row.config) : row.config,
+        tenant: row.tenant,
+        createdAt: instant(row.created_at),
+      }),
+    );
+  };
+  return tenant === undefined ? await asPlatform(cmk.db, list) : await asTenant(cmk.db, tenant, list);
 }
 
 /** Of those that the transaction's tenant may use. Throws KEYSTORE_UNKNOWN. Calls nothing. */

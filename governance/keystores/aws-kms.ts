@@ -38,7 +38,8 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 9_000;
 /** How soon a changed credentials file counts. */
 const CREDENTIALS_FOR_MS = 60_000;
-const WRAPPING = { algorithm: 'RSAES_OAEP_SHA_256', spec: 'RSA_4096' } as const;
+/** 3072 bits of RSA are 128 bits of strength (NIST SP 800-57 part 1, table 2). */
+const WRAPPING = { algorithm: 'RSAES_OAEP_SHA_256', spec: 'RSA_3072' } as const;
 
 /** What KMS calls the states of a key (KMS API, KeyState). */
 const states: Readonly<Record<string, KeyState>> = {

@@ -42,8 +42,8 @@ const BYOK = { schema: '1.0.0', alg: 'dir', enc: 'CKM_RSA_AES_KEY_WRAP' } as con
 const IMPORT_ALGORITHM = 'RSA_AES_KEY_WRAP_SHA_1';
 const IMPORT_MS = 24 * 3_600_000;
 const KEY_OPERATIONS = ['wrapKey', 'unwrapKey'] as const;
+/** 128 bits of strength (NIST SP 800-57 part 1, table 2). */
 const RSA_BITS = 3072;
-const KEK_BITS = 4096;
 const AES_BITS = 256;
 
 /** Why a vault says Forbidden (innererror.code); what is not here is a matter of permissions. */
@@ -142,7 +142,7 @@ export class AzureKeystore implements KeystoreDriver {
     const kek = await this.#call(({ client }) =>
       client.createRsaKey(`openkcm-import-${randomUUID()}`, {
         hsm: true,
-        keySize: KEK_BITS,
+        keySize: RSA_BITS,
         keyOps: ['import'],
       }),
     );

@@ -97,28 +97,51 @@ const ADDRESSES = ['endpoint', 'vaultUrl', 'authorityHost', 'address'] as const;
 export const filesOf = (config: Readonly<Record<string, unknown>>): string[] =>
   FILES.flatMap((field) => (typeof config[field] === 'string' ? [config[field]] : []));
 
-/** What the tenants of a keystore may see of it. */
+/** What others than its owner may see of it. */
 export const withoutFiles = (config: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(config).filter(([field]) => !FILES.some((each) => each === field)));
 
-/** Why an address of the configuration may not be called; undefined when all may be. */
+/** Where the credential stands, for kinds whose SDK would otherwise find one of CMK's host. */
+const CREDENTIALS: Readonly<Partial<Record<KeystoreKind, (typeof FILES)[number]>>> = {
+  'aws-kms': 'credentialsFile',
+  'azure-key-vault': 'clientSecretFile',
+  'google-kms': 'credentialsFile',
+};
+
+/** Whether it brings a credential of its own. A tenant chooses where its keystore is: CMK's own would be lent to it there. */
+export function bringsCredential(kind: KeystoreKind, config: Readonly<Record<string, unknown>>): boolean {
+  const field = CREDENTIALS[kind];
+  return field === undefined || config[field] !== undefined;
+}
+
+/**
+ * Why an address of the configuration may not be called; undefined when all may be. A tenant's keystore is never on CMK's
+ * own host, where CMK would reach what the tenant cannot.
+ */
 export function addressProblem(
   kind: KeystoreKind,
   config: Readonly<Record<string, unknown>>,
+  allow: { readonly loopback: boolean },
 ): string | undefined {
-  if (kind === 'google-kms') return undefined; // host and port, always by TLS
   for (const field of ADDRESSES) {
     const value = config[field];
     if (typeof value !== 'string') continue;
-    const url = URL.parse(value);
+    // Google's is host and port, and always called by TLS.
+    const url = URL.parse(kind === 'google-kms' ? `https://${value}` : value);
     if (url === null) return `${field} is no address`;
     if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
       return `${field} holds more than an address`;
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
-      return `${field} is not https, and not on this host`;
+    if (isLoopback(url.hostname)) {
+      if (!allow.loopback) return `${field} is on the host of CMK`;
+    } else if (url.protocol !== 'https:') return `${field} is not https`;
+    if (url.protocol !== 'https:' && url.protocol !== 'http:') return `${field} is not https`;
   }
   return undefined;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
-export const isLoopback = (hostname: string): boolean => LOOPBACK.has(hostname);
+/** As an address says it; a name that resolves to this host is the resolver's doing. */
+export const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' ||
+  hostname.endsWith('.localhost') ||
+  hostname === '[::1]' ||
+  /^127\./.test(hostname);

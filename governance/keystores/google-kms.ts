@@ -39,7 +39,8 @@ const ASSOCIATED_DATA = Buffer.from('openkcm link secret');
 const SCOPE = 'https://www.googleapis.com/auth/cloudkms';
 /** One attempt: whoever calls us tries again, with a backoff of its own. */
 const CALL = { timeout: 8_000, retry: null } as const;
-const IMPORT_METHOD = { google: 'RSA_OAEP_4096_SHA256_AES_256', ours: 'RSA_AES_KEY_WRAP_SHA_256' } as const;
+/** 3072 bits of RSA are 128 bits of strength (NIST SP 800-57 part 1, table 2). */
+const IMPORT_METHOD = { google: 'RSA_OAEP_3072_SHA256_AES_256', ours: 'RSA_AES_KEY_WRAP_SHA_256' } as const;
 /** Of what Google makes by and by: an import job, an imported version. */
 const POLL = { everyMs: 250, times: 60 } as const;
 

@@ -6,6 +6,10 @@ import { keyUri, parseKeyUri, type TokenKeyName } from './pkcs11-uri.ts';
 import { type KeyFacts, KeystoreError, LINK_SECRET_BYTES } from './provider.ts';
 
 const KEY_BYTES = 32;
+/** Some tokens do not tell the length of a key that was unwrapped. */
+const UNTOLD = 0;
+/** RFC 5649 §4.1, of material of 25 to 32 bytes; an AES key of that many has 32. */
+const WRAPPED_KEY_BYTES = KEY_BYTES + 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_BYTES = 16;
@@ -66,7 +70,8 @@ function inspect(graphene: Graphene, session: TokenSession, reference: string): 
     return { state: 'PENDING_IMPORT', reference, version: null };
   }
   const { encrypt, decrypt, valueLen } = key.getAttribute({ encrypt: null, decrypt: null, valueLen: null });
-  if (valueLen !== KEY_BYTES) throw new KeystoreError('UNKNOWN', 'the key is no AES-256 key');
+  if (valueLen !== KEY_BYTES && valueLen !== UNTOLD)
+    throw new KeystoreError('UNKNOWN', 'the key is no AES-256 key');
   return {
     state: encrypt === true && decrypt === true ? 'ENABLED' : 'DISABLED',
     reference: keyUri(nameOf(key)),
@@ -130,6 +135,8 @@ function finishImport(
   if (privateKey === undefined) throw new KeystoreError('NOT_FOUND', 'no import of this key is open');
   const bytes = Buffer.from(wrapped);
   const blockBytes = IMPORT_MODULUS_BITS / 8;
+  const noKey = new KeystoreError('UNKNOWN', 'the material is no AES-256 key');
+  if (bytes.length !== blockBytes + WRAPPED_KEY_BYTES) throw noKey;
   const wrapping = session.unwrapKey(
     { name: 'RSA_PKCS_OAEP', params: new graphene.RsaOaepParams() },
     privateKey,
@@ -150,9 +157,15 @@ function finishImport(
     bytes.subarray(blockBytes),
     l1Template(graphene, id),
   );
-  if (key.getAttribute({ valueLen: null })['valueLen'] !== KEY_BYTES) {
+  try {
+    // A key that the token cannot use is none, whatever its attributes say.
+    const block = Buffer.alloc(LINK_SECRET_BYTES);
+    session
+      .createCipher(gcm(graphene, randomBytes(NONCE_BYTES)), key)
+      .once(block, Buffer.alloc(block.length + TAG_BYTES));
+  } catch {
     key.destroy();
-    throw new KeystoreError('UNKNOWN', 'the material is no AES-256 key');
+    throw noKey;
   }
   privateKey.destroy();
 }

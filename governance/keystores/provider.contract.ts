@@ -104,7 +104,8 @@ export function providerContract(
   });
 
   test(`${name}: what is no name of a key is a key that is not there, wherever it points`, async () => {
-    const { provider } = await open();
+    const { provider, newKey } = await open();
+    await newKey(); // so that there is a place where it could be
     for (const odd of [
       '..',
       '../../sys/mounts',

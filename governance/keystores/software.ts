@@ -38,6 +38,7 @@ const IMPORT_MODULUS_BITS = 3072;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const PREFIX = 'software.v1.';
+const WRAPPED = /^software\.v1\.[A-Za-z0-9_-]{1,256}$/;
 
 const WARNING =
   'SOFTWARE KEYSTORE FOR DEVELOPMENT: whoever reads this file holds the L1 keys. Use a KMS or HSM for real data.';
@@ -120,7 +121,7 @@ export class SoftwareKeystore implements KeystoreProvider {
 
   async unwrap(reference: string, wrapped: string): Promise<Buffer> {
     return await this.#withKey(reference, (key) => {
-      const body = wrapped.startsWith(PREFIX)
+      const body = WRAPPED.test(wrapped)
         ? Buffer.from(wrapped.slice(PREFIX.length), 'base64url')
         : Buffer.of();
       if (body.length !== NONCE_BYTES + LINK_SECRET_BYTES + TAG_BYTES)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -76,7 +76,7 @@ async function linkOwnKey(tenant: string): Promise<string> {
   return reference;
 }
 
-test('hold your own: an alias is registered as the key behind it, proved, primary, and linked', async () => {
+test('hold your own: an alias is registered as the key behind it, proved, and linked', async () => {
   await onboard('acme');
   await onboard('rival');
   const reference = aws.console.createKey();
@@ -87,14 +87,8 @@ test('hold your own: an alias is registered as the key behind it, proved, primar
     reference: 'alias/acme',
   });
   assert.deepEqual(
-    {
-      reference: key.reference,
-      named: key.named,
-      origin: key.origin,
-      primary: key.primary,
-      state: key.state,
-    },
-    { reference, named: 'alias/acme', origin: 'reference', primary: true, state: 'ENABLED' },
+    { reference: key.reference, named: key.named, origin: key.origin, state: key.state },
+    { reference, named: 'alias/acme', origin: 'reference', state: 'ENABLED' },
   );
   assert.ok(key.provedAt !== null);
   // Whatever it is called by: the same key is nobody else's.
@@ -131,7 +125,13 @@ test('the provider is away for a while: a warning, since when and who can mend i
     [warned.state, warned.stateSince, warned.mend.by],
     ['ENABLED', before.stateSince, 'operator'],
   );
-  await delay(PROBE_EVERY_MS * 4);
+  await until('it is asked more and more rarely', async () => {
+    const [row] = await world.query(
+      `SELECT extract(epoch FROM probe_at - now())::float8 * 1000 AS due_ms FROM l1_keys
+         WHERE tenant = 'acme' AND alias = 'l1'`,
+    );
+    return Number(row?.['due_ms']) > PROBE_EVERY_MS * 2;
+  });
   assert.equal((await keyOf('acme')).warning.since, warned.warning.since);
   assert.equal((await world.must(200, 'GET', '/v1/tenants/acme/links')).state, 'active');
   assert.equal((await troubleOf('acme')).warning.state, 'UNREACHABLE');
@@ -216,7 +216,7 @@ test('a keystore that hangs delays the kill switch of no other', async () => {
   await until('the hanging one is back', async () => (await keyOf('acme')).warning === null);
 });
 
-test('bring your own: wrapped for the keystore, which alone can open it; the first key becomes the primary one', async () => {
+test('bring your own: wrapped for the keystore, which alone can open it', async () => {
   await onboard('bringer');
   const path = `${keysPath('bringer', 'l1')}/import`;
   const begun = await world.must(201, 'POST', path, { keystore: 'aws' });
@@ -224,8 +224,8 @@ test('bring your own: wrapped for the keystore, which alone can open it; the fir
   assert.deepEqual(await world.must(200, 'GET', path), begun);
   const waiting = await keyOf('bringer');
   assert.deepEqual(
-    [waiting.state, waiting.origin, waiting.primary, waiting.mend.by],
-    ['PENDING_IMPORT', 'imported', false, 'customer'],
+    [waiting.state, waiting.origin, waiting.mend.by],
+    ['PENDING_IMPORT', 'imported', 'customer'],
   );
   assert.equal(
     (await world.call('POST', '/v1/tenants/bringer/link', { key: 'l1' })).body.code,
@@ -244,13 +244,18 @@ test('bring your own: wrapped for the keystore, which alone can open it; the fir
   assert.equal((await upload(wrapped)).body.code, 'IMPORT_REFUSED');
   const imported = await upload(wrapForImport(again.publicKey, again.algorithm, randomBytes(32)));
   assert.deepEqual(
-    [imported.status, imported.body.state, imported.body.primary, imported.body.reference],
-    [200, 'ENABLED', true, again.reference],
+    [imported.status, imported.body.state, imported.body.reference],
+    [200, 'ENABLED', again.reference],
   );
   assert.equal((await upload(wrapped)).body.code, 'IMPORT_UNKNOWN');
   assert.equal((await world.call('POST', path, { keystore: 'aws' })).body.code, 'ALREADY_EXISTS');
   await world.must(202, 'POST', '/v1/tenants/bringer/link', { key: 'l1' });
   await world.linked('bringer', 'active', PATIENCE_MS);
+
+  // What was brought can be taken away again: the key stays, and opens nothing.
+  aws.console.deleteMaterial(again.reference);
+  const closed = await world.linked('bringer', 'closed', PATIENCE_MS);
+  assert.match(closed.regions[0].reason, /is PENDING_IMPORT at keystore aws/);
 });
 
 test('an upload whose answer was lost is not sent again: it goes on where it was', async () => {
@@ -266,8 +271,6 @@ test('an upload whose answer was lost is not sent again: it goes on where it was
   const before = uploads();
   assert.equal((await world.must(200, 'PUT', path, { wrapped })).state, 'ENABLED');
   assert.equal(uploads(), before);
-  const { primary } = await world.must(200, 'GET', keysPath('bringer', 'second'));
-  assert.deepEqual([primary, (await keyOf('bringer')).primary], [false, true]);
 });
 
 test('a real token: a key made in it is linked, material is brought into it, and what it has no more unlinks', async () => {
@@ -297,13 +300,29 @@ test('a real token: a key made in it is linked, material is brought into it, and
 });
 
 test('a keystore of one tenant serves no other, and none loads a library that is not allowed', async () => {
-  const path = join(dirname(world.keystorePath), 'private.json');
-  await world.must(201, 'POST', '/v1/keystores', {
-    name: 'private',
-    kind: 'software',
-    config: { path },
-    tenant: 'acme',
-  });
+  const directory = dirname(world.keystorePath);
+  for (const tenant of ['acme', 'rival']) await mkdir(join(directory, tenant), { recursive: true });
+  const path = join(directory, 'acme', 'private.json');
+  const own = { name: 'private', kind: 'software', config: { path } };
+  await world.must(201, 'POST', '/v1/tenants/acme/keystores', own);
+  const names = async (prefix: string): Promise<string[]> =>
+    (await world.must(200, 'GET', `${prefix}/keystores`)).items.map(({ name }: { name: string }) => name);
+  assert.ok((await names('/v1/tenants/acme')).includes('private'));
+  for (const prefix of ['/v1', '/v1/tenants/rival']) assert.ok(!(await names(prefix)).includes('private'));
+  // Nor may one lend itself what belongs to another, or what is CMK's own.
+  for (const file of [path, world.keystorePath, join(directory, 'aws.json')])
+    assert.equal(
+      (
+        await world.call('POST', '/v1/tenants/rival/keystores', {
+          ...own,
+          name: 'lent',
+          config: { path: file },
+        })
+      ).body.code,
+      'KEYSTORE_PATH_REFUSED',
+    );
+  const near = { name: 'near', kind: 'aws-kms', config: { region: 'r', endpoint: 'https://127.0.0.1:1/' } };
+  assert.equal((await world.call('POST', '/v1/tenants/rival/keystores', near)).body.code, 'INVALID_REQUEST');
   const ask = (tenant: string) =>
     world.call('POST', keysPath(tenant), { alias: 'mine', keystore: 'private', create: true });
   assert.equal((await ask('rival')).body.code, 'KEYSTORE_UNKNOWN');

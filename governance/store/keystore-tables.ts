@@ -29,6 +29,7 @@ export interface KeyImportRow {
 const MINE = `tenant = current_setting('okcm.tenant', true) OR current_setting('okcm.scope', true) = 'platform'`;
 const SHARED = `tenant IS NULL AND coalesce(current_setting('okcm.tenant', true), '') <> ''`;
 
+// The makers' own names are unique in the world: one key is one tenant's, by whichever keystores they reach it.
 export const KEYSTORE_TABLES = `
 SELECT set_config('okcm.scope', 'platform', true);
 ALTER TABLE keystores ADD COLUMN tenant text REFERENCES tenants;
@@ -49,6 +50,8 @@ ALTER TABLE l1_keys
 UPDATE l1_keys SET warning = state, warning_since = state_since, state = 'ENABLED'
   WHERE state IN ('UNREACHABLE', 'UNKNOWN');
 UPDATE l1_keys SET enabled_at = checked_at WHERE state = 'ENABLED' AND warning IS NULL;
+CREATE UNIQUE INDEX l1_keys_one_name_one_key ON l1_keys (reference)
+  WHERE reference LIKE 'arn:%' OR reference LIKE 'https://%' OR reference LIKE 'projects/%';
 CREATE INDEX l1_keys_to_probe ON l1_keys (probe_at);
 CREATE INDEX l1_keys_in_trouble ON l1_keys (tenant, alias) WHERE state <> 'ENABLED' OR warning IS NOT NULL;
 CREATE INDEX links_by_key ON links (tenant, key_alias) WHERE state NOT IN ('closed', 'failed');

@@ -79,14 +79,14 @@ export function reachPolicy(table: string): string {
   // Everybody's deeds are written into the chain that they belong in, also into the platform's; read is only one's own.
   if (table === 'audit_events')
     return policy(table, `USING (${rule(OWN, PLATFORM)}) WITH CHECK (${rule(OWN_OR_PLATFORM, 'true')})`);
-  // One without a tenant serves all of them. None is a tenant's to make or change: it names what CMK reads and calls.
+  // One without a tenant serves all of them, and is the platform's to make and change; any other is its tenant's alone.
   if (table === 'keystores')
     return (
       policy(
         table,
-        `USING (${rule(`(tenant IS NULL OR ${OWN})`, 'true')}) WITH CHECK (${rule('false', 'true')})`,
+        `USING (${rule(`(tenant IS NULL OR ${OWN})`, 'tenant IS NULL')}) WITH CHECK (${rule(OWN, 'tenant IS NULL')})`,
       ) +
-      `CREATE POLICY reach_removal ON ${table} AS RESTRICTIVE FOR DELETE USING (${rule('false', 'true')});`
+      `CREATE POLICY reach_removal ON ${table} AS RESTRICTIVE FOR DELETE USING (${rule(OWN, 'tenant IS NULL')});`
     );
   return policies[tables[table] ?? 'members'](table);
 }

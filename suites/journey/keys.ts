@@ -41,7 +41,7 @@ async function addKeystore(
 ): Promise<string> {
   const name = `${tenant}-keys`;
   await system.must(
-    ...['keystore', 'add', name, '--kind', kind, '--tenant', tenant],
+    ...['keystore', 'add', name, '--kind', kind],
     ...Object.entries(set).flatMap(([field, value]) => ['--set', `${field}=${value}`]),
   );
   return name;

@@ -197,9 +197,9 @@ export class AwsKmsEngine {
   #decrypt(caller: string, input: Input): object {
     const blob = bytesOf(input, 'CiphertextBlob');
     const owner = this.#keys.get(blob.subarray(0, ID_BYTES).toString('latin1'));
-    if (owner === undefined) throw new KmsException('InvalidCiphertextException', '');
     const named =
       input['KeyId'] === undefined ? owner : this.#find('Decrypt', caller, string(input, 'KeyId'));
+    if (owner === undefined) throw new KmsException('InvalidCiphertextException', '');
     if (named !== owner)
       throw new KmsException(
         'IncorrectKeyException',

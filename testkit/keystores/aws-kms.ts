@@ -24,6 +24,8 @@ export interface FakeAwsKms {
     disable(key: string): void;
     enable(key: string): void;
     scheduleDeletion(key: string): void;
+    /** Of a key whose material was imported. */
+    deleteMaterial(key: string): void;
     /** The waiting period of a scheduled deletion is over. */
     purge(key: string): void;
     /** The key's policy no longer allows CMK anything. */
@@ -93,6 +95,8 @@ export async function startAwsKms(): Promise<FakeAwsKms> {
       disable: (key) => engine.setState(key, 'Disabled'),
       enable: (key) => engine.setState(key, 'Enabled'),
       scheduleDeletion: (key) => engine.setState(key, 'PendingDeletion'),
+      deleteMaterial: (key) =>
+        void engine.handle('DeleteImportedKeyMaterial', customer.accessKeyId, { KeyId: key }),
       purge: (key) => engine.purge(key),
       forbid: (key) => engine.setAllowed(key, false),
       allow: (key) => engine.setAllowed(key, true),

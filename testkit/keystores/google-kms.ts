@@ -205,9 +205,9 @@ export async function startGoogleKms(tls: ServerTls): Promise<FakeGoogleKms> {
       };
     },
     CreateImportJob: ({ parent, importJobId, importJob }) => {
-      if ((importJob as Request)['importMethod'] !== 'RSA_OAEP_4096_SHA256_AES_256')
+      if ((importJob as Request)['importMethod'] !== 'RSA_OAEP_3072_SHA256_AES_256')
         throw new Refusal(status.INVALID_ARGUMENT, 'this double knows one import method');
-      const pair = generateKeyPairSync('rsa', { modulusLength: 4096 });
+      const pair = generateKeyPairSync('rsa', { modulusLength: 3072 });
       const job: Job = {
         name: `${String(parent)}/importJobs/${String(importJobId)}`,
         privateKey: pair.privateKey,
@@ -388,7 +388,7 @@ const keyView = ({ name, importOnly, primary }: Key): object => ({
 
 const jobView = ({ name, pem, expiresAt, asked }: Job): object => ({
   name,
-  importMethod: 'RSA_OAEP_4096_SHA256_AES_256',
+  importMethod: 'RSA_OAEP_3072_SHA256_AES_256',
   protectionLevel: 'SOFTWARE',
   state: asked > 0 ? 'ACTIVE' : 'PENDING_GENERATION',
   expireTime: { seconds: Math.floor(expiresAt.getTime() / 1000), nanos: 0 },

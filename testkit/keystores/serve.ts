@@ -24,15 +24,15 @@ say(
 );
 
 const { console: owner } = aws;
-const deeds: Readonly<Record<string, (key: string) => string | void>> = {
+const deeds: Readonly<Record<string, (key: string) => unknown>> = {
   create: () => owner.createKey(),
-  disable: (key) => owner.disable(key),
-  enable: (key) => owner.enable(key),
-  delete: (key) => owner.scheduleDeletion(key),
-  forbid: (key) => owner.forbid(key),
-  allow: (key) => owner.allow(key),
-  away: () => aws.cutOff(),
-  back: () => aws.reconnect(),
+  disable: owner.disable,
+  enable: owner.enable,
+  delete: owner.scheduleDeletion,
+  forbid: owner.forbid,
+  allow: owner.allow,
+  away: aws.cutOff,
+  back: aws.reconnect,
 };
 say(`what the owner does: ${Object.keys(deeds).join(', ')}`);
 for await (const line of createInterface({ input: process.stdin })) {
@@ -40,7 +40,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (deed === '') continue;
   try {
     const answer = deeds[deed] ? deeds[deed](key) : `nobody can ${deed}`;
-    say(answer ?? 'done');
+    say(typeof answer === 'string' ? answer : 'done');
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
   }

@@ -1,7 +1,7 @@
 /** Keystores and L1 keys. */
 import { beginImport, finishImport, getImport } from '../../domain/key-imports.ts';
 import { addKey, getKey, listKeys } from '../../domain/keys.ts';
-import { addKeystore, listKeystores, listKeystoresOf } from '../../domain/keystores.ts';
+import { addKeystore, listKeystores } from '../../domain/keystores.ts';
 import { CmkError } from '../../errors.ts';
 import { proveKey } from '../../links/proof.ts';
 import { actorOf, type Routes } from '../api.ts';
@@ -24,26 +24,47 @@ export const keyRoutes: Routes = (app, cmk) => {
       return reply.status(answer.created ? 201 : 200).send(answer);
     },
   );
-  app.get(
-    '/v1/keystores',
+  app.post(
+    '/v1/tenants/:tenant/keystores',
     {
-      config: { permission: 'keystore.read' },
-      schema: { querystring: schemas.PageQuery, response: { 200: schemas.pageOf(keys.Keystore) } },
+      config: { action: 'keystore.register', permission: 'keystore.register' },
+      schema: {
+        summary: "Register a keystore of the tenant's own, which no other finds",
+        params: schemas.TenantPath,
+        body: keys.NewKeystore,
+        response: { 200: schemas.Created, 201: schemas.Created },
+      },
     },
-    (request) => listKeystores(cmk, request.query),
+    async (request, reply) => {
+      const { tenant } = request.params;
+      const answer = await addKeystore(cmk, actorOf(request), { ...request.body, tenant });
+      return reply.status(answer.created ? 201 : 200).send(answer);
+    },
   );
   app.get(
     '/v1/tenants/:tenant/keystores',
     {
       config: { permission: 'keystore.read' },
       schema: {
-        summary: 'Keystores that the tenant may have keys in',
+        summary: "The tenant's own keystores, and those that are everybody's",
         params: schemas.TenantPath,
         querystring: schemas.PageQuery,
         response: { 200: schemas.pageOf(keys.Keystore) },
       },
     },
-    (request) => listKeystoresOf(cmk, request.params.tenant, request.query),
+    (request) => listKeystores(cmk, request.query, request.params.tenant),
+  );
+  app.get(
+    '/v1/keystores',
+    {
+      config: { permission: 'keystore.read' },
+      schema: {
+        summary: "Keystores that are everybody's",
+        querystring: schemas.PageQuery,
+        response: { 200: schemas.pageOf(keys.Keystore) },
+      },
+    },
+    (request) => listKeystores(cmk, request.query),
   );
   app.post(
     '/v1/tenants/:tenant/keys',
@@ -84,7 +105,7 @@ export const keyRoutes: Routes = (app, cmk) => {
   app.post(
     '/v1/tenants/:tenant/keys/:alias/proof',
     {
-      config: { action: 'key.prove', permission: 'key.prove' },
+      config: { action: 'key.prove', permission: 'key.register' },
       schema: {
         summary:
           'Have the key wrap and unwrap a secret of its own; what the provider answers counts as a probe',
