@@ -143,7 +143,7 @@ describe('exporting', () => {
       ['jsonl', 'application/x-ndjson; charset=utf-8', '{"chain":"acme","sequence":1,'],
       ['csv', 'text/csv; charset=utf-8', 'chain,sequence,at,'],
       ['ocsf', 'application/x-ndjson; charset=utf-8', '{"category_uid":6,'],
-      ['cef', 'text/plain; charset=utf-8', 'CEF:0|OpenKCM|CMK|1|tenant.onboard|'],
+      ['cef', 'text/plain; charset=utf-8', 'CEF:0|OpenKCM|CMK|1|tenant.provision|'],
     ] as const) {
       const { text: first, headers } = await exported(`tenant=acme&format=${format}&limit=1`);
       assert.equal(headers.get('content-type'), type);

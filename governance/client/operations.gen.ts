@@ -24,6 +24,7 @@ export const operations = {
   createTenantInventory: { method: 'POST', path: '/v1/tenants/{tenant}/inventories' },
   createTenantKey: { method: 'POST', path: '/v1/tenants/{tenant}/keys' },
   createTenantKeyConfiguration: { method: 'POST', path: '/v1/tenants/{tenant}/key-configurations' },
+  createTenantKeystore: { method: 'POST', path: '/v1/tenants/{tenant}/keystores' },
   createTenantRotation: { method: 'POST', path: '/v1/tenants/{tenant}/rotations' },
   createTenantService: { method: 'POST', path: '/v1/tenants/{tenant}/services' },
   createTenantSimulation: { method: 'POST', path: '/v1/tenants/{tenant}/simulations' },
@@ -137,6 +138,7 @@ export interface Operations {
   createTenantInventory: { request: types.CreateTenantInventoryData; answer: types.CreateTenantInventoryResponse };
   createTenantKey: { request: types.CreateTenantKeyData; answer: types.CreateTenantKeyResponse };
   createTenantKeyConfiguration: { request: types.CreateTenantKeyConfigurationData; answer: types.CreateTenantKeyConfigurationResponse };
+  createTenantKeystore: { request: types.CreateTenantKeystoreData; answer: types.CreateTenantKeystoreResponse };
   createTenantRotation: { request: types.CreateTenantRotationData; answer: types.CreateTenantRotationResponse };
   createTenantService: { request: types.CreateTenantServiceData; answer: types.CreateTenantServiceResponse };
   createTenantSimulation: { request: types.CreateTenantSimulationData; answer: types.CreateTenantSimulationResponse };

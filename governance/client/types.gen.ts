@@ -1417,10 +1417,6 @@ export type CreateKeystoreData = {
              */
             path: string;
         };
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
     } | {
         /**
          * 1 to 63 lower-case letters, digits and inner hyphens
@@ -1442,10 +1438,6 @@ export type CreateKeystoreData = {
              */
             caFile?: string;
         };
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
     } | {
         /**
          * 1 to 63 lower-case letters, digits and inner hyphens
@@ -1473,10 +1465,6 @@ export type CreateKeystoreData = {
              */
             caFile?: string;
         };
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
     } | {
         /**
          * 1 to 63 lower-case letters, digits and inner hyphens
@@ -1499,10 +1487,6 @@ export type CreateKeystoreData = {
              */
             caFile?: string;
         };
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
     } | {
         /**
          * 1 to 63 lower-case letters, digits and inner hyphens
@@ -1525,10 +1509,6 @@ export type CreateKeystoreData = {
              */
             caFile?: string;
         };
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
     } | {
         /**
          * 1 to 63 lower-case letters, digits and inner hyphens
@@ -1549,10 +1529,6 @@ export type CreateKeystoreData = {
              */
             pinFile: string;
         };
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
     };
     headers?: {
         /**
@@ -1648,6 +1624,178 @@ export type ListTenantKeystoresResponses = {
 };
 
 export type ListTenantKeystoresResponse = ListTenantKeystoresResponses[keyof ListTenantKeystoresResponses];
+
+export type CreateTenantKeystoreData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'software';
+        config: {
+            /**
+             * The JSON file with the keys: for development; absolute, below the keystore directory of the configuration
+             */
+            path: string;
+        };
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'aws-kms';
+        config: {
+            region: string;
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            endpoint?: string;
+            /**
+             * JSON, mode 0600: accessKeyId, secretAccessKey, sessionToken if any. Left out: as the AWS SDK finds them; absolute, below the keystore directory of the configuration
+             */
+            credentialsFile?: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'azure-key-vault';
+        config: {
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            vaultUrl: string;
+            service: 'vault' | 'managed-hsm';
+            tenantId?: string;
+            clientId?: string;
+            /**
+             * Mode 0600. Left out, with tenantId and clientId: as the Azure SDK finds an identity; absolute, below the keystore directory of the configuration
+             */
+            clientSecretFile?: string;
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            authorityHost?: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'google-kms';
+        config: {
+            /**
+             * Where keys are made and imported, and by which CMK tells whether its own credential is good
+             */
+            keyRing: string;
+            protection?: 'SOFTWARE' | 'HSM';
+            endpoint?: string;
+            /**
+             * Mode 0600, the JSON key of a service account. Left out: as the Google SDK finds credentials; absolute, below the keystore directory of the configuration
+             */
+            credentialsFile?: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'openbao';
+        config: {
+            /**
+             * https://HOST[:PORT]; http on the loopback alone. Left out: the public address of the provider
+             */
+            address: string;
+            mount?: string;
+            namespace?: string;
+            /**
+             * Mode 0600, the token; absolute, below the keystore directory of the configuration
+             */
+            tokenFile: string;
+            /**
+             * PEM of the authorities that are trusted instead of the usual ones; absolute, below the keystore directory of the configuration
+             */
+            caFile?: string;
+        };
+    } | {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        name: string;
+        kind: 'pkcs11';
+        config: {
+            /**
+             * The vendor's PKCS#11 library; absolute. Its directory is allowed by the configuration of CMK
+             */
+            module: string;
+            /**
+             * Which token
+             */
+            tokenLabel: string;
+            /**
+             * Mode 0600, the PIN; absolute, below the keystore directory of the configuration
+             */
+            pinFile: string;
+        };
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant: string;
+    };
+    query?: never;
+    url: '/v1/tenants/{tenant}/keystores';
+};
+
+export type CreateTenantKeystoreErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateTenantKeystoreError = CreateTenantKeystoreErrors[keyof CreateTenantKeystoreErrors];
+
+export type CreateTenantKeystoreResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        created: boolean;
+    };
+    /**
+     * Default Response
+     */
+    201: {
+        created: boolean;
+    };
+};
+
+export type CreateTenantKeystoreResponse = CreateTenantKeystoreResponses[keyof CreateTenantKeystoreResponses];
 
 export type ListTenantKeysData = {
     body?: never;
