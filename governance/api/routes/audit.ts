@@ -197,7 +197,7 @@ export const auditRoutes: Routes = (app, cmk) => {
   app.get(
     '/v1/audit/keys',
     {
-      config: { permission: 'audit.read' },
+      config: { permission: 'audit-key.read' },
       schema: {
         summary: 'The public keys that have signed checkpoints here, in PEM',
         querystring: ChainQuery,
