@@ -3898,12 +3898,7 @@ export type CreateAuditCheckpointResponse = CreateAuditCheckpointResponses[keyof
 export type ListAuditKeysData = {
     body?: never;
     path?: never;
-    query?: {
-        /**
-         * 1 to 63 lower-case letters, digits and inner hyphens
-         */
-        tenant?: string;
-    };
+    query?: never;
     url: '/v1/audit/keys';
 };
 

@@ -200,7 +200,6 @@ export const auditRoutes: Routes = (app, cmk) => {
       config: { permission: 'audit-key.read' },
       schema: {
         summary: 'The public keys that have signed checkpoints here, in PEM',
-        querystring: ChainQuery,
         response: { 200: Type.Object({ items: Type.Array(Key) }, schemas.closed) },
       },
     },
