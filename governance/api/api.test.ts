@@ -307,6 +307,8 @@ test('a job that failed says why and can be retried; one that goes on can be can
   north.interfere = undefined;
   await world.must(202, 'POST', `/v1/jobs/${job}/retry`);
   await until('it is active', async () => (await stubborn()).state === 'active');
+  const { items: events } = await world.must(200, 'GET', '/v1/audit?tenant=acme&action=job.retry');
+  assert.equal(events[0]?.subject, `job:${job}`);
   assert.equal((await world.call('POST', `/v1/jobs/${job}/retry`)).body.code, 'JOB_NOT_RETRYABLE');
   assert.equal((await world.call('POST', `/v1/jobs/${job}/cancel`)).body.code, 'JOB_NOT_CANCELLABLE');
 
