@@ -200,7 +200,7 @@ export const cmkErrors = {
   JOB_NOT_RETRYABLE: {
     status: 409,
     title: 'The job cannot be retried',
-    hint: 'Only failed jobs can be; destructions and policies are asked for anew.',
+    hint: 'Only failed jobs can be, while what they ask for still stands; destructions and policies are asked for anew.',
   },
   JOB_NOT_CANCELLABLE: {
     status: 409,

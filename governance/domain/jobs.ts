@@ -1,5 +1,5 @@
 /** Orbital's jobs as operators see and change them. */
-import type { Identity, JobPayload } from '../../contracts/index.ts';
+import type { JobPayload } from '../../contracts/index.ts';
 import type { EntityGroup, JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Actor } from '../audit/event.ts';
@@ -8,8 +8,9 @@ import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
 import { asSystem, asTenant, type Trx } from '../store/transactions.ts';
-import { requireTenant } from './lookups.ts';
+import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';
+import { refuseOutdated } from './retries.ts';
 import { requireRevision } from './revisions.ts';
 
 export interface JobSummary {
@@ -141,8 +142,6 @@ const unknown = (id: string): CmkError => new CmkError('JOB_UNKNOWN', `there is 
 const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE']);
 /** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
 const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
-/** Decided on what was true then: a late repetition would destroy on old numbers, bring an old policy back, or cut off anew. */
-const ASKED_ANEW = new Set(['KEY_DESTROY', 'ROTATION_POLICY', 'DRILL_CUT', 'DRILL_RESTORE']);
 
 /** Entities are named in contracts/jobs.ts: whose they are stands in the name, or with the identity. */
 const OF_TENANT = /^(?:tenant|service|link|keys|inventory|use|drill):([a-z0-9-]+)(?:[/@]|$)/;
@@ -153,7 +152,9 @@ export async function ownerOfJob(
   trx: Trx,
   { entity, tasks: [task] }: Pick<OrbitalJob, 'entity' | 'tasks'>,
 ): Promise<string | undefined> {
-  const tenant = OF_TENANT.exec(entity)?.[1] ?? identityOf(task)?.tenant;
+  // Our own payload, as it was checked when the job was created.
+  const { identity: put } = (task?.payload ?? {}) as Partial<JobPayload<'IDENTITY_PUT'>>;
+  const tenant = OF_TENANT.exec(entity)?.[1] ?? put?.tenant;
   if (tenant !== undefined) return tenant;
   const fingerprint = OF_IDENTITY.exec(entity)?.[1];
   if (fingerprint === undefined) return undefined;
@@ -164,10 +165,6 @@ export async function ownerOfJob(
     .executeTakeFirst();
   return identity?.tenant ?? undefined;
 }
-
-/** Of our own payload, as it was checked when the job was created. */
-const identityOf = (task: Pick<OrbitalJob['tasks'][number], 'payload'> | undefined): Identity | undefined =>
-  (task?.payload as Partial<JobPayload<'IDENTITY_PUT'>> | undefined)?.identity;
 
 export interface JobChange {
   readonly id: string;
@@ -194,14 +191,16 @@ export async function changeJob(
   // A cancelled job was overtaken by a newer wish; only what has failed is worth another try.
   if (change === 'retry' && job.state !== 'failed')
     throw new CmkError('JOB_NOT_RETRYABLE', `the job is ${job.state}`);
-  if (change === 'retry' && ASKED_ANEW.has(job.kind))
-    throw new CmkError('JOB_NOT_RETRYABLE', `${job.kind} is asked for anew`);
   try {
     // Whose the job is, and what it would bring back, stands in rows that an operator does not reach.
     await asSystem(cmk.db, async (trx) => {
       if ((await ownerOfJob(trx, job)) !== tenant) throw unknown(id);
-      if (change === 'retry') await cmk.manager.retryJob(trx, id, regions);
-      else await cmk.manager.cancelJob(trx, id);
+      if (tenant !== undefined) await lockTenant(trx, tenant);
+      if (change === 'retry') {
+        // With Orbital's lock on the entity, which a removal takes before it changes any row.
+        await cmk.manager.retryJob(trx, id, regions);
+        await refuseOutdated(trx, job, tenant);
+      } else await cmk.manager.cancelJob(trx, id);
       await audit(trx, who, {
         ...(tenant === undefined ? {} : { tenant }),
         action: `job.${change}`,
