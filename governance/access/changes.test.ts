@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { testWorld } from '../test-setup.test.ts';
-import type { Answer, World } from '../test-world.ts';
+import { type Answer, until, type World } from '../test-world.ts';
 
 let provider: OidcProvider;
 let world: World;
@@ -151,4 +151,22 @@ test('a workspace belongs to one tenant, and a service lives in one workspace', 
   );
   await world.must(200, 'DELETE', `${path}/workspaces/shop`);
   await world.must(201, 'POST', '/v1/tenants/acme/workspaces', { ...linked, name: 'mine' });
+});
+
+test('an operator of the platform has a region asked once more that has refused to close a linked tenant', async () => {
+  const [north] = world.regions;
+  assert.ok(north);
+  await world.onboard('gamma');
+  await world.must(202, 'POST', '/v1/tenants/gamma/link', { key: 'main' });
+  await world.linked('gamma', 'active');
+  north.interfere = (kind) =>
+    kind === 'UNLINK' ? { failed: { code: 'INVALID_PAYLOAD', message: 'no', retryable: false } } : undefined;
+  await world.must(202, 'POST', '/v1/tenants/gamma/block', { reason: 'a court order' });
+  const look = async () => (await as('olga', 'GET', '/v1/tenants/gamma')).body;
+  await until('north has refused', async () => (await look()).change?.failed === true);
+  north.interfere = undefined;
+  const retried = await as('olga', 'POST', '/v1/tenants/gamma/retry');
+  assert.deepEqual([retried.status, retried.body.change?.failed], [202, false], JSON.stringify(retried.body));
+  await until('it is blocked', async () => (await look()).state === 'blocked');
+  await world.linked('gamma', 'closed');
 });
