@@ -388,6 +388,11 @@ export const cmkErrors = {
     title: 'Keystores of this kind cannot do that',
     hint: 'Make the key at its provider, and register its reference.',
   },
+  POLICY_REFUSED: {
+    status: 422,
+    title: 'This policy is for development alone',
+    hint: 'Leave it out, or onboard the tenant with "four-eyes"; a rule of its own can ask for more.',
+  },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;
 
 export type CmkErrorCode = keyof typeof cmkErrors;

@@ -1,7 +1,14 @@
 /** Who belongs to a tenant, and how that changes: appointed once by the platform, then by the tenant's own rule alone. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { SignJWT } from 'jose';
 import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { testPki } from '../../testkit/pki.ts';
+import { startCmk } from '../cmk.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { type Answer, until, type World } from '../test-world.ts';
 
@@ -169,4 +176,66 @@ test('an operator of the platform has a region asked once more that has refused 
   assert.deepEqual([retried.status, retried.body.change?.failed], [202, false], JSON.stringify(retried.body));
   await until('it is blocked', async () => (await look()).state === 'blocked');
   await world.linked('gamma', 'closed');
+});
+
+/** CMK as it runs for customers, on the same database, with a provider that speaks https; and how its operator asks. */
+async function production() {
+  const pki = await testPki();
+  const { certificatePem: cert, privateKeyPem: key } = await pki.server();
+  const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const documents: Record<string, object> = {
+    '/jwks': { keys: [{ ...signing.publicKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256' }] },
+  };
+  const server = createServer({ cert, key }, ({ url = '' }, response) =>
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(documents[url])),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  documents['/.well-known/openid-configuration'] = { issuer, jwks_uri: `${issuer}/jwks` };
+  const before = getCACertificates();
+  setDefaultCACertificates([...before, pki.ca.certificatePem]);
+  const cmk = await startCmk({
+    ...world.config,
+    development: false,
+    auth: {
+      operators: { principals: ['corp:olga'] },
+      issuers: [{ name: 'corp', issuer, audience: OIDC_AUDIENCE }],
+    },
+  });
+  const token = await new SignJWT({ iss: issuer, sub: 'olga', aud: OIDC_AUDIENCE })
+    .setProtectedHeader({ alg: 'ES256', kid: 'test' })
+    .setIssuedAt()
+    .setExpirationTime('10m')
+    .sign(signing.privateKey);
+  return {
+    async onboard(tenant: object): Promise<Pick<Answer, 'status' | 'body'>> {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const request = { method: 'POST', headers, body: JSON.stringify(tenant) };
+      const response = await fetch(`${cmk.url}/v1/tenants`, request);
+      return { status: response.status, body: JSON.parse(await response.text()) };
+    },
+    async [Symbol.asyncDispose]() {
+      await cmk.close();
+      setDefaultCACertificates(before);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test('outside development a tenant has four eyes, and no policy that makes do with two', async () => {
+  await using cmk = await production();
+  const given = await cmk.onboard({ id: 'delta' });
+  assert.deepEqual(
+    [given.status, given.body.tenant?.policy, given.body.tenant?.quorum],
+    [202, 'four-eyes', 2],
+  );
+  assert.equal((await cmk.onboard({ id: 'zeta', policy: 'four-eyes' })).status, 202);
+  const refused = await cmk.onboard({ id: 'epsilon', policy: 'development-quorum-one' });
+  assert.deepEqual(
+    [refused.status, refused.body.code],
+    [422, 'POLICY_REFUSED'],
+    JSON.stringify(refused.body),
+  );
+  assert.equal((await world.call('GET', '/v1/tenants/epsilon')).status, 404);
 });
