@@ -393,6 +393,11 @@ export const cmkErrors = {
     title: 'This policy is for development alone',
     hint: 'Leave it out, or onboard the tenant with "four-eyes"; a rule of its own can ask for more.',
   },
+  APPROVER_BY_CLAIM: {
+    status: 422,
+    title: 'An identity provider does not name approvers',
+    hint: 'Grant the role to people, or to a group without a claim, whose members are added by proposals.',
+  },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;
 
 export type CmkErrorCode = keyof typeof cmkErrors;

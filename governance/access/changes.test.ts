@@ -160,6 +160,35 @@ test('a workspace belongs to one tenant, and a service lives in one workspace', 
   await world.must(201, 'POST', '/v1/tenants/acme/workspaces', { ...linked, name: 'mine' });
 });
 
+test('an identity provider names no approvers', async () => {
+  const path = '/v1/tenants/eta';
+  await as('olga', 'POST', '/v1/tenants', { id: 'eta', policy: 'four-eyes' });
+  assert.equal((await appoint('administrator', 'alice', 'eta')).status, 201);
+  await world.must(201, 'POST', `${path}/groups`, { name: 'officers', claim: 'corp:officers' });
+  const grant = (role: string) =>
+    as('alice', 'POST', `${path}/access-changes`, { change: 'grant', role, group: 'officers' });
+  const refused = await grant('approver');
+  assert.deepEqual(code(refused), [422, 'APPROVER_BY_CLAIM']);
+  assert.match(refused.body.hint, /without a claim/);
+  const asked = await grant('auditor');
+  assert.equal(asked.body.proposal.state, 'pending');
+
+  // One that was granted earlier makes nobody an approver, nor a tenant that decides for itself.
+  await world.query(
+    `INSERT INTO role_grants (id, tenant, role, group_name, granted_by)
+     VALUES (gen_random_uuid(), 'eta', 'approver', 'officers', 'test')`,
+  );
+  tokens.set('dora', await provider.tokenOf('dora', { groups: ['officers'] }));
+  assert.ok(
+    !(await as('dora', 'GET', '/v1/me')).body.tenants.some(
+      (each: { tenant: string }) => each.tenant === 'eta',
+    ),
+  );
+  const approval = await as('dora', 'POST', `${path}/proposals/${asked.body.proposal.id}/approve`);
+  assert.deepEqual(code(approval), [403, 'FORBIDDEN']);
+  for (const name of ['bert', 'cleo']) assert.equal((await appoint('approver', name, 'eta')).status, 201);
+});
+
 test('an operator of the platform has a region asked once more that has refused to close a linked tenant', async () => {
   const [north] = world.regions;
   assert.ok(north);

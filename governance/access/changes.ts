@@ -48,9 +48,17 @@ export interface RoleView {
   grantedAt: string;
 }
 
-/** Refuses at once what could not be carried out now. Throws ACCESS_GROUP_UNKNOWN, ACCESS_GROUP_IN_USE, CLIENT_UNKNOWN, ROLE_UNKNOWN, LAST_OF_ITS_ROLE. */
+/**
+ * Refuses at once what could not be carried out now. Whoever looks after groups at an identity provider would name approvers
+ * alone, so no such group becomes one (D13). Throws ACCESS_GROUP_UNKNOWN, APPROVER_BY_CLAIM, ACCESS_GROUP_IN_USE, CLIENT_UNKNOWN,
+ * ROLE_UNKNOWN, LAST_OF_ITS_ROLE.
+ */
 export async function checkChange(trx: Trx, tenant: string, wish: AccessChange): Promise<void> {
-  if ('group' in wish) await requireGroup(trx, tenant, wish.group);
+  if ('group' in wish) {
+    const { claim } = await requireGroup(trx, tenant, wish.group);
+    if (wish.change === 'grant' && wish.role === 'approver' && claim !== null)
+      throw new CmkError('APPROVER_BY_CLAIM', `who is in ${wish.group} is said by ${claim}`);
+  }
   if ((wish.change === 'grant' || wish.change === 'add-member') && 'principal' in wish)
     await requireKnownClient(trx, tenant, wish.principal);
   if (wish.change === 'withdraw') await refuseWithdrawal(trx, tenant, wish);
