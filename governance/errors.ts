@@ -393,6 +393,11 @@ export const cmkErrors = {
     title: 'This policy is for development alone',
     hint: 'Leave it out, or onboard the tenant with "four-eyes"; a rule of its own can ask for more.',
   },
+  CLIENT_KEY_DIFFERS: {
+    status: 409,
+    title: 'The client has another key than was proposed',
+    hint: 'GET /v1/tenants/{tenant}/clients shows the key that it has now; ask anew.',
+  },
   APPROVER_BY_CLAIM: {
     status: 422,
     title: 'An identity provider does not name approvers',
