@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { SignJWT } from 'jose';
+import { withClient } from '../../platform/postgres-admin.ts';
 import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { testPki } from '../../testkit/pki.ts';
 import { startCmk } from '../cmk.ts';
@@ -187,6 +188,54 @@ test('an identity provider names no approvers', async () => {
   const approval = await as('dora', 'POST', `${path}/proposals/${asked.body.proposal.id}/approve`);
   assert.deepEqual(code(approval), [403, 'FORBIDDEN']);
   for (const name of ['bert', 'cleo']) assert.equal((await appoint('approver', name, 'eta')).status, 201);
+});
+
+test('an approval counts while whoever gave it is an approver', async () => {
+  const path = '/v1/tenants/theta';
+  await world.must(202, 'POST', '/v1/tenants', { id: 'theta' });
+  const roles = { alice: 'administrator', bert: 'approver', cleo: 'approver', dora: 'approver' };
+  for (const [name, role] of Object.entries(roles))
+    await world.must(202, 'POST', `${path}/access-changes`, {
+      change: 'grant',
+      role,
+      principal: `corp:${name}`,
+    });
+  await world.must(202, 'PUT', `${path}/approval-rules/any`, { approvals: 2 });
+  const ask = async (change: object): Promise<string> =>
+    (await as('alice', 'POST', `${path}/access-changes`, change)).body.proposal.id;
+  const decide = (who: string, id: string, verb = 'approve', body?: object) =>
+    as(who, 'POST', `${path}/proposals/${id}/${verb}`, body);
+  const state = ({ body }: Answer) => body.proposal?.state ?? body.code;
+
+  const asked = await ask({ change: 'grant', role: 'auditor', principal: 'corp:erik' });
+  assert.equal(state(await decide('bert', asked)), 'pending');
+  const withdrawal = await ask({ change: 'withdraw', role: 'approver', principal: 'corp:bert' });
+  await decide('cleo', withdrawal);
+  assert.equal(state(await decide('dora', withdrawal)), 'executed');
+  assert.equal(state(await decide('cleo', asked)), 'pending');
+
+  // Of somebody whose role is taken while their request is being let in.
+  await withClient({ url: world.config.database.ownerUrl }, async (client) => {
+    await client.query(
+      `SELECT set_config('okcm.scope', 'platform', false), set_config('okcm.reach', 'system', false)`,
+    );
+    await client.query('BEGIN');
+    await client.query(`SELECT FROM tenants WHERE tenant = 'theta' FOR UPDATE`);
+    const deciding = [decide('dora', asked), decide('dora', asked, 'reject', { reason: 'late' })];
+    await until('both wait', async () => {
+      const [waiting] = await world.query(
+        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return Number(waiting?.['n']) >= 2;
+    });
+    await client.query(`DELETE FROM role_grants WHERE tenant = 'theta' AND principal = 'corp:dora'`);
+    await client.query('COMMIT');
+    for (const answer of await Promise.all(deciding)) assert.deepEqual(code(answer), [403, 'NOT_APPROVER']);
+  });
+  // Whoever gets the role back has their approval back.
+  await world.query(`INSERT INTO role_grants (id, tenant, role, principal, granted_by)
+    VALUES (gen_random_uuid(), 'theta', 'approver', 'corp:bert', 'test')`);
+  assert.equal(state(await decide('cleo', asked)), 'executed');
 });
 
 test('an operator of the platform has a region asked once more that has refused to close a linked tenant', async () => {

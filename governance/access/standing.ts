@@ -28,6 +28,22 @@ export async function standingOf(trx: Trx, { id, groups }: Principal): Promise<S
   return standing;
 }
 
+/** Which of these principals are approvers of the tenant now. */
+export async function approversAmong(
+  trx: Trx,
+  tenant: string,
+  principals: readonly string[],
+): Promise<string[]> {
+  const { rows } = await sql<{ principal: string }>`
+    SELECT p.principal FROM unnest(${[...principals]}::text[]) AS p (principal) WHERE EXISTS (
+      SELECT FROM role_grants g WHERE g.tenant = ${tenant} AND g.role = 'approver' AND (g.principal = p.principal
+        OR EXISTS (SELECT FROM access_group_members m
+                     WHERE m.tenant = g.tenant AND m.group_name = g.group_name AND m.principal = p.principal)))`.execute(
+    trx,
+  );
+  return rows.map(({ principal }) => principal);
+}
+
 /** Undefined where there is no such tenant. A group counts for as many approvers as are needed, since its members may change; not one by claim. */
 export async function factsOf(trx: Trx, tenant: string): Promise<TenantFacts | undefined> {
   const { rows } = await sql<{ governs_itself: boolean }>`
