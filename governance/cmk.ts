@@ -5,6 +5,7 @@
 import { createPrivateKey } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
+import { type Kysely, sql } from 'kysely';
 import {
   connectTransport,
   createManager,
@@ -31,6 +32,7 @@ import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
+import { isLoopback } from './keystores/configs.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
 import { DRILL_CHECK_MS, EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
 import { startProbing } from './links/probe.ts';
@@ -72,6 +74,7 @@ export interface RunningCmk {
 /** Migrates the database, then serves. Rejects when the database or a file of the configuration is not there. */
 export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<RunningCmk> {
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
+  refusePlainHttp(config);
   const credentials = await openCredentials(config, logger);
   const signer = {
     keyId: config.orbital.keyId,
@@ -140,8 +143,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     closing.push(() => api.close());
     await api.listen({ host: config.http.host, port: config.http.port });
     const { port } = api.server.address() as AddressInfo;
-    const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
-    const url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+    const url = `${tls === undefined ? 'http' : 'https'}://${hostInUrl(config)}:${port}`;
     credentials.developmentIssuer?.listensAt(url);
     const health = await startHealth(cmk, config, registry);
     closing.push(() => health.close());
@@ -153,24 +155,43 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
   }
 }
 
+const hostInUrl = ({ http: { host } }: CmkConfig): string => (host.includes(':') ? `[${host}]` : host);
+
+/** Tokens that others can read on their way are theirs, too. */
+function refusePlainHttp(config: CmkConfig): void {
+  const { tls, behindProxy } = config.http;
+  if (tls !== undefined || behindProxy === true || config.development || isLoopback(hostInUrl(config)))
+    return;
+  throw new OkcmError('CMK_PLAIN_HTTP', 'others can reach http.host, and it would speak plain HTTP', {
+    hint: 'Set "http.tls", bind it to loopback, or set "http.behindProxy": true where only a TLS proxy reaches it.',
+  });
+}
+
 /** As the owner: migrate, then grant to the role that serves, which owns nothing. */
 async function prepareDatabase(config: CmkConfig): Promise<void> {
   const owner = createDatabase<unknown>(
     createPool({ url: config.database.ownerUrl, max: 2, applicationName: 'cmk migrations' }),
   );
   try {
+    const appRole = decodeURIComponent(new URL(config.database.appUrl).username);
+    await refuseUnboundRole(owner, appRole);
     await migrate(owner, orbitalManagerMigrations, { table: 'orbital_migrations' });
     await migrate(owner, cmkMigrations, { table: 'cmk_migrations' });
-    const appRole = decodeURIComponent(new URL(config.database.appUrl).username);
-    const ownerRole = decodeURIComponent(new URL(config.database.ownerUrl).username);
-    if (appRole === '' || appRole === ownerRole)
-      throw new OkcmError('CMK_ROLES', 'database.appUrl must name a role of its own', {
-        hint: 'Row-level security only holds a role that does not own the tables.',
-      });
     await grantToAppRole(owner, appRole);
   } finally {
     await owner.destroy();
   }
+}
+
+/** Row-level security holds neither owners nor superusers, nor who is exempt from it, nor who can become one of these. */
+async function refuseUnboundRole(owner: Kysely<unknown>, appRole: string): Promise<void> {
+  const { rows } = await sql`
+    SELECT FROM pg_roles WHERE (rolsuper OR rolbypassrls OR rolname = current_user)
+      AND pg_has_role(${appRole}::name, oid, 'MEMBER')`.execute(owner);
+  if (rows.length > 0)
+    throw new OkcmError('CMK_ROLES', 'database.appUrl must name a role of its own', {
+      hint: 'Row-level security holds no role that owns the tables, is a superuser, has BYPASSRLS, or is a member of such a role.',
+    });
 }
 
 async function connect(config: CmkConfig, logger: Logger): Promise<Transport> {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { testWorld } from '../test-setup.test.ts';
 import type { World } from '../test-world.ts';
 
@@ -141,7 +141,9 @@ before(async () => {
       ...config,
       auth: {
         ...config.auth,
-        issuers: [{ name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE }],
+        issuers: [
+          { name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE, loginClientId: OIDC_CLIENT },
+        ],
         operators: { groups: ['corp:platform'] },
       },
     }),
