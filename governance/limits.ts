@@ -5,6 +5,8 @@ export const MAX_GATEWAYS_PER_REGION = 256;
 export const MAX_ISSUERS = 256;
 export const MAX_SERVICES_PER_TENANT = 1000;
 export const MAX_KEYS_PER_TENANT = 100;
+/** Keys that wait for their material, until that is too late. */
+export const MAX_OPEN_IMPORTS_PER_TENANT = 10;
 export const MAX_APPLICATIONS_PER_TENANT = 10_000;
 export const MAX_KEY_CONFIGURATIONS_PER_TENANT = 100;
 export const MAX_SYSTEMS_PER_TENANT = 10_000;
