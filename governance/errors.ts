@@ -345,8 +345,8 @@ export const cmkErrors = {
   },
   TOO_MANY_FAILURES: {
     status: 429,
-    title: 'Too many requests came without a valid credential',
-    hint: 'Wait as long as retry-after says, then send the right token.',
+    title: 'Too many requests came without a valid credential, or for what is not permitted',
+    hint: 'Wait as long as retry-after says, then send the right token; GET /v1/me tells what it permits.',
   },
   INTERNAL: {
     status: 500,

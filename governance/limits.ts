@@ -21,6 +21,10 @@ export const MAX_CONNECTIONS = 512;
 /** So many requests without a valid credential are answered at once, and one more for each time that has passed. */
 export const AUTH_FAILURE_BURST = 20;
 export const AUTH_FAILURE_REFILL_MS = 1_000;
+/** The same is each principal's budget of refusals. So many budgets are kept: of those who were refused last. */
+export const MAX_REFUSAL_BUDGETS = 10_000;
+/** Principals, and tenants, that each have an audit event of their own for what was refused within a second. */
+export const MAX_REFUSALS_PER_ROUND = 16;
 
 /** A region that has said nothing for so long is shown as stale. Regions report every few seconds. */
 export const REPORT_STALE_MS = 15_000;
