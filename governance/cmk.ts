@@ -48,9 +48,12 @@ import { collectGauges } from './store/gauges.ts';
 import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
+import type { Db } from './store/transactions.ts';
 import { expireProposals } from './workflows/proposals.ts';
 
-const POOL_MAX = 16;
+/** Connections for requests, and for what runs by itself: nobody who asks for much delays a kill switch or a renewal. */
+const REQUEST_POOL_MAX = 16;
+const WORK_POOL_MAX = 8;
 const GAUGES_EVERY_MS = 5_000;
 const STOP_MS = 3_000;
 
@@ -89,30 +92,39 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
   };
   try {
-    const pool = createPool({ url: config.database.appUrl, max: POOL_MAX, applicationName: 'cmk', logger });
-    const db = createDatabase<CmkDatabase>(pool);
-    closing.push(() => db.destroy());
-    const transport = deps.transport ?? (await connect(config, logger));
+    const connect = (max: number, applicationName: string): Db => {
+      const pool = createPool({ url: config.database.appUrl, max, applicationName, logger });
+      const db = createDatabase<CmkDatabase>(pool);
+      closing.push(() => db.destroy());
+      return db;
+    };
+    const [db, workDb] = [connect(REQUEST_POOL_MAX, 'cmk'), connect(WORK_POOL_MAX, 'cmk work')];
+    const transport = deps.transport ?? (await connectBroker(config, logger));
     if (deps.transport === undefined) closing.push(() => transport.close());
 
     const registry = createRegistry({ labels: { component: 'cmk' } });
     const metrics = createCmkMetrics(registry);
-    const manager: Manager<CmkDatabase> = createManager({
-      db,
+    const orbital = {
       transport,
       signer,
-      keysOf: (region) => keysOfRegion(db, region),
+      keysOf: (region: string) => keysOfRegion(workDb, region),
       handlers: createHandlers({
         link: config.link,
         metrics,
         retryJob: (trx, job) => manager.retryJob(trx, job),
       }),
       logger,
-      onReport: (source, report, at) => storeReport(cmk, source, report, at),
+    };
+    const manager: Manager<CmkDatabase> = createManager({ ...orbital, db });
+    /** The one that is started: it sends and takes in, where the other is asked. */
+    const working: Manager<CmkDatabase> = createManager({
+      ...orbital,
+      db: workDb,
+      onReport: (source, report, at) => storeReport(work, source, report, at),
       listenOn: { url: config.database.appUrl },
       registry,
     });
-    const audit = await openAudit(config, { db, logger, registry });
+    const audit = await openAudit(config, { db: workDb, logger, registry });
     const cmk: Cmk = {
       cluster: config.cluster,
       startedAt: new Date(),
@@ -129,9 +141,10 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       notifications,
       audit,
     };
-    await manager.start();
-    closing.push(() => manager.stop());
-    closing.push(...startWork(cmk, config, deps, audit.start()));
+    const work: Cmk = { ...cmk, db: workDb };
+    await working.start();
+    closing.push(() => working.stop());
+    closing.push(...startWork(work, config, deps, audit.start()));
 
     const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
     if (tls !== undefined) closing.push(async () => tls.identity.close());
@@ -194,7 +207,7 @@ async function refuseUnboundRole(owner: Kysely<unknown>, appRole: string): Promi
     });
 }
 
-async function connect(config: CmkConfig, logger: Logger): Promise<Transport> {
+async function connectBroker(config: CmkConfig, logger: Logger): Promise<Transport> {
   return await connectTransport(
     config.broker.url,
     { plane: 'governance' },

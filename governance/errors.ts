@@ -368,6 +368,11 @@ export const cmkErrors = {
     title: 'The database cannot be reached',
     hint: 'Nothing was changed; try again later.',
   },
+  AUDIT_BUSY: {
+    status: 429,
+    title: 'Too many walks along audit chains at once',
+    hint: 'Try again after as many seconds as retry-after says; one after the other is soonest done.',
+  },
   IMPORT_UNKNOWN: {
     status: 404,
     title: 'No such import is open',

@@ -160,6 +160,14 @@ export const MAX_DRILL_TARGETS_PER_TENANT = 2_000;
 /** Events that one request recomputes at most, and how many are read at once. */
 export const MAX_VERIFIED_EVENTS = 50_000;
 export const VERIFY_PAGE = 500;
+/** Verifications, exports and checkpoints that are asked for, in all and of one chain; and how long the others wait. */
+export const AUDIT_WALKS = {
+  max: 4,
+  maxPerKey: 2,
+  maxQueued: 32,
+  maxQueuedPerKey: 4,
+  maxWaitMs: 5_000,
+} as const;
 /** Chains of one step of a round of checkpoints, and events that one checkpoint goes further at most. */
 export const CHECKPOINT_CHAINS = 1_000;
 export const CHECKPOINT_EVENTS = 50_000;

@@ -14,7 +14,13 @@ import type { Authenticator } from '../access/authenticate.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError, type CmkErrorCode, cmkErrors } from '../errors.ts';
-import { AUTH_FAILURE_REFILL_MS, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../limits.ts';
+import {
+  AUDIT_WALKS,
+  AUTH_FAILURE_REFILL_MS,
+  MAX_BODY_BYTES,
+  MAX_CONNECTIONS,
+  REQUEST_TIMEOUT_MS,
+} from '../limits.ts';
 import { withReach } from '../store/reach.ts';
 import { asSystem } from '../store/transactions.ts';
 import { AccessRefusals, subjectOf } from './access-refusals.ts';
@@ -216,7 +222,10 @@ function correlationIdOf(request: { headers: IncomingMessage['headers'] }): stri
   }
 }
 
-const RETRY_AFTER_MS: Partial<Record<CmkErrorCode, number>> = { TOO_MANY_FAILURES: AUTH_FAILURE_REFILL_MS };
+const RETRY_AFTER_MS: Partial<Record<CmkErrorCode, number>> = {
+  TOO_MANY_FAILURES: AUTH_FAILURE_REFILL_MS,
+  AUDIT_BUSY: AUDIT_WALKS.maxWaitMs,
+};
 
 /** Statuses that are decisions about who may do what, not slips of the pen. */
 const DECISIONS = new Set([403, 404, 409, 422]);

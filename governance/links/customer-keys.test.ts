@@ -216,6 +216,25 @@ test('a keystore that hangs delays the kill switch of no other', async () => {
   await until('the hanging one is back', async () => (await keyOf('acme')).warning === null);
 });
 
+test('requests that hold every connection do not delay the kill switch', async () => {
+  await world.onboard('crowded');
+  await world.must(202, 'POST', '/v1/tenants/crowded/link', { key: 'main' });
+  await world.linked('crowded', 'active', PATIENCE_MS);
+  const { reference } = await keyOf('crowded', 'main');
+  const done = world.query('BEGIN; LOCK TABLE workspaces; SELECT pg_sleep(4); COMMIT');
+  const crowd = Array.from({ length: 40 }, () => world.call('GET', '/v1/tenants/crowded/workspaces'));
+  await delay(500);
+  await world.keystore.setState(reference, 'disabled');
+  const disabledAt = Date.now();
+  await until('the unlinking has begun', async () => {
+    const rows = await world.query(`SELECT state FROM links WHERE tenant = 'crowded'`);
+    return rows.every(({ state }) => state === 'closing' || state === 'closed');
+  });
+  const tookMs = Date.now() - disabledAt;
+  assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
+  await Promise.all([done, ...crowd]);
+});
+
 test('bring your own: wrapped for the keystore, which alone can open it', async () => {
   await onboard('bringer');
   const path = `${keysPath('bringer', 'l1')}/import`;
