@@ -35,6 +35,9 @@ export async function openCredentials(config: CmkConfig, logger: Logger): Promis
       hint: 'Set "auth.developmentToken", "auth.developmentIssuer" or "auth.issuers".',
     });
   checkIssuers(issuers, config.development);
+  for (const { name, loginClientId, people } of issuers)
+    if (loginClientId === undefined && people === undefined)
+      logger.warn({ issuer: name }, 'no client of people is named: everybody of this provider is a machine');
   if (forDevelopment)
     logger.warn(
       { cluster: config.cluster },
