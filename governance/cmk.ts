@@ -5,6 +5,7 @@
 import { createPrivateKey } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
+import { type Kysely, sql } from 'kysely';
 import {
   connectTransport,
   createManager,
@@ -31,6 +32,7 @@ import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
 import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
+import { isLoopback } from './keystores/configs.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
 import { DRILL_CHECK_MS, EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
 import { startProbing } from './links/probe.ts';
@@ -46,9 +48,12 @@ import { collectGauges } from './store/gauges.ts';
 import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
+import type { Db } from './store/transactions.ts';
 import { expireProposals } from './workflows/proposals.ts';
 
-const POOL_MAX = 16;
+/** Connections for requests, and for what runs by itself: nobody who asks for much delays a kill switch or a renewal. */
+const REQUEST_POOL_MAX = 16;
+const WORK_POOL_MAX = 8;
 const GAUGES_EVERY_MS = 5_000;
 const STOP_MS = 3_000;
 
@@ -72,6 +77,7 @@ export interface RunningCmk {
 /** Migrates the database, then serves. Rejects when the database or a file of the configuration is not there. */
 export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<RunningCmk> {
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
+  refusePlainHttp(config);
   const credentials = await openCredentials(config, logger);
   const signer = {
     keyId: config.orbital.keyId,
@@ -86,30 +92,39 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
   };
   try {
-    const pool = createPool({ url: config.database.appUrl, max: POOL_MAX, applicationName: 'cmk', logger });
-    const db = createDatabase<CmkDatabase>(pool);
-    closing.push(() => db.destroy());
-    const transport = deps.transport ?? (await connect(config, logger));
+    const connect = (max: number, applicationName: string): Db => {
+      const pool = createPool({ url: config.database.appUrl, max, applicationName, logger });
+      const db = createDatabase<CmkDatabase>(pool);
+      closing.push(() => db.destroy());
+      return db;
+    };
+    const [db, workDb] = [connect(REQUEST_POOL_MAX, 'cmk'), connect(WORK_POOL_MAX, 'cmk work')];
+    const transport = deps.transport ?? (await connectBroker(config, logger));
     if (deps.transport === undefined) closing.push(() => transport.close());
 
     const registry = createRegistry({ labels: { component: 'cmk' } });
     const metrics = createCmkMetrics(registry);
-    const manager: Manager<CmkDatabase> = createManager({
-      db,
+    const orbital = {
       transport,
       signer,
-      keysOf: (region) => keysOfRegion(db, region),
+      keysOf: (region: string) => keysOfRegion(workDb, region),
       handlers: createHandlers({
         link: config.link,
         metrics,
         retryJob: (trx, job) => manager.retryJob(trx, job),
       }),
       logger,
-      onReport: (source, report, at) => storeReport(cmk, source, report, at),
+    };
+    const manager: Manager<CmkDatabase> = createManager({ ...orbital, db });
+    /** The one that is started: it sends and takes in, where the other is asked. */
+    const working: Manager<CmkDatabase> = createManager({
+      ...orbital,
+      db: workDb,
+      onReport: (source, report, at) => storeReport(work, source, report, at),
       listenOn: { url: config.database.appUrl },
       registry,
     });
-    const audit = await openAudit(config, { db, logger, registry });
+    const audit = await openAudit(config, { db: workDb, logger, registry });
     const cmk: Cmk = {
       cluster: config.cluster,
       startedAt: new Date(),
@@ -127,9 +142,10 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       notifications,
       audit,
     };
-    await manager.start();
-    closing.push(() => manager.stop());
-    closing.push(...startWork(cmk, config, deps, audit.start()));
+    const work: Cmk = { ...cmk, db: workDb };
+    await working.start();
+    closing.push(() => working.stop());
+    closing.push(...startWork(work, config, deps, audit.start()));
 
     const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
     if (tls !== undefined) closing.push(async () => tls.identity.close());
@@ -141,8 +157,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     closing.push(() => api.close());
     await api.listen({ host: config.http.host, port: config.http.port });
     const { port } = api.server.address() as AddressInfo;
-    const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
-    const url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+    const url = `${tls === undefined ? 'http' : 'https'}://${hostInUrl(config)}:${port}`;
     credentials.developmentIssuer?.listensAt(url);
     const health = await startHealth(cmk, config, registry);
     closing.push(() => health.close());
@@ -154,27 +169,46 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
   }
 }
 
+const hostInUrl = ({ http: { host } }: CmkConfig): string => (host.includes(':') ? `[${host}]` : host);
+
+/** Tokens that others can read on their way are theirs, too. */
+function refusePlainHttp(config: CmkConfig): void {
+  const { tls, behindProxy } = config.http;
+  if (tls !== undefined || behindProxy === true || config.development || isLoopback(hostInUrl(config)))
+    return;
+  throw new OkcmError('CMK_PLAIN_HTTP', 'others can reach http.host, and it would speak plain HTTP', {
+    hint: 'Set "http.tls", bind it to loopback, or set "http.behindProxy": true where only a TLS proxy reaches it.',
+  });
+}
+
 /** As the owner: migrate, then grant to the role that serves, which owns nothing. */
 async function prepareDatabase(config: CmkConfig): Promise<void> {
   const owner = createDatabase<unknown>(
     createPool({ url: config.database.ownerUrl, max: 2, applicationName: 'cmk migrations' }),
   );
   try {
+    const appRole = decodeURIComponent(new URL(config.database.appUrl).username);
+    await refuseUnboundRole(owner, appRole);
     await migrate(owner, orbitalManagerMigrations, { table: 'orbital_migrations' });
     await migrate(owner, cmkMigrations, { table: 'cmk_migrations' });
-    const appRole = decodeURIComponent(new URL(config.database.appUrl).username);
-    const ownerRole = decodeURIComponent(new URL(config.database.ownerUrl).username);
-    if (appRole === '' || appRole === ownerRole)
-      throw new OkcmError('CMK_ROLES', 'database.appUrl must name a role of its own', {
-        hint: 'Row-level security only holds a role that does not own the tables.',
-      });
     await grantToAppRole(owner, appRole);
   } finally {
     await owner.destroy();
   }
 }
 
-async function connect(config: CmkConfig, logger: Logger): Promise<Transport> {
+/** Row-level security holds neither owners nor superusers, nor who is exempt from it, nor who can become one of these. */
+async function refuseUnboundRole(owner: Kysely<unknown>, appRole: string): Promise<void> {
+  const { rows } = await sql`
+    SELECT FROM pg_roles WHERE (rolsuper OR rolbypassrls OR rolname = current_user)
+      AND pg_has_role(${appRole}::name, oid, 'MEMBER')`.execute(owner);
+  if (rows.length > 0)
+    throw new OkcmError('CMK_ROLES', 'database.appUrl must name a role of its own', {
+      hint: 'Row-level security holds no role that owns the tables, is a superuser, has BYPASSRLS, or is a member of such a role.',
+    });
+}
+
+async function connectBroker(config: CmkConfig, logger: Logger): Promise<Transport> {
   return await connectTransport(
     config.broker.url,
     { plane: 'governance' },

@@ -20,14 +20,15 @@ export const CmkConfig = Type.Object(
     /** Names the installation; a region belongs to one cluster. */
     cluster: Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' }),
     /**
-     * The REST API. With `tls` it speaks HTTPS and takes machines' certificates of the authorities in `ca`; without, bind it
-     * to loopback or put a TLS proxy in front. Port 0 takes a free one.
+     * The REST API. With `tls` it speaks HTTPS and takes machines' certificates of the authorities in `ca`; without, `host` is
+     * loopback, unless `behindProxy` says that only a TLS proxy reaches it, or `development` is true. Port 0 takes a free one.
      */
     http: Type.Object(
       {
         host: Type.String({ minLength: 1, maxLength: 255 }),
         port: Port,
         tls: Type.Optional(ServerTlsConfig),
+        behindProxy: Type.Optional(Type.Boolean()),
       },
       closed,
     ),

@@ -345,8 +345,8 @@ export const cmkErrors = {
   },
   TOO_MANY_FAILURES: {
     status: 429,
-    title: 'Too many requests came without a valid credential',
-    hint: 'Wait as long as retry-after says, then send the right token.',
+    title: 'Too many requests came without a valid credential, or for what is not permitted',
+    hint: 'Wait as long as retry-after says, then send the right token; GET /v1/me tells what it permits.',
   },
   INTERNAL: {
     status: 500,
@@ -367,6 +367,11 @@ export const cmkErrors = {
     status: 503,
     title: 'The database cannot be reached',
     hint: 'Nothing was changed; try again later.',
+  },
+  AUDIT_BUSY: {
+    status: 429,
+    title: 'Too many walks along audit chains at once',
+    hint: 'Try again after as many seconds as retry-after says; one after the other is soonest done.',
   },
   IMPORT_UNKNOWN: {
     status: 404,

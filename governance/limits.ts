@@ -5,6 +5,8 @@ export const MAX_GATEWAYS_PER_REGION = 256;
 export const MAX_ISSUERS = 256;
 export const MAX_SERVICES_PER_TENANT = 1000;
 export const MAX_KEYS_PER_TENANT = 100;
+/** Keys that wait for their material, until that is too late. */
+export const MAX_OPEN_IMPORTS_PER_TENANT = 10;
 export const MAX_APPLICATIONS_PER_TENANT = 10_000;
 export const MAX_KEY_CONFIGURATIONS_PER_TENANT = 100;
 export const MAX_SYSTEMS_PER_TENANT = 10_000;
@@ -19,6 +21,10 @@ export const MAX_CONNECTIONS = 512;
 /** So many requests without a valid credential are answered at once, and one more for each time that has passed. */
 export const AUTH_FAILURE_BURST = 20;
 export const AUTH_FAILURE_REFILL_MS = 1_000;
+/** The same is each principal's budget of refusals. So many budgets are kept: of those who were refused last. */
+export const MAX_REFUSAL_BUDGETS = 10_000;
+/** Principals, and tenants, that each have an audit event of their own for what was refused within a second. */
+export const MAX_REFUSALS_PER_ROUND = 16;
 
 /** A region that has said nothing for so long is shown as stale. Regions report every few seconds. */
 export const REPORT_STALE_MS = 15_000;
@@ -154,6 +160,14 @@ export const MAX_DRILL_TARGETS_PER_TENANT = 2_000;
 /** Events that one request recomputes at most, and how many are read at once. */
 export const MAX_VERIFIED_EVENTS = 50_000;
 export const VERIFY_PAGE = 500;
+/** Verifications, exports and checkpoints that are asked for, in all and of one chain; and how long the others wait. */
+export const AUDIT_WALKS = {
+  max: 4,
+  maxPerKey: 2,
+  maxQueued: 32,
+  maxQueuedPerKey: 4,
+  maxWaitMs: 5_000,
+} as const;
 /** Chains of one step of a round of checkpoints, and events that one checkpoint goes further at most. */
 export const CHECKPOINT_CHAINS = 1_000;
 export const CHECKPOINT_EVENTS = 50_000;

@@ -41,6 +41,18 @@ for (const [what, change, mode, message] of [
   ['a configuration that others may read', {}, 0o644, /others may read/],
   ['an unknown field', { surprise: 1 }, 0o600, /unknown field surprise/],
   ['no way to authenticate operators', { development: false }, 0o600, /no way to authenticate/],
+  [
+    'plain HTTP where others can reach it',
+    { development: false, http: { host: '0.0.0.0', port: 0 } },
+    0o600,
+    /others can reach http.host/,
+  ],
+  [
+    'a proxy before it, but nobody whom it would let in',
+    { development: false, http: { host: '0.0.0.0', port: 0, behindProxy: true } },
+    0o600,
+    /no way to authenticate/,
+  ],
 ] as const)
   test(`it does not start with ${what}, and says so in one line`, async () => {
     const child = await run({ ...world.config, ...change }, mode);
@@ -54,9 +66,23 @@ for (const [what, change, mode, message] of [
     assert.match(lines[0] ?? '', message);
   });
 
-test('it does not serve with a role that owns the tables', async () => {
-  const { ownerUrl } = world.config.database;
-  const child = await run({ ...world.config, database: { ownerUrl, appUrl: ownerUrl } });
-  assert.equal((await child.exited).code, 1);
-  assert.match(child.output(), /must name a role of its own/);
-});
+const grants = {
+  'owns the tables': undefined,
+  'is a superuser': ['ALTER ROLE cmk_app SUPERUSER', 'ALTER ROLE cmk_app NOSUPERUSER'],
+  'passes row-level security by': ['ALTER ROLE cmk_app BYPASSRLS', 'ALTER ROLE cmk_app NOBYPASSRLS'],
+  'may become the owner': ['GRANT cmk_owner TO cmk_app', 'REVOKE cmk_owner FROM cmk_app'],
+} as const;
+for (const [what, change] of Object.entries(grants))
+  test(`it does not serve with a role that ${what}`, async () => {
+    const { ownerUrl, appUrl } = world.config.database;
+    const database = { ownerUrl, appUrl: change === undefined ? ownerUrl : appUrl };
+    try {
+      if (change !== undefined) await world.query(change[0]);
+      const child = await run({ ...world.config, database, log: { level: 'info' } });
+      // One that serves all the same is not waited for.
+      assert.match(await child.waitForLine(/"msg":"ready"|of its own/), /must name a role of its own/);
+      assert.equal((await child.exited).code, 1);
+    } finally {
+      if (change !== undefined) await world.query(change[1]);
+    }
+  });

@@ -18,6 +18,11 @@ export interface TokenWish {
   /** Binds the token to a certificate: base64url SHA-256 of its DER (RFC 8705). */
   readonly certificate?: string;
   readonly jkt?: string;
+  /** To which client it was given; to that of people when left out. */
+  readonly client?: string;
+  /** Besides, or instead of, what this provider says. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly type?: string;
 }
 
 export interface OidcProvider {
@@ -50,6 +55,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
     accessTokenFormat: 'jwt',
     jwt: { sign: { alg: 'ES256' } },
   });
+  const wishes = new WeakMap<object, TokenWish>();
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -86,6 +92,16 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
         useGrantedResource: () => true,
       },
     },
+    // As other makers' providers write their tokens.
+    formats: {
+      customizers: {
+        jwt: (_ctx, token, parts) => {
+          const { claims, type } = wishes.get(token) ?? {};
+          Object.assign(parts.payload, claims);
+          if (type !== undefined) parts.header = { typ: type };
+        },
+      },
+    },
     findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     extraTokenClaims: (_ctx, token) => {
       if (!('accountId' in token)) return {};
@@ -104,9 +120,10 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
 
   return {
     issuer,
-    async tokenOf(person, { groups, audience = OIDC_AUDIENCE, lifetimeS, certificate, jkt } = {}) {
+    async tokenOf(person, wish = {}) {
+      const { groups, audience = OIDC_AUDIENCE, lifetimeS, certificate, jkt } = wish;
       if (groups !== undefined) groupsOf.set(person, groups);
-      const client = await provider.Client.find(OIDC_CLIENT);
+      const client = await provider.Client.find(wish.client ?? OIDC_CLIENT);
       if (client === undefined) throw new Error('the provider does not know its client');
       const token = new provider.AccessToken({
         client,
@@ -122,6 +139,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
         ...(certificate === undefined ? {} : { 'x5t#S256': certificate }),
         ...(jkt === undefined ? {} : { jkt }),
       });
+      wishes.set(token, wish);
       return await token.save();
     },
     browse,

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { SignJWT } from 'jose';
 import { withClient } from '../../platform/postgres-admin.ts';
-import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { testPki } from '../../testkit/pki.ts';
 import { startCmk } from '../cmk.ts';
 import { testWorld } from '../test-setup.test.ts';
@@ -25,7 +25,9 @@ before(async () => {
       ...config,
       auth: {
         ...config.auth,
-        issuers: [{ name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE }],
+        issuers: [
+          { name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE, loginClientId: OIDC_CLIENT },
+        ],
         operators: { principals: ['corp:olga'] },
       },
     }),

@@ -50,7 +50,13 @@ before(async () => {
         ...config.auth,
         developmentIssuer: people,
         issuers: [
-          { name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE, loginClientId: OIDC_CLIENT },
+          {
+            name: 'corp',
+            issuer: provider.issuer,
+            audience: OIDC_AUDIENCE,
+            loginClientId: OIDC_CLIENT,
+            people: { clients: ['web'] },
+          },
         ],
       },
     }),
@@ -162,6 +168,8 @@ test('a token that is not for us, not fresh, or not the provider’s lets nobody
       .sign(key);
   const good = await provider.tokenOf('alice');
   assert.equal((await me(good)).status, 200);
+  for (const type of ['JWT', 'application/at+jwt'])
+    assert.equal((await me(await provider.tokenOf('alice', { type }))).status, 200, type);
   const [head = '', body = '', signature = ''] = good.split('.');
   const unsigned = Buffer.from('{"alg":"none"}').toString('base64url');
   const secret = publicKey.export({ type: 'spki', format: 'der' });
@@ -181,12 +189,59 @@ test('a token that is not for us, not fresh, or not the provider’s lets nobody
       'bound to a certificate that was not shown',
       await provider.tokenOf('alice', { certificate: 'x'.repeat(43) }),
     ],
+    ['an ID token', await provider.tokenOf('alice', { claims: { nonce: 'n-0S6' } })],
+    [
+      'an ID token of the code flow',
+      await provider.tokenOf('alice', { claims: { at_hash: 'x'.repeat(22) } }),
+    ],
+    ['an ID token of Keycloak', await provider.tokenOf('alice', { type: 'JWT', claims: { typ: 'ID' } })],
+    ['of another type', await provider.tokenOf('alice', { type: 'logout+jwt' })],
     ['bound to a key in a way that is not served', await provider.tokenOf('alice', { jkt: 'x'.repeat(43) })],
   ] as const) {
     const answer = await me(token);
     assert.deepEqual([answer.status, answer.body.code], [401, 'UNAUTHENTICATED'], what);
     if (token.length > 40) assert.ok(!JSON.stringify(answer.body).includes(token.slice(0, 40)), what);
   }
+});
+
+test('a token is a person’s only where a client of people holds it and nothing in it says otherwise', async () => {
+  const personOf = async (claims: object, client?: string): Promise<unknown> =>
+    (await me(await provider.tokenOf('4711', { claims: { ...claims }, ...(client && { client }) }))).body
+      .person;
+  assert.equal(await personOf({}), true);
+  assert.equal(await personOf({ azp: 'web', client_id: undefined }), true);
+  for (const [what, claims, client] of [
+    ['of a client that is not of people', {}, 'pipeline'],
+    ['of Keycloak', { azp: 'batch', client_id: 'batch', preferred_username: 'service-account-batch' }],
+    ['of Keycloak, of a client that has both', { azp: 'web', preferred_username: 'service-account-web' }],
+    ['of Auth0', { sub: 'web@clients', azp: 'web', gty: 'client-credentials', client_id: undefined }],
+    ['of Okta', { sub: 'web', cid: 'web', client_id: undefined }],
+    ['of Entra', { azp: 'web', client_id: undefined, oid: '4711' }],
+    ['of Entra, which says so', { azp: 'web', client_id: undefined, idtyp: 'app' }],
+    ['of somebody who acts for another', { act: { sub: 'robot' } }],
+    ['of two clients', { azp: 'batch' }],
+    ['of no client at all', { client_id: undefined }],
+  ] as const)
+    assert.equal(await personOf(claims, client), false, what);
+});
+
+test('a machine with every role of a tenant proposes, and approves nothing', async () => {
+  const { principal } = (await me(await provider.tokenOf('batch', { client: 'pipeline' }))).body;
+  for (const role of ['administrator', 'approver'])
+    await world.must(202, 'POST', '/v1/tenants/acme/access-changes', { change: 'grant', role, principal });
+  const approve = async (client?: string): Promise<Answer> =>
+    await world.call(
+      'POST',
+      `/v1/tenants/acme/proposals/${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}/approve`,
+      {},
+      {
+        authorization: `Bearer ${await provider.tokenOf('batch', client === undefined ? {} : { client })}`,
+      },
+    );
+  assert.deepEqual(
+    [(await approve('pipeline')).body.code, (await approve()).body.code],
+    ['FORBIDDEN', 'PROPOSAL_UNKNOWN'],
+  );
 });
 
 test('an expired token is refused', async () => {
@@ -321,6 +376,11 @@ test('GET /v1/login tells anybody whose tokens are accepted', async () => {
 for (const [what, auth, message] of [
   ['two providers of one name', { issuers: ['a', 'a'] }, /named twice/],
   ['a provider over plain http', { issuers: ['a'], issuer: 'http://provider.test' }, /not https/],
+  [
+    'a provider that calls the API and a client the same',
+    { issuers: ['a'], loginClientId: OIDC_AUDIENCE },
+    /ID tokens/,
+  ],
   ['a provider that poses as ourselves', { issuers: ['client'] }, /is taken/],
 ] as const)
   test(`it does not start with ${what}`, async () => {
@@ -328,6 +388,7 @@ for (const [what, auth, message] of [
       name,
       issuer: 'issuer' in auth ? auth.issuer : `https://provider-${at}.test`,
       audience: OIDC_AUDIENCE,
+      ...('loginClientId' in auth && { loginClientId: auth.loginClientId }),
     }));
     const config = { ...world.config, auth: { ...world.config.auth, issuers } };
     await assert.rejects(startCmk(config, { logger: quiet }), { code: 'CMK_CREDENTIALS', message });

@@ -35,6 +35,9 @@ export async function openCredentials(config: CmkConfig, logger: Logger): Promis
       hint: 'Set "auth.developmentToken", "auth.developmentIssuer" or "auth.issuers".',
     });
   checkIssuers(issuers, config.development);
+  for (const { name, loginClientId, people } of issuers)
+    if (loginClientId === undefined && people === undefined)
+      logger.warn({ issuer: name }, 'no client of people is named: everybody of this provider is a machine');
   if (forDevelopment)
     logger.warn(
       { cluster: config.cluster },
@@ -59,9 +62,10 @@ function checkIssuers(issuers: readonly IssuerConfig[], development: boolean): v
   const refuse = (why: string): never => {
     throw new OkcmError('CMK_CREDENTIALS', `auth.issuers: ${why}`);
   };
-  for (const [at, { name, issuer }] of issuers.entries()) {
+  for (const [at, { name, issuer, audience, loginClientId }] of issuers.entries()) {
     if (RESERVED.has(name)) refuse(`the name "${name}" is taken`);
     const before = issuers.slice(0, at);
+    if (audience === loginClientId) refuse(`to "${name}" the API is a client, whose ID tokens would let in`);
     if (before.some((other) => other.name === name)) refuse(`"${name}" is named twice`);
     if (before.some((other) => other.issuer === issuer)) refuse(`${issuer} is named twice`);
     if (!URL.canParse(issuer)) refuse(`${issuer} is no URL`);

@@ -3,12 +3,13 @@
  * provider's keys are found by discovery, kept for minutes, and fetched anew when a token names another one.
  *
  * Accepted is what this provider has signed, with an asymmetric algorithm, for our audience, and not long ago. An ID token
- * is for a client and not for us: its audience is another.
+ * is for a client and not for us: whatever can be told to be one is refused.
  */
 import {
   createRemoteJWKSet,
   customFetch,
   errors,
+  type JWTHeaderParameters,
   type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
@@ -26,6 +27,7 @@ import {
 import { isPrincipalId, type Principal } from './principal.ts';
 
 const Claim = Type.String({ minLength: 1, maxLength: 128 });
+const ClientId = Type.String({ minLength: 1, maxLength: 255 });
 
 /** A provider whose tokens are accepted. */
 export const IssuerConfig = Type.Object(
@@ -43,7 +45,11 @@ export const IssuerConfig = Type.Object(
     /** A list of strings. Default `groups`. */
     groupsClaim: Type.Optional(Claim),
     /** The public client with which the command line logs people in; told to whoever asks. */
-    loginClientId: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    loginClientId: Type.Optional(ClientId),
+    /** Further clients that only people log in with. A token that no such client was given is a machine's. */
+    people: Type.Optional(
+      Type.Object({ clients: Type.Array(ClientId, { maxItems: 32 }) }, { additionalProperties: false }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -95,7 +101,14 @@ export class Issuer {
   async principalOf(token: string, certificate: string | undefined): Promise<Principal> {
     const claims = await this.#verify(token);
     refuseUnboundUse(claims, certificate);
-    const { name, subjectClaim = 'sub', nameClaim, groupsClaim = 'groups' } = this.config;
+    const {
+      name,
+      subjectClaim = 'sub',
+      nameClaim,
+      groupsClaim = 'groups',
+      loginClientId,
+      people,
+    } = this.config;
     const subject = claims[subjectClaim];
     const id = `${name}:${typeof subject === 'string' ? subject : ''}`;
     if (typeof subject !== 'string' || !isPrincipalId(subject) || !isPrincipalId(id))
@@ -103,7 +116,10 @@ export class Issuer {
     return {
       id,
       name: nameOf(claims, nameClaim) ?? subject,
-      person: !isMachine(claims),
+      person: isPerson(claims, [
+        ...(people?.clients ?? []),
+        ...(loginClientId === undefined ? [] : [loginClientId]),
+      ]),
       duty: null,
       groups: groupsOf(claims[groupsClaim]).map((group) => `${name}:${group}`),
     };
@@ -111,7 +127,7 @@ export class Issuer {
 
   async #verify(token: string): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(token, await this.#keysNow(), {
+      const { payload, protectedHeader } = await jwtVerify(token, await this.#keysNow(), {
         issuer: this.config.issuer,
         audience: this.config.audience,
         algorithms: ALGORITHMS,
@@ -119,9 +135,10 @@ export class Issuer {
         requiredClaims: ['exp', 'iat'],
         maxTokenAge: MAX_TOKEN_AGE_S,
       });
+      refuseOtherTokens(protectedHeader, payload);
       return payload;
     } catch (error) {
-      if (error instanceof IssuerAway) throw error;
+      if (error instanceof IssuerAway || error instanceof TokenRefused) throw error;
       if (isTokensFault(error)) throw new TokenRefused(errorMessage(error), { cause: error });
       throw new IssuerAway(`the keys of ${this.config.name} cannot be had`, { cause: error });
     }
@@ -198,9 +215,39 @@ function refuseUnboundUse(claims: JWTPayload, certificate: string | undefined): 
     throw new TokenRefused('it is bound to a certificate that was not shown');
 }
 
-/** RFC 9068 §2.2: without a person behind it, a token's subject is the client itself. `idtyp` is Entra's word for it. */
-const isMachine = ({ sub, client_id, azp, idtyp }: JWTPayload): boolean =>
-  idtyp === 'app' || (sub !== undefined && (sub === client_id || sub === azp));
+/** RFC 9068 §4; providers from before it write JWT, or nothing. ID tokens have claims of their own (OpenID Connect Core §2). */
+function refuseOtherTokens({ typ }: JWTHeaderParameters, claims: JWTPayload): void {
+  if (typ !== undefined && !/^((application\/)?at\+jwt|JWT)$/i.test(typ))
+    throw new TokenRefused('by its type it is no access token');
+  // Keycloak says what a token is in a claim.
+  if (claims['nonce'] !== undefined || claims['at_hash'] !== undefined || claims['typ'] === 'ID')
+    throw new TokenRefused('it is an ID token');
+}
+
+/**
+ * No claim says "this is a person" in every provider's tokens. So the token has to be of a client that only people log in
+ * with; and one that shows that nobody stands behind it, or that somebody else acts (RFC 8693 §4.1), is a machine's even so.
+ */
+function isPerson(claims: JWTPayload, clients: readonly string[]): boolean {
+  const holders = ['azp', 'client_id', 'cid', 'appid']
+    .map((claim) => claims[claim])
+    .filter((client) => client !== undefined);
+  const ofPeople = holders.length > 0 && holders.every((client) => clients.some((known) => known === client));
+  return ofPeople && !isMachine(claims, holders);
+}
+
+const isMachine = (claims: JWTPayload, holders: readonly unknown[]): boolean =>
+  // RFC 9068 §2.2: without a person behind it, a token's subject is the client itself. Okta does the same.
+  holders.includes(claims.sub) ||
+  // Entra, with and without its optional claim.
+  claims['idtyp'] === 'app' ||
+  (claims.sub !== undefined && claims.sub === claims['oid']) ||
+  // Auth0.
+  claims['gty'] === 'client-credentials' ||
+  claims.sub?.endsWith('@clients') === true ||
+  // Keycloak.
+  String(claims['preferred_username']).startsWith('service-account-') ||
+  claims['act'] !== undefined;
 
 const MAX_NAME_LENGTH = 128;
 

@@ -9,9 +9,9 @@ import type { FastifyRequest } from 'fastify';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
-import { AUTH_FAILURE_BURST, AUTH_FAILURE_REFILL_MS } from '../limits.ts';
 import { type Periodic, startPeriodic } from '../periodic.ts';
 import { asSystem } from '../store/transactions.ts';
+import { Budget } from './budget.ts';
 
 const AUDIT_EVERY_MS = 1_000;
 /** How many different sources an event names. */
@@ -27,8 +27,7 @@ interface Failures {
 export class AuthRefusals {
   readonly #cmk: Cmk;
   #failures: Failures | undefined;
-  #budget = AUTH_FAILURE_BURST;
-  #refilledAtMs = performance.now();
+  readonly #budget = new Budget();
   #writing: Periodic | undefined;
 
   constructor(cmk: Cmk) {
@@ -55,20 +54,10 @@ export class AuthRefusals {
     this.#failures.count++;
     if (this.#failures.addresses.size < MAX_ADDRESSES) this.#failures.addresses.add(request.ip);
     this.#cmk.metrics.authenticationFailure();
-    if (this.#takeFromBudget()) {
+    if (this.#budget.take()) {
       return new CmkError('UNAUTHENTICATED', 'the bearer token is missing or not valid');
     }
     return new CmkError('TOO_MANY_FAILURES', 'too many requests come without a valid bearer token');
-  }
-
-  #takeFromBudget(): boolean {
-    const nowMs = performance.now();
-    const refill = Math.floor((nowMs - this.#refilledAtMs) / AUTH_FAILURE_REFILL_MS);
-    this.#refilledAtMs += refill * AUTH_FAILURE_REFILL_MS;
-    this.#budget = Math.min(AUTH_FAILURE_BURST, this.#budget + refill);
-    if (this.#budget === 0) return false;
-    this.#budget--;
-    return true;
   }
 
   async #write(): Promise<void> {

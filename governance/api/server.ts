@@ -13,10 +13,17 @@ import { errorMessage } from '../../platform/errors.ts';
 import type { Authenticator } from '../access/authenticate.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
-import { CmkError, cmkErrors } from '../errors.ts';
-import { AUTH_FAILURE_REFILL_MS, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIMEOUT_MS } from '../limits.ts';
+import { CmkError, type CmkErrorCode, cmkErrors } from '../errors.ts';
+import {
+  AUDIT_WALKS,
+  AUTH_FAILURE_REFILL_MS,
+  MAX_BODY_BYTES,
+  MAX_CONNECTIONS,
+  REQUEST_TIMEOUT_MS,
+} from '../limits.ts';
 import { withReach } from '../store/reach.ts';
 import { asSystem } from '../store/transactions.ts';
+import { AccessRefusals, subjectOf } from './access-refusals.ts';
 import type { Api, Routes } from './api.ts';
 import { AuthRefusals } from './auth-refusals.ts';
 import { type Access, createGatekeeper, Forbidden } from './authorise.ts';
@@ -86,8 +93,11 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
   app.decorateRequest('operator', '');
   app.decorateRequest('access', null as never);
   const refusals = new AuthRefusals(cmk);
-  app.addHook('onReady', async () => refusals.start());
-  app.addHook('onClose', () => refusals.stop());
+  const forbidden = new AccessRefusals(cmk);
+  for (const each of [refusals, forbidden]) {
+    app.addHook('onReady', async () => each.start());
+    app.addHook('onClose', () => each.stop());
+  }
 
   await app.register(swagger, {
     openapi: {
@@ -119,9 +129,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
       cmk.logger.debug({ correlationId: request.id, why: answer.why }, 'nobody is let in');
       if (answer.reason === 'away') throw new CmkError('ISSUER_UNAVAILABLE', answer.why);
       const error = refusals.refuse(request);
-      if (error.code === 'TOO_MANY_FAILURES')
-        reply.header('retry-after', Math.ceil(AUTH_FAILURE_REFILL_MS / 1000));
-      else reply.header('www-authenticate', 'Bearer');
+      if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
       throw error;
     }
     request.operator = answer.principal.id;
@@ -162,6 +170,9 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
 
   app.setErrorHandler(async (thrown, request, reply) => {
     let error = toCmkError(thrown);
+    if (error instanceof Forbidden) error = forbidden.refuse(request, error);
+    const retryAfterMs = RETRY_AFTER_MS[error.code];
+    if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000));
     try {
       await auditRefusal(cmk, request, error);
     } catch (failure) {
@@ -211,6 +222,11 @@ function correlationIdOf(request: { headers: IncomingMessage['headers'] }): stri
   }
 }
 
+const RETRY_AFTER_MS: Partial<Record<CmkErrorCode, number>> = {
+  TOO_MANY_FAILURES: AUTH_FAILURE_REFILL_MS,
+  AUDIT_BUSY: AUDIT_WALKS.maxWaitMs,
+};
+
 /** Statuses that are decisions about who may do what, not slips of the pen. */
 const DECISIONS = new Set([403, 404, 409, 422]);
 
@@ -218,6 +234,8 @@ async function auditRefusal(cmk: Cmk, request: FastifyRequest, error: CmkError):
   // Whoever is kept out is recorded also where they only wanted to look.
   const forbidden = error instanceof Forbidden ? error : undefined;
   const action = request.routeOptions.config.action ?? forbidden?.permission;
+  // A stranger's are counted (access-refusals.ts).
+  if (forbidden !== undefined && forbidden.tenant === undefined) return;
   if (action === undefined || request.operator === '' || !DECISIONS.has(cmkErrors[error.code].status)) return;
   const { tenant: inPath } = request.params as { tenant?: string };
   // A tenant that does not exist gets no chain.
@@ -230,7 +248,7 @@ async function auditRefusal(cmk: Cmk, request: FastifyRequest, error: CmkError):
       {
         ...(tenant === undefined ? {} : { tenant }),
         action,
-        subject: `${request.method} ${request.url.split('?', 1)[0]?.slice(0, 256) ?? ''}`,
+        subject: subjectOf(request),
         outcome: 'refused',
         detail: { code: error.code, detail: error.message },
       },

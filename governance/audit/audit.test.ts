@@ -5,11 +5,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isSignedBy } from '../../platform/chain-checkpoints.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import type { TestRegion } from '../test-region.ts';
 import { testWorld } from '../test-setup.test.ts';
-import { TOKEN, until, type World } from '../test-world.ts';
+import { type Answer, TOKEN, until, type World } from '../test-world.ts';
 import { checkpointFile, readCheckpoint } from './keep.ts';
 
 const CREDENTIAL = 'the-credential-of-the-collector';
@@ -75,6 +76,11 @@ before(async () => {
   for (const name of ['payments', 'mail', 'search'])
     await world.must(202, 'POST', '/v1/tenants/acme/services', { name });
   await world.call('POST', '/v1/tenants/acme/unlink', { reason: 'x' }, { 'x-correlation-id': 'case-7' });
+  // What a region answers is an event, too: none is to come while the chain is read.
+  await until('the services are there', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/tenants/acme/services');
+    return items.every(({ state }: { state: string }) => state === 'active');
+  });
 });
 after(async () => {
   await world.close();
@@ -288,4 +294,25 @@ describe('regions', () => {
     for (const name of ['checkpoints_total', 'chains_broken', 'exported_total', 'export_failures_total'])
       assert.match(metrics, new RegExp(`^okcm_cmk_audit_${name}`, 'm'));
   });
+});
+
+test('walks along a chain leave room for others, and too many of them are told to wait', async () => {
+  await world.must(202, 'POST', '/v1/tenants', { id: 'rival' });
+  const verify = (tenant: string): Promise<Answer> => world.call('GET', `/v1/audit/verify?tenant=${tenant}`);
+  const done = world.query('BEGIN; LOCK TABLE audit_checkpoints; SELECT pg_sleep(3); COMMIT');
+  await delay(300);
+  const asked = Array.from({ length: 24 }, () => verify('acme'));
+  const begun = Date.now();
+  await world.must(200, 'GET', '/v1/tenants');
+  assert.ok(Date.now() - begun < 1_500, 'others wait for the walks');
+  const other = verify('rival');
+  await done;
+  const answers = await Promise.all(asked);
+  const refused = answers.filter(({ status }) => status !== 200);
+  assert.ok(refused.length > 0 && answers.length - refused.length >= 2);
+  for (const { status, body, headers } of refused) {
+    assert.deepEqual([status, body.code], [429, 'AUDIT_BUSY']);
+    assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+  }
+  assert.equal((await other).status, 200);
 });

@@ -30,6 +30,12 @@ export async function adoptKey(
   await putKey(trx, { tenant, name }, alias);
 }
 
+/** Before a key is made at its provider: whether `adoptKey` would take it. Errors: as there, and LIMIT_REACHED. */
+export async function requirePlace(trx: Trx, tenant: string, name = DEFAULT_CONFIGURATION): Promise<void> {
+  if (name === DEFAULT_CONFIGURATION) await refuseTooMany(trx, { tenant, name });
+  else await requireConfiguration(trx, { tenant, name });
+}
+
 /** The key that the tenant is being linked to becomes the primary of its configuration. */
 export async function makePrimary(trx: Trx, tenant: string, alias: string): Promise<void> {
   const row = await trx
@@ -67,22 +73,27 @@ export async function requireConfiguration(
   return row;
 }
 
-/** Returns whether it is new. */
-export async function insertConfiguration(
-  trx: Trx,
-  configuration: ConfigurationId & { readonly description: string },
-): Promise<boolean> {
+/** Whether there is one of that name or not. */
+async function refuseTooMany(trx: Trx, { tenant, name }: ConfigurationId): Promise<void> {
   const { count } = await trx
     .selectFrom('key_configurations')
     .select((eb) => eb.fn.countAll<string>().as('count'))
-    .where('tenant', '=', configuration.tenant)
-    .where('name', '!=', configuration.name)
+    .where('tenant', '=', tenant)
+    .where('name', '!=', name)
     .executeTakeFirstOrThrow();
   if (Number(count) >= MAX_KEY_CONFIGURATIONS_PER_TENANT)
     throw new CmkError(
       'LIMIT_REACHED',
       `a tenant has at most ${MAX_KEY_CONFIGURATIONS_PER_TENANT} key configurations`,
     );
+}
+
+/** Returns whether it is new. */
+export async function insertConfiguration(
+  trx: Trx,
+  configuration: ConfigurationId & { readonly description: string },
+): Promise<boolean> {
+  await refuseTooMany(trx, configuration);
   const inserted = await trx
     .insertInto('key_configurations')
     .values({ ...configuration, primary_key: null })

@@ -10,12 +10,13 @@ import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import type { ImportParameters, ImportTicket, KeyFacts, KeystoreProvider } from '../keystores/provider.ts';
 import { KeystoreError, MAX_REFERENCE_LENGTH, MAX_TICKET_LENGTH, PASSING } from '../keystores/provider.ts';
+import { MAX_OPEN_IMPORTS_PER_TENANT } from '../limits.ts';
 import type { KeyImportRow } from '../store/keystore-tables.ts';
 import type { Key } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { adoptKey } from './configuration-keys.ts';
 import { proveAccess, refusalOf, unusable } from './key-access.ts';
-import { insertKey, type KeyView, requireKey, viewKey } from './keys.ts';
+import { insertKey, type KeyView, requireKey, requireRoom, viewKey } from './keys.ts';
 import { providerNamed } from './keystores.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { instant } from './pages.ts';
@@ -33,7 +34,8 @@ export interface ImportView {
 }
 
 /**
- * A key without material, and how to wrap what shall become it. One that was begun and never finished is begun anew.
+ * A key without material, and how to wrap what shall become it. An import that is open is answered as it is; one that has
+ * expired is begun anew.
  * Errors: TENANT_UNKNOWN, KEYSTORE_UNKNOWN, KEYSTORE_CANNOT, KEYSTORE_UNAVAILABLE, ALREADY_EXISTS, LIMIT_REACHED.
  */
 export async function beginImport(
@@ -42,11 +44,12 @@ export async function beginImport(
   tenant: string,
   { alias, keystore }: { readonly alias: string; readonly keystore: string },
 ): Promise<ImportView> {
-  const provider = await asTenant(cmk.db, tenant, async (trx) => {
+  const id = { tenant, alias, keystore };
+  const { open, provider } = await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
-    await refuseOtherKey(trx, tenant, alias, keystore);
-    return await providerNamed(cmk, trx, keystore);
+    return { open: await openImport(trx, id), provider: await providerNamed(cmk, trx, keystore) };
   });
+  if (open !== undefined) return open;
   if (provider.beginImport === undefined)
     throw new CmkError('KEYSTORE_CANNOT', `a keystore of kind ${provider.kind} takes no key material`);
   const begun = await provider.beginImport().catch((error: unknown) => {
@@ -55,8 +58,10 @@ export async function beginImport(
   refuseOversized(begun);
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
-    await refuseOtherKey(trx, tenant, alias, keystore);
-    await keepImport(trx, who, { tenant, alias, keystore }, begun);
+    const other = await openImport(trx, id);
+    // Somebody was faster: two would wrap for two keys, and one of them in vain.
+    if (other !== undefined) return other;
+    await keepImport(trx, who, id, begun);
     await audit(trx, who, {
       tenant,
       action: 'key.import.begin',
@@ -164,20 +169,30 @@ async function upload(provider: KeystoreProvider, ticket: ImportTicket, wrapped:
   });
 }
 
-/** An alias may be taken by the same import, begun before; by nothing else. */
-async function refuseOtherKey(trx: Trx, tenant: string, alias: string, keystore: string): Promise<void> {
-  const key = await trx
-    .selectFrom('l1_keys')
-    .leftJoin('l1_key_imports as begun', (join) =>
-      join.onRef('begun.tenant', '=', 'l1_keys.tenant').onRef('begun.alias', '=', 'l1_keys.alias'),
-    )
-    .select(['l1_keys.keystore', 'begun.expires_at', 'begun.finished_at'])
-    .where('l1_keys.tenant', '=', tenant)
-    .where('l1_keys.alias', '=', alias)
-    .executeTakeFirst();
-  if (key === undefined) return;
-  if (key.expires_at === null || key.finished_at !== null || key.keystore !== keystore)
-    throw new CmkError('ALREADY_EXISTS', `${tenant} has a key ${alias}`);
+/**
+ * The import of that key, where it has been begun and can still be finished. Else there is room to begin it: an alias may be
+ * taken by the same import, which has expired, and by nothing else. Errors: ALREADY_EXISTS, LIMIT_REACHED.
+ */
+async function openImport(
+  trx: Trx,
+  { tenant, alias, keystore }: Pick<Key, 'tenant' | 'alias' | 'keystore'>,
+): Promise<ImportView | undefined> {
+  const open = await trx
+    .selectFrom('l1_key_imports')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('finished_at', 'is', null)
+    .execute();
+  const begun = open.find((each) => each.alias === alias);
+  if (begun === undefined) await requireRoom(trx, tenant, alias);
+  else {
+    const key = await viewKey(trx, tenant, alias);
+    if (key.keystore !== keystore) throw new CmkError('ALREADY_EXISTS', `${tenant} has a key ${alias}`);
+    if (begun.expires_at > new Date()) return viewOf(key, begun);
+  }
+  if (open.filter((each) => each.expires_at > new Date()).length >= MAX_OPEN_IMPORTS_PER_TENANT)
+    throw new CmkError('LIMIT_REACHED', `a tenant has at most ${MAX_OPEN_IMPORTS_PER_TENANT} open imports`);
+  return undefined;
 }
 
 async function keepImport(

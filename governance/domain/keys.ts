@@ -8,7 +8,7 @@ import { KeystoreError, type KeystoreProvider } from '../keystores/provider.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import type { Key } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
-import { adoptKey } from './configuration-keys.ts';
+import { adoptKey, requirePlace } from './configuration-keys.ts';
 import { requireUsable } from './key-access.ts';
 import { type StateView, stateView } from './key-states.ts';
 import { providerNamed } from './keystores.ts';
@@ -45,12 +45,13 @@ export interface NewKey {
 
 /**
  * Asks the provider first, outside any transaction; only a key that can be used now, and that CMK has shown to be allowed
- * to use, is registered. The first of its configuration is its primary key.
+ * to use, is registered. What would refuse it is looked at before that, too: nobody removes a key that was made in vain. The
+ * first of its configuration is its primary key.
  */
 export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey): Promise<KeyView> {
   const provider = await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
-    await refuseTakenAlias(trx, tenant, key.alias);
+    await requireRoom(trx, tenant, key.alias, key.keyConfiguration);
     return await providerNamed(cmk, trx, key.keystore);
   });
   const wanted = key.reference ?? (await makeKey(provider));
@@ -82,14 +83,15 @@ export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey):
   });
 }
 
-type NewKeyRow = Pick<Key, 'tenant' | 'alias' | 'keystore' | 'reference' | 'origin' | 'state'> &
-  Partial<Pick<Key, 'named' | 'version' | 'enabled_at' | 'proved_at'>>;
-
-/** Locks the tenant. Errors: ALREADY_EXISTS, LIMIT_REACHED, KEY_BELONGS_TO_OTHER_TENANT. */
-export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {
-  const { tenant, keystore, reference } = key;
-  await lockTenant(trx, tenant);
-  await refuseTakenAlias(trx, tenant, key.alias);
+/** Whether there is room for one more key. Errors: ALREADY_EXISTS, LIMIT_REACHED, KEY_CONFIGURATION_UNKNOWN. */
+export async function requireRoom(
+  trx: Trx,
+  tenant: string,
+  alias: string,
+  configuration?: string,
+): Promise<void> {
+  await refuseTakenAlias(trx, tenant, alias);
+  await requirePlace(trx, tenant, configuration);
   const { count } = await trx
     .selectFrom('l1_keys')
     .select((eb) => eb.fn.countAll<string>().as('count'))
@@ -97,6 +99,16 @@ export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {
     .executeTakeFirstOrThrow();
   if (Number(count) >= MAX_KEYS_PER_TENANT)
     throw new CmkError('LIMIT_REACHED', `a tenant has at most ${MAX_KEYS_PER_TENANT} keys`);
+}
+
+type NewKeyRow = Pick<Key, 'tenant' | 'alias' | 'keystore' | 'reference' | 'origin' | 'state'> &
+  Partial<Pick<Key, 'named' | 'version' | 'enabled_at' | 'proved_at'>>;
+
+/** Locks the tenant. Errors: ALREADY_EXISTS, LIMIT_REACHED, KEY_BELONGS_TO_OTHER_TENANT. */
+export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {
+  const { tenant, keystore, reference } = key;
+  await lockTenant(trx, tenant);
+  await requireRoom(trx, tenant, key.alias);
   const row = await trx
     .insertInto('l1_keys')
     .values(key)

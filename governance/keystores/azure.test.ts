@@ -43,6 +43,7 @@ async function start(service: 'vault' | 'managed-hsm'): Promise<Started> {
     harness: {
       provider: withinTime(new AzureKeystore(config), KEYSTORE_TIMEOUT_MS),
       newKey: async () => fake.console.createKey(),
+      otherNames: (reference) => [reference.toUpperCase(), nameOf(reference).toUpperCase()],
       set: async (key, state) => {
         const name = nameOf(key);
         if (state === 'DISABLED') fake.console.disable(name);

@@ -35,7 +35,7 @@ interface Opened {
   readonly options: CryptographyClientOptions;
 }
 
-const NAME = /^[A-Za-z0-9-]{1,127}$/;
+const NAME = /^[a-z0-9-]{1,127}$/;
 const WRAPPED = /^azure\.v1\.(RSA-OAEP-256|A256KW)\.([0-9a-zA-Z]{1,64})\.([A-Za-z0-9_-]{1,1024})$/;
 /** The layout of a .byok file (Azure Key Vault, "Bring your own key specification"). */
 const BYOK = { schema: '1.0.0', alg: 'dir', enc: 'CKM_RSA_AES_KEY_WRAP' } as const;
@@ -190,10 +190,11 @@ export class AzureKeystore implements KeystoreDriver {
     return new URL(this.#config.vaultUrl).origin;
   }
 
-  /** By name, or by an identifier of this vault. */
+  /** By name, or by an identifier of this vault, which knows no case in either: one key has one name here. */
   #nameOf(reference: string): string {
     const prefix = `${this.#vaultUrl}/keys/`;
-    const name = reference.startsWith(prefix) ? reference.slice(prefix.length) : reference;
+    const written = reference.toLowerCase();
+    const name = written.startsWith(prefix) ? written.slice(prefix.length) : written;
     if (NAME.test(name)) return name;
     throw new KeystoreError('NOT_FOUND', `no key of ${this.#vaultUrl} can be called so, without a version`);
   }

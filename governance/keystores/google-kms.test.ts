@@ -34,6 +34,7 @@ async function start(): Promise<Started> {
     harness: {
       provider: withinTime(new GoogleKmsKeystore(config), KEYSTORE_TIMEOUT_MS),
       newKey: async () => fake.console.createKey(),
+      otherNames: (reference) => [reference.replace('projects/bank/', 'projects/471100000000/')],
       set: async (key, state) => {
         if (state === 'NOT_FOUND') fake.console.delete(key);
         else if (state === 'FORBIDDEN') fake.console.forbid(key);

@@ -94,7 +94,8 @@ export class GoogleKmsKeystore implements KeystoreDriver {
     const state = key.primary?.state ?? (key.importOnly === true ? 'PENDING_IMPORT' : 'DESTROYED');
     return {
       state: states[String(state)] ?? 'UNKNOWN',
-      reference: name,
+      // As Google tells it: a project can be named by its number, too.
+      reference: key.name ?? name,
       version: key.primary?.name?.split('/').at(-1) ?? null,
     };
   }

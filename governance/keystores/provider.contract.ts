@@ -26,6 +26,8 @@ export interface ProviderHarness {
   readonly provider: KeystoreProvider;
   /** An enabled key that no other test uses. */
   newKey(): Promise<string>;
+  /** What else the provider takes for that reference. */
+  otherNames?(reference: string): readonly string[];
   set(reference: string, state: Settable | 'ENABLED'): Promise<void>;
   /** The provider is out of reach until the answered function is called. */
   cutOff(): Promise<() => Promise<void>>;
@@ -81,13 +83,15 @@ export function providerContract(
   });
 
   test(`${name}: a key has one reference of its own, by which it is found again`, async () => {
-    const { provider, newKey } = await open();
+    const { provider, newKey, otherNames } = await open();
     const key = await newKey();
     const facts = await provider.inspect(key);
     assert.ok(facts.reference.length <= MAX_REFERENCE_LENGTH);
-    assert.deepEqual(await provider.inspect(facts.reference), facts);
     const { wrapped, plaintext } = await provider.generateDataKey(key);
-    assert.deepEqual(await provider.unwrap(facts.reference, wrapped), plaintext);
+    for (const name of [facts.reference, ...(otherNames?.(facts.reference) ?? [])]) {
+      assert.deepEqual(await provider.inspect(name), facts, name);
+      assert.deepEqual(await provider.unwrap(name, wrapped), plaintext, name);
+    }
   });
 
   test(`${name}: what one key wrapped no other key unwraps, and no altered form opens`, async () => {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -245,6 +245,25 @@ test('a keystore that hangs delays the kill switch of no other', async () => {
   await until('the hanging one is back', async () => (await keyOf('acme')).warning === null);
 });
 
+test('requests that hold every connection do not delay the kill switch', async () => {
+  await world.onboard('crowded');
+  await world.must(202, 'POST', '/v1/tenants/crowded/link', { key: 'main' });
+  await world.linked('crowded', 'active', PATIENCE_MS);
+  const { reference } = await keyOf('crowded', 'main');
+  const done = world.query('BEGIN; LOCK TABLE workspaces; SELECT pg_sleep(4); COMMIT');
+  const crowd = Array.from({ length: 40 }, () => world.call('GET', '/v1/tenants/crowded/workspaces'));
+  await delay(500);
+  await world.keystore.setState(reference, 'disabled');
+  const disabledAt = Date.now();
+  await until('the unlinking has begun', async () => {
+    const rows = await world.query(`SELECT state FROM links WHERE tenant = 'crowded'`);
+    return rows.every(({ state }) => state === 'closing' || state === 'closed');
+  });
+  const tookMs = Date.now() - disabledAt;
+  assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
+  await Promise.all([done, ...crowd]);
+});
+
 test('bring your own: wrapped for the keystore, which alone can open it', async () => {
   await onboard('bringer');
   const path = `${keysPath('bringer', 'l1')}/import`;
@@ -285,6 +304,44 @@ test('bring your own: wrapped for the keystore, which alone can open it', async 
   aws.console.deleteMaterial(again.reference);
   const closed = await world.linked('bringer', 'closed', PATIENCE_MS);
   assert.match(closed.regions[0].reason, /is PENDING_IMPORT at keystore aws/);
+});
+
+test('nothing is made at a keystore that CMK would have no room for', async () => {
+  const made = async (): Promise<number> =>
+    (await readFile(world.keystorePath, 'utf8')).split(/"(?:state|privateKey)":/).length - 1;
+  const refused = async (method: string, path: string, body: object): Promise<unknown> =>
+    (await world.call(method, path, body)).body.code;
+  const create = { keystore: 'soft', alias: 'one-more', create: true };
+  await world.onboard('greedy');
+  const begin = (alias: string): Promise<Answer> =>
+    world.call('POST', `${keysPath('greedy', alias)}/import`, { keystore: 'soft' });
+  const begun = await begin('late');
+  const before = await made();
+  assert.deepEqual((await begin('late')).body, begun.body);
+  assert.equal((await begin('main')).body.code, 'ALREADY_EXISTS');
+  assert.equal(
+    await refused('POST', keysPath('greedy'), { ...create, keyConfiguration: 'nowhere' }),
+    'KEY_CONFIGURATION_UNKNOWN',
+  );
+  assert.equal(await made(), before);
+
+  await Promise.all(Array.from({ length: 9 }, (_, at) => begin(`open-${at}`)));
+  const full = await made();
+  assert.equal((await begin('open-9')).body.code, 'LIMIT_REACHED');
+  assert.equal(await made(), full);
+  await world.query(
+    `UPDATE l1_key_imports SET expires_at = now() WHERE tenant = 'greedy' AND alias <> 'late'`,
+  );
+  assert.equal((await begin('late')).status, 201);
+
+  await world.query(
+    `INSERT INTO l1_keys (tenant, alias, keystore, reference, state)
+       SELECT 'greedy', 'k' || n, 'soft', 'greedy-' || n, 'ENABLED' FROM generate_series(12, 100) n`,
+  );
+  assert.equal(await refused('POST', keysPath('greedy'), create), 'LIMIT_REACHED');
+  assert.equal((await begin('open-10')).body.code, 'LIMIT_REACHED');
+  assert.equal(await made(), full);
+  await world.query(`DELETE FROM l1_keys WHERE reference LIKE 'greedy-%'`);
 });
 
 test('an upload whose answer was lost is not sent again: it goes on where it was', async () => {

@@ -232,7 +232,8 @@ export async function startAzure(service: 'vault' | 'managed-hsm', tls: ServerTl
   }
 
   function vault(method: string, path: string, body: Body): object {
-    const [room, name = '', version = '', operation = ''] = path.slice(1).split('/');
+    // Names are kept as they were given, and found however they are written.
+    const [room, name = '', version = '', operation = ''] = path.slice(1).toLowerCase().split('/');
     if (room === 'deletedkeys' && method === 'GET') {
       const key = keys.get(name);
       if (key?.deletedAt === undefined || denied.has(name))

@@ -122,7 +122,9 @@ export async function startGoogleKms(tls: ServerTls): Promise<FakeGoogleKms> {
         `Permission 'cloudkms.${permission}' denied on resource '${name}' (or it may not exist).`,
       );
   };
-  const keyOf = (name: string, permission: string): Key => {
+  const keyOf = (asked: string, permission: string): Key => {
+    // A project is found by its number, too; keys are told by its id.
+    const name = asked.replace(/^projects\/\d+\//, 'projects/bank/');
     allowed(name, permission);
     const key = keys.get(name);
     if (key === undefined) throw new Refusal(status.NOT_FOUND, `CryptoKey ${name} not found.`);

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { auditClasses } from '../../../contracts/index.ts';
 import { Checkpoint } from '../../../platform/chain-checkpoints.ts';
 import { type ChainFaultKind, chainFaults, describeFault } from '../../../platform/hash-chain.ts';
+import { QueueFullError, Semaphore } from '../../../platform/semaphore.ts';
 import { listCheckpoints, listKeys } from '../../audit/checkpoints.ts';
 import { chainOf } from '../../audit/event.ts';
 import { exportChain } from '../../audit/export.ts';
@@ -13,7 +14,7 @@ import { regionTrails } from '../../audit/regions.ts';
 import { verifyChain } from '../../audit/verify.ts';
 import { requireTenant } from '../../domain/lookups.ts';
 import { CmkError } from '../../errors.ts';
-import { MAX_EXPORT_EVENTS } from '../../limits.ts';
+import { AUDIT_WALKS, MAX_EXPORT_EVENTS } from '../../limits.ts';
 import { asTenant } from '../../store/transactions.ts';
 import { actorOf, type Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
@@ -89,6 +90,13 @@ const Trails = Type.Object(
 );
 
 export const auditRoutes: Routes = (app, cmk) => {
+  const walks = new Semaphore(AUDIT_WALKS);
+  /** Each holds a connection for thousands of events: nobody may hold them all. Errors: AUDIT_BUSY. */
+  const walk = <T>(tenant: string | undefined, along: () => Promise<T>): Promise<T> =>
+    walks.run(along, chainOf(tenant)).catch((error: unknown) => {
+      if (error instanceof QueueFullError) throw new CmkError('AUDIT_BUSY', 'others are being walked along');
+      throw error;
+    });
   app.get(
     '/v1/audit',
     {
@@ -122,7 +130,7 @@ export const auditRoutes: Routes = (app, cmk) => {
       if ((after === undefined) !== (hash === undefined))
         throw new CmkError('INVALID_REQUEST', 'after and hash go together');
       const from = after === undefined || hash === undefined ? undefined : { after, hash };
-      return verifyChain(cmk.db, cmk.audit.signer, tenant, from);
+      return walk(tenant, () => verifyChain(cmk.db, cmk.audit.signer, tenant, from));
     },
   );
   app.get(
@@ -142,7 +150,7 @@ export const auditRoutes: Routes = (app, cmk) => {
     async (request, reply) => {
       const { tenant, format, after = 0, limit } = request.query;
       const wanted = { format, after, ...(limit === undefined ? {} : { limit }) };
-      const part = await exportChain(cmk.db, tenant, wanted);
+      const part = await walk(tenant, () => exportChain(cmk.db, tenant, wanted));
       return reply
         .headers({
           'x-okcm-audit-last': String(part.last),
@@ -182,11 +190,13 @@ export const auditRoutes: Routes = (app, cmk) => {
       const { tenant } = request.query;
       const chain = chainOf(tenant);
       const event = { action: 'audit.checkpoint', subject: `chain:${chain}`, outcome: 'accepted' } as const;
-      await asTenant(cmk.db, chain, async (trx) => {
-        if (tenant !== undefined) await requireTenant(trx, tenant);
-        await audit(trx, actorOf(request), tenant === undefined ? event : { ...event, tenant });
+      const signed = await walk(tenant, async () => {
+        await asTenant(cmk.db, chain, async (trx) => {
+          if (tenant !== undefined) await requireTenant(trx, tenant);
+          await audit(trx, actorOf(request), tenant === undefined ? event : { ...event, tenant });
+        });
+        return await cmk.audit.checkpoints.sign(chain);
       });
-      const signed = await cmk.audit.checkpoints.sign(chain);
       if ('faults' in signed)
         throw new CmkError('AUDIT_CHAIN_BROKEN', signed.faults.slice(0, 3).map(describeFault).join('; '));
       if (signed.checkpoint === undefined)
