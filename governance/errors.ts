@@ -297,6 +297,11 @@ export const cmkErrors = {
     title: 'Something may stand on this already',
     hint: 'Only what no application uses, and what was never linked, can become a target of drills: make a new one.',
   },
+  DRILL_TARGET: {
+    status: 409,
+    title: 'Drills may cut this off',
+    hint: 'Send drillTarget: true if it is for tests; else withdraw the designation: DELETE /v1/tenants/{tenant}/drill-targets.',
+  },
   DRILL_RUNNING: {
     status: 409,
     title: 'A drill of this tenant is running',

@@ -15,7 +15,7 @@ import {
 } from './lifecycle-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
-import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
+import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES, WITHDRAW_TARGETS_IN_USE } from './simulation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 
@@ -327,6 +327,11 @@ const migrations: Record<string, Migration> = {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(AUDIT_TABLES).execute(db);
       await isolate(db, AUDIT_TENANT_TABLES);
+    },
+  },
+  '0070_drill_targets_in_use': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(WITHDRAW_TARGETS_IN_USE).execute(db);
     },
   },
 };
