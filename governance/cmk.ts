@@ -125,6 +125,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       brokerHealthy: () => transport.healthy(),
       notifications,
       audit,
+      developmentOperators: credentials.developmentTokens?.operators ?? [],
     };
     await manager.start();
     closing.push(() => manager.stop());

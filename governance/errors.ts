@@ -180,7 +180,7 @@ export const cmkErrors = {
   QUORUM_UNREACHABLE: {
     status: 409,
     title: 'There are not as many approvers as it takes',
-    hint: 'Add members to the group, or ask for fewer approvals; the proposer does not count.',
+    hint: 'Name members as GET /v1/tenants/{tenant}/roles names approvers, such as ISSUER:SUBJECT, or ask for fewer approvals; the proposer does not count.',
   },
   GROUP_IN_USE: {
     status: 409,

@@ -5144,7 +5144,7 @@ export type RemoveTenantApproverGroupResponse = RemoveTenantApproverGroupRespons
 export type SetTenantApproverGroupData = {
     body: {
         /**
-         * As the audit log names them
+         * As roles and the audit log name them
          */
         members: Array<string>;
     };

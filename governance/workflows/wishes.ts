@@ -150,8 +150,8 @@ export const wishes = {
       },
       // A rule falls only by itself: neither an easier rule about rules nor a new one can go around it.
       concerns: async (_trx, _tenant, { action }) => [action],
-      carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
-        await setRule(trx, who, { tenant, ...parameters });
+      carryOut: async (cmk, trx, { who, tenant, parameters }) => {
+        await setRule(cmk, trx, who, { tenant, ...parameters });
         return [];
       },
     },
@@ -166,8 +166,8 @@ export const wishes = {
     ),
     {
       concerns: (trx, tenant, { group }) => actionsApprovedBy(trx, tenant, group),
-      carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
-        await setGroup(trx, who, { tenant, ...parameters });
+      carryOut: async (cmk, trx, { who, tenant, parameters }) => {
+        await setGroup(cmk, trx, who, { tenant, ...parameters });
         return [];
       },
     },
