@@ -106,3 +106,36 @@ test('a rule for whoever may approve takes no more than there are, unless an iss
   assert.equal((await ofOfficers(1)).status, 202);
   assert.deepEqual(code(await ofOfficers(2)), [409, 'QUORUM_UNREACHABLE']);
 });
+
+test('who approves changes by no less than every rule that takes whoever may approve', async () => {
+  const ask = await tenant('guarded');
+  const change = (body: object) => ask('POST', 'access-changes', body);
+  await decided(await ask('PUT', 'approver-groups/officers', { members: ['corp:bert'] }), 'bert');
+  for (const [action, rule] of [
+    ['unlink', { approvals: 2 }],
+    ['change-access', { approvals: 1, groups: ['officers'] }],
+  ] as const)
+    await decided(await ask('PUT', `approval-rules/${action}`, rule), 'bert');
+  for (const name of ['board', 'staff']) assert.equal((await ask('POST', 'groups', { name })).status, 201);
+  const own = ['rule:change-access'];
+  const all = ['four-eyes', 'rule:change-access', 'rule:unlink'];
+  const board = { change: 'grant', role: 'approver', group: 'board' };
+  const changes: (readonly [object, readonly string[]])[] = [
+    [{ change: 'grant', role: 'auditor', principal: 'corp:dora' }, own],
+    [{ change: 'add-member', group: 'staff', principal: 'corp:dora' }, own],
+    [{ change: 'grant', role: 'approver', principal: 'corp:dora' }, all],
+    [board, all],
+    [{ change: 'add-member', group: 'board', principal: 'corp:dora' }, all],
+    [{ change: 'remove-member', group: 'board', principal: 'corp:dora' }, all],
+    [{ change: 'withdraw', role: 'approver', group: 'board' }, all],
+  ];
+  for (const [body, rules] of changes) {
+    const asked = await change(body);
+    assert.deepEqual(
+      asked.body.proposal?.requirements.map(({ rule }: { rule: string }) => rule).sort(),
+      rules,
+      JSON.stringify(body),
+    );
+    await decided(asked, 'bert', ...(rules === all ? ['cleo'] : []));
+  }
+});

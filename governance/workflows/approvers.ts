@@ -1,5 +1,6 @@
 /** Who could approve now: so that no rule comes to hold that nobody can satisfy, and that what changes them is noticed. */
 import { sql } from 'kysely';
+import type { AccessChange } from '../access/changes.ts';
 import type { Trx } from '../store/transactions.ts';
 
 /**
@@ -31,4 +32,17 @@ export async function countApprovers(
       FROM approvers`.execute(trx);
   const [row] = rows;
   return row?.unknown === true ? Infinity : Number(row?.people ?? 0);
+}
+
+/** Whether the change makes somebody an approver, or makes them none: by the role, or by a group that holds it. */
+export async function changesApprovers(trx: Trx, tenant: string, change: AccessChange): Promise<boolean> {
+  if ('role' in change) return change.role === 'approver';
+  const held = await trx
+    .selectFrom('role_grants')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('role', '=', 'approver')
+    .where('group_name', '=', change.group)
+    .executeTakeFirst();
+  return held !== undefined;
 }

@@ -109,6 +109,13 @@ export async function actionsApprovedBy(trx: Trx, tenant: string, group: string)
     .map(({ action }) => action);
 }
 
+/** The actions whose rules name no group: their approvers change with who holds the role. */
+export async function actionsApprovedByRole(trx: Trx, tenant: string): Promise<string[]> {
+  const rules = await rulesOfTenant(trx, tenant);
+  const named = rules.filter(({ groups }) => groups.length === 0).map(({ action }) => action);
+  return rules.some(({ action }) => action === ANY_ACTION) ? named : [...named, ANY_ACTION];
+}
+
 /** `null` gives the action back to the rule for all. Errors: GROUP_UNKNOWN, QUORUM_UNREACHABLE. */
 export async function setRule(
   cmk: DevelopmentOperators,

@@ -21,7 +21,8 @@ import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
 import { refuseUntold } from '../simulation/targets.ts';
 import { asTenant } from '../store/transactions.ts';
-import { ANY_ACTION, actionsApprovedBy, setGroup, setRule } from './rules.ts';
+import { changesApprovers } from './approvers.ts';
+import { ANY_ACTION, actionsApprovedBy, actionsApprovedByRole, setGroup, setRule } from './rules.ts';
 import { closed, Reason, type Rules, wish } from './wish.ts';
 
 const Text = Type.String();
@@ -109,6 +110,9 @@ export const wishes = {
   ),
   'change-access': wish(AccessChange, {
     check: checkChange,
+    // A rule falls only by itself, not by who is made an approver either.
+    concerns: async (trx, tenant, change) =>
+      (await changesApprovers(trx, tenant, change)) ? await actionsApprovedByRole(trx, tenant) : [],
     carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
       await carryOutChange(trx, who, tenant, parameters);
       return [];
