@@ -157,6 +157,8 @@ export const VERIFY_PAGE = 500;
 /** Chains of one step of a round of checkpoints, and events that one checkpoint goes further at most. */
 export const CHECKPOINT_CHAINS = 1_000;
 export const CHECKPOINT_EVENTS = 50_000;
+/** Heads of its trail that are kept of each core, the newest. */
+export const MAX_REGION_HEADS = 1_000;
 /** Chains whose last checkpoint a running CMK remembers. */
 export const MAX_REMEMBERED_CHAINS = 20_000;
 /** Events that the walk through all chains looks at in a round, and as how many a short chain counts. */

@@ -359,6 +359,7 @@ export type Region = {
             keyId: string;
             signature: string;
         };
+        auditFault?: 'REWOUND' | 'REWRITTEN';
     } | null;
     reportedAt: string | null;
     /**

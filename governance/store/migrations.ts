@@ -5,7 +5,12 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
-import { AUDIT_PLATFORM_TABLES, AUDIT_TABLES, AUDIT_TENANT_TABLES } from './audit-tables.ts';
+import {
+  AUDIT_PLATFORM_TABLES,
+  AUDIT_TABLES,
+  AUDIT_TENANT_TABLES,
+  REGION_AUDIT_HEADS,
+} from './audit-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import {
@@ -332,6 +337,11 @@ const migrations: Record<string, Migration> = {
   '0070_drill_targets_in_use': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(WITHDRAW_TARGETS_IN_USE).execute(db);
+    },
+  },
+  '0071_region_audit_heads': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(REGION_AUDIT_HEADS).execute(db);
     },
   },
 };
