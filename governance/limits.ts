@@ -100,6 +100,8 @@ export const EXPIRY_BATCH = 100;
 export const EXPIRY_POLL_MS = 1_000;
 
 export const MAX_CHANNELS_PER_TENANT = 20;
+/** Places that were changed or removed, and have not been told of it yet. */
+export const MAX_LEAVING_CHANNELS = 20;
 export const MAX_EVENT_PATTERNS = 32;
 export const MAX_MAIL_ADDRESSES = 20;
 /** One delivery, from the look-up of the name to the answer. */

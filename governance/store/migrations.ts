@@ -22,7 +22,7 @@ import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES, WITHDRAW_TARGETS_IN_USE } from './simulation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
-import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
+import { LEAVING_CHANNELS, WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -342,6 +342,11 @@ const migrations: Record<string, Migration> = {
   '0071_region_audit_heads': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(REGION_AUDIT_HEADS).execute(db);
+    },
+  },
+  '0072_leaving_channels': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(LEAVING_CHANNELS).execute(db);
     },
   },
 };
