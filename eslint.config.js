@@ -8,7 +8,7 @@ export default tseslint.config(
     languageOptions: {
       parser: tseslint.parser,
       parserOptions: {
-        project: ['./*/tsconfig.json', './execution/*/tsconfig.json', './tsconfig.tests.json'],
+        projectService: true,
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -113,6 +113,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     const cmk: Cmk = {
       cluster: config.cluster,
       startedAt: new Date(),
+      development: config.development,
       db,
       manager,
       keystores: deps.keystores ?? createKeystoreRegistry(),

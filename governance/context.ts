@@ -12,6 +12,8 @@ import type { Db } from './store/transactions.ts';
 export interface Cmk {
   readonly cluster: string;
   readonly startedAt: Date;
+  /** Whether this installation takes what is good for development alone. */
+  readonly development: boolean;
   readonly db: Db;
   readonly manager: Manager<CmkDatabase>;
   readonly keystores: KeystoreRegistry;

@@ -200,7 +200,7 @@ export const cmkErrors = {
   JOB_NOT_RETRYABLE: {
     status: 409,
     title: 'The job cannot be retried',
-    hint: 'Only failed jobs can be; destructions and policies are asked for anew.',
+    hint: 'Only failed jobs can be, while what they ask for still stands; destructions and policies are asked for anew.',
   },
   JOB_NOT_CANCELLABLE: {
     status: 409,
@@ -392,6 +392,21 @@ export const cmkErrors = {
     status: 409,
     title: 'Keystores of this kind cannot do that',
     hint: 'Make the key at its provider, and register its reference.',
+  },
+  POLICY_REFUSED: {
+    status: 422,
+    title: 'This policy is for development alone',
+    hint: 'Leave it out, or onboard the tenant with "four-eyes"; a rule of its own can ask for more.',
+  },
+  CLIENT_KEY_DIFFERS: {
+    status: 409,
+    title: 'The client has another key than was proposed',
+    hint: 'GET /v1/tenants/{tenant}/clients shows the key that it has now; ask anew.',
+  },
+  APPROVER_BY_CLAIM: {
+    status: 422,
+    title: 'An identity provider does not name approvers',
+    hint: 'Grant the role to people, or to a group without a claim, whose members are added by proposals.',
   },
 } as const satisfies Record<string, { status: number; title: string; hint: string }>;
 

@@ -67,7 +67,7 @@ test('a keystore is added, and a key in it registered, proved and listed', async
   const made = await ok('key', 'register', 'acme', '--alias', 'first', '--keystore', 'mine', '--create');
   assert.match(made, /^first is ENABLED at keystore mine: [0-9a-f-]{36}$/m);
   assert.match(await ok('key', 'prove', 'acme', 'first'), /^first is ENABLED/);
-  assert.match(await ok('key', 'list', 'acme'), /^ *first +mine +ENABLED/m);
+  assert.match(await ok('key', 'list', 'acme'), /^ *first +default +yes +mine +ENABLED/m);
   const both = await okcm('key', 'register', 'acme', '--alias', 'x', '--keystore', 'mine');
   assert.deepEqual([both.code, /--reference or --create/.test(both.stderr)], [2, true]);
 });

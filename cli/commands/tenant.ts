@@ -30,10 +30,13 @@ export function registerTenantCommands(program: Command): void {
     .description('tenants: onboard one, list them, see what one waits for');
   tenant
     .command('add <id>')
-    .description('onboard a tenant in every region (development policy: quorum one)')
+    .description('onboard a tenant in every region')
     .option('--name <text>', 'the name under which people know it')
     .option('--region <name>', 'only there; may be repeated', repeated)
-    .option('--policy <policy>', 'development-quorum-one, or four-eyes')
+    .option(
+      '--policy <policy>',
+      'four-eyes, or, in an installation for development and by default there, development-quorum-one',
+    )
     .option('--request', 'only make it known here: `okcm tenant provision` has the regions make its keys')
     .option('--no-wait', 'do not wait until every region has it')
     .action(async (id: string, options: AddOptions, command: Command) => {

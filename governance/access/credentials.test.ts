@@ -17,7 +17,7 @@ import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from
 import { pemFiles, type TestPki, testPki } from '../../testkit/pki.ts';
 import { type RunningCmk, startCmk } from '../cmk.ts';
 import { testWorld } from '../test-setup.test.ts';
-import { type Answer, TOKEN, type World } from '../test-world.ts';
+import { type Answer, SECOND_TOKEN, TOKEN, type World } from '../test-world.ts';
 
 const MACHINE_SECRET = 'the-secret-of-the-pipeline-itself';
 const PASSWORD = 'a-password-for-development';
@@ -246,6 +246,41 @@ test('a role goes to no machine that is not there, and to none of another tenant
   }
   const taken = await world.call('POST', '/v1/tenants/acme/clients', { name: 'copy', certificate });
   assert.equal(taken.body.code, 'KEY_FINGERPRINT_TAKEN');
+});
+
+test('a role goes to the key that was proposed, and to no other that took the machine’s name since', async () => {
+  const path = '/v1/tenants/careful';
+  await world.must(202, 'POST', '/v1/tenants', { id: 'careful', policy: 'four-eyes' });
+  await world.must(201, 'POST', `${path}/groups`, { name: 'machines' });
+  const register = async () =>
+    await world.must(201, 'POST', `${path}/clients`, {
+      name: 'backup',
+      certificate: (await pki.client('backup')).certificatePem,
+    });
+  const { fingerprint, principal } = await register();
+  const changes = [
+    { change: 'grant', role: 'auditor', principal },
+    { change: 'add-member', group: 'machines', principal },
+  ];
+  const proposals = await Promise.all(
+    changes.map(async (change) => {
+      const { proposal } = await world.must(202, 'POST', `${path}/access-changes`, change);
+      assert.deepEqual(proposal.parameters, { ...change, fingerprint });
+      return proposal;
+    }),
+  );
+  await world.must(200, 'DELETE', `${path}/clients/backup`);
+  const swapped = await register();
+  for (const { id } of proposals) {
+    const { body } = await world.call('POST', `${path}/proposals/${id}/approve`, undefined, {
+      authorization: `Bearer ${SECOND_TOKEN}`,
+    });
+    assert.deepEqual([body.proposal.state, body.proposal.error?.code], ['failed', 'CLIENT_KEY_DIFFERS']);
+  }
+  const [grant = {}] = changes;
+  const stale = await world.call('POST', `${path}/access-changes`, { ...grant, fingerprint });
+  assert.deepEqual([stale.status, stale.body.code], [409, 'CLIENT_KEY_DIFFERS']);
+  await world.must(202, 'POST', `${path}/access-changes`, { ...grant, fingerprint: swapped.fingerprint });
 });
 
 test('a token that is bound to a certificate is good with that certificate alone', async () => {

@@ -12,6 +12,9 @@ const MIN_TOKEN_LENGTH = 16;
 const DEFAULT_OPERATOR = 'development-operator';
 const OPERATOR = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 
+/** No other principal has such a name (principal.ts): theirs have a colon. */
+export const isDevelopmentName = (principal: string): boolean => OPERATOR.test(principal);
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 export interface DevelopmentTokens {

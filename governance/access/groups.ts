@@ -96,14 +96,19 @@ export async function listGroups(cmk: Cmk, tenant: string, page: PageRequest): P
 }
 
 /** Throws ACCESS_GROUP_UNKNOWN. */
-export async function requireGroup(trx: Trx, tenant: string, name: string): Promise<void> {
+export async function requireGroup(
+  trx: Trx,
+  tenant: string,
+  name: string,
+): Promise<{ readonly claim: string | null }> {
   const row = await trx
     .selectFrom('access_groups')
-    .select('name')
+    .select('claim')
     .where('tenant', '=', tenant)
     .where('name', '=', name)
     .executeTakeFirst();
   if (row === undefined) throw new CmkError('ACCESS_GROUP_UNKNOWN', `${tenant} has no group ${name}`);
+  return row;
 }
 
 function viewOf(

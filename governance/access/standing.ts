@@ -6,7 +6,7 @@ import type { Trx } from '../store/transactions.ts';
 import type { TenantFacts } from './policy.ts';
 import { isTenantRole, type Principal, type Standing, type TenantRole, tenantRoles } from './principal.ts';
 
-/** Roles that were granted to the principal, to a group that it is in, or to one that its issuer says it is in. */
+/** Roles that were granted to the principal, to a group that it is in, or to one that its issuer says it is in: but no issuer makes approvers. */
 export async function standingOf(trx: Trx, { id, groups }: Principal): Promise<Standing> {
   const { rows } = await sql<{ tenant: string; role: string }>`
     SELECT tenant, role FROM role_grants WHERE principal = ${id}
@@ -17,7 +17,7 @@ export async function standingOf(trx: Trx, { id, groups }: Principal): Promise<S
     UNION
     SELECT g.tenant, g.role FROM role_grants g
       JOIN access_groups a ON a.tenant = g.tenant AND a.name = g.group_name
-      WHERE a.claim = ANY (${[...groups]}::text[])
+      WHERE a.claim = ANY (${[...groups]}::text[]) AND g.role <> 'approver'
     ORDER BY tenant LIMIT ${MAX_TENANTS_PER_PRINCIPAL * tenantRoles.length}`.execute(trx);
   const standing = new Map<string, Set<TenantRole>>();
   for (const { tenant, role } of rows) {
@@ -28,12 +28,29 @@ export async function standingOf(trx: Trx, { id, groups }: Principal): Promise<S
   return standing;
 }
 
-/** Undefined where there is no such tenant. A group counts for as many approvers as are needed: its members may change. */
+/** Which of these principals are approvers of the tenant now. */
+export async function approversAmong(
+  trx: Trx,
+  tenant: string,
+  principals: readonly string[],
+): Promise<string[]> {
+  const { rows } = await sql<{ principal: string }>`
+    SELECT p.principal FROM unnest(${[...principals]}::text[]) AS p (principal) WHERE EXISTS (
+      SELECT FROM role_grants g WHERE g.tenant = ${tenant} AND g.role = 'approver' AND (g.principal = p.principal
+        OR EXISTS (SELECT FROM access_group_members m
+                     WHERE m.tenant = g.tenant AND m.group_name = g.group_name AND m.principal = p.principal)))`.execute(
+    trx,
+  );
+  return rows.map(({ principal }) => principal);
+}
+
+/** Undefined where there is no such tenant. A group counts for as many approvers as are needed, since its members may change; not one by claim. */
 export async function factsOf(trx: Trx, tenant: string): Promise<TenantFacts | undefined> {
   const { rows } = await sql<{ governs_itself: boolean }>`
     SELECT EXISTS (SELECT FROM role_grants g WHERE g.tenant = t.tenant AND g.role = 'administrator')
        AND (SELECT coalesce(sum(CASE WHEN g.principal IS NULL THEN t.quorum ELSE 1 END), 0)
-              FROM role_grants g WHERE g.tenant = t.tenant AND g.role = 'approver') >= t.quorum AS governs_itself
+              FROM role_grants g LEFT JOIN access_groups a ON a.tenant = g.tenant AND a.name = g.group_name
+              WHERE g.tenant = t.tenant AND g.role = 'approver' AND a.claim IS NULL) >= t.quorum AS governs_itself
       FROM tenants t WHERE t.tenant = ${tenant}`.execute(trx);
   const [row] = rows;
   return row === undefined ? undefined : { tenant, governsItself: row.governs_itself };

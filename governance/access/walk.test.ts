@@ -96,6 +96,7 @@ const ofInstallation: Readonly<Record<string, readonly string[]>> = {
   'audit.export': [O],
   'audit.read': [O],
   'audit.verify': [O],
+  'audit-key.read': EVERYBODY,
   'gateway.register': [O],
   'gateway.remove': [O],
   'issuer.read': [O],
@@ -245,6 +246,28 @@ test('route × role × own and other tenant: exactly those who may are let in', 
   assert.deepEqual(wrong, []);
 });
 
+test('naming one’s own tenant in the query opens nothing that does not ask for one', async () => {
+  const wrong: string[] = [];
+  for (const route of routes.filter(({ narrowed }) => !narrowed)) {
+    const may = inTenant(route) ? [] : (ofInstallation[route.permission] ?? []);
+    const path = `${placed(route.path, 'acme')}?tenant=rival`;
+    await Promise.all(
+      ALL.map(async (role) => {
+        if ((await isLetIn(`rival-${role}`, route.method, path)) !== may.includes(role))
+          wrong.push(`rival-${role} ${route.method} ${path}`);
+      }),
+    );
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('no route takes a query that it does not know', async () => {
+  for (const { method, path } of routes) {
+    const { status, body } = await world.call(method, `${placed(path, 'acme')}?no-such-query=1`);
+    assert.deepEqual([status, body?.code], [400, 'INVALID_REQUEST'], `${method} ${path}`);
+  }
+});
+
 test('without a credential nothing of the API is answered', async () => {
   for (const { method, path } of routes) {
     const answer = await world.call(method, placed(path, 'acme'), undefined, { authorization: '' });
@@ -288,6 +311,13 @@ test('a job belongs to the tenant that it is for', async () => {
   // Whoever runs the platform helps it along, and does not take it back.
   assert.equal(await isLetIn(O, 'POST', `${path}/retry`), true);
   assert.equal(await isLetIn(O, 'POST', `${path}/cancel`), false);
+  // Whoever belongs to another tenant gets no nearer by naming that one.
+  for (const [role, method, verb] of [
+    [U, 'GET', ''],
+    [A, 'POST', '/retry'],
+    [A, 'POST', '/cancel'],
+  ] as const)
+    assert.equal(await isLetIn(`rival-${role}`, method, `${path}${verb}?tenant=rival`), false, verb);
 });
 
 test('who is kept out stands in the audit log: one’s own people in the tenant’s, strangers in the platform’s', async () => {

@@ -307,6 +307,8 @@ test('a job that failed says why and can be retried; one that goes on can be can
   north.interfere = undefined;
   await world.must(202, 'POST', `/v1/jobs/${job}/retry`);
   await until('it is active', async () => (await stubborn()).state === 'active');
+  const { items: events } = await world.must(200, 'GET', '/v1/audit?tenant=acme&action=job.retry');
+  assert.equal(events[0]?.subject, `job:${job}`);
   assert.equal((await world.call('POST', `/v1/jobs/${job}/retry`)).body.code, 'JOB_NOT_RETRYABLE');
   assert.equal((await world.call('POST', `/v1/jobs/${job}/cancel`)).body.code, 'JOB_NOT_CANCELLABLE');
 
@@ -317,6 +319,61 @@ test('a job that failed says why and can be retried; one that goes on can be can
   await world.must(202, 'POST', '/v1/regions/late/gateways', gateway);
   const { job: removal } = await world.must(202, 'DELETE', '/v1/regions/late/gateways/lost');
   assert.equal((await world.call('POST', `/v1/jobs/${removal}/cancel`)).body.code, 'JOB_NOT_CANCELLABLE');
+});
+
+test('a late retry brings back no application and no gateway that was removed, nor its old rights', async () => {
+  const [north] = world.regions;
+  assert.ok(north);
+  const refuse = (): void => {
+    north.interfere = (kind) =>
+      kind === 'IDENTITY_PUT'
+        ? { failed: { code: 'INVALID_PAYLOAD', message: 'no', retryable: false } }
+        : undefined;
+  };
+  const failedJob = async (path: string, body: object): Promise<string> => {
+    refuse();
+    const { job } = await world.must(202, 'POST', path, body);
+    await until('it has failed', async () => (await jobState(job)) === 'failed');
+    north.interfere = undefined;
+    return job;
+  };
+  const jobState = async (job: string) => (await world.must(200, 'GET', `/v1/jobs/${job}`)).state;
+  const gone = async (path: string, isGone: () => Promise<boolean>) => {
+    await world.must(202, 'DELETE', path);
+    await until(`${path} is gone`, isGone);
+  };
+  const retried = async (job: string) => {
+    const { status, body } = await world.call('POST', `/v1/jobs/${job}/retry`);
+    assert.deepEqual([status, body.code], [409, 'JOB_NOT_RETRYABLE']);
+    assert.match(body.detail, /passing is not registered any more as this job would register it/);
+  };
+
+  const applications = '/v1/tenants/acme/applications';
+  const { certificatePem: certificate } = await pki.client('passing');
+  const passing = { name: 'passing', services: ['service-0'], certificate };
+  const first = await failedJob(applications, passing);
+  const { fingerprint } = await world.must(200, 'GET', `${applications}/passing`);
+  const noSuch = async () => (await world.call('GET', `${applications}/passing`)).status === 404;
+  await gone(`${applications}/passing`, noSuch);
+  await retried(first);
+  // The same name and key with other rights are another registration.
+  const second = await failedJob(applications, { ...passing, services: ['service-1'] });
+  await retried(first);
+  await world.must(202, 'POST', `/v1/jobs/${second}/retry`);
+  await until('it is done', async () => (await jobState(second)) === 'done');
+  await gone(`${applications}/passing`, noSuch);
+  assert.ok(!north.identities.has(fingerprint));
+
+  const gateways = '/v1/regions/north/gateways';
+  const put = await failedJob(gateways, {
+    name: 'passing',
+    certificate: (await pki.both('g')).certificatePem,
+  });
+  await gone(`${gateways}/passing`, async () => {
+    const { gateways: left } = await world.must(200, 'GET', '/v1/regions/north');
+    return left.every(({ name }: { name: string }) => name !== 'passing');
+  });
+  await retried(put);
 });
 
 test('an answer that breaks its contract is a failure, not a state', async () => {

@@ -1,18 +1,20 @@
 /**
  * May they? Asked before a handler, a validator or even the body of a request is looked at. Each route names a permission;
- * openkcm.cedar says who has it, of the tenant in the path or the query, or else of the installation. What the request then
+ * openkcm.cedar says who has it, of the tenant in the path, in a query that the route asks for, or of the job; or else of
+ * the installation. What the request then
  * reaches in the database is no wider than that answer (store/reach.ts).
  */
 import type { FastifyContextConfig, FastifyRequest } from 'fastify';
-import { sql } from 'kysely';
 import { OkcmError } from '../../platform/errors.ts';
 import { loadAccessPolicy, type TenantFacts } from '../access/policy.ts';
 import type { Principal, Standing } from '../access/principal.ts';
 import { factsOf, standingOf } from '../access/standing.ts';
 import type { Cmk } from '../context.ts';
+import { ownerOfJob } from '../domain/jobs.ts';
 import { CmkError } from '../errors.ts';
 import type { Reach } from '../store/reach.ts';
-import { asSystem, type Trx } from '../store/transactions.ts';
+import { asSystem } from '../store/transactions.ts';
+import { propertiesOf } from './openapi.ts';
 
 /** What is known of a request once it has been let in. */
 export interface Access {
@@ -77,12 +79,12 @@ export function createGatekeeper(cmk: Cmk): Gatekeeper {
       // No such route: whoever has proved who they are is told so.
       if (permission === undefined)
         return { principal, standing: NOBODY, tenant: undefined, reach: { kind: 'members', tenants: [] } };
-      const named = tenantNamed(request);
+      const named = isOfJob(request) ? await tenantOfJob(cmk, request) : tenantNamed(request);
       const { standing, facts } =
         // Holds no role anywhere and needs none: nothing has to be looked up.
         principal.duty === 'development'
           ? { standing: NOBODY, facts: assumed(named) }
-          : await lookUp(cmk, request, principal, named);
+          : await lookUp(cmk, principal, named);
       // A tenant that is not there is refused as one of somebody else's: who has no business there learns nothing.
       const about = facts ?? assumed(named);
       if (
@@ -127,24 +129,23 @@ const assumed = (tenant: string | undefined): TenantFacts | undefined =>
 
 async function lookUp(
   cmk: Cmk,
-  request: FastifyRequest,
   principal: Principal,
-  named: string | undefined,
+  tenant: string | undefined,
 ): Promise<{ standing: Standing; facts: TenantFacts | undefined }> {
-  return await asSystem(cmk.db, async (trx) => {
-    const tenant = named ?? (await tenantOfJob(trx, request));
-    return {
-      standing: await standingOf(trx, principal),
-      facts: tenant === undefined ? undefined : await factsOf(trx, tenant),
-    };
-  });
+  return await asSystem(cmk.db, async (trx) => ({
+    standing: await standingOf(trx, principal),
+    facts: tenant === undefined ? undefined : await factsOf(trx, tenant),
+  }));
 }
 
-/** Throws INVALID_REQUEST for what cannot be the name of a tenant, so that nothing odd gets as far as the policy. */
+/**
+ * A query counts where the route asks for it: anywhere else it would choose whose permission is looked at.
+ * Throws INVALID_REQUEST for what cannot be the name of a tenant, so that nothing odd gets as far as the policy.
+ */
 function tenantNamed(request: FastifyRequest): string | undefined {
   const { tenant: inPath } = request.params as { tenant?: unknown };
   const { tenant: inQuery } = request.query as { tenant?: unknown };
-  const named = inPath ?? inQuery;
+  const named = inPath ?? (asksForTenant(request) ? inQuery : undefined);
   if (named === undefined) return undefined;
   if (typeof named !== 'string' || !NAME.test(named))
     throw new CmkError(
@@ -154,29 +155,14 @@ function tenantNamed(request: FastifyRequest): string | undefined {
   return named;
 }
 
-/** Entities are named in contracts/jobs.ts: whose they are stands in the name, or with the identity. */
-const OF_TENANT = /^(?:tenant|service|link|keys|inventory|use|drill):([a-z0-9-]+)(?:[/@]|$)/;
-const OF_IDENTITY = /^identity:([0-9a-f]{64})(?:@|$)/;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const asksForTenant = ({ routeOptions }: FastifyRequest): boolean =>
+  'tenant' in propertiesOf(routeOptions.schema?.querystring);
 
-/** Of `/v1/jobs/{id}` and what is below it. */
-async function tenantOfJob(trx: Trx, request: FastifyRequest): Promise<string | undefined> {
-  const { id } = request.params as { id?: unknown };
-  if (request.routeOptions.url?.startsWith('/v1/jobs/:id') !== true) return undefined;
-  if (typeof id !== 'string' || !UUID.test(id)) return undefined;
-  // Orbital's table, read but never written here.
-  const { rows } = await sql<{ entity: string }>`SELECT entity FROM orbital_jobs WHERE id = ${id}`.execute(
-    trx,
-  );
-  const entity = rows[0]?.entity ?? '';
-  const tenant = OF_TENANT.exec(entity)?.[1];
-  if (tenant !== undefined) return tenant;
-  const fingerprint = OF_IDENTITY.exec(entity)?.[1];
-  if (fingerprint === undefined) return undefined;
-  const identity = await trx
-    .selectFrom('identities')
-    .select('tenant')
-    .where('fingerprint', '=', fingerprint)
-    .executeTakeFirst();
-  return identity?.tenant ?? undefined;
+/** `/v1/jobs/{id}` and what is below it. */
+const isOfJob = ({ routeOptions }: FastifyRequest): boolean =>
+  routeOptions.url?.startsWith('/v1/jobs/:id') === true;
+
+async function tenantOfJob(cmk: Cmk, { params }: FastifyRequest): Promise<string | undefined> {
+  const job = await cmk.manager.getJob(String((params as { id?: unknown }).id));
+  return job === undefined ? undefined : await asSystem(cmk.db, (trx) => ownerOfJob(trx, job));
 }

@@ -30,6 +30,10 @@ export function describeRoute(route: DescribedRoute): object {
   return {
     operationId: operationIdOf(method, route.url, isList),
     tags: [tagOf(route.url)],
+    // Whatever a route does not ask for is refused, and not passed over.
+    ...(route.config?.public === true
+      ? {}
+      : { querystring: Type.Object({}, { additionalProperties: false }) }),
     ...schema,
     ...(CHANGING.has(method) && route.config?.public !== true
       ? { headers: Type.Object({ ...schema.headers?.properties, 'idempotency-key': IdempotencyKey }) }
@@ -39,7 +43,8 @@ export function describeRoute(route: DescribedRoute): object {
   };
 }
 
-const propertiesOf = (schema: unknown): object => {
+/** Of a schema of an object; none of whatever else. */
+export const propertiesOf = (schema: unknown): object => {
   const properties: unknown =
     typeof schema === 'object' && schema !== null ? Reflect.get(schema, 'properties') : undefined;
   return typeof properties === 'object' && properties !== null ? properties : {};

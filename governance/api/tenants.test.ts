@@ -183,3 +183,20 @@ test('only the named regions are asked again, and the job stays failed for the o
   const none = await world.call('POST', `/v1/jobs/${job}/retry`, { regions: ['south'] });
   assert.equal(none.body.code, 'JOB_NOT_RETRYABLE');
 });
+
+test('what was asked for a tenant while it was served is not asked again once it is blocked', async () => {
+  const [north] = world.regions;
+  assert.ok(north);
+  await world.must(202, 'POST', '/v1/tenants', { id: 'shut' });
+  await inState('shut', 'active');
+  north.interfere = (kind) =>
+    kind === 'SERVICE_PROVISION'
+      ? { failed: { code: 'INVALID_PAYLOAD', message: 'no', retryable: false } }
+      : undefined;
+  const { job } = await world.must(202, 'POST', '/v1/tenants/shut/services', { name: 'late' });
+  await until('it failed', async () => (await world.must(200, 'GET', `/v1/jobs/${job}`)).state === 'failed');
+  north.interfere = undefined;
+  await world.must(202, 'POST', '/v1/tenants/shut/block', { reason: 'a court order' });
+  const { status, body } = await world.call('POST', `/v1/jobs/${job}/retry`);
+  assert.deepEqual([status, body.code, /shut is block/.test(body.detail)], [409, 'JOB_NOT_RETRYABLE', true]);
+});

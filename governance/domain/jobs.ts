@@ -1,4 +1,5 @@
 /** Orbital's jobs as operators see and change them. */
+import type { JobPayload } from '../../contracts/index.ts';
 import type { EntityGroup, JobFilter, JobState, TaskFilter } from '../../orbital/index.ts';
 import { OrbitalError } from '../../orbital/index.ts';
 import type { Actor } from '../audit/event.ts';
@@ -6,9 +7,10 @@ import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
-import { asPlatform, asTenant } from '../store/transactions.ts';
-import { requireTenant } from './lookups.ts';
+import { asSystem, asTenant, type Trx } from '../store/transactions.ts';
+import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';
+import { refuseOutdated } from './retries.ts';
 import { requireRevision } from './revisions.ts';
 
 export interface JobSummary {
@@ -125,20 +127,49 @@ export async function listTasks(
 
 /** Payloads are not shown: they hold sealed secrets and certificates, and say nothing that a person needs. */
 export async function getJob(cmk: Cmk, id: string): Promise<JobDetail> {
-  const job = await cmk.manager.getJob(id);
-  if (job === undefined) throw new CmkError('JOB_UNKNOWN', `there is no job ${id}`);
-  return detail(job);
+  return detail(await requireJob(cmk, id));
 }
+
+async function requireJob(cmk: Cmk, id: string): Promise<OrbitalJob> {
+  const job = await cmk.manager.getJob(id);
+  if (job === undefined) throw unknown(id);
+  return job;
+}
+
+const unknown = (id: string): CmkError => new CmkError('JOB_UNKNOWN', `there is no job ${id}`);
 
 /** Revocations cannot be cancelled: they run until each region has reported (D11). */
 const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE']);
 /** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
 const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
-/** Decided on what was true then: a late repetition would destroy on old numbers, bring an old policy back, or cut off anew. */
-const ASKED_ANEW = new Set(['KEY_DESTROY', 'ROTATION_POLICY', 'DRILL_CUT', 'DRILL_RESTORE']);
+
+/** Entities are named in contracts/jobs.ts: whose they are stands in the name, or with the identity. */
+const OF_TENANT = /^(?:tenant|service|link|keys|inventory|use|drill):([a-z0-9-]+)(?:[/@]|$)/;
+const OF_IDENTITY = /^identity:([0-9a-f]{64})(?:@|$)/;
+
+/** Of one tenant; undefined for the platform's own. A job that puts an identity says itself whose that is, also once it is gone. */
+export async function ownerOfJob(
+  trx: Trx,
+  { entity, tasks: [task] }: Pick<OrbitalJob, 'entity' | 'tasks'>,
+): Promise<string | undefined> {
+  // Our own payload, as it was checked when the job was created.
+  const { identity: put } = (task?.payload ?? {}) as Partial<JobPayload<'IDENTITY_PUT'>>;
+  const tenant = OF_TENANT.exec(entity)?.[1] ?? put?.tenant;
+  if (tenant !== undefined) return tenant;
+  const fingerprint = OF_IDENTITY.exec(entity)?.[1];
+  if (fingerprint === undefined) return undefined;
+  const identity = await trx
+    .selectFrom('identities')
+    .select('tenant')
+    .where('fingerprint', '=', fingerprint)
+    .executeTakeFirst();
+  return identity?.tenant ?? undefined;
+}
 
 export interface JobChange {
   readonly id: string;
+  /** For whose jobs it was permitted; undefined: the platform's own. */
+  readonly tenant: string | undefined;
   readonly change: 'retry' | 'cancel';
   /** Retry only what these were asked. */
   readonly regions?: readonly string[];
@@ -149,10 +180,10 @@ export interface JobChange {
 export async function changeJob(
   cmk: Cmk,
   who: Actor,
-  { id, change, regions, ifMatch }: JobChange,
+  { id, tenant, change, regions, ifMatch }: JobChange,
 ): Promise<JobDetail> {
-  const job = await getJob(cmk, id);
-  requireRevision(job, ifMatch);
+  const job = await requireJob(cmk, id);
+  requireRevision(detail(job), ifMatch);
   if (change === 'cancel' && REVOCATIONS.has(job.kind))
     throw new CmkError('JOB_NOT_CANCELLABLE', `${job.kind} takes something away`);
   if (change === 'cancel' && MAKES_A_LINK.has(job.kind))
@@ -160,13 +191,18 @@ export async function changeJob(
   // A cancelled job was overtaken by a newer wish; only what has failed is worth another try.
   if (change === 'retry' && job.state !== 'failed')
     throw new CmkError('JOB_NOT_RETRYABLE', `the job is ${job.state}`);
-  if (change === 'retry' && ASKED_ANEW.has(job.kind))
-    throw new CmkError('JOB_NOT_RETRYABLE', `${job.kind} is asked for anew`);
   try {
-    await asPlatform(cmk.db, async (trx) => {
-      if (change === 'retry') await cmk.manager.retryJob(trx, id, regions);
-      else await cmk.manager.cancelJob(trx, id);
+    // Whose the job is, and what it would bring back, stands in rows that an operator does not reach.
+    await asSystem(cmk.db, async (trx) => {
+      if ((await ownerOfJob(trx, job)) !== tenant) throw unknown(id);
+      if (tenant !== undefined) await lockTenant(trx, tenant);
+      if (change === 'retry') {
+        // With Orbital's lock on the entity, which a removal takes before it changes any row.
+        await cmk.manager.retryJob(trx, id, regions);
+        await refuseOutdated(trx, job, tenant);
+      } else await cmk.manager.cancelJob(trx, id);
       await audit(trx, who, {
+        ...(tenant === undefined ? {} : { tenant }),
         action: `job.${change}`,
         subject: `job:${id}`,
         outcome: 'accepted',

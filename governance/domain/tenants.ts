@@ -14,7 +14,7 @@ import { endsAs, isChanging, type TenantState } from './tenant-states.ts';
 
 /**
  * How many operators have to agree, the proposer counted, before a decision that can lock out or expose is carried
- * out (D13). The first is for development and says so in every place where it shows.
+ * out (D13). The first is for development, says so in every place where it shows, and is refused anywhere else.
  */
 export const policies = { 'development-quorum-one': 1, 'four-eyes': 2 } as const;
 export type PolicyName = keyof typeof policies;
@@ -84,7 +84,9 @@ export async function onboardTenant(
   onboarding: Onboarding,
 ): Promise<{ tenant: TenantView; job: string | null }> {
   const { id } = onboarding;
-  const policy = onboarding.policy ?? 'development-quorum-one';
+  const policy = onboarding.policy ?? (cmk.development ? 'development-quorum-one' : 'four-eyes');
+  if (policy === 'development-quorum-one' && !cmk.development)
+    throw new CmkError('POLICY_REFUSED', `under ${policy} one person would decide alone`);
   return await asTenant(cmk.db, id, async (trx) => {
     const inserted = await trx
       .insertInto('tenants')

@@ -257,8 +257,10 @@ function algorithmOf(key: KeyVaultKey): 'RSA-OAEP-256' | 'A256KW' {
 
 function meaningOf(error: unknown): KeyState {
   const status: unknown = Reflect.get(Object(error), 'statusCode');
-  if (status === 403) return forbidden[innerCodeOf(error)] ?? 'FORBIDDEN';
-  if (status === 404) return 'NOT_FOUND';
+  const said = codeOf(error);
+  // A vault says so in its own words; whoever else stands in between says nothing of the key.
+  if (status === 403) return said === '' ? 'UNREACHABLE' : (forbidden[innerCodeOf(error)] ?? 'FORBIDDEN');
+  if (status === 404) return said === 'KeyNotFound' ? 'NOT_FOUND' : 'UNREACHABLE';
   if (status === 429) return 'THROTTLED';
   if (typeof status === 'number' && status >= 500) return 'UNREACHABLE';
   if (isAway(error) || errorCode(error) === 'REQUEST_SEND_ERROR') return 'UNREACHABLE';
@@ -266,6 +268,10 @@ function meaningOf(error: unknown): KeyState {
 }
 
 /** As the SDK hands on the body of a refusal. */
+const codeOf = (error: unknown): string => {
+  const { code } = recordOf(recordOf(recordOf(error)['details'])['error']);
+  return typeof code === 'string' ? code : '';
+};
 function innerCodeOf(error: unknown): string {
   const { details } = recordOf(error);
   const { code } = recordOf(recordOf(recordOf(details)['error'])['innerError']);

@@ -1,6 +1,8 @@
 /** The transit engine of an OpenBao or Vault, over TLS with an authority of its own and a namespace, against its double. */
 import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { temporaryDirectory } from '../../testkit/directories.ts';
@@ -69,6 +71,20 @@ test('a rotated key opens what its older version wrapped, until that is disallow
   assert.deepEqual(await harness.provider.unwrap(key, wrapped), plaintext);
   fake.console.setMinimum(key, 2);
   await assert.rejects(harness.provider.unwrap(key, wrapped), { code: 'KEYSTORE_DISABLED' });
+});
+
+test('a 404 of somebody in between is no word about the key', async () => {
+  const between = createServer((_request, response) => response.writeHead(404).end('default backend - 404'));
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+  const { port } = between.address() as AddressInfo;
+  const tokenFile = join(temporaryDirectory('openbao'), 'token');
+  await writeFile(tokenFile, 'a-token', { mode: 0o600 });
+  const provider = withinTime(
+    new OpenBaoKeystore({ address: `http://127.0.0.1:${port}`, tokenFile }),
+    KEYSTORE_TIMEOUT_MS,
+  );
+  assert.equal(await provider.describe('acme'), 'UNREACHABLE');
+  between.close();
 });
 
 test('a sealed engine is an engine that is away', async () => {

@@ -128,8 +128,13 @@ function refusal({ status, body }: JsonAnswer): KeystoreError {
   const said = complaintOf(body);
   const detail = `the engine answers ${status}${said === '' ? '' : ` "${said}"`}`;
   if (status === 403) return new KeystoreError('FORBIDDEN', detail);
-  if (status === 404 || said.includes('encryption key not found'))
+  // So the engine says it of a key. A route that is not there, or somebody in between, says nothing of it.
+  if (
+    (status === 404 && Array.isArray(body['errors']) && said === '') ||
+    said.includes('encryption key not found')
+  )
     return new KeystoreError('NOT_FOUND', detail);
+  if (status === 404 && !Array.isArray(body['errors'])) return new KeystoreError('UNREACHABLE', detail);
   if (status === 429) return new KeystoreError('THROTTLED', detail);
   // Sealed, in maintenance, a standby, or broken: none says anything of the key.
   if (status >= 500 || (status >= 300 && status < 400)) return new KeystoreError('UNREACHABLE', detail);

@@ -35,8 +35,10 @@ export interface TokenRequest {
   readonly id: number;
   readonly config: KeystoreConfig<'pkcs11'>;
   readonly call: TokenCall;
+  /** Digests of PINs that the token has refused. */
+  readonly refusedPins: readonly string[];
 }
 
 export type TokenAnswer =
   | { readonly id: number; readonly result: TokenResults[keyof TokenResults] }
-  | { readonly id: number; readonly state: KeyState; readonly detail: string };
+  | { readonly id: number; readonly state: KeyState; readonly detail: string; readonly refusedPin?: string };

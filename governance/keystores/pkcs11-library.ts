@@ -115,9 +115,9 @@ export const tokenAnswer = (error: unknown): string | undefined =>
 export function tokenState(answer: string): KeyState {
   if (/^CKR_(KEY_FUNCTION_NOT_PERMITTED|KEY_TYPE_INCONSISTENT)$/.test(answer)) return 'DISABLED';
   if (/^CKR_(ACTION_PROHIBITED|FUNCTION_REJECTED)$/.test(answer)) return 'FORBIDDEN';
-  if (/^CKR_(KEY|OBJECT)_HANDLE_INVALID$/.test(answer)) return 'NOT_FOUND';
+  // A handle that is no longer one is a token that was changed over in between; a key that is gone is not found the next time.
   if (
-    /^CKR_(DEVICE_|TOKEN_NOT|SESSION_|SLOT_|CRYPTOKI_NOT|HOST_MEMORY|FUNCTION_CANCELED|USER_NOT_LOGGED)/.test(
+    /^CKR_(KEY_HANDLE_|OBJECT_HANDLE_|DEVICE_|TOKEN_NOT|SESSION_|SLOT_|CRYPTOKI_NOT|HOST_MEMORY|FUNCTION_CANCELED|USER_NOT_LOGGED)/.test(
       answer,
     )
   )

@@ -13,10 +13,14 @@ import { KeystoreError, stateOf } from './provider.ts';
 const MAX_PIN_FILE_BYTES = 1024;
 
 let graphene: Graphene | undefined;
-/** A token locks after a few wrong PINs, and a prober asks for ever: no PIN is tried twice. */
-const refusedPins = new Set<string>();
+/** Of the last call: the digest of a PIN that the token refused. */
+let refusedPin: string | undefined;
 
-async function answer({ config, call }: TokenRequest): Promise<TokenResults[keyof TokenResults]> {
+async function answer({
+  config,
+  call,
+  refusedPins,
+}: TokenRequest): Promise<TokenResults[keyof TokenResults]> {
   graphene ??= await loadGraphene();
   const pin = (
     await readPrivate(config.pinFile, MAX_PIN_FILE_BYTES).catch((cause: unknown) => {
@@ -24,7 +28,7 @@ async function answer({ config, call }: TokenRequest): Promise<TokenResults[keyo
     })
   ).trimEnd();
   const digest = createHash('sha256').update(`${config.module}\n${config.tokenLabel}\n${pin}`).digest('hex');
-  if (refusedPins.has(digest))
+  if (refusedPins.includes(digest))
     throw new KeystoreError('UNKNOWN', 'the token refused the PIN of its file; it is not tried again');
   const library = graphene;
   try {
@@ -32,7 +36,7 @@ async function answer({ config, call }: TokenRequest): Promise<TokenResults[keyo
   } catch (cause) {
     if (cause instanceof KeystoreError) throw cause;
     const said = tokenAnswer(cause) ?? errorMessage(cause);
-    if (/^CKR_(USER_)?PIN_/.test(said)) refusedPins.add(digest);
+    if (/^CKR_(USER_)?PIN_/.test(said)) refusedPin = digest;
     throw new KeystoreError(tokenState(said), `the token "${config.tokenLabel}" says ${said}`, { cause });
   }
 }
@@ -42,10 +46,12 @@ process.on('message', (request: TokenRequest) => {
   turn = turn.then(async () => {
     const { id } = request;
     let message: TokenAnswer;
+    refusedPin = undefined;
     try {
       message = { id, result: await answer(request) };
     } catch (error) {
-      message = { id, state: stateOf(error), detail: errorMessage(error) };
+      const refused = refusedPin === undefined ? {} : { refusedPin };
+      message = { id, state: stateOf(error), detail: errorMessage(error), ...refused };
     }
     await new Promise<void>((resolve) => {
       if (process.send === undefined) return resolve();

@@ -1,6 +1,8 @@
 /** A real PKCS#11 token: SoftHSM. The customer's side is the same library, used by hand. */
+
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -42,6 +44,14 @@ async function newKey(token: TestToken, label = 'customer'): Promise<string> {
     }),
   );
   return keyUri({ id });
+}
+
+/** Those that hold the library for this process. */
+function killWorkers(): void {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').split(' ');
+  for (const pid of children)
+    if (pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('pkcs11-worker'))
+      process.kill(Number(pid), 'SIGKILL');
 }
 
 let shared: Promise<{ token: TestToken; harness: ProviderHarness }> | undefined;
@@ -113,6 +123,16 @@ test('calls that come together are answered each by its own', async () => {
 providerContract('pkcs11', async () => (await open()).harness, {
   states: ['DISABLED', 'NOT_FOUND'],
   imports: true,
+});
+
+test('a PIN that the token has refused is tried by no later process either', async () => {
+  const { module, tokenLabel, pinFile } = await startSoftHsm('locking');
+  const provider = new Pkcs11Keystore({ module, tokenLabel, pinFile });
+  await writeFile(pinFile, '000000\n', { mode: 0o600 });
+  await assert.rejects(provider.generateDataKey('pkcs11:object=x'), /CKR_PIN_INCORRECT/);
+  killWorkers();
+  await assert.rejects(provider.generateDataKey('pkcs11:object=x'), /has ended|not tried again/);
+  await assert.rejects(provider.generateDataKey('pkcs11:object=x'), /not tried again/);
 });
 
 test('names of keys are PKCS#11 URIs', () => {

@@ -27,6 +27,7 @@ const IDLE_MS = 30_000;
 /** Generating an RSA pair in a token takes its time. */
 const CALL_TIMEOUT_MS = { ordinary: KEYSTORE_TIMEOUT_MS, import: 25_000 } as const;
 const MAX_WAITING = 256;
+const MAX_REFUSED_PINS = 64;
 const PREFIX = 'pkcs11.v1.';
 const WRAPPED = /^pkcs11\.v1\.[A-Za-z0-9_-]{1,256}$/;
 /** Tokens take SHA-1 in OAEP everywhere, and other hashes here and there; OAEP does not rest on its collisions. */
@@ -46,6 +47,8 @@ export class Pkcs11Keystore implements KeystoreDriver {
   #worker: ChildProcess | undefined;
   #idle: NodeJS.Timeout | undefined;
   #last = 0;
+  /** A token locks after a few wrong PINs, and a prober asks for ever: no PIN is tried twice, whichever process it was. */
+  readonly #refusedPins = new Set<string>();
 
   constructor(config: KeystoreConfig<'pkcs11'>) {
     this.#config = config;
@@ -115,7 +118,7 @@ export class Pkcs11Keystore implements KeystoreDriver {
       this.#waiting.set(id, { resolve, reject, timer });
       worker.ref();
       worker.channel?.ref();
-      worker.send({ id, config: this.#config, call }, (error) => {
+      worker.send({ id, config: this.#config, call, refusedPins: [...this.#refusedPins] }, (error) => {
         if (error !== null)
           this.#end(
             worker,
@@ -148,6 +151,10 @@ export class Pkcs11Keystore implements KeystoreDriver {
     if (waiting === undefined) return;
     this.#waiting.delete(message.id);
     clearTimeout(waiting.timer);
+    if ('state' in message && message.refusedPin !== undefined) {
+      if (this.#refusedPins.size >= MAX_REFUSED_PINS) this.#refusedPins.clear();
+      this.#refusedPins.add(message.refusedPin);
+    }
     if ('state' in message) waiting.reject(new KeystoreError(message.state, message.detail));
     else waiting.resolve(message.result);
     if (this.#waiting.size > 0) return;

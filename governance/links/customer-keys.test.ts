@@ -194,6 +194,35 @@ test('a permission that was withdrawn counts as a refusal of the customer’s', 
   assert.match(closed.regions[0].reason, /is FORBIDDEN at keystore aws/);
 });
 
+test('the right to unwrap alone was withdrawn: as good as all of it, and no idle probe forgets it', async () => {
+  const reference = await linkOwnKey('half');
+  aws.console.forbidOnly(reference, 'Decrypt');
+  const closed = await world.linked('half', 'closed', PATIENCE_MS);
+  assert.match(closed.regions[0].reason, /is FORBIDDEN at keystore aws/);
+  await world.query(`UPDATE l1_keys SET probe_at = now(), checked_at = now() WHERE tenant = 'half'`);
+  await until('it was probed once more', async () => {
+    const [row] = await world.query(
+      `SELECT probe_at > now() + interval '1 minute' AS probed FROM l1_keys WHERE tenant = 'half'`,
+    );
+    return row?.['probed'] === true;
+  });
+  await delay(PROBE_EVERY_MS);
+  assert.equal((await keyOf('half')).state, 'FORBIDDEN');
+});
+
+test('what becomes of a key that no link stands on unlinks nobody', async () => {
+  await linkOwnKey('careful');
+  const spare = aws.console.createKey();
+  await world.must(201, 'POST', keysPath('careful'), { alias: 'spare', keystore: 'aws', reference: spare });
+  aws.console.disable(spare);
+  const proof = (alias: string) => world.call('POST', `${keysPath('careful', alias)}/proof`);
+  assert.equal((await proof('spare')).body.code, 'KEY_NOT_USABLE');
+  await world.must(201, 'POST', `${keysPath('careful', 'coming')}/import`, { keystore: 'aws' });
+  assert.equal((await proof('coming')).body.code, 'KEY_NOT_USABLE');
+  assert.equal((await keyOf('careful', 'spare')).state, 'DISABLED');
+  assert.equal((await world.must(200, 'GET', '/v1/tenants/careful/links')).state, 'active');
+});
+
 test('a keystore that hangs delays the kill switch of no other', async () => {
   await world.onboard('quick');
   await world.must(202, 'POST', '/v1/tenants/quick/link', { key: 'main' });

@@ -8,14 +8,15 @@ import type { Cmk } from '../context.ts';
 import { recordKeyState } from '../domain/key-states.ts';
 import { type UsableKey, viewKey } from '../domain/keys.ts';
 import { lockTenant } from '../domain/lookups.ts';
-import { CmkError } from '../errors.ts';
 import type { KeyState } from '../keystores/provider.ts';
-import { asTenant } from '../store/transactions.ts';
+import { asTenant, type Trx } from '../store/transactions.ts';
 import { startUnlink } from './request.ts';
+import { linkRows, standingOf } from './rows.ts';
+import { CLOSABLE } from './states.ts';
 
 /**
- * Disabled, without its material, scheduled for deletion and deleted count at once. Forbidden counts only when an independent call has shown
- * that CMK's own credential is good. A provider that is away, or not understood, never counts.
+ * Disabled, without its material, scheduled for deletion and deleted count at once. Forbidden counts only when an independent
+ * call has shown that CMK's own credential is good. A provider that is away, or not understood, never counts.
  */
 export function unlinks(state: KeyState, credentialIsGood: boolean): boolean {
   switch (state) {
@@ -34,6 +35,15 @@ export function unlinks(state: KeyState, credentialIsGood: boolean): boolean {
   }
 }
 
+/** Whether a link of the tenant stands on the key, or is about to: what becomes of any other key unlinks nobody. */
+async function carriesLink(trx: Trx, tenant: string, alias: string): Promise<boolean> {
+  const regions = Map.groupBy(await linkRows(trx, tenant), ({ region }) => region);
+  return [...regions.values()].some((epochs) => {
+    const { link, successor } = standingOf(epochs);
+    return [link, successor].some((row) => row?.key_alias === alias && CLOSABLE.includes(row.state));
+  });
+}
+
 /**
  * Records what the provider said of the key, and unlinks the tenant if it must. Says by whom and since when: the customer,
  * at the keystore, between the last good answer and this one. Returns whether it unlinked.
@@ -50,7 +60,8 @@ export async function judge(cmk: Cmk, tenant: string, key: UsableKey, state: Key
     const change = await recordKeyState(trx, { tenant, alias }, { state, doubtful });
     const { lastEnabledAt, stateSince } = await viewKey(trx, tenant, alias);
     const reason = `L1 key ${alias} is ${state} at keystore ${keystore} (${provider.kind}) since ${stateSince}`;
-    const killed = kill && (await unlinkIfLinked(cmk, trx, who, tenant, reason));
+    const killed = kill && (await carriesLink(trx, tenant, alias));
+    if (killed) await startUnlink(cmk, trx, who, { tenant, reason, proposal: null });
     if (change !== undefined)
       await audit(trx, who, {
         tenant,
@@ -76,20 +87,4 @@ export async function judge(cmk: Cmk, tenant: string, key: UsableKey, state: Key
     }
     return killed;
   });
-}
-
-async function unlinkIfLinked(
-  cmk: Cmk,
-  trx: Parameters<typeof startUnlink>[1],
-  who: { actor: string; correlationId: string },
-  tenant: string,
-  reason: string,
-): Promise<boolean> {
-  try {
-    await startUnlink(cmk, trx, who, { tenant, reason, proposal: null });
-    return true;
-  } catch (error) {
-    if (error instanceof CmkError && error.code === 'NOT_LINKED') return false;
-    throw error;
-  }
 }

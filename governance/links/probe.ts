@@ -7,8 +7,9 @@
  */
 import { sql } from 'kysely';
 import type { Cmk } from '../context.ts';
-import { requireKey } from '../domain/keys.ts';
-import type { KeyState } from '../keystores/provider.ts';
+import { proveAccess } from '../domain/key-access.ts';
+import { requireKey, type UsableKey, viewKey } from '../domain/keys.ts';
+import { type KeyState, stateOf } from '../keystores/provider.ts';
 import {
   IDLE_PROBE_FACTOR,
   KEYSTORE_CONCURRENCY,
@@ -20,7 +21,7 @@ import {
   PROBE_SCAN,
 } from '../limits.ts';
 import { startPeriodic } from '../periodic.ts';
-import { asPlatform, asTenant } from '../store/transactions.ts';
+import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';
 
 export interface Prober {
@@ -119,8 +120,49 @@ async function runLane(cmk: Cmk, keys: readonly DueKey[]): Promise<void> {
  * KEYSTORE_UNKNOWN.
  */
 export async function probe(cmk: Cmk, tenant: string, alias: string, known?: KeyState): Promise<KeyState> {
-  const key = await asTenant(cmk.db, tenant, (trx) => requireKey(cmk, trx, tenant, alias));
-  const state = known ?? (await key.provider.describe(key.reference));
+  const { key, last, sealed } = await asTenant(cmk.db, tenant, async (trx) => ({
+    key: await requireKey(cmk, trx, tenant, alias),
+    last: (await viewKey(trx, tenant, alias)).state,
+    sealed: await sealedUnder(trx, tenant, alias),
+  }));
+  const state = known ?? (await askFor(key, last, sealed));
   await judge(cmk, tenant, key, state);
   return state;
+}
+
+/** The secret of the youngest living link on the key, as its provider wrapped it. */
+async function sealedUnder(trx: Trx, tenant: string, alias: string): Promise<string | null> {
+  const row = await trx
+    .selectFrom('links')
+    .select('wrapped_secret')
+    .where('tenant', '=', tenant)
+    .where('key_alias', '=', alias)
+    .where('state', '=', 'active')
+    .orderBy('epoch', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.wrapped_secret ?? null;
+}
+
+/**
+ * What a key's metadata say is not what CMK may do with it: the right to unwrap can be gone, or the one version that wrapped.
+ * So a key on which a link stands is asked to unwrap that link's secret, and one that could not be used has to show that it can.
+ */
+async function askFor(key: UsableKey, last: string, sealed: string | null): Promise<KeyState> {
+  const { provider, reference } = key;
+  const told = async (): Promise<KeyState> => await provider.describe(reference);
+  try {
+    if (sealed === null) {
+      const state = await told();
+      if (state === 'ENABLED' && last !== 'ENABLED') await proveAccess(provider, reference);
+      return state;
+    }
+    (await provider.unwrap(reference, sealed)).fill(0);
+    return 'ENABLED';
+  } catch (error) {
+    const state = stateOf(error);
+    if (state !== 'UNKNOWN') return state;
+    const said = await told();
+    return said === 'ENABLED' ? state : said;
+  }
 }

@@ -30,6 +30,17 @@ async function scope(trx: Trx, tenant: string, scope: string): Promise<void> {
   );
 }
 
+/**
+ * Within a transaction of somebody's request: what CMK itself has to write in a tenant for a change that was permitted to
+ * them, and that they do not reach by themselves. Where it throws, the transaction has to end.
+ */
+export async function asSystemWithin<T>(trx: Trx, tenant: string, fn: () => Promise<T>): Promise<T> {
+  await withSystemReach(() => scopeToTenant(trx, tenant));
+  const done = await fn();
+  await scopeToTenant(trx, tenant);
+  return done;
+}
+
 export const asTenant = <T>(db: Db, tenant: string, fn: (trx: Trx) => Promise<T>): Promise<T> =>
   inTransaction(db, async (trx) => {
     await scopeToTenant(trx, tenant);

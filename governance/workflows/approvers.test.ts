@@ -89,22 +89,18 @@ test('no rule holds that takes people who are not approvers, whatever they are c
     assert.equal((await ask('PUT', 'approver-groups/officers', { members })).status, 202);
 });
 
-test('a rule for whoever may approve takes no more than there are, unless an issuer says who they are', async () => {
+test('a rule for whoever may approve takes no more than there are', async () => {
   const ask = await tenant('counted');
+  // Four of the development installation, who may approve everywhere, and two of the tenant's own.
   const rule = () => ask('PUT', 'approval-rules/unlink', { approvals: 7 });
   assert.deepEqual(code(await rule()), [409, 'QUORUM_UNREACHABLE']);
-  assert.equal((await ask('POST', 'groups', { name: 'board', claim: 'corp:board' })).status, 201);
-  const grant = { change: 'grant', role: 'approver', group: 'board' };
-  await decided(await ask('POST', 'access-changes', grant), 'bert');
+  assert.equal((await ask('POST', 'groups', { name: 'board' })).status, 201);
+  for (const change of [
+    { change: 'grant', role: 'approver', group: 'board' },
+    { change: 'add-member', group: 'board', principal: 'corp:dora' },
+  ])
+    await decided(await ask('POST', 'access-changes', change), 'bert');
   assert.equal((await rule()).status, 202);
-  await decided(
-    await ask('PUT', 'approver-groups/officers', { members: ['corp:dora', 'other:emil'] }),
-    'bert',
-  );
-  const ofOfficers = (approvals: number) =>
-    ask('PUT', 'approval-rules/unlink', { approvals, groups: ['officers'] });
-  assert.equal((await ofOfficers(1)).status, 202);
-  assert.deepEqual(code(await ofOfficers(2)), [409, 'QUORUM_UNREACHABLE']);
 });
 
 test('who approves changes by no less than every rule that takes whoever may approve', async () => {

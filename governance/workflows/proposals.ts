@@ -9,6 +9,8 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { JobConflictError } from '../../orbital/index.ts';
+import { isDevelopmentName } from '../access/development-tokens.ts';
+import { approversAmong } from '../access/standing.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
@@ -157,7 +159,8 @@ async function decided(
   return await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
     const proposal = await requireProposal(trx, tenant, id);
-    const verdict = decide(await caseOf(trx, proposal), await eventOf(trx, proposal, deciding));
+    const present = await caseOf(trx, proposal);
+    const verdict = decide(present, await eventOf(cmk, trx, proposal, present, deciding));
     if (!verdict.ok) throw new CmkError(verdict.code, verdict.detail);
     return await then(trx, proposal, verdict.next);
   });
@@ -171,7 +174,14 @@ async function caseOf(trx: Trx, proposal: Proposal): Promise<Case> {
   return { state, proposer, requirements, approvers, expiresAt };
 }
 
-async function eventOf(trx: Trx, { tenant, requirements }: Proposal, deciding: Deciding): Promise<Event> {
+/** Asked again with the tenant locked: a role may have been taken since the request was let in, or since an approval. */
+async function eventOf(
+  cmk: Cmk,
+  trx: Trx,
+  { tenant, requirements }: Proposal,
+  { approvers }: Case,
+  deciding: Deciding,
+): Promise<Event> {
   const at = new Date();
   if (deciding.kind !== 'approve' && deciding.kind !== 'reject') return { ...deciding, at };
   const members = await membersOf(
@@ -179,7 +189,12 @@ async function eventOf(trx: Trx, { tenant, requirements }: Proposal, deciding: D
     tenant,
     requirements.flatMap(({ groups }) => groups),
   );
-  return { ...deciding, at, members };
+  const people = [...approvers, deciding.by];
+  const holders = await approversAmong(trx, tenant, people);
+  const permitted = people.filter(
+    (each) => holders.includes(each) || (cmk.development && isDevelopmentName(each)),
+  );
+  return { ...deciding, at, members, permitted };
 }
 
 /**

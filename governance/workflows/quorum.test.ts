@@ -32,9 +32,12 @@ const requirement = fc.record({
   groups: fc.subarray([...GROUPS]),
 });
 const at = fc.integer({ min: 0, max: 1_200 }).map((ms) => new Date(ms));
+// Mostly everybody still holds the role.
+const permitted = fc.oneof({ weight: 3, arbitrary: fc.constant([...PEOPLE]) }, fc.subarray([...PEOPLE]));
+const deciding = { by: person, at, members, permitted };
 const event = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('approve' as const), by: person, at, members }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reject' as const), by: person, at, members }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('approve' as const), ...deciding }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reject' as const), ...deciding }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('revoke' as const), by: person, at }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire' as const), at }) },
 );
@@ -103,6 +106,29 @@ test('it is carried out only when each rule has its approvals, by different peop
   );
 });
 
+test('with the last approval, everybody who counts is an approver by role and by group', () => {
+  fc.assert(
+    fc.property(cases, fc.array(event, { maxLength: 40 }), (first, events) => {
+      for (const { event: last, after, code } of play(first, events)) {
+        if (last.kind !== 'approve' || code !== undefined) continue;
+        assert.ok(last.permitted.includes(last.by));
+        if (after.state !== 'executed') continue;
+        for (const { approvals, approvers, groups } of first.requirements) {
+          const standing = after.approvers.filter(
+            (each) =>
+              last.permitted.includes(each) &&
+              (groups.length === 0 ||
+                (approvers?.includes(each) === true &&
+                  groups.some((group) => last.members.get(group)?.includes(each)))),
+          );
+          assert.ok(new Set(standing).size >= approvals);
+        }
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test('whoever proposed it never decides, whatever groups they are in', () => {
   fc.assert(
     fc.property(cases, fc.array(event, { maxLength: 40 }), (first, events) => {
@@ -158,11 +184,42 @@ test('whoever joined the group later cannot approve, nor can whoever has left it
     expiresAt: new Date(EXPIRY),
   };
   const now: Members = new Map([['officers', ['carol', 'dave']]]);
-  const by = (name: string): Event => ({ kind: 'approve', by: name, at: new Date(0), members: now });
+  const permitted = [...PEOPLE];
+  const by = (name: string): Event => ({
+    kind: 'approve',
+    by: name,
+    at: new Date(0),
+    members: now,
+    permitted,
+  });
   for (const name of ['bob', 'dave', 'eve']) {
     const verdict = decide(first, by(name));
     assert.equal(verdict.ok ? undefined : verdict.code, 'NOT_APPROVER', name);
   }
   const verdict = decide(first, by('carol'));
   assert.equal(verdict.ok && verdict.next, 'approved');
+});
+
+test('an approval of somebody who has lost the role since does not count, and counts again with the role', () => {
+  const first: Case = {
+    state: 'pending',
+    proposer: 'ada',
+    requirements: [{ rule: 'four-eyes', approvals: 2, groups: [], approvers: null }],
+    approvers: ['bob'],
+    expiresAt: new Date(EXPIRY),
+  };
+  const carol = (...permitted: string[]): Event => ({
+    kind: 'approve',
+    by: 'carol',
+    at: new Date(0),
+    members: new Map(),
+    permitted,
+  });
+  const nextOf = (event: Event): string => {
+    const verdict = decide(first, event);
+    return verdict.ok ? verdict.next : verdict.code;
+  };
+  assert.equal(nextOf(carol('carol')), 'pending');
+  assert.equal(nextOf(carol('bob', 'carol')), 'approved');
+  assert.equal(nextOf(carol('bob')), 'NOT_APPROVER');
 });

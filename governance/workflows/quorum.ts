@@ -38,7 +38,14 @@ export interface Case {
 export type Members = ReadonlyMap<string, readonly string[]>;
 
 export type Event =
-  | { readonly kind: 'approve' | 'reject'; readonly by: string; readonly at: Date; readonly members: Members }
+  | {
+      readonly kind: 'approve' | 'reject';
+      readonly by: string;
+      readonly at: Date;
+      readonly members: Members;
+      /** Of `by` and of whoever has approved so far: who may approve in the tenant now. */
+      readonly permitted: readonly string[];
+    }
   | { readonly kind: 'revoke'; readonly by: string; readonly at: Date }
   | { readonly kind: 'expire'; readonly at: Date };
 
@@ -76,11 +83,14 @@ export function decide(proposal: Case, event: Event): Verdict {
       : refuse('NOT_PROPOSER', `${proposer} made this proposal`);
   // The initiator never decides, however many groups they are in (D13).
   if (by === proposer) return refuse('FOUR_EYES', `${by} made this proposal`);
-  if (!mayApprove(requirements, by, event.members))
-    return refuse('NOT_APPROVER', `${by} is not among the approvers of this proposal`);
+  const isApprover = (who: string): boolean =>
+    event.permitted.includes(who) && mayApprove(requirements, who, event.members);
+  if (!isApprover(by)) return refuse('NOT_APPROVER', `${by} is not among the approvers of this proposal`);
   if (event.kind === 'reject') return { ok: true, next: 'rejected', approvers };
   const agreed = approvers.includes(by) ? approvers : [...approvers, by];
-  return { ok: true, next: isSatisfied(requirements, agreed) ? 'approved' : 'pending', approvers: agreed };
+  // An approval stands for as long as whoever gave it is an approver.
+  const approved = isSatisfied(requirements, agreed.filter(isApprover));
+  return { ok: true, next: approved ? 'approved' : 'pending', approvers: agreed };
 }
 
 /**

@@ -178,9 +178,13 @@ export function journey(system: System, tenant: string, way: OpenWay): readonly 
         const verified = await as(AUDITOR, 'audit', 'verify', '--tenant', tenant);
         assert.match(verified.stdout, /intact|holds|whole/);
         const { stdout } = await as(AUDITOR, 'audit', 'list', '--tenant', tenant, '--limit', '200');
-        for (const deed of ['link', 'unlink'])
-          for (const name of [KEY_ADMINISTRATOR, FIRST_APPROVER])
-            assert.match(stdout, new RegExp(`${principal(name)}.*${deed}|${deed}.*${principal(name)}`), deed);
+        for (const [who, what] of [
+          [principal(KEY_ADMINISTRATOR), 'proposal.create'],
+          [principal(FIRST_APPROVER), 'proposal.approve'],
+          [principal(SECOND_APPROVER), 'link.close'],
+          ['region:eu-west-1', 'link.closed'],
+        ] as const)
+          assert.match(stdout, new RegExp(`${who} .* ${what} `));
         for (const { application } of seats) application.close();
       },
     },

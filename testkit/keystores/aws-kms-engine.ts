@@ -32,6 +32,8 @@ interface Key {
   deletionDate: Date | undefined;
   /** Whether the policy allows CMK. */
   allowed: boolean;
+  /** Refused to CMK where it may do all else. */
+  deniedOperation: string | undefined;
   readonly imports: Map<string, { privateKey: KeyObject; algorithm: ImportAlgorithm; validTo: Date }>;
 }
 
@@ -137,7 +139,11 @@ export class AwsKmsEngine {
     else key.state = state;
   }
   setAllowed(reference: string, allowed: boolean): void {
-    this.#find('', '', reference).allowed = allowed;
+    Object.assign(this.#find('', '', reference), { allowed, deniedOperation: undefined });
+  }
+
+  deny(reference: string, operation: string): void {
+    this.#find('', '', reference).deniedOperation = operation;
   }
   purge(reference: string): void {
     this.#keys.delete(this.#find('', '', reference).id);
@@ -157,6 +163,7 @@ export class AwsKmsEngine {
       material: wanted === 'AWS_KMS' ? randomBytes(32) : undefined,
       deletionDate: undefined,
       allowed: true,
+      deniedOperation: undefined,
       imports: new Map(),
     };
     this.#keys.set(id, key);
@@ -175,7 +182,7 @@ export class AwsKmsEngine {
         'NotFoundException',
         `${local.startsWith('alias/') ? 'Alias' : 'Key'} '${prefix}${local}' does not exist`,
       );
-    if (caller === this.#guest && !key.allowed)
+    if (caller === this.#guest && (!key.allowed || key.deniedOperation === operation))
       throw new KmsException(
         'AccessDeniedException',
         `User: arn:aws:iam::999999999999:user/cmk is not authorized to perform: kms:${operation} on resource: ${key.arn} because no resource-based policy allows the kms:${operation} action`,

@@ -30,6 +30,8 @@ export interface FakeAwsKms {
     purge(key: string): void;
     /** The key's policy no longer allows CMK anything. */
     forbid(key: string): void;
+    /** It may do everything but this, such as Decrypt. */
+    forbidOnly(key: string, operation: string): void;
     allow(key: string): void;
     pointAlias(alias: string, key: string): void;
   };
@@ -99,6 +101,7 @@ export async function startAwsKms(): Promise<FakeAwsKms> {
         void engine.handle('DeleteImportedKeyMaterial', customer.accessKeyId, { KeyId: key }),
       purge: (key) => engine.purge(key),
       forbid: (key) => engine.setAllowed(key, false),
+      forbidOnly: (key, operation) => engine.deny(key, operation),
       allow: (key) => engine.setAllowed(key, true),
       pointAlias: (alias, key) => engine.pointAlias(alias, key),
     },

@@ -1,6 +1,6 @@
 /** Who may do what in a tenant: oneself, roles, groups, machine clients, and workspaces. */
 import { Type } from 'typebox';
-import { AccessChange, appoint, listRoles, PrincipalId, Role } from '../../access/changes.ts';
+import { AccessChange, appoint, listRoles, PrincipalId, Role, withKey } from '../../access/changes.ts';
 import { createGroup, listGroups } from '../../access/groups.ts';
 import { listClients, registerClient, removeClient } from '../../access/machine-clients.ts';
 import { createWorkspace, listWorkspaces, removeWorkspace, setServices } from '../../access/workspaces.ts';
@@ -127,8 +127,9 @@ export const accessRoutes: Routes = (app, cmk) => {
       },
     },
     async (request, reply) => {
-      const wish = { action: 'change-access', parameters: request.body } as const;
-      const proposal = await propose(cmk, actorOf(request), request.params.tenant, wish);
+      const { tenant } = request.params;
+      const parameters = await withKey(cmk, tenant, request.body);
+      const proposal = await propose(cmk, actorOf(request), tenant, { action: 'change-access', parameters });
       return reply.status(202).send({ proposal });
     },
   );

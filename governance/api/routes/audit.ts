@@ -197,10 +197,9 @@ export const auditRoutes: Routes = (app, cmk) => {
   app.get(
     '/v1/audit/keys',
     {
-      config: { permission: 'audit.read' },
+      config: { permission: 'audit-key.read' },
       schema: {
         summary: 'The public keys that have signed checkpoints here, in PEM',
-        querystring: ChainQuery,
         response: { 200: Type.Object({ items: Type.Array(Key) }, schemas.closed) },
       },
     },

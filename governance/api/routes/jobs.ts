@@ -118,7 +118,9 @@ export const jobRoutes: Routes = (app, cmk) => {
       },
     },
     async (request, reply) => {
-      const change = { id: request.params.id, ...request.body, ...ifMatchOf(request) };
+      const { id } = request.params;
+      const { tenant } = request.access;
+      const change = { id, tenant, ...request.body, ...ifMatchOf(request) };
       const answer = await changeJob(cmk, actorOf(request), { ...change, change: 'retry' });
       return revised(request, reply.status(202), answer);
     },
@@ -135,7 +137,9 @@ export const jobRoutes: Routes = (app, cmk) => {
       },
     },
     async (request, reply) => {
-      const change = { id: request.params.id, ...ifMatchOf(request) };
+      const { id } = request.params;
+      const { tenant } = request.access;
+      const change = { id, tenant, ...ifMatchOf(request) };
       const answer = await changeJob(cmk, actorOf(request), { ...change, change: 'cancel' });
       return revised(request, reply.status(202), answer);
     },
