@@ -83,6 +83,9 @@ export const AuditHead = Type.Object(
   closed,
 );
 export type AuditHead = Static<typeof AuditHead>;
+/** What a region has found wrong with its own trail: it was cut off, or is not what it was. Nothing behind the head is signed. */
+export const AuditFault = Type.Enum(['REWOUND', 'REWRITTEN']);
+export type AuditFault = Static<typeof AuditFault>;
 /** `log` and `chain` of a region's checkpoints. */
 export const regionLog = (region: string): string => `region/${region}`;
 export const REGION_CHAIN = 'trail';
@@ -120,6 +123,7 @@ export const RegionSummary = Type.Object(
     linkCounts: Type.Optional(LinkCounts),
     /** Absent while the trail is empty. */
     audit: Type.Optional(AuditHead),
+    auditFault: Type.Optional(AuditFault),
   },
   closed,
 );

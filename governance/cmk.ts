@@ -141,6 +141,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       brokerHealthy: () => transport.healthy(),
       notifications,
       audit,
+      developmentOperators: credentials.developmentTokens?.operators ?? [],
     };
     const work: Cmk = { ...cmk, db: workDb };
     await working.start();

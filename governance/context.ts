@@ -29,4 +29,6 @@ export interface Cmk {
   /** How notifications are sent; undefined: none are. */
   readonly notifications: NotificationSettings | undefined;
   readonly audit: Pick<AuditService, 'signer' | 'checkpoints'>;
+  /** Who has a token of a development installation, and so may approve everywhere. */
+  readonly developmentOperators: readonly string[];
 }

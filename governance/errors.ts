@@ -180,7 +180,7 @@ export const cmkErrors = {
   QUORUM_UNREACHABLE: {
     status: 409,
     title: 'There are not as many approvers as it takes',
-    hint: 'Add members to the group, or ask for fewer approvals; the proposer does not count.',
+    hint: 'Name members as GET /v1/tenants/{tenant}/roles names approvers, such as ISSUER:SUBJECT, or ask for fewer approvals; the proposer does not count.',
   },
   GROUP_IN_USE: {
     status: 409,
@@ -296,6 +296,11 @@ export const cmkErrors = {
     status: 409,
     title: 'Something may stand on this already',
     hint: 'Only what no application uses, and what was never linked, can become a target of drills: make a new one.',
+  },
+  DRILL_TARGET: {
+    status: 409,
+    title: 'Drills may cut this off',
+    hint: 'Send drillTarget: true if it is for tests; else withdraw the designation: DELETE /v1/tenants/{tenant}/drill-targets.',
   },
   DRILL_RUNNING: {
     status: 409,

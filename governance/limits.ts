@@ -106,6 +106,8 @@ export const EXPIRY_BATCH = 100;
 export const EXPIRY_POLL_MS = 1_000;
 
 export const MAX_CHANNELS_PER_TENANT = 20;
+/** Places that were changed or removed, and have not been told of it yet. */
+export const MAX_LEAVING_CHANNELS = 20;
 export const MAX_EVENT_PATTERNS = 32;
 export const MAX_MAIL_ADDRESSES = 20;
 /** One delivery, from the look-up of the name to the answer. */
@@ -171,6 +173,10 @@ export const AUDIT_WALKS = {
 /** Chains of one step of a round of checkpoints, and events that one checkpoint goes further at most. */
 export const CHECKPOINT_CHAINS = 1_000;
 export const CHECKPOINT_EVENTS = 50_000;
+/** Heads of its trail that are kept of each core, the newest. */
+export const MAX_REGION_HEADS = 1_000;
+/** Chains whose last checkpoint a running CMK remembers. */
+export const MAX_REMEMBERED_CHAINS = 20_000;
 /** Events that the walk through all chains looks at in a round, and as how many a short chain counts. */
 export const WALK_EVENTS = 5_000;
 export const WALK_CHAIN = 100;

@@ -17,6 +17,7 @@ interface AppOptions {
   readonly tenant: string;
   readonly service: string[];
   readonly name: string;
+  readonly drillTarget?: boolean;
   readonly wait: boolean;
 }
 
@@ -29,6 +30,7 @@ export function registerAppCommands(program: Command): void {
       .requiredOption('--tenant <tenant>', 'whose application it is')
       .requiredOption('--service <service>', 'a service that it may use; repeat it for several', services)
       .requiredOption('--name <name>', 'the application’s name')
+      .option('--drill-target', 'it is for tests: it may use what drills cut off')
       .option('--no-wait', 'do not wait until every region knows it');
 
   common(app.command('register'))
@@ -133,10 +135,15 @@ async function register(
   options: AppOptions,
   certificate: string,
 ): Promise<Application> {
-  const { tenant, name } = options;
+  const { tenant, name, drillTarget } = options;
   const { warnings } = await cmk.api.createTenantApplication({
     path: { tenant },
-    body: { name, services: options.service, certificate },
+    body: {
+      name,
+      services: options.service,
+      certificate,
+      ...(drillTarget === undefined ? {} : { drillTarget }),
+    },
   });
   for (const warning of warnings) output.note(`warning: ${warning}`);
   return await follow(output, options.wait, `application ${tenant}/${name}`, () =>

@@ -21,12 +21,19 @@ export function registerLinkCommands(program: Command): void {
     )
     .option('--key <alias>', 'which of the tenant’s L1 keys')
     .option('--new-key <alias>', 'make a software key of this name and link that')
+    .option('--drill-target', 'the tenant is for tests: drills may cut it off')
     .option('--no-wait', 'do not wait until the link is active')
     .action(async (tenant: string, options: LinkOptions, command: Command) => {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
       const key = await chooseKey(cmk, home, tenant, options);
-      const asked = await decide(output, cmk.post(`${tenantPath(tenant)}/link`, { key }));
+      const asked = await decide(
+        output,
+        cmk.post(`${tenantPath(tenant)}/link`, {
+          key,
+          ...(options.drillTarget === undefined ? {} : { drillTarget: options.drillTarget }),
+        }),
+      );
       if (asked === undefined) return;
       await followLink(cmk, output, {
         tenant,
@@ -69,6 +76,7 @@ export function registerLinkCommands(program: Command): void {
 interface LinkOptions {
   readonly key?: string;
   readonly newKey?: string;
+  readonly drillTarget?: boolean;
   readonly wait: boolean;
 }
 

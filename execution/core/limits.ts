@@ -127,3 +127,5 @@ export const ASYNCHRONOUS_WORK_MS = 30_000;
 export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
 /** How long an outcome can be polled for. */
 export const ASYNCHRONOUS_KEPT_MS = 3_600_000;
+/** Events of the trail that are recomputed for one report at most. */
+export const MAX_RECOMPUTED_EVENTS = 10_000;

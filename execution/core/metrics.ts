@@ -17,6 +17,7 @@ export interface CoreMetrics {
   setSealed(isSealed: boolean): void;
   keyEvent(kind: KeyEventKind): void;
   upkeepFailed(reason: string): void;
+  setTrailBroken(isBroken: boolean): void;
 }
 
 type KeyEventKind = KeyEvent['kind'] | 'ivk-destroyed';
@@ -101,6 +102,12 @@ export function createMetrics(registry: Registry): CoreMetrics {
     labelNames: ['reason'] as const,
     registers,
   });
+  const trailBroken = new Gauge({
+    name: 'okcm_core_audit_trail_broken',
+    help: '1 while the audit trail is not what was signed, so that nothing more of it is',
+    registers,
+  });
+  trailBroken.set(0);
   for (const kind of keyEventKinds) keyEvents.inc({ kind }, 0);
   for (const reason of [...Object.keys(keychainErrors), 'UNAVAILABLE']) upkeepFailures.inc({ reason }, 0);
   for (const outcome of ['success', 'failed'] as const) {
@@ -123,5 +130,6 @@ export function createMetrics(registry: Registry): CoreMetrics {
     setSealed: (value) => sealed.set(value ? 1 : 0),
     keyEvent: (kind) => keyEvents.inc({ kind }),
     upkeepFailed: (reason) => upkeepFailures.inc({ reason }),
+    setTrailBroken: (isBroken) => trailBroken.set(isBroken ? 1 : 0),
   };
 }

@@ -13,6 +13,7 @@ import {
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
 import { AuditRounds } from './audit/rounds.ts';
+import { TrailSigner } from './audit/signing.ts';
 import { LinkRounds } from './link-rounds.ts';
 import { Gateways } from './mesh/gateways.ts';
 import { regionSummary } from './report.ts';
@@ -100,7 +101,8 @@ describe('reports in pages', () => {
     const { config, core } = region;
     const { db, keychain } = core;
     const { privateKey } = generateKeyPairSync('ed25519');
-    const audit = new AuditRounds(db, { keyId: 'region', privateKey }, regionLog(config.region));
+    const key = { keyId: 'region', privateKey };
+    const audit = new AuditRounds(db, new TrailSigner(db, key, regionLog(config.region), () => undefined));
     const sources = { config, startedAt: new Date(), db, keychain, rounds, gateways: new Gateways(), audit };
     const links = await rounds.next();
     const { head: _ours, ...summary } = await regionSummary(sources);

@@ -24,7 +24,7 @@ export interface StatusSources {
 export async function regionSummary(sources: StatusSources): Promise<RegionSummary & { head: number }> {
   const { config, startedAt, db, keychain, rounds, gateways } = sources;
   const head = await readHead(db);
-  const audit = await sources.audit.head();
+  const signed = await sources.audit.signed();
   return {
     region: config.region,
     at: new Date().toISOString(),
@@ -36,7 +36,7 @@ export async function regionSummary(sources: StatusSources): Promise<RegionSumma
     },
     gateways: gateways.report(head),
     ...(rounds.counts === undefined ? {} : { linkCounts: rounds.counts }),
-    ...(audit === undefined ? {} : { audit }),
+    ...signed,
     head,
   };
 }

@@ -9,6 +9,7 @@ import {
   type Transport,
   type TrustedKey,
 } from '../../orbital/index.ts';
+import { describeFault } from '../../platform/hash-chain.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
@@ -24,6 +25,7 @@ import {
 } from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
 import { AuditRounds } from './audit/rounds.ts';
+import { TrailSigner } from './audit/signing.ts';
 import { UnsealingRecord } from './audit/unsealings.ts';
 import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
@@ -179,7 +181,15 @@ async function start(
   await operator.start();
   steps.add(() => operator.stop());
 
-  const audit = new AuditRounds(db, signer, regionLog(region));
+  const trail = new TrailSigner(db, signer, regionLog(region), (faults) => {
+    metrics.setTrailBroken(faults.length > 0);
+    if (faults.length > 0)
+      logger.error(
+        { faults: faults.map(describeFault) },
+        'the audit trail is broken: somebody has changed it, and nothing more of it is signed',
+      );
+  });
+  const audit = new AuditRounds(db, trail);
   const rounds = new LinkRounds(keychain);
   const sources = { config, startedAt, db, keychain, rounds, gateways, audit };
   startStatus(

@@ -17,8 +17,12 @@ export const isDevelopmentName = (principal: string): boolean => OPERATOR.test(p
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Whom a token stands for, or undefined. */
-export type DevelopmentTokens = (token: string) => Principal | undefined;
+export interface DevelopmentTokens {
+  /** Whom a token stands for, or undefined. */
+  (token: string): Principal | undefined;
+  /** By name. */
+  readonly operators: readonly string[];
+}
 
 /**
  * Reads the token file: one token, or lines `operator:token`. Empty lines and those that begin with # are skipped.
@@ -47,7 +51,7 @@ export async function readDevelopmentTokens(path: string): Promise<DevelopmentTo
   if (new Set(known.map(({ principal }) => principal.id)).size !== known.length)
     refuse('an operator is named twice');
 
-  return (token) => {
+  const principalFor = (token: string): Principal | undefined => {
     const sent = digest(token);
     let found: Principal | undefined;
     // Every token is compared, so that the time says nothing about which came close.
@@ -55,6 +59,7 @@ export async function readDevelopmentTokens(path: string): Promise<DevelopmentTo
       if (timingSafeEqual(sent, expected)) found = principal;
     return found;
   };
+  return Object.assign(principalFor, { operators: known.map(({ principal }) => principal.id) });
 }
 
 const principalOf = (operator: string): Principal => ({

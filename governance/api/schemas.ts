@@ -201,7 +201,12 @@ export const Service = model('Service', {
 });
 export const ServiceAdded = Type.Object({ service: Service, job: JobId }, closed);
 
-export const LinkRequest = Type.Object({ key: Name }, closed);
+const DrillTarget = Type.Optional(
+  Type.Boolean({
+    description: 'That it is for tests: needed where it would stand on what drills may cut off',
+  }),
+);
+export const LinkRequest = Type.Object({ key: Name, drillTarget: DrillTarget }, closed);
 export const Reason = freeText({ minLength: 1, maxLength: 256 });
 export const UnlinkRequest = Type.Object({ reason: Reason }, closed);
 export const RotateLinkRequest = Type.Object({ reason: Type.Optional(Reason) }, closed);
@@ -305,6 +310,7 @@ export const NewApplication = Type.Object(
         description: 'KMIP names',
       }),
     ),
+    drillTarget: DrillTarget,
   },
   closed,
 );

@@ -287,9 +287,27 @@ describe('regions', () => {
     await report(forged, ['CHECKPOINT_FORGED', 'REWRITTEN', 'REWOUND']);
     const [trail] = (await trails()).regions;
     assert.deepEqual([trail.fault, trail.checkpoint.hash], ['CHECKPOINT_FORGED', hash('a')]);
+    const heads = async () =>
+      (await world.query(`SELECT sequence, hash FROM region_audit_heads ORDER BY sequence`)).map(
+        ({ sequence, hash: signed }) => `${String(sequence)} ${String(signed).slice(0, 1)}`,
+      );
     await region.report({ audit: region.signTrail(11, hash('d')) });
     await until('it has gone on', async () => (await trails()).regions[0].checkpoint.sequence === 11);
     assert.equal((await trails()).regions[0].fault, 'CHECKPOINT_FORGED', 'what was seen stays');
+    // What was signed before the last one is not forgotten.
+    await report(region.signTrail(10, hash('e')), ['REWRITTEN', 'CHECKPOINT_FORGED', 'REWRITTEN', 'REWOUND']);
+    assert.deepEqual(await heads(), ['10 a', '11 d']);
+    // A region that has found by itself what is wrong signs nothing more, and says so.
+    await region.report({ audit: region.signTrail(11, hash('d')), auditFault: 'REWOUND' });
+    await until('it is told', async () => (await faults())[0] === 'REWOUND');
+    await world.query(
+      `INSERT INTO region_audit_heads SELECT region, instance, n, hash, at, key_id, signature
+         FROM region_audit_heads, generate_series(12, 1020) n WHERE sequence = 11`,
+    );
+    await region.report({ audit: region.signTrail(1021, hash('f')) });
+    await until('it has gone on', async () => (await trails()).regions[0].checkpoint.sequence === 1021);
+    const kept = await heads();
+    assert.deepEqual([kept.length, kept[0], kept.at(-1)], [1000, '22 d', '1021 f']);
     const metrics = await (await fetch(`${world.healthUrl()}/metrics`)).text();
     for (const name of ['checkpoints_total', 'chains_broken', 'exported_total', 'export_failures_total'])
       assert.match(metrics, new RegExp(`^okcm_cmk_audit_${name}`, 'm'));

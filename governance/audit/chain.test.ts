@@ -214,6 +214,28 @@ describe('what somebody with every right does to a chain', () => {
     assert.equal(kept?.sequence, EVENTS, 'what was kept stays');
   });
 
+  test('and without a directory by whoever signed it before, as long as it runs', async () => {
+    const signing = worker();
+    const written = await signing.sign(chain);
+    await tamper(`DELETE FROM audit_checkpoints WHERE tenant = $1`);
+    assert.deepEqual(
+      Object.keys(await signing.sign(chain)),
+      ['checkpoint'],
+      'what is as it was is signed again',
+    );
+    await tamper(`DELETE FROM audit_checkpoints WHERE tenant = $1`);
+    await tamper(CUT);
+    assert.deepEqual(await signing.sign(chain), {
+      faults: [{ kind: 'REMOVED_AT_END', sequence: EVENTS, to: EVENTS }],
+    });
+    await tamper(`DELETE FROM audit_events WHERE tenant = $1`);
+    await tamper(`DELETE FROM audit_heads WHERE tenant = $1`);
+    await write(EVENTS + 2);
+    assert.deepEqual(await signing.sign(chain), { faults: [{ kind: 'REWRITTEN', sequence: EVENTS }] });
+    assert.equal('checkpoint' in written && written.checkpoint?.sequence, EVENTS);
+    assert.equal(await signed(), EVENTS + 2, 'one that has just begun knows of nothing');
+  });
+
   test('two swapped rows are found, in either way of swapping', async () => {
     await tamper(`UPDATE audit_events SET sequence = -sequence WHERE tenant = $1 AND sequence IN (2, 5)`);
     await tamper(

@@ -1,6 +1,6 @@
 /**
  * What regions say of their own audit trails, as status: a signed head and counts, never an event (separation record). The
- * last head that a region signed is kept here, where the region's keeper cannot reach: a trail that goes back or says
+ * heads that a region signed last are kept here, where the region's keeper cannot reach: a trail that goes back or says
  * something else of the same event was tampered with, or its database was restored from a backup.
  */
 import { createPublicKey, randomUUID } from 'node:crypto';
@@ -8,12 +8,14 @@ import { type Selectable, sql } from 'kysely';
 import {
   type AuditClass,
   type AuditCount,
+  type AuditFault,
   type AuditHead,
   REGION_CHAIN,
   regionLog,
 } from '../../contracts/index.ts';
 import { type Checkpoint, isSignedBy } from '../../platform/chain-checkpoints.ts';
 import type { Cmk } from '../context.ts';
+import { MAX_REGION_HEADS } from '../limits.ts';
 import type { RegionAuditRow } from '../store/audit-tables.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { chainOf, PLATFORM } from './event.ts';
@@ -29,6 +31,8 @@ export interface RegionAudit {
   /** The core that says so. */
   readonly instance: string;
   readonly head: AuditHead | undefined;
+  /** What the region has found by itself. */
+  readonly fault: AuditFault | undefined;
   readonly counts: readonly AuditCount[];
 }
 
@@ -44,8 +48,11 @@ export async function storeRegionAudit(cmk: Pick<Cmk, 'logger'>, trx: Trx, said:
     .limit(MAX_CORES)
     .execute();
   const own = known.find((row) => row.instance === instance);
-  if (own === undefined ? known.length >= MAX_CORES : isSameHead(own, head)) return;
-  const fault = (await isForged(trx, region, head)) ? 'CHECKPOINT_FORGED' : contradiction(own, known, head);
+  if (own === undefined ? known.length >= MAX_CORES : isSameHead(own, head) && said.fault === undefined)
+    return;
+  const fault = (await isForged(trx, region, head))
+    ? 'CHECKPOINT_FORGED'
+    : ((await contradiction(trx, region, own, head)) ?? said.fault);
   if (fault === undefined) await keep(trx, region, instance, head);
   else if (own?.fault !== fault) await tell(cmk, trx, { region, instance, head, fault });
 }
@@ -55,13 +62,20 @@ type KnownHead = Pick<Selectable<RegionAuditRow>, 'sequence' | 'hash'>;
 const isSameHead = (known: KnownHead, head: AuditHead): boolean =>
   Number(known.sequence) === head.sequence && known.hash === head.hash;
 
-function contradiction(
+async function contradiction(
+  trx: Trx,
+  region: string,
   own: KnownHead | undefined,
-  known: readonly KnownHead[],
   head: AuditHead,
-): RegionFault | undefined {
-  const isOther = known.some((row) => Number(row.sequence) === head.sequence && row.hash !== head.hash);
-  if (isOther) return 'REWRITTEN';
+): Promise<RegionFault | undefined> {
+  const other = await trx
+    .selectFrom('region_audit_heads')
+    .select('hash')
+    .where('region', '=', region)
+    .where('sequence', '=', String(head.sequence))
+    .where('hash', '<>', head.hash)
+    .executeTakeFirst();
+  if (other !== undefined) return 'REWRITTEN';
   return own !== undefined && head.sequence < Number(own.sequence) ? 'REWOUND' : undefined;
 }
 
@@ -88,6 +102,15 @@ async function keep(trx: Trx, region: string, instance: string, head: AuditHead)
     .values({ region, instance, ...row, fault: null, fault_at: null })
     .onConflict((conflict) => conflict.columns(['region', 'instance']).doUpdateSet(row))
     .execute();
+  await trx
+    .insertInto('region_audit_heads')
+    .values({ region, instance, ...row })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await sql`
+    DELETE FROM region_audit_heads WHERE region = ${region} AND instance = ${instance} AND sequence <= (
+      SELECT sequence FROM region_audit_heads WHERE region = ${region} AND instance = ${instance}
+        ORDER BY sequence DESC OFFSET ${MAX_REGION_HEADS} LIMIT 1)`.execute(trx);
 }
 
 async function tell(

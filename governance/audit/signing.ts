@@ -1,14 +1,21 @@
 /**
  * Signs a checkpoint of every chain that has grown, after it has recomputed what came since the last one: so no
  * checkpoint vouches for what was tampered with. Beside that it walks through all chains from their beginnings, a little in
- * each round, so that tampering with what is old is noticed by itself, too. No file is touched inside a transaction (D13).
+ * each round, so that tampering with what is old is noticed by itself, too. Whoever can write the database can remove the
+ * checkpoints in it, so what was signed last is remembered as well. No file is touched inside a transaction (D13).
  */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Checkpoint, signCheckpoint } from '../../platform/chain-checkpoints.ts';
 import { ChainCheck, type ChainFault, describeFault, GENESIS_HASH } from '../../platform/hash-chain.ts';
 import type { Logger } from '../../platform/log.ts';
-import { CHECKPOINT_CHAINS, CHECKPOINT_EVENTS, WALK_CHAIN, WALK_EVENTS } from '../limits.ts';
+import {
+  CHECKPOINT_CHAINS,
+  CHECKPOINT_EVENTS,
+  MAX_REMEMBERED_CHAINS,
+  WALK_CHAIN,
+  WALK_EVENTS,
+} from '../limits.ts';
 import { asPlatform, asTenant, type Db } from '../store/transactions.ts';
 import {
   type AuditSigner,
@@ -43,6 +50,8 @@ export class CheckpointWorker {
   readonly #parts: CheckpointParts;
   /** Chains that were found broken, so that each is told once. */
   readonly #broken = new Set<string>();
+  /** What was signed last of each chain, the one of longest ago first. */
+  readonly #signed = new Map<string, Checkpoint>();
   /** Where the walk is; `hash` undefined: at the beginning of a chain behind this one. */
   #walk: { readonly chain: string; readonly sequence: number; readonly hash?: string } = {
     chain: '',
@@ -106,7 +115,7 @@ export class CheckpointWorker {
     const { db, signer, directory } = this.#parts;
     // Read before the chain is: what others sign and keep meanwhile is in the chain by then.
     const kept = directory === undefined ? undefined : await readKept(directory, signer.log, chain);
-    const found = await recompute(db, signer, chain, kept);
+    const found = await recompute(db, signer, chain, { kept, signed: this.#signed.get(chain) });
     if ('faults' in found) {
       await this.#tell(chain, found.faults);
       return found;
@@ -120,7 +129,17 @@ export class CheckpointWorker {
       await asTenant(db, chain, (trx) => storeCheckpoint(trx, checkpoint));
       this.#parts.metrics.checkpointSigned();
     }
+    this.#remember(checkpoint);
     return { checkpoint };
+  }
+
+  #remember(checkpoint: Checkpoint): void {
+    const { chain, sequence } = checkpoint;
+    const present = this.#signed.get(chain);
+    this.#signed.delete(chain);
+    this.#signed.set(chain, present !== undefined && present.sequence > sequence ? present : checkpoint);
+    const [oldest] = this.#signed.keys();
+    if (this.#signed.size > MAX_REMEMBERED_CHAINS && oldest !== undefined) this.#signed.delete(oldest);
   }
 
   async #tell(chain: string, faults: readonly ChainFault[]): Promise<void> {
@@ -177,19 +196,24 @@ type Recomputed =
   /** What may be signed, or the checkpoint that says it already. */
   | { readonly anchor: Checkpoint | { readonly sequence: number; readonly hash: string } | undefined };
 
-/** From the last checkpoint on, CHECKPOINT_EVENTS at most: where there are more, the rest is for the next round. */
+/**
+ * From the last checkpoint on that is known from anywhere, CHECKPOINT_EVENTS at most: where there are more, the rest is for the
+ * next round.
+ */
 async function recompute(
   db: Db,
   signer: AuditSigner,
   chain: string,
-  kept: Checkpoint | undefined,
+  elsewhere: { readonly kept: Checkpoint | undefined; readonly signed: Checkpoint | undefined },
 ): Promise<Recomputed> {
   const keys = await checkpointKeys(db, signer);
   return await inSnapshot(db, chain, async (trx) => {
     const last = await lastCheckpoint(trx, signer.log, chain);
+    const known = [elsewhere.kept, elsewhere.signed].filter((each) => each !== undefined);
+    const from = Math.max(0, ...known.map(({ sequence }) => sequence), last?.sequence ?? 0);
     // The event of the last checkpoint is looked at once more: it is what the others follow.
-    const check = last === undefined ? new ChainCheck() : new ChainCheck({ sequence: last.sequence - 1 });
-    if (kept !== undefined) expectSigned(check, keys, kept);
+    const check = from === 0 ? new ChainCheck() : new ChainCheck({ sequence: from - 1 });
+    for (const each of known) expectSigned(check, keys, each);
     const of = { chain, log: signer.log, keys, limit: CHECKPOINT_EVENTS };
     const isAll = await takeEvents(trx, check, of);
     const verdict = isAll ? check.end(await headOf(trx, chain)) : check.pause();

@@ -359,6 +359,7 @@ export type Region = {
             keyId: string;
             signature: string;
         };
+        auditFault?: 'REWOUND' | 'REWRITTEN';
     } | null;
     reportedAt: string | null;
     /**
@@ -2395,6 +2396,10 @@ export type LinkTenantData = {
          * 1 to 63 lower-case letters, digits and inner hyphens
          */
         key: string;
+        /**
+         * That it is for tests: needed where it would stand on what drills may cut off
+         */
+        drillTarget?: boolean;
     };
     headers?: {
         /**
@@ -3250,6 +3255,10 @@ export type CreateTenantApplicationData = {
          * KMIP names
          */
         operations?: Array<string>;
+        /**
+         * That it is for tests: needed where it would stand on what drills may cut off
+         */
+        drillTarget?: boolean;
     };
     headers?: {
         /**
@@ -5139,7 +5148,7 @@ export type RemoveTenantApproverGroupResponse = RemoveTenantApproverGroupRespons
 export type SetTenantApproverGroupData = {
     body: {
         /**
-         * As the audit log names them
+         * As roles and the audit log name them
          */
         members: Array<string>;
     };

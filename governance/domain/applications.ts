@@ -7,6 +7,7 @@ import type { Cmk } from '../context.ts';
 import { createJob, nonEmpty } from '../dispatch/jobs.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPLICATIONS_PER_TENANT, PROVISION_DEADLINE_MS } from '../limits.ts';
+import { refuseUntold } from '../simulation/targets.ts';
 import type { ApplicationRow } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import { type CertificateView, describeCertificate, parseLeaf, whyUntrusted } from './certificates.ts';
@@ -21,6 +22,8 @@ export interface Registration {
   readonly certificate: string;
   /** KMIP operations by name; every one that the role allows when left out. */
   readonly operations?: readonly string[];
+  /** That it is for tests: it may use what drills cut off (simulation/targets.ts). */
+  readonly drillTarget?: boolean;
 }
 
 export interface ApplicationView {
@@ -47,7 +50,7 @@ type Application = Selectable<ApplicationRow>;
 
 /**
  * The same registration again is answered as it is; a renewed certificate of the same key replaces the old one.
- * Errors: KEY_FINGERPRINT_TAKEN, ALREADY_EXISTS, SERVICE_UNKNOWN.
+ * Errors: KEY_FINGERPRINT_TAKEN, ALREADY_EXISTS, SERVICE_UNKNOWN, DRILL_TARGET.
  */
 export async function registerApplication(
   cmk: Cmk,
@@ -74,6 +77,7 @@ export async function registerApplication(
       await replaceCertificate(trx, present, { fingerprint, services, operations, pem });
       return { created: false, application: await viewNamed(trx, tenant, wish.name), job: null, warnings };
     }
+    await refuseUntold(trx, tenant, services, wish.drillTarget);
     await refuseTooMany(trx, tenant);
     await claimFingerprint(trx, { fingerprint, role: 'application', tenant, name: wish.name });
     await trx
@@ -114,7 +118,14 @@ export async function registerApplication(
       action: 'application.register',
       subject: `application:${tenant}/${wish.name}`,
       outcome: 'accepted',
-      detail: { fingerprint, services, operations, job, warnings },
+      detail: {
+        fingerprint,
+        services,
+        operations,
+        job,
+        warnings,
+        ...(wish.drillTarget === true ? { drillTarget: true } : {}),
+      },
     });
     return { created: true, application: await viewNamed(trx, tenant, wish.name), job, warnings };
   });

@@ -32,6 +32,7 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
       region: source,
       instance: report.core.instance,
       head: report.audit,
+      fault: report.auditFault,
       counts: auditCounts ?? [],
     });
   });

@@ -1,12 +1,13 @@
 /** Where a tenant wants to be told of what is decided and of what happens to its keys, and how far each place has been told. */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { lockTenant, requireTenant } from '../domain/lookups.ts';
 import { instant, instantOrNull } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
-import { MAX_CHANNELS_PER_TENANT } from '../limits.ts';
+import { MAX_CHANNELS_PER_TENANT, MAX_LEAVING_CHANNELS } from '../limits.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import type { Channel, ChannelConfig } from '../store/workflow-tables.ts';
 import { defaultEvents } from './message.ts';
@@ -41,6 +42,7 @@ export async function listChannels(cmk: Cmk, tenant: string): Promise<ChannelVie
       .selectFrom('notification_channels')
       .selectAll()
       .where('tenant', '=', tenant)
+      .where('ends_at', 'is', null)
       .orderBy('name')
       .execute();
     const head = await headOf(trx, tenant);
@@ -57,7 +59,7 @@ export interface ChannelWish {
 }
 
 /**
- * Makes the channel, or changes it. A webhook's secret is told when it is made, and at no other time but when it is
+ * Makes the channel, or changes it; where it told before is told of that, too. A webhook's secret is told when it is made, and at no other time but when it is
  * replaced. Errors: TENANT_UNKNOWN, NOTIFICATIONS_OFF, CHANNEL_REFUSED, ALREADY_EXISTS (of the other kind), LIMIT_REACHED.
  */
 export async function putChannel(
@@ -87,6 +89,10 @@ export async function putChannel(
       kind: row.kind,
       events: row.events,
     });
+    // What is on its way goes where it was to go, and so does that it ends there.
+    if (present === undefined) await startBehind(trx, row);
+    else if (!isDeepStrictEqual([present.config, present.events], [row.config, row.events]))
+      await letLeave(trx, present);
     const secret = present === undefined ? secretOf(settings, row) : null;
     return { channel: toView(row, head), secret };
   });
@@ -134,7 +140,7 @@ export async function retryChannel(cmk: Cmk, who: Actor, tenant: string, name: s
   });
 }
 
-/** Errors: CHANNEL_UNKNOWN. */
+/** It is told that it goes, and what it had not been told before. Errors: CHANNEL_UNKNOWN, LIMIT_REACHED. */
 export async function removeChannel(cmk: Cmk, who: Actor, tenant: string, name: string): Promise<void> {
   await asTenant(cmk.db, tenant, async (trx) => {
     await lockTenant(trx, tenant);
@@ -145,7 +151,49 @@ export async function removeChannel(cmk: Cmk, who: Actor, tenant: string, name: 
       .where('name', '=', name)
       .execute();
     await tell(trx, who, row, 'remove');
+    await letLeave(trx, row);
   });
+}
+
+/** A channel that was just made begins behind the event that says so. */
+async function startBehind(trx: Trx, { tenant, name }: Channel): Promise<void> {
+  await trx
+    .updateTable('notification_channels')
+    .set({ position: await headOf(trx, tenant) })
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .execute();
+}
+
+/** What the channel was is told up to this moment, under a name that no other has, and goes then (deliver.ts). */
+async function letLeave(trx: Trx, channel: Channel): Promise<void> {
+  const { tenant, name, config, position, lost } = channel;
+  const leaving = await trx
+    .selectFrom('notification_channels')
+    .select('name')
+    .where('tenant', '=', tenant)
+    .where('ends_at', 'is not', null)
+    .execute();
+  if (leaving.length >= MAX_LEAVING_CHANNELS)
+    throw new CmkError(
+      'LIMIT_REACHED',
+      `${MAX_LEAVING_CHANNELS} changes of channels of ${tenant} have not been told yet`,
+    );
+  const endsAt = await headOf(trx, tenant);
+  await trx
+    .insertInto('notification_channels')
+    .values({
+      ...channel,
+      name: `${name}/${endsAt}`,
+      config: JSON.stringify(config),
+      position: Number(position),
+      lost: Number(lost),
+      ends_at: endsAt,
+      next_attempt_at: new Date(),
+      claim: null,
+      claimed_until: null,
+    })
+    .execute();
 }
 
 /** Refuses what could never be delivered. */
@@ -177,6 +225,7 @@ async function insert(
     .selectFrom('notification_channels')
     .select((eb) => eb.fn.countAll<string>().as('count'))
     .where('tenant', '=', row.tenant)
+    .where('ends_at', 'is', null)
     .executeTakeFirstOrThrow();
   if (Number(count) >= MAX_CHANNELS_PER_TENANT)
     throw new CmkError('LIMIT_REACHED', `a tenant has at most ${MAX_CHANNELS_PER_TENANT} channels`);

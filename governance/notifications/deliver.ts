@@ -134,16 +134,30 @@ async function tellChannel(cmk: Cmk, settings: NotificationSettings, channel: Ch
     const told = { delivered_at: new Date(), attempts: 0, last_error: null };
     if (!(await moveOn(cmk, channel, event.sequence, told))) return;
   }
-  await moveOn(cmk, channel, Number(channel.position), { claim: null, claimed_until: null });
+  if (channel.ends_at !== null && Number(channel.position) >= Number(channel.ends_at))
+    await forget(cmk, channel);
+  else await moveOn(cmk, channel, Number(channel.position), { claim: null, claimed_until: null });
 }
 
-async function eventsBehind(cmk: Cmk, { tenant, position }: Channel): Promise<ToldEvent[]> {
+async function forget(cmk: Cmk, { tenant, name, claim: own }: Channel): Promise<void> {
+  await asTenant(cmk.db, tenant, (trx) =>
+    trx
+      .deleteFrom('notification_channels')
+      .where('tenant', '=', tenant)
+      .where('name', '=', name)
+      .where('claim', '=', own)
+      .execute(),
+  );
+}
+
+async function eventsBehind(cmk: Cmk, { tenant, position, ends_at }: Channel): Promise<ToldEvent[]> {
   const rows = await asTenant(cmk.db, tenant, (trx) =>
     trx
       .selectFrom('audit_events')
       .select(['sequence', 'at', 'actor', 'action', 'subject', 'outcome', 'correlation_id', 'detail'])
       .where('tenant', '=', tenant)
       .where('sequence', '>', position)
+      .$if(ends_at !== null, (query) => query.where('sequence', '<=', ends_at))
       .orderBy('sequence')
       .limit(NOTIFICATION_BATCH)
       .execute(),
@@ -206,7 +220,8 @@ async function onFailure(cmk: Cmk, channel: Channel, event: ToldEvent, code: str
       claim: null,
       claimed_until: null,
     };
-    if (!(await place(trx, channel, event.sequence, given))) return;
+    // Where nothing more is to be told, the next event is not waited for a day as well.
+    if (!(await place(trx, channel, Number(channel.ends_at ?? event.sequence), given))) return;
     await audit(
       trx,
       { actor: ACTOR, correlationId: event.correlationId },

@@ -31,11 +31,15 @@ export const defaultEvents = [
   'tenant.*',
 ] as const;
 
-/** Channels do not tell of channels: what could not be told would have to be told. */
+/**
+ * How channels are set is told on all of them, whatever they have asked for: nobody is silenced unseen. How they fare is told
+ * on none: what could not be told would have to be told.
+ */
 const OWN = 'notification.';
+const OWN_TOLD: readonly string[] = ['create', 'change', 'secret', 'remove'].map((what) => OWN + what);
 
 export function isToldOf(action: string, patterns: readonly string[]): boolean {
-  if (action.startsWith(OWN)) return false;
+  if (action.startsWith(OWN)) return OWN_TOLD.includes(action);
   return patterns.some((pattern) =>
     pattern.endsWith('*') ? action.startsWith(pattern.slice(0, -1)) : action === pattern,
   );

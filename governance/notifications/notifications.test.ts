@@ -182,6 +182,7 @@ test('what never arrives is given up in the end, said to be lost, and what comes
 });
 
 test('a replaced secret signs what comes from then on', async () => {
+  await until('nothing is on its way', async () => (await view('hook')).behind === 0);
   const { secret } = await world.must(200, 'POST', `${channel('hook')}/secret`);
   const before = hadAt('/hook').length;
   await decide();
@@ -263,6 +264,36 @@ test('only what may be reached is reached: not by its name, not by a redirect, n
   assert.equal(await view('moved'), undefined);
 });
 
+test('nobody is silenced unseen: the old address is told, and every other channel, of what they did not ask for', async () => {
+  const typesAt = (path: string): string[] => hadAt(path).map(({ body }) => JSON.parse(body).type);
+  const set = (name: string, path: string, events: string[]) =>
+    world.must(200, 'PUT', channel(name), { kind: 'webhook', url: webhook(path), events });
+  await set('watch', '/watch', ['key.register']);
+  await set('moving', '/old', ['proposal.create', 'proposal.execute']);
+  answers.set('/old', { status: 503 });
+  await decide();
+  await until('a failure', async () => (await view('moving')).attempts > 0);
+  await set('moving', '/new', ['key.register']);
+  answers.delete('/old');
+  const all = ['proposal.create', 'proposal.execute', 'notification.change'];
+  await until('the old address has all', async () => typesAt('/old').at(-1) === 'notification.change');
+  assert.deepEqual([...new Set(typesAt('/old'))], all);
+  await until('the others, too', async () => typesAt('/watch').at(-1) === 'notification.change');
+  await world.must(204, 'DELETE', channel('moving'));
+  for (const path of ['/new', '/watch'])
+    await until(`${path} is told`, async () => typesAt(path).at(-1) === 'notification.remove');
+  assert.deepEqual(typesAt('/watch'), ['notification.create', 'notification.change', 'notification.remove']);
+  assert.equal(await view('moving'), undefined);
+  await decide();
+  await until('what is over is gone', async () => {
+    const [row] = await world.query(
+      `SELECT count(*)::int AS left FROM notification_channels WHERE name LIKE 'moving%'`,
+    );
+    return row?.['left'] === 0;
+  });
+  assert.equal(typesAt('/old').at(-1), 'notification.change');
+});
+
 test('every network that is set apart is refused, and what is allowed by name is not', () => {
   const guard = guardOf(['10.20.0.0/16', 'fd00:1::/32']);
   for (const address of [
@@ -297,13 +328,15 @@ test('every network that is set apart is refused, and what is allowed by name is
     assert.equal(guard.permits(address), true, address);
 });
 
-test('channels are told of what they asked for, and never of each other', () => {
+test('channels are told of what they asked for, and of each other only how they are set', () => {
   assert.ok(isToldOf('proposal.create', ['proposal.*']));
   assert.ok(isToldOf('key.state', ['link.close', 'key.state']));
   assert.ok(isToldOf('anything', ['*']));
   assert.ok(!isToldOf('proposals.create', ['proposal.*']));
   assert.ok(!isToldOf('key.states', ['key.state']));
-  assert.ok(!isToldOf('notification.lost', ['*']));
+  for (const action of ['notification.lost', 'notification.retry']) assert.ok(!isToldOf(action, ['*']));
+  for (const what of ['create', 'change', 'secret', 'remove'])
+    assert.ok(isToldOf(`notification.${what}`, ['key.state']));
 });
 
 test('metrics tell of each outcome from the start', async () => {

@@ -13,7 +13,7 @@ import type { CmkDatabase } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import type { TestRegion } from '../test-region.ts';
 import { testWorld } from '../test-setup.test.ts';
-import { until, type World } from '../test-world.ts';
+import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 import { asReader } from './reading.ts';
 
 const NOW = new Date().toISOString();
@@ -51,21 +51,16 @@ async function addService(tenant: string, name: string): Promise<void> {
   });
 }
 
-async function addApplication(tenant: string, name: string, services: readonly string[]): Promise<string> {
-  const { certificatePem } = await issue({ ca, commonName: name, usages: ['client'], days: 1 });
-  const { application } = await world.must(202, 'POST', `/v1/tenants/${tenant}/applications`, {
-    name,
-    services,
-    certificate: certificatePem,
-  });
-  return application.fingerprint;
+async function register(tenant: string, name: string, services: readonly string[], told: object = {}) {
+  const { certificatePem: certificate } = await issue({ ca, commonName: name, usages: ['client'], days: 1 });
+  return await post(`${tenant}/applications`, { name, services, certificate, ...told });
 }
 
 /** A tenant in production: a service, an application, a link. */
 async function live(tenant: string): Promise<void> {
   await world.onboard(tenant);
   await addService(tenant, 'payments');
-  await addApplication(tenant, 'shop', ['payments']);
+  assert.equal((await register(tenant, 'shop', ['payments'])).status, 202);
   await world.must(202, 'POST', `/v1/tenants/${tenant}/link`, { key: 'main' });
   await world.linked(tenant, 'active');
 }
@@ -287,9 +282,13 @@ test('nothing that somebody may stand on becomes a target of drills', async () =
 test('a drill cuts the designated tenant off in every region, and brings it back by itself', async () => {
   assert.equal((await post('lab/drill-targets', {})).status, 201);
   assert.equal((await post('lab/drill-targets', {})).status, 201, 'designated twice is designated');
-  // From now on it may be used and linked: everybody knows what it is for.
-  await addApplication('lab', 'tester', ['payments']);
-  await world.must(202, 'POST', '/v1/tenants/lab/link', { key: 'main' });
+  // From now on it is used and linked by those alone who say that they know what it is for.
+  const untold = await register('lab', 'tester', ['payments']);
+  assert.deepEqual([untold.status, untold.body.code], [409, 'DRILL_TARGET']);
+  const link = await post('lab/link', { key: 'main' });
+  assert.deepEqual([link.status, link.body.code], [409, 'DRILL_TARGET']);
+  assert.equal((await register('lab', 'tester', ['payments'], { drillTarget: true })).status, 202);
+  await world.must(202, 'POST', '/v1/tenants/lab/link', { key: 'main', drillTarget: true });
   await world.linked('lab', 'active');
   const links = touched();
 
@@ -332,6 +331,27 @@ test('a drill cuts the designated tenant off in every region, and brings it back
     timeToLastRefusalMs: drill.timeToLastRefusalMs,
     timeBackMs: drill.timeBackMs,
   });
+});
+
+test('what was asked for before a designation does not come to stand on it unsaid', async () => {
+  await world.onboard('slow', 'four-eyes');
+  await addService('slow', 'payments');
+  await addService('slow', 'tests');
+  const { proposal } = await world.must(202, 'POST', '/v1/tenants/slow/link', { key: 'main' });
+  for (const scope of [{}, { service: 'tests' }])
+    assert.equal((await post('slow/drill-targets', scope)).status, 201);
+  const approved = await world.call('POST', `/v1/tenants/slow/proposals/${proposal.id}/approve`, undefined, {
+    authorization: `Bearer ${SECOND_TOKEN}`,
+  });
+  assert.deepEqual(
+    [approved.body.proposal.state, approved.body.proposal.error.code],
+    ['failed', 'DRILL_TARGET'],
+  );
+  // With the tenant withdrawn, its designated service still is one, and the others are free.
+  assert.equal((await world.call('DELETE', '/v1/tenants/slow/drill-targets')).status, 200);
+  assert.equal((await register('slow', 'one', ['payments', 'tests'])).body.code, 'DRILL_TARGET');
+  assert.equal((await register('slow', 'two', ['payments'])).status, 202);
+  assert.equal((await post('slow/link', { key: 'main' })).status, 202);
 });
 
 test('a drill of one service survives a restart of CMK, and is ended by the one that comes back', async () => {

@@ -1,6 +1,8 @@
 /**
  * What may be cut off by a drill: a tenant or service that was designated while nothing stood on it. So no accident can
- * make a target of what somebody needs; whoever puts something of worth there afterwards, does so knowing that it is for tests.
+ * make a target of what somebody needs. Whoever puts something there afterwards says that it is for tests, or is refused
+ * (`refuseUntold`): a designation that fell by itself instead would leave testers with a target that is in use and can
+ * never be designated again.
  */
 import { randomUUID } from 'node:crypto';
 import type { Actor } from '../audit/event.ts';
@@ -120,6 +122,32 @@ export async function requireTarget(trx: Trx, tenant: string, service: string | 
   if (found === undefined)
     throw new CmkError('NOT_A_DRILL_TARGET', `${wordsFor(tenant, service)} is not designated for drills`);
   return { tenant, service, designation: found.id } as TestTarget;
+}
+
+/**
+ * Before something is put on services of the tenant, or on all of it (`'link'`); with the tenant locked. `isTold`: whoever
+ * does so has said that it is for tests. Throws DRILL_TARGET.
+ */
+export async function refuseUntold(
+  trx: Trx,
+  tenant: string,
+  what: readonly string[] | 'link',
+  isTold: boolean | undefined,
+): Promise<void> {
+  if (isTold === true) return;
+  const target = await trx
+    .selectFrom('drill_targets')
+    .select('service')
+    .where('tenant', '=', tenant)
+    .where('service', 'in', what === 'link' ? [''] : ['', ...what])
+    .where('withdrawn_at', 'is', null)
+    .orderBy('service')
+    .executeTakeFirst();
+  if (target !== undefined)
+    throw new CmkError(
+      'DRILL_TARGET',
+      `${wordsFor(tenant, target.service || null)} is designated for drills`,
+    );
 }
 
 async function findTarget(

@@ -54,6 +54,9 @@ export interface RegionAuditRow {
   fault_at: Date | null;
 }
 
+/** What the cores of a region have signed, the last one among them; bounded (audit/regions.ts). */
+export type RegionAuditHeadRow = Omit<RegionAuditRow, 'fault' | 'fault_at'>;
+
 /** Events of a region's trail, counted there since its beginning. `tenant` is `_platform` for those of no tenant. */
 export interface RegionAuditCountRow {
   tenant: string;
@@ -70,7 +73,12 @@ export const AUDIT_TENANT_TABLES = [
   'audit_export_positions',
   'region_audit_counts',
 ] as const;
-export const AUDIT_PLATFORM_TABLES = ['audit_keys', 'audit_exporters', 'region_audit'] as const;
+export const AUDIT_PLATFORM_TABLES = [
+  'audit_keys',
+  'audit_exporters',
+  'region_audit',
+  'region_audit_heads',
+] as const;
 
 /** The older events have no origin, and their hash covers none. */
 export const AUDIT_TABLES = `
@@ -122,4 +130,21 @@ CREATE TABLE region_audit_counts (
   last_at text NOT NULL,
   PRIMARY KEY (tenant, region, class, outcome)
 );
+`;
+
+/** What regions have signed, beyond the last of each core. */
+export const REGION_AUDIT_HEADS = `
+CREATE TABLE region_audit_heads (
+  region text NOT NULL REFERENCES regions,
+  instance text NOT NULL,
+  sequence bigint NOT NULL,
+  hash text NOT NULL,
+  at text NOT NULL,
+  key_id text NOT NULL,
+  signature text NOT NULL,
+  PRIMARY KEY (region, instance, sequence)
+);
+CREATE INDEX region_audit_heads_by_event ON region_audit_heads (region, sequence);
+INSERT INTO region_audit_heads
+  SELECT region, instance, sequence, hash, at, key_id, signature FROM region_audit;
 `;

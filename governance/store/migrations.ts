@@ -5,7 +5,12 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { ACCESS_TABLES, ACCESS_TENANT_TABLES } from './access-tables.ts';
-import { AUDIT_PLATFORM_TABLES, AUDIT_TABLES, AUDIT_TENANT_TABLES } from './audit-tables.ts';
+import {
+  AUDIT_PLATFORM_TABLES,
+  AUDIT_TABLES,
+  AUDIT_TENANT_TABLES,
+  REGION_AUDIT_HEADS,
+} from './audit-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import {
@@ -15,9 +20,9 @@ import {
 } from './lifecycle-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
-import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES } from './simulation-tables.ts';
+import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES, WITHDRAW_TARGETS_IN_USE } from './simulation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
-import { WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
+import { LEAVING_CHANNELS, WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
 
 /** The first tables with a `tenant` column: each has row-level security, enabled and forced (the owner is held by it too). */
 const FIRST_TENANT_TABLES = [
@@ -327,6 +332,21 @@ const migrations: Record<string, Migration> = {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(AUDIT_TABLES).execute(db);
       await isolate(db, AUDIT_TENANT_TABLES);
+    },
+  },
+  '0070_drill_targets_in_use': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(WITHDRAW_TARGETS_IN_USE).execute(db);
+    },
+  },
+  '0071_region_audit_heads': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(REGION_AUDIT_HEADS).execute(db);
+    },
+  },
+  '0072_leaving_channels': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(LEAVING_CHANNELS).execute(db);
     },
   },
 };

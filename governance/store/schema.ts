@@ -13,6 +13,7 @@ import type {
   AuditExportPositionRow,
   AuditKeyRow,
   RegionAuditCountRow,
+  RegionAuditHeadRow,
   RegionAuditRow,
 } from './audit-tables.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
@@ -344,6 +345,7 @@ export interface CmkDatabase extends AccessTables {
   audit_exporters: AuditExporterRow;
   audit_export_positions: AuditExportPositionRow;
   region_audit: RegionAuditRow;
+  region_audit_heads: RegionAuditHeadRow;
   region_audit_counts: RegionAuditCountRow;
   l1_key_imports: KeyImportRow;
 }

@@ -181,3 +181,13 @@ CREATE TABLE drill_regions (
   CHECK (state NOT IN ('restoring', 'restored') OR restore_job IS NOT NULL)
 );
 `;
+
+/** Whoever put something on a target before it took a word to do so (simulation/targets.ts) was not asked for that word. */
+export const WITHDRAW_TARGETS_IN_USE = `
+SELECT set_config('okcm.scope', 'platform', true);
+UPDATE drill_targets t SET withdrawn_by = 'system:migration', withdrawn_at = now()
+  WHERE withdrawn_at IS NULL AND (
+    EXISTS (SELECT FROM applications a WHERE a.tenant = t.tenant AND (t.service = '' OR t.service = ANY (a.services)))
+    OR t.service = '' AND EXISTS (SELECT FROM links l WHERE l.tenant = t.tenant));
+SELECT set_config('okcm.scope', '', true);
+`;

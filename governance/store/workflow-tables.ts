@@ -65,6 +65,9 @@ CREATE TABLE notification_channels (
 SELECT set_config('okcm.scope', '', true);
 `;
 
+/** Channels end behind the event that says so. */
+export const LEAVING_CHANNELS = 'ALTER TABLE notification_channels ADD COLUMN ends_at bigint';
+
 export interface ApproverGroupRow {
   tenant: string;
   name: string;
@@ -114,6 +117,8 @@ export interface NotificationChannelRow {
   /** Events that were given up. */
   lost: ColumnType<string, number | undefined, number>;
   created_at: Generated<Date>;
+  /** Of one that was changed or removed: the last event that it is told. It has no name of its own any more, and is not shown. */
+  ends_at: ColumnType<string | null, number | null | undefined, number | null>;
 }
 
 export type Channel = Selectable<NotificationChannelRow>;

@@ -14,6 +14,7 @@ import { MAX_APPROVER_GROUPS } from '../limits.ts';
 import type { Tenant } from '../store/schema.ts';
 import { asTenant, type Trx } from '../store/transactions.ts';
 import type { ApprovalRuleRow } from '../store/workflow-tables.ts';
+import { countApprovers } from './approvers.ts';
 import type { Members, Requirement } from './quorum.ts';
 
 /** The rule for every action without one of its own. */
@@ -25,6 +26,8 @@ export interface Rule {
   /** Whose members may approve; empty: whoever holds the permission. */
   readonly groups: readonly string[];
 }
+type DevelopmentOperators = Pick<Cmk, 'developmentOperators'>;
+
 interface NamedRule extends Rule {
   readonly rule: string;
 }
@@ -106,8 +109,16 @@ export async function actionsApprovedBy(trx: Trx, tenant: string, group: string)
     .map(({ action }) => action);
 }
 
+/** The actions whose rules name no group: their approvers change with who holds the role. */
+export async function actionsApprovedByRole(trx: Trx, tenant: string): Promise<string[]> {
+  const rules = await rulesOfTenant(trx, tenant);
+  const named = rules.filter(({ groups }) => groups.length === 0).map(({ action }) => action);
+  return rules.some(({ action }) => action === ANY_ACTION) ? named : [...named, ANY_ACTION];
+}
+
 /** `null` gives the action back to the rule for all. Errors: GROUP_UNKNOWN, QUORUM_UNREACHABLE. */
 export async function setRule(
+  cmk: DevelopmentOperators,
   trx: Trx,
   who: Actor,
   { tenant, action, rule }: { tenant: string; action: string; rule: Rule | null },
@@ -123,7 +134,7 @@ export async function setRule(
     const members = await membersOf(trx, tenant, groups);
     const unknown = groups.find((group) => !members.has(group));
     if (unknown !== undefined) throw new CmkError('GROUP_UNKNOWN', `${tenant} has no group ${unknown}`);
-    refuseUnreachable(action, { approvals: rule.approvals, groups }, members);
+    await refuseUnreachable(cmk, trx, { tenant, action, approvals: rule.approvals, groups }, members);
     const value = { approvals: rule.approvals, groups, set_by: who.actor, set_at: new Date() };
     await trx
       .insertInto('approval_rules')
@@ -142,6 +153,7 @@ export async function setRule(
 
 /** `null` removes it. Errors: GROUP_UNKNOWN, GROUP_IN_USE, QUORUM_UNREACHABLE, LIMIT_REACHED. */
 export async function setGroup(
+  cmk: DevelopmentOperators,
   trx: Trx,
   who: Actor,
   { tenant, group, members }: { tenant: string; group: string; members: readonly string[] | null },
@@ -176,7 +188,7 @@ export async function setGroup(
       tenant,
       rules.flatMap(({ groups }) => groups),
     );
-    for (const rule of rules) refuseUnreachable(rule.action, rule, all);
+    for (const rule of rules) await refuseUnreachable(cmk, trx, rule, all);
   }
   await audit(trx, who, {
     tenant,
@@ -188,14 +200,20 @@ export async function setGroup(
 }
 
 /** A rule that nobody can satisfy would lock the tenant out, from changing that rule too. */
-function refuseUnreachable(action: string, { approvals, groups }: Rule, members: Members): void {
-  if (groups.length === 0) return;
-  const people = union(groups, members).length;
-  if (people < approvals)
-    throw new CmkError(
-      'QUORUM_UNREACHABLE',
-      `${action} would take ${approvals} approvals, and ${groups.join(', ')} have ${people} members`,
-    );
+async function refuseUnreachable(
+  { developmentOperators }: DevelopmentOperators,
+  trx: Trx,
+  { tenant, action, approvals, groups }: Rule & { readonly tenant: string; readonly action: string },
+  members: Members,
+): Promise<void> {
+  const among = groups.length === 0 ? null : union(groups, members);
+  const people = await countApprovers(trx, tenant, among, developmentOperators);
+  if (people >= approvals) return;
+  const who = among === null ? 'people' : `of the members of ${groups.join(', ')}`;
+  throw new CmkError(
+    'QUORUM_UNREACHABLE',
+    `${action} would take ${approvals} approvals, and ${people} ${who} may approve`,
+  );
 }
 
 /** What holds: the tenant's policy, and every rule and group of its own. Throws TENANT_UNKNOWN. */

@@ -10,11 +10,15 @@ import { asTenant } from '../store/transactions.ts';
 import type { Wish } from './wishes.ts';
 
 /** Errors: TENANT_UNKNOWN. */
-export async function linkingWish(cmk: Cmk, tenant: string, key: string): Promise<Wish> {
+export async function linkingWish(
+  cmk: Cmk,
+  tenant: string,
+  linking: { readonly key: string; readonly drillTarget?: boolean },
+): Promise<Wish> {
   const standing = await asTenant(cmk.db, tenant, async (trx) => {
     await requireTenant(trx, tenant);
     return await keysOf(trx, tenant);
   });
-  const switches = standing.some((each) => each !== key);
-  return { action: switches ? 'switch-key' : 'link', parameters: { key } };
+  const switches = standing.some((each) => each !== linking.key);
+  return { action: switches ? 'switch-key' : 'link', parameters: linking };
 }

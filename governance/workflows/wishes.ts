@@ -19,29 +19,36 @@ import { refuseBlindDestruction } from '../rotation/inventory.ts';
 import { compromiseKey, destroyVersion } from '../rotation/orders.ts';
 import { lowersProtection, setPolicy } from '../rotation/policies.ts';
 import { regionsFor, requireKeyOf } from '../rotation/scope.ts';
+import { refuseUntold } from '../simulation/targets.ts';
 import { asTenant } from '../store/transactions.ts';
-import { ANY_ACTION, actionsApprovedBy, setGroup, setRule } from './rules.ts';
+import { changesApprovers } from './approvers.ts';
+import { ANY_ACTION, actionsApprovedBy, actionsApprovedByRole, setGroup, setRule } from './rules.ts';
 import { closed, Reason, type Rules, wish } from './wish.ts';
 
 const Text = Type.String();
 const Service = Type.Optional(Text);
+/** `drillTarget`: the tenant is for tests, and drills may cut off what is linked. */
+const Linking = Type.Object({ key: Text, drillTarget: Type.Optional(Type.Boolean()) }, closed);
 const Seconds = Type.Union([Type.Integer({ minimum: 0, maximum: MAX_ROTATE_AFTER_S }), Type.Null()]);
 const WithReason = Type.Object({ reason: Reason }, closed);
 
 export const wishes = {
-  link: wish(Type.Object({ key: Text }, closed), {
+  link: wish(Linking, {
     ask: (cmk, tenant, { key }) => refuseUnusableKey(cmk, tenant, key),
-    carryOut: async (cmk, trx, { who, parameters: { key }, ...order }) => {
+    carryOut: async (cmk, trx, { who, parameters: { key, drillTarget }, ...order }) => {
+      await refuseUntold(trx, order.tenant, 'link', drillTarget);
       const other = (await keysOf(trx, order.tenant)).find((each) => each !== key);
       if (other !== undefined)
         throw new CmkError('KEY_SWITCH_NEEDED', `the keys of ${order.tenant} stand on ${other}`);
       return await startLinks(cmk, trx, who, { ...order, key });
     },
   }),
-  'switch-key': wish(Type.Object({ key: Text }, closed), {
+  'switch-key': wish(Linking, {
     ask: (cmk, tenant, { key }) => refuseUnusableKey(cmk, tenant, key),
-    carryOut: (cmk, trx, { who, parameters: { key }, ...order }) =>
-      startLinks(cmk, trx, who, { ...order, key }),
+    carryOut: async (cmk, trx, { who, parameters: { key, drillTarget }, ...order }) => {
+      await refuseUntold(trx, order.tenant, 'link', drillTarget);
+      return await startLinks(cmk, trx, who, { ...order, key });
+    },
   }),
   unlink: wish(WithReason, {
     carryOut: (cmk, trx, { who, parameters, ...order }) =>
@@ -103,6 +110,9 @@ export const wishes = {
   ),
   'change-access': wish(AccessChange, {
     check: checkChange,
+    // A rule falls only by itself, not by who is made an approver either.
+    concerns: async (trx, tenant, change) =>
+      (await changesApprovers(trx, tenant, change)) ? await actionsApprovedByRole(trx, tenant) : [],
     carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
       await carryOutChange(trx, who, tenant, parameters);
       return [];
@@ -144,8 +154,8 @@ export const wishes = {
       },
       // A rule falls only by itself: neither an easier rule about rules nor a new one can go around it.
       concerns: async (_trx, _tenant, { action }) => [action],
-      carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
-        await setRule(trx, who, { tenant, ...parameters });
+      carryOut: async (cmk, trx, { who, tenant, parameters }) => {
+        await setRule(cmk, trx, who, { tenant, ...parameters });
         return [];
       },
     },
@@ -160,8 +170,8 @@ export const wishes = {
     ),
     {
       concerns: (trx, tenant, { group }) => actionsApprovedBy(trx, tenant, group),
-      carryOut: async (_cmk, trx, { who, tenant, parameters }) => {
-        await setGroup(trx, who, { tenant, ...parameters });
+      carryOut: async (cmk, trx, { who, tenant, parameters }) => {
+        await setGroup(cmk, trx, who, { tenant, ...parameters });
         return [];
       },
     },

@@ -37,7 +37,7 @@ export async function trailPage(db: RegionDb, after: number, limit: number): Pro
   return { events, more: found.length === limit, head };
 }
 
-/** The head, signed with the region's key; null while the trail is empty. */
+/** The last head that could be signed with the region's key; null while there is none. */
 export async function trailCheckpoint(audit: AuditRounds): Promise<{ checkpoint: Checkpoint | null }> {
   return { checkpoint: (await audit.checkpoint()) ?? null };
 }

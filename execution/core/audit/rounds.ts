@@ -4,17 +4,13 @@
  */
 import {
   type AuditCount,
+  type AuditFault,
   type AuditHead,
   MAX_REPORTED_AUDIT_COUNTS,
-  REGION_CHAIN,
 } from '../../../contracts/index.ts';
-import {
-  type Checkpoint,
-  type CheckpointSigner,
-  signCheckpoint,
-} from '../../../platform/chain-checkpoints.ts';
+import type { Checkpoint } from '../../../platform/chain-checkpoints.ts';
 import type { RegionDb } from '../store/tables.ts';
-import { trailHead } from './verify.ts';
+import type { TrailSigner } from './signing.ts';
 
 /** Half of a page is kept for the round, however much news there is. */
 const MAX_NEWS = MAX_REPORTED_AUDIT_COUNTS / 2;
@@ -28,35 +24,28 @@ const START: Place = { tenant: '', class: '', outcome: '' };
 
 export class AuditRounds {
   readonly #db: RegionDb;
-  readonly #signer: CheckpointSigner;
-  readonly #log: string;
-  #signed: Checkpoint | undefined;
+  readonly #trail: TrailSigner;
   /** News up to here have been told. */
   #toldSeq = 0;
   #place: Place = START;
 
-  /** `log` names the region in its checkpoints. */
-  constructor(db: RegionDb, signer: CheckpointSigner, log: string) {
+  constructor(db: RegionDb, trail: TrailSigner) {
     this.#db = db;
-    this.#signer = signer;
-    this.#log = log;
+    this.#trail = trail;
   }
 
-  /** The head as it is now; undefined while the trail is empty. */
+  /** The last one that could be signed; undefined while there is none. */
   async checkpoint(): Promise<Checkpoint | undefined> {
-    const { sequence, hash } = await trailHead(this.#db);
-    if (sequence === 0) return undefined;
-    if (this.#signed?.sequence !== sequence || this.#signed.hash !== hash)
-      this.#signed = signCheckpoint(this.#signer, { log: this.#log, chain: REGION_CHAIN, sequence, hash });
-    return this.#signed;
+    return (await this.#trail.sign()).checkpoint;
   }
 
-  /** The same for a report, which says by itself whose trail it is. */
-  async head(): Promise<AuditHead | undefined> {
-    const checkpoint = await this.checkpoint();
-    if (checkpoint === undefined) return undefined;
+  /** The same for a report, which says by itself whose trail it is; and why nothing behind it is signed. */
+  async signed(): Promise<{ readonly audit?: AuditHead; readonly auditFault?: AuditFault }> {
+    const { checkpoint, fault } = await this.#trail.sign();
+    const told = fault === undefined ? {} : { auditFault: fault };
+    if (checkpoint === undefined) return told;
     const { sequence, hash, at, keyId, signature } = checkpoint;
-    return { sequence, hash, at, keyId, signature };
+    return { audit: { sequence, hash, at, keyId, signature }, ...told };
   }
 
   /** The next page, not to be asked for twice at once. */

@@ -1,12 +1,12 @@
 /** A region's trail: what is done to it is named, what reports say of it, and how an operator reads it. */
 import assert from 'node:assert/strict';
-import { createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import { MAX_REPORTED_AUDIT_COUNTS, RegionReport, regionLog } from '../../../contracts/index.ts';
-import { type Checkpoint, isSignedBy } from '../../../platform/chain-checkpoints.ts';
+import { type Checkpoint, type CheckpointSigner, isSignedBy } from '../../../platform/chain-checkpoints.ts';
 import { ChainCheck } from '../../../platform/hash-chain.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { withClient } from '../../../platform/postgres-admin.ts';
@@ -15,9 +15,10 @@ import { type TestDatabase, testDatabase } from '../../../testkit/postgres.ts';
 import { askAdmin } from '../testing/holders.ts';
 import { type TestIdentity, TestRegion } from '../testing/region.ts';
 import { auditClassOf } from './classes.ts';
-import { trailLink } from './link.ts';
+import { hashOf, trailLink } from './link.ts';
 import type { TrailPage } from './pages.ts';
 import { AuditRounds } from './rounds.ts';
+import { TrailSigner } from './signing.ts';
 import { appendAudit, type NewAuditEvent } from './trail.ts';
 import { checkTrail } from './verify.ts';
 
@@ -44,13 +45,57 @@ describe('the trail of a region', () => {
   const append = (...events: NewAuditEvent[]): Promise<void> =>
     inTransaction(region.core.db, (tx) => appendAudit(tx, { source: 'test' }, events));
   const rounds = async (): Promise<AuditRounds> => {
-    const { privateKey } = (await import('node:crypto')).generateKeyPairSync('ed25519');
-    return new AuditRounds(region.core.db, { keyId: 'k', privateKey }, regionLog('eu-test-1'));
+    const { privateKey } = generateKeyPairSync('ed25519');
+    return new AuditRounds(region.core.db, signerOf({ keyId: 'k', privateKey }));
   };
+  const signerOf = (key: CheckpointSigner): TrailSigner =>
+    new TrailSigner(region.core.db, key, regionLog('eu-test-1'), () => undefined);
   const counts = async () => {
     const rows = await region.core.db.selectFrom('core.audit_counts').selectAll().execute();
     return new Map(rows.map((row) => [`${row.tenant}/${row.class}/${row.outcome}`, Number(row.events)]));
   };
+
+  /** What is seen while that is done to it; then it is as it was. */
+  async function tampered<T>(statements: readonly string[], look: () => Promise<T>): Promise<T> {
+    await withClient({ url: database.url }, async (client) => {
+      await client.query('ALTER TABLE core.audit_events DISABLE TRIGGER keep_audit');
+      await client.query('CREATE TABLE kept AS SELECT * FROM core.audit_events');
+      await client.query('CREATE TABLE kept_head AS SELECT * FROM core.audit_head');
+      for (const statement of statements) await client.query(statement);
+    });
+    const seen = await look();
+    await withClient({ url: database.url }, async (client) => {
+      await client.query('DELETE FROM core.audit_events');
+      await client.query('INSERT INTO core.audit_events SELECT * FROM kept');
+      await client.query('UPDATE core.audit_head h SET seq = k.seq, hash = k.hash FROM kept_head k');
+      await client.query('DROP TABLE kept, kept_head');
+      await client.query('ALTER TABLE core.audit_events ENABLE TRIGGER keep_audit');
+    });
+    return seen;
+  }
+  /** Written anew from that event on, hashes and all. */
+  async function rewrite(first: number): Promise<void> {
+    const { db } = region.core;
+    const rows = await db
+      .selectFrom('core.audit_events')
+      .selectAll()
+      .where('seq', '>=', first)
+      .orderBy('seq')
+      .execute();
+    let prev = rows[0]?.prev_hash ?? Buffer.alloc(32);
+    await withClient({ url: database.url }, async (client) => {
+      for (const { seq, body } of rows) {
+        const changed = body.replace('success', 'failed');
+        const hash = hashOf(prev, Number(seq), changed);
+        await client.query(
+          'UPDATE core.audit_events SET body = $2, prev_hash = $3, hash = $4 WHERE seq = $1',
+          [seq, changed, prev, hash],
+        );
+        prev = hash;
+      }
+      await client.query('UPDATE core.audit_head SET hash = $1', [prev]);
+    });
+  }
 
   test('begins with how the region was unsealed', async () => {
     const first = await region.core.db
@@ -150,23 +195,8 @@ describe('the trail of a region', () => {
     const last = signed.sequence;
     const faults = async () => (await checkTrail(core.db, [signed])).faults;
     assert.deepEqual(await faults(), []);
-    const tamper = async (statements: string[], wanted: object) => {
-      await withClient({ url: database.url }, async (client) => {
-        await client.query('ALTER TABLE core.audit_events DISABLE TRIGGER keep_audit');
-        await client.query('CREATE TABLE kept AS SELECT * FROM core.audit_events');
-        await client.query('CREATE TABLE kept_head AS SELECT * FROM core.audit_head');
-        for (const statement of statements) await client.query(statement);
-      });
-      const found = await faults();
-      await withClient({ url: database.url }, async (client) => {
-        await client.query('DELETE FROM core.audit_events');
-        await client.query('INSERT INTO core.audit_events SELECT * FROM kept');
-        await client.query('UPDATE core.audit_head h SET seq = k.seq, hash = k.hash FROM kept_head k');
-        await client.query('DROP TABLE kept, kept_head');
-        await client.query('ALTER TABLE core.audit_events ENABLE TRIGGER keep_audit');
-      });
-      assert.deepEqual(found, [wanted], statements.join('; '));
-    };
+    const tamper = async (statements: string[], wanted: object) =>
+      assert.deepEqual(await tampered(statements, faults), [wanted], statements.join('; '));
     // Nothing else may be written meanwhile: what is put back is what was there.
     await tamper([`UPDATE core.audit_events SET body = body || ' ' WHERE seq = 2`], {
       kind: 'CHANGED',
@@ -188,6 +218,59 @@ describe('the trail of a region', () => {
       { kind: 'SWAPPED', sequence: 2, with: 3 },
     );
     await assert.rejects(core.db.deleteFrom('core.audit_events').execute(), /never changed/);
+  });
+
+  test('is signed only where it follows from what was signed, by a core that has just started, too', async () => {
+    const { keyId, signingKey } = region.config.orbital;
+    const key = { keyId, privateKey: createPrivateKey(await readFile(signingKey)) };
+    const event = { event: 'OBJECT_READ', outcome: 'success' } as const;
+    const running = signerOf(key);
+    await append(event, event, event);
+    const signed = await running.sign();
+    const last = signed.checkpoint?.sequence ?? 0;
+    assert.deepEqual([signed.fault, last > 3], [undefined, true]);
+    await append(event, event);
+
+    const { seq, ...row } = await region.core.db
+      .selectFrom('core.audit_signed')
+      .selectAll()
+      .executeTakeFirstOrThrow();
+    assert.equal(Number(seq), last);
+    const both = async () => {
+      // The region itself signs, too, as soon as it reports.
+      await region.core.db
+        .updateTable('core.audit_signed')
+        .set({ seq, ...row })
+        .execute();
+      const told = [await running.sign(), await signerOf(key).sign()];
+      assert.deepEqual(new Set(told.map(({ checkpoint }) => checkpoint?.sequence)), new Set([last]));
+      return told.map(({ fault }) => fault);
+    };
+    const behind = `UPDATE core.audit_events SET body = body || ' ' WHERE seq = ${last + 1}`;
+    assert.deepEqual(await tampered([behind], both), ['REWRITTEN', 'REWRITTEN']);
+    const cut = [
+      `DELETE FROM core.audit_events WHERE seq >= ${last}`,
+      `UPDATE core.audit_head SET seq = ${last - 1}, hash = (SELECT hash FROM core.audit_events WHERE seq = ${last - 1})`,
+    ];
+    assert.deepEqual(await tampered(cut, both), ['REWOUND', 'REWOUND']);
+    const anew = async () => {
+      await rewrite(2);
+      return await both();
+    };
+    assert.deepEqual(await tampered([], anew), ['REWRITTEN', 'REWRITTEN']);
+
+    // Another key believes nothing that it has not signed, and begins at the beginning.
+    const other = { keyId: 'other', privateKey: generateKeyPairSync('ed25519').privateKey };
+    assert.deepEqual(
+      await tampered([], async () => {
+        await rewrite(2);
+        return await signerOf(other).sign();
+      }),
+      { checkpoint: undefined, fault: 'REWRITTEN' },
+    );
+    const again = await running.sign();
+    assert.deepEqual([again.fault, again.checkpoint?.sequence], [undefined, last + 2]);
+    assert.equal((await signerOf(key).sign()).checkpoint?.sequence, last + 2);
   });
 });
 

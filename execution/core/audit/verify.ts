@@ -32,18 +32,32 @@ export async function trailHead(db: RegionDb): Promise<ChainAnchor> {
   return { sequence: Number(head.seq), hash: head.hash.toString('hex') };
 }
 
-/** The whole trail, with whatever else is known of it. For tests and small trails; others go page by page. */
-export async function checkTrail(db: RegionDb, anchors: readonly ChainAnchor[] = []): Promise<ChainVerdict> {
+/**
+ * The trail from `from` on, whose event is looked at once more, with whatever else is known of it: `limit` events at most, and
+ * `isAll` says whether those were all. Without either the whole trail, for tests and small trails; others go page by page.
+ */
+export async function checkTrail(
+  db: RegionDb,
+  anchors: readonly ChainAnchor[] = [],
+  {
+    from,
+    limit = Infinity,
+  }: { readonly from?: ChainAnchor | undefined; readonly limit?: number | undefined } = {},
+): Promise<ChainVerdict & { readonly isAll: boolean }> {
   return await inTransaction(
     db,
     async (tx) => {
-      const check = new ChainCheck();
-      for (const anchor of anchors) check.expect(anchor);
-      for (;;) {
-        const events = await trailAfter(tx, check.sequence, VERIFY_PAGE);
+      const isWhole = from === undefined || from.sequence === 0;
+      const check = isWhole ? new ChainCheck() : new ChainCheck({ sequence: from.sequence - 1 });
+      for (const anchor of isWhole ? anchors : [...anchors, from]) check.expect(anchor);
+      for (let left = limit; left > 0; ) {
+        const wanted = Math.min(VERIFY_PAGE, left);
+        const events = await trailAfter(tx, check.sequence, wanted);
         for (const event of events) check.take(trailLink(event));
-        if (events.length < VERIFY_PAGE) return check.end(await trailHead(tx));
+        if (events.length < wanted) return { ...check.end(await trailHead(tx)), isAll: true };
+        left -= events.length;
       }
+      return { ...check.pause(), isAll: false };
     },
     { isolation: 'repeatable read' },
   );

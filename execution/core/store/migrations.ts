@@ -169,6 +169,21 @@ export const coreMigrations: Record<string, Migration> = {
         .execute(db);
     },
   },
+  '0070_audit_signed': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql
+        .raw(
+          `create table core.audit_signed (
+             id smallint primary key check (id = 1),
+             seq bigint not null,
+             hash text not null,
+             at text not null,
+             key_id text not null,
+             signature text not null)`,
+        )
+        .execute(db);
+    },
+  },
 };
 
 /** What was in the trail before is not counted. */

@@ -79,6 +79,15 @@ export interface CoreTables {
     prev_hash: Buffer;
     hash: Buffer;
   };
+  /** The head of the trail that was signed last (core/audit/signing.ts). */
+  'core.audit_signed': {
+    id: 1;
+    seq: string | number;
+    hash: string;
+    at: string;
+    key_id: string;
+    signature: string;
+  };
   /** How many events of each class there have been, for reports; written with the trail (core/audit/trail.ts). */
   'core.audit_counts': {
     /** Empty for those of no tenant, or of none that the region knows. */

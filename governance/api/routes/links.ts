@@ -23,7 +23,7 @@ export const linkRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       const { tenant } = request.params;
-      const wish = await linkingWish(cmk, tenant, request.body.key);
+      const wish = await linkingWish(cmk, tenant, request.body);
       return reply.status(202).send(await decision(cmk, propose(cmk, actorOf(request), tenant, wish)));
     },
   );

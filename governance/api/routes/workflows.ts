@@ -1,5 +1,6 @@
 /** Four eyes: proposals and what people decide about them, whose word it takes, and decisions about a whole tenant. */
 import { Type } from 'typebox';
+import { PrincipalId } from '../../access/changes.ts';
 import { MAX_APPROVALS, MAX_APPROVERS, MAX_GROUPS_PER_RULE } from '../../limits.ts';
 import { approve, reject, revoke } from '../../workflows/proposals.ts';
 import { proposalStates } from '../../workflows/quorum.ts';
@@ -35,10 +36,10 @@ const Approvals = Type.Integer({
 const RuleRequest = Type.Object({ approvals: Approvals, groups: Type.Optional(Groups) }, closed);
 const GroupRequest = Type.Object(
   {
-    members: Type.Array(schemas.freeText({ minLength: 1, maxLength: 255 }), {
+    members: Type.Array(PrincipalId, {
       minItems: 1,
       maxItems: MAX_APPROVERS,
-      description: 'As the audit log names them',
+      description: 'As roles and the audit log name them',
     }),
   },
   closed,
