@@ -50,7 +50,8 @@ async function addKeystore(
 const asCustomer = (system: System, ...args: readonly string[]) =>
   system.must('--as', KEY_ADMINISTRATOR, 'key', ...args);
 
-async function addAws(system: System, tenant: string, aws: FakeAwsKms): Promise<string> {
+/** Registers the double as a keystore; returns its name. */
+export async function keystoreAtAws(system: System, tenant: string, aws: FakeAwsKms): Promise<string> {
   const credentialsFile = await privateFile(system, `${tenant}-aws.json`, JSON.stringify(aws.cmk));
   return await addKeystore(system, tenant, 'aws-kms', {
     region: aws.region,
@@ -71,7 +72,7 @@ export const ways = {
           enable: () => aws.console.enable(reference),
         },
         async register(system, tenant) {
-          const keystore = await addAws(system, tenant, aws);
+          const keystore = await keystoreAtAws(system, tenant, aws);
           await asCustomer(
             system,
             ...['register', tenant, '--alias', OWN_KEY, '--keystore', keystore, '--reference', reference],
@@ -111,7 +112,7 @@ export const ways = {
       const aws = await startAwsKms();
       return {
         async register(system, tenant) {
-          const keystore = await addAws(system, tenant, aws);
+          const keystore = await keystoreAtAws(system, tenant, aws);
           const material = await privateFile(system, `${tenant}-material`, randomBytes(32));
           await asCustomer(
             system,
