@@ -1,7 +1,7 @@
 /** Who could approve at all: people of an issuer with roles of their own, beside whom no name is good that nobody has. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { OIDC_AUDIENCE, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { testWorld } from '../test-setup.test.ts';
 import type { Answer, World } from '../test-world.ts';
 
@@ -17,7 +17,9 @@ before(async () => {
       ...config,
       auth: {
         ...config.auth,
-        issuers: [{ name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE }],
+        issuers: [
+          { name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE, loginClientId: OIDC_CLIENT },
+        ],
         operators: { principals: ['corp:olga'] },
       },
     }),
