@@ -1,7 +1,7 @@
-// Runs the tests: those beside the code and most end-to-end suites, four files at a time, of which two are suites; then, one
-// by one, the suites that hold the system to a deadline. Four are twice the two processors that the limit below is for,
-// since a test waits for servers half of its time. Node's own test runner does the work; this file chooses the files, bounds
-// the time and adds up.
+// Runs the tests: first, one by one, the suites that hold the system to a deadline, and behind them, at the lowest priority,
+// files beside the code; then the rest of those and the other end-to-end suites, four files at a time, of which two are
+// suites. Four are twice the two processors that the limit below is for, since a test waits for servers half of its time.
+// Node's own test runner does the work; this file chooses the files, bounds the time and adds up.
 //
 //   npm test                      everything
 //   npm test -- platform orbital  only files whose path holds one of these words
@@ -34,8 +34,14 @@ const TEST_LIMIT_MS = 2 * 60_000;
 const IGNORED = new Set(['node_modules', '.git', '.build', '.okcm', 'coverage']);
 const MAX_DEPTH = 12;
 
+/** Loaded into what runs behind a suite with deadlines. */
+const BEHIND = ['--import', new URL('./test-behind.mjs', import.meta.url).href];
+
 /** The next file to run, if any. */
-type Lane = () => string | undefined;
+interface Lane {
+  readonly next: () => string | undefined;
+  readonly execArgv?: readonly string[];
+}
 type TestEvent = EventOf<ReturnType<typeof run>>;
 type EventOf<S> = S extends AsyncIterable<infer E> ? E : never;
 
@@ -60,9 +66,15 @@ function testFiles(directory: string, depth = 0): string[] {
 }
 
 /** What Node's test runner has to say of one file; it is a process of its own. */
-async function runFile(path: string, totals: Totals, signal: AbortSignal): Promise<TestEvent[]> {
+async function runFile(
+  path: string,
+  { execArgv = [] }: Lane,
+  totals: Totals,
+  signal: AbortSignal,
+): Promise<TestEvent[]> {
   const events: TestEvent[] = [];
-  for await (const event of run({ files: [path], timeout: TEST_LIMIT_MS, signal, cwd: ROOT })) {
+  const options = { files: [path], timeout: TEST_LIMIT_MS, signal, cwd: ROOT, execArgv: [...execArgv] };
+  for await (const event of run(options)) {
     if (event.type !== 'test:summary') {
       // What has no file are counts of this one run: those of all runs come at the end.
       if (event.type !== 'test:diagnostic' || event.data.file !== undefined) events.push(event);
@@ -96,8 +108,8 @@ async function runLanes(
   });
   console.log(`\n== ${title}`);
   const work = async (lane: Lane): Promise<void> => {
-    for (let path = lane(); path !== undefined && !signal.aborted; path = lane())
-      for (const event of await runFile(path, totals, signal)) report.write(event);
+    for (let path = lane.next(); path !== undefined && !signal.aborted; path = lane.next())
+      for (const event of await runFile(path, lane, totals, signal)) report.write(event);
   };
   await Promise.all(lanes.map(work));
   report.end();
@@ -145,15 +157,21 @@ setTimeout(() => {
 const started = Date.now();
 const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, files: [] };
 const [units, together, alone] = [ofKind('unit'), ofKind('together'), ofKind('alone')];
-const unit: Lane = () => units.shift();
-const suiteOrUnit: Lane = () => together.shift() ?? units.shift();
-if (units.length + together.length > 0) {
-  const title = `beside the code: ${units.length} files; suites: ${together.length} files`;
-  await runLanes(title, [suiteOrUnit, suiteOrUnit, unit, unit], totals, limit.signal);
-}
 if (alone.length > 0) {
   const title = `suites with deadlines: ${alone.length} files, one by one`;
-  await runLanes(title, [() => alone.shift()], totals, limit.signal);
+  let over = false;
+  const next = (): string | undefined => {
+    over = alone.length === 0;
+    return alone.shift();
+  };
+  const behind: Lane = { next: () => (over ? undefined : units.shift()), execArgv: BEHIND };
+  await runLanes(title, [{ next }, behind, behind], totals, limit.signal);
+}
+if (units.length + together.length > 0) {
+  const title = `beside the code: ${units.length} files; suites: ${together.length} files`;
+  const unit: Lane = { next: () => units.shift() };
+  const suiteOrUnit: Lane = { next: () => together.shift() ?? units.shift() };
+  await runLanes(title, [suiteOrUnit, suiteOrUnit, unit, unit], totals, limit.signal);
 }
 const slowest = totals.files.sort((a, b) => b.durationMs - a.durationMs).slice(0, SLOWEST_SHOWN);
 if (slowest.length > 1) {
