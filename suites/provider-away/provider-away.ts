@@ -86,16 +86,22 @@ export async function providerAway(awayMs: number, tell: (text: string) => void)
       clearedAfterMs,
       linkStates: [...linkStates],
       audited: [...new Set(audited)].sort(),
-      warning: warning
-        .split('\n')
-        .filter((line) => line.includes(`${TENANT}/${KEY}`))
-        .join('\n'),
+      warning: linesAbout(warning, `${TENANT}/${KEY}`),
     };
   } finally {
     for (const { application } of seats) application.close();
     await system.interrupt();
     await aws.close();
   }
+}
+
+/** The line that names it, and those below that are about it too. */
+function linesAbout(text: string, name: string): string {
+  const lines = text.split('\n');
+  const first = lines.findIndex((line) => line.includes(name));
+  const rest = lines.slice(first + 1);
+  const others = rest.findIndex((line) => !/^ {11}/.test(line));
+  return [lines[first], ...rest.slice(0, others)].join('\n');
 }
 
 /** Renewals cannot be proved meanwhile, and keep their time; nothing else may happen. */
