@@ -13,7 +13,7 @@ import {
   orbitalManagerMigrations,
   type Transport,
 } from '../orbital/index.ts';
-import { sleep } from '../platform/backoff.ts';
+import { waitAtMost } from '../platform/backoff.ts';
 import { readPrivate } from '../platform/config-file.ts';
 import { OkcmError } from '../platform/errors.ts';
 import { type HealthServer, startHealthServer } from '../platform/http-health.ts';
@@ -246,7 +246,7 @@ function startWork(
     ...others,
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
-  const stop = (work: { stop(): Promise<void> }) => () => Promise.race([work.stop(), sleep(STOP_MS)]);
+  const stop = (work: { stop(): Promise<void> }) => () => waitAtMost(STOP_MS, work.stop());
   return [...works.map(stop), () => listener.stop()];
 }
 

@@ -32,6 +32,17 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+/** Waits for `work`, and no longer than `ms` milliseconds; then nothing is left that would keep the process alive. */
+export async function waitAtMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms);
+  try {
+    await Promise.race([work, over.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A signal that aborts after `ms` milliseconds or with its parent, whichever is first. */
 export function deadline(ms: number, parent?: AbortSignal): AbortSignal {
   const own = AbortSignal.timeout(ms);

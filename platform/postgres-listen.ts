@@ -1,7 +1,7 @@
 // LISTEN on a connection of its own, kept alive. Notifications are hints and may be missed while the connection is
 // down: whoever listens looks at the table again on every (re)connection, and polls slowly besides.
 import pg from 'pg';
-import { type BackoffOptions, backoffMs, sleep } from './backoff.ts';
+import { type BackoffOptions, backoffMs, sleep, waitAtMost } from './backoff.ts';
 import type { Logger } from './log.ts';
 import { addressOf, DEFAULT_CONNECTION_TIMEOUT_MS, type PostgresAddress } from './postgres.ts';
 
@@ -99,6 +99,8 @@ async function probeUntilBroken(
 
 /** `end` waits for the server, which may be gone: bounded, and its outcome does not matter. */
 async function closeQuietly(client: pg.Client): Promise<void> {
-  const ended = client.end().catch(() => {});
-  await Promise.race([ended, sleep(1_000)]);
+  await waitAtMost(
+    1_000,
+    client.end().catch(() => {}),
+  );
 }

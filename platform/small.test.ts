@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { startChild } from '../testkit/children.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
-import { backoffMs, deadline, sleep, withDeadline } from './backoff.ts';
+import { backoffMs, deadline, sleep, waitAtMost, withDeadline } from './backoff.ts';
 import { errorMessage, OkcmError } from './errors.ts';
 import { lockFile } from './file-lock.ts';
 import { startHealthServer } from './http-health.ts';
@@ -53,6 +53,16 @@ test('sleeping and deadlines end with their signal, and say why', async () => {
     withDeadline(1_000, 'work', () => Promise.reject(new Error('own'))),
     /own/,
   );
+});
+
+test('whoever waits at most so long leaves nothing behind that would keep the process alive', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await waitAtMost(60_000, Promise.resolve());
+  assert.equal(timers(), before);
+  await waitAtMost(10, new Promise(() => {}));
+  await assert.rejects(waitAtMost(60_000, Promise.reject(new Error('own'))), /own/);
+  assert.equal(timers(), before);
 });
 
 test('errorMessage shows causes once and never throws', () => {

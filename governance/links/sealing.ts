@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { parseRegionId, parseTenantId, type Sealed } from '../../contracts/index.ts';
 import { type LinkSealContext, SealingError, sealLinkSecret } from '../../contracts/sealing.ts';
-import { backoffMs, sleep } from '../../platform/backoff.ts';
+import { backoffMs, waitAtMost } from '../../platform/backoff.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
@@ -63,7 +63,7 @@ export function startSealing(cmk: Cmk, claimMs = SEAL_CLAIM_MS): Sealing {
     wake: work.wake,
     stop: async () => {
       await work.stop();
-      await Promise.race([Promise.all(inHand), sleep(SEAL_STOP_MS)]);
+      await waitAtMost(SEAL_STOP_MS, Promise.all(inHand));
     },
   };
 }

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { AMQPError, Connection, ConsumerStatus, type ReturnedMessage } from 'rabbitmq-client';
-import { sleep, withDeadline } from '../../platform/backoff.ts';
+import { sleep, waitAtMost, withDeadline } from '../../platform/backoff.ts';
 import { errorCode } from '../../platform/errors.ts';
 import { PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_MS } from '../limits.ts';
 import { lanes } from '../messages.ts';
@@ -172,9 +172,8 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
       await Promise.all([...subscriptions].map((each) => each.close()));
       closed = true;
       // A graceful close waits for the server, which may be gone.
-      await Promise.race([publisher.close().then(() => connection.close()), sleep(CLOSE_TIMEOUT_MS)]).catch(
-        () => {},
-      );
+      const graceful = publisher.close().then(() => connection.close());
+      await waitAtMost(CLOSE_TIMEOUT_MS, graceful).catch(() => {});
       connection.unsafeDestroy();
     },
   };
