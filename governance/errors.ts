@@ -210,7 +210,7 @@ export const cmkErrors = {
   KEY_NOT_USABLE: {
     status: 409,
     title: 'The keystore says that the key cannot be used',
-    hint: 'Enable the key at its provider, then try again.',
+    hint: 'The detail says why: enable the key at its provider, allow CMK its use, or name one that is there; then try again.',
   },
   INVENTORY_NEEDED: {
     status: 409,

@@ -20,7 +20,7 @@ await chmod(credentialsFile, 0o600);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 say('a double of AWS KMS, for trying things out; register it:');
 say(
-  `  npm run okcm -- keystore add aws --kind aws-kms --set region=${aws.region} --set endpoint=${aws.url} --set credentialsFile=${credentialsFile}`,
+  `  npx okcm keystore add aws --kind aws-kms --set region=${aws.region} --set endpoint=${aws.url} --set credentialsFile=${credentialsFile}`,
 );
 
 const { console: owner } = aws;
@@ -34,7 +34,7 @@ const deeds: Readonly<Record<string, (key: string) => unknown>> = {
   away: aws.cutOff,
   back: aws.reconnect,
 };
-say(`what the owner does: ${Object.keys(deeds).join(', ')}`);
+say('type here what the owner does: create, disable ARN, enable ARN, delete ARN, forbid ARN, allow ARN, away, back');
 for await (const line of createInterface({ input: process.stdin })) {
   const [deed = '', key = ''] = line.trim().split(/\s+/);
   if (deed === '') continue;
