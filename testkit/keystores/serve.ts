@@ -34,7 +34,9 @@ const deeds: Readonly<Record<string, (key: string) => unknown>> = {
   away: aws.cutOff,
   back: aws.reconnect,
 };
-say('type here what the owner does: create, disable ARN, enable ARN, delete ARN, forbid ARN, allow ARN, away, back');
+say(
+  'type here what the owner does: create, disable ARN, enable ARN, delete ARN, forbid ARN, allow ARN, away, back',
+);
 for await (const line of createInterface({ input: process.stdin })) {
   const [deed = '', key = ''] = line.trim().split(/\s+/);
   if (deed === '') continue;
