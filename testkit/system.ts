@@ -15,7 +15,10 @@ import { reapAtEnd } from './reaper.ts';
 export const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
 const OKCM = join(REPOSITORY, 'cli', 'okcm.ts');
 /** One place for compiled code, so that not every fresh home begins by compiling everything. */
-const ENVIRONMENT = { ...process.env, NODE_COMPILE_CACHE: join(REPOSITORY, '.build', 'test-compile-cache') };
+const environment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  NODE_COMPILE_CACHE: join(REPOSITORY, '.build', 'test-compile-cache'),
+});
 const START_TIMEOUT_MS = 90_000;
 const COMMAND_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
@@ -32,7 +35,7 @@ export function okcm(...args: readonly string[]): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     const child = spawn(process.execPath, [OKCM, ...args], {
-      env: ENVIRONMENT,
+      env: environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS);
@@ -84,7 +87,7 @@ export class System {
       command: process.execPath,
       args: [OKCM, 'up', '--home', this.home, ...options],
       cwd: REPOSITORY,
-      env: { ...ENVIRONMENT, OKCM_NODE_OPTIONS: this.#nodeOptions.join(' ') },
+      env: { ...environment(), OKCM_NODE_OPTIONS: this.#nodeOptions.join(' ') },
     });
     this.#up = child;
     for (;;) {
