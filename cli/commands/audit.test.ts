@@ -1,16 +1,13 @@
 /** `okcm audit …` against a governance plane whose database somebody with every right tampers with. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
 import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { testWorld } from '../../governance/test-setup.test.ts';
 import { TOKEN, until, type World } from '../../governance/test-world.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { checkCmkChain, checkFile } from '../audit/check.ts';
 import { readKept, readKeys, Trust } from '../audit/trust.ts';
 import { CmkClient } from '../cmk/client.ts';
@@ -18,7 +15,6 @@ import type { Endpoints } from '../home/endpoints.ts';
 import { writeJson } from '../home/json-file.ts';
 import { homePaths } from '../home/paths.ts';
 
-const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
 const home = temporaryDirectory('okcm-audit');
 const directory = temporaryDirectory('okcm-audit-files');
 const at = (name: string): string => join(directory, name);
@@ -57,18 +53,10 @@ before(async () => {
 });
 after(() => world.close());
 
-async function okcm(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [OKCM, ...args, '--home', home], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CI: 'true' },
-  });
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  assert.doesNotMatch(stderr, /^\s+at /m, 'no stack trace');
-  return { code, stdout, stderr };
+async function okcm(...args: string[]): Promise<CommandResult> {
+  const ran = await run(...args, '--home', home);
+  assert.doesNotMatch(ran.stderr, /^\s+at /m, 'no stack trace');
+  return ran;
 }
 async function ok(...args: string[]): Promise<string> {
   const ran = await okcm(...args);

@@ -1,21 +1,17 @@
 /** The commands about L1 keys and keystores against a governance plane, as somebody types them. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { testWorld } from '../../governance/test-setup.test.ts';
 import { TOKEN, until, type World } from '../../governance/test-world.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import type { Endpoints } from '../home/endpoints.ts';
 import { writeJson } from '../home/json-file.ts';
 import { homePaths } from '../home/paths.ts';
 
-const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
 const home = temporaryDirectory('okcm-key');
 let world: World;
 
@@ -38,19 +34,10 @@ before(async () => {
 });
 after(() => world.close());
 
-/** Not spawnSync: governance runs in this process. */
-async function okcm(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [OKCM, ...args, '--home', home], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CI: 'true' },
-  });
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number]>,
-  ]);
-  assert.doesNotMatch(stderr, /^\s+at /m, 'no stack trace');
-  return { code, stdout, stderr };
+async function okcm(...args: string[]): Promise<CommandResult> {
+  const ran = await run(...args, '--home', home);
+  assert.doesNotMatch(ran.stderr, /^\s+at /m, 'no stack trace');
+  return ran;
 }
 async function ok(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await okcm(...args);

@@ -11,8 +11,8 @@ import { asTenant } from '../store/transactions.ts';
 import { judge } from './kill-switch.ts';
 
 /**
- * Has the key wrap and unwrap a secret of its own. What the provider answers counts as any probe's does: one that says
- * that the key is disabled unlinks its tenant.
+ * Has the key wrap and unwrap a secret of its own. What the provider answers counts as any probe's does: a key that it says
+ * is disabled unlinks the tenant whose link stands on it, and nobody else.
  * Errors: TENANT_UNKNOWN, KEY_UNKNOWN, KEYSTORE_UNAVAILABLE, KEY_NOT_USABLE.
  */
 export async function proveKey(cmk: Cmk, who: Actor, tenant: string, alias: string): Promise<KeyView> {
