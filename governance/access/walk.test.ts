@@ -51,7 +51,6 @@ const ofTenant: Readonly<Record<string, readonly string[]>> = {
   'key.read': ALL,
   'key.register': [K],
   'key.rotate': [K],
-  'key.switch': [K],
   'key.unlink': [K],
   'keystore.read': ALL,
   'keystore.register': [K],
