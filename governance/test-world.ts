@@ -74,7 +74,7 @@ export async function until<T>(
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     if (Date.now() > end) throw new Error(`waited ${waitMs} ms in vain: ${what}`);
-    await delay(20);
+    await delay(40); // each question costs CMK some milliseconds
   }
 }
 

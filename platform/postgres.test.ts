@@ -94,17 +94,20 @@ test('a transaction is undone when it rejects', async () => {
 test('serialization failures are retried, and only those', async () => {
   const { db } = open(database.url);
   let runs = 0;
+  // All of them read before any of them writes.
+  const allHaveRead = Promise.withResolvers<void>();
   const increment = () =>
     inTransaction(
       db,
       async (tx) => {
-        runs++;
+        const run = ++runs;
         const { n } = await tx
           .selectFrom('counter')
           .select('n')
           .where('id', '=', 1)
           .executeTakeFirstOrThrow();
-        await sleep(20);
+        if (run === 3) allHaveRead.resolve();
+        await allHaveRead.promise;
         await tx
           .updateTable('counter')
           .set({ n: n + 1 })

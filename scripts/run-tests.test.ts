@@ -10,7 +10,12 @@ let root: string;
 before(() => {
   root = temporaryDirectory('runner');
   mkdirSync(join(root, 'scripts'));
-  for (const file of ['scripts/run-tests.ts', 'scripts/test-scratch.ts', 'testkit/reaper.ts'])
+  for (const file of [
+    'scripts/run-tests.ts',
+    'scripts/test-group.ts',
+    'scripts/test-scratch.ts',
+    'testkit/reaper.ts',
+  ])
     cpSync(join(import.meta.dirname, '..', file), join(root, file));
   const files: Record<string, string> = {
     'unit/good.test.ts': `import { test } from 'node:test'; test('good', () => {});`,

@@ -1,6 +1,7 @@
 // Runs the tests: first, one by one, the suites that hold the system to a deadline, and behind them, at the lowest priority,
-// files beside the code; then the rest of those and the other end-to-end suites, four files at a time, of which two are
+// files beside the code; then the rest of those and the other end-to-end suites, four processes at a time, of which two run
 // suites. Four are twice the two processors that the limit below is for, since a test waits for servers half of its time.
+// Files beside the code run by the group, a process for each: they load the same modules and use one database server.
 // Node's own test runner does the work; this file chooses the files, bounds the time and adds up.
 //
 //   npm test                      everything
@@ -34,12 +35,27 @@ const TEST_LIMIT_MS = 2 * 60_000;
 const IGNORED = new Set(['node_modules', '.git', '.build', '.okcm', 'coverage']);
 const MAX_DEPTH = 12;
 
+/** Suites that share what they start: an installation, or what they load. The search for leaks reads what the others left. */
+const SHARED: readonly (readonly string[])[] = [
+  ['refusals', 'hostile', 'pykmip', 'conformance', 'leak'],
+  ['region-refusals', 'region-https', 'region-routing', 'kmip-rules'],
+  ['region-lanes', 'region-many', 'sdk', 'gateway-stores'],
+  ['region-cut-off', 'region-unlink'],
+];
+/** Files beside the code that look at their whole process, or change it. */
+const OF_THEIR_OWN: ReadonlySet<string> = new Set<string>([]);
+/** Few enough that what has failed is soon found, and that the last groups end together. */
+const GROUP_MAX = 8;
+const GROUP = new URL('./test-group.ts', import.meta.url).pathname;
+
 /** Loaded into what runs behind a suite with deadlines. */
 const BEHIND = ['--import', new URL('./test-behind.mjs', import.meta.url).href];
 
-/** The next file to run, if any. */
+/** What one process runs: a file, or files of one folder. */
+type Group = readonly string[];
+/** The next to run, if any. */
 interface Lane {
-  readonly next: () => string | undefined;
+  readonly next: () => Group | undefined;
   readonly execArgv?: readonly string[];
 }
 type TestEvent = EventOf<ReturnType<typeof run>>;
@@ -65,15 +81,51 @@ function testFiles(directory: string, depth = 0): string[] {
     .sort();
 }
 
-/** What Node's test runner has to say of one file; it is a process of its own. */
-async function runFile(
-  path: string,
+/** Those of one folder below a plane together. */
+function grouped(paths: readonly string[]): Group[] {
+  const groups: string[][] = [];
+  let folder = '';
+  for (const path of paths) {
+    const shown = relative(ROOT, path);
+    const own = OF_THEIR_OWN.has(shown);
+    const now = own ? shown : shown.split('/').slice(0, 2).join('/');
+    const last = groups.at(-1);
+    if (last !== undefined && now === folder && last.length < GROUP_MAX) last.push(path);
+    else groups.push([path]);
+    folder = now;
+  }
+  return groups;
+}
+
+/** Each by itself, but for those that share; in the order in which they are named above. */
+function suitesOf(paths: readonly string[]): Group[] {
+  const left = new Map(paths.map((path) => [basename(path, '.test.ts'), path]));
+  const sharing = SHARED.map((names) =>
+    names.flatMap((name) => {
+      const path = left.get(name);
+      left.delete(name);
+      return path === undefined ? [] : [path];
+    }),
+  );
+  return [...sharing.filter((group) => group.length > 0), ...[...left.values()].map((path) => [path])];
+}
+
+const nameOf = (group: Group): string => {
+  const [first = '', ...others] = group.map((path) => relative(ROOT, path));
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+};
+
+/** What Node's test runner has to say of one file or group; it is a process of its own. */
+async function runGroup(
+  group: Group,
   { execArgv = [] }: Lane,
   totals: Totals,
   signal: AbortSignal,
 ): Promise<TestEvent[]> {
   const events: TestEvent[] = [];
-  const options = { files: [path], timeout: TEST_LIMIT_MS, signal, cwd: ROOT, execArgv: [...execArgv] };
+  const alone = group.length === 1;
+  const what = alone ? { files: [...group] } : { files: [GROUP], argv: [...group] };
+  const options = { ...what, timeout: TEST_LIMIT_MS, signal, cwd: ROOT, execArgv: [...execArgv] };
   for await (const event of run(options)) {
     if (event.type !== 'test:summary') {
       // What has no file are counts of this one run: those of all runs come at the end.
@@ -83,7 +135,7 @@ async function runFile(
     const { counts, duration_ms: durationMs, file, success } = event.data;
     if (file !== undefined) continue; // one comes for the file, and one for the run
     const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
-    totals.files.push({ path: relative(ROOT, path), durationMs });
+    totals.files.push({ path: nameOf(group), durationMs });
     totals.tests += counts.tests;
     totals.passed += counts.passed;
     totals.skipped += counts.skipped;
@@ -92,7 +144,7 @@ async function runFile(
   return events;
 }
 
-/** Runs what `lanes` give out, each lane one file at a time, and prints each file when it is done. */
+/** Runs what `lanes` give out, each lane one process at a time, and prints each when it is done. */
 async function runLanes(
   title: string,
   lanes: readonly Lane[],
@@ -108,8 +160,8 @@ async function runLanes(
   });
   console.log(`\n== ${title}`);
   const work = async (lane: Lane): Promise<void> => {
-    for (let path = lane.next(); path !== undefined && !signal.aborted; path = lane.next())
-      for (const event of await runFile(path, lane, totals, signal)) report.write(event);
+    for (let group = lane.next(); group !== undefined && !signal.aborted; group = lane.next())
+      for (const event of await runGroup(group, lane, totals, signal)) report.write(event);
   };
   await Promise.all(lanes.map(work));
   report.end();
@@ -145,7 +197,10 @@ function kindOf(path: string): Kind {
   if (!shown.startsWith('suites/')) return 'unit';
   return ALONE.has(basename(shown, '.test.ts')) ? 'alone' : 'together';
 }
-const ofKind = (kind: Kind): string[] => chosen.filter((path) => kindOf(path) === kind);
+const ofKind = (kind: Kind): Group[] => {
+  const paths = chosen.filter((path) => kindOf(path) === kind);
+  return kind === 'unit' ? grouped(paths) : suitesOf(paths);
+};
 const limit = new AbortController();
 setTimeout(() => {
   console.error(`\nThe tests took longer than ${TOTAL_LIMIT_MS / 60_000} minutes and were ended.`);
@@ -158,9 +213,9 @@ const started = Date.now();
 const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, files: [] };
 const [units, together, alone] = [ofKind('unit'), ofKind('together'), ofKind('alone')];
 if (alone.length > 0) {
-  const title = `suites with deadlines: ${alone.length} files, one by one`;
+  const title = `suites with deadlines: ${alone.flat().length} files, one by one`;
   let over = false;
-  const next = (): string | undefined => {
+  const next = (): Group | undefined => {
     over = alone.length === 0;
     return alone.shift();
   };
@@ -168,7 +223,7 @@ if (alone.length > 0) {
   await runLanes(title, [{ next }, behind, behind], totals, limit.signal);
 }
 if (units.length + together.length > 0) {
-  const title = `beside the code: ${units.length} files; suites: ${together.length} files`;
+  const title = `beside the code: ${units.flat().length} files; suites: ${together.flat().length} files`;
   const unit: Lane = { next: () => units.shift() };
   const suiteOrUnit: Lane = { next: () => together.shift() ?? units.shift() };
   await runLanes(title, [suiteOrUnit, suiteOrUnit, unit, unit], totals, limit.signal);

@@ -9,9 +9,11 @@ import { startRabbit } from '../testkit/rabbitmq.ts';
 import { okcm } from '../testkit/system.ts';
 
 describe('brokers', () => {
+  /** One installation, which moves from one broker to the other: nothing that matters lies in a broker. */
+  const home = join(temporaryDirectory('brokers'), 'home');
+
   test('the main job over NATS', async () => {
     const nats = await startNats();
-    const home = join(temporaryDirectory('over-nats'), 'home');
     try {
       const run = await okcm('up', '--once', '--ports', 'auto', '--home', home, '--broker', nats.url);
       assert.equal(run.code, 0, run.stdout + run.stderr);
@@ -22,13 +24,12 @@ describe('brokers', () => {
     }
   });
 
-  test('the main job over RabbitMQ, its address in a private file', async () => {
+  test('and then over RabbitMQ, its address in a private file', async () => {
     const rabbit = await startRabbit();
     const directory = temporaryDirectory('over-rabbit');
     const address = join(directory, 'broker-url');
     await writeFile(address, rabbit.url, { mode: 0o600 });
     try {
-      const home = join(directory, 'home');
       const run = await okcm('up', '--once', '--ports', 'auto', '--home', home, '--broker', `@${address}`);
       assert.equal(run.code, 0, run.stdout + run.stderr);
       assert.match(run.stdout, /every operation worked/);

@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
+import { System } from '../testkit/system.ts';
 import { type ConformanceCase, readCases } from './conformance/case-file.ts';
 import { type Outcome, runCases } from './conformance/run.ts';
-import { startTarget, type Target } from './conformance/target.ts';
+import { type Target, targetIn } from './conformance/target.ts';
 
 const OWN = join(import.meta.dirname, 'conformance', 'cases');
 const others = (process.env['OKCM_KMIP_CASES'] ?? '').split(':').filter((folder) => folder !== '');
@@ -16,9 +17,8 @@ const TIMEOUT_MS = 110_000;
 describe('conformance', () => {
   let target: Target;
   before(async () => {
-    target = await startTarget();
+    target = await targetIn(await System.shared());
   });
-  after(() => target?.close());
 
   for (const folder of [OWN, ...others]) {
     test(folder === OWN ? 'cases of our own' : `cases of ${folder}`, { timeout: TIMEOUT_MS }, async (t) => {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { decodeResponse, ResultStatus } from '../execution/kmip/index.ts';
@@ -20,10 +20,9 @@ describe('hostile bytes', () => {
   let system: System;
   let gatewayPid = 0;
   before(async () => {
-    system = await System.start();
+    system = await System.shared();
     gatewayPid = system.endpoints.processes.find(({ name }) => name === `${REGION}/gateway`)?.pid ?? 0;
   });
-  after(() => system?.interrupt());
 
   async function open(): Promise<TLSSocket> {
     const { cert, key, ca } = system.files();

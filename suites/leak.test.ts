@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { SUPERUSER } from '../platform/embedded-postgres.ts';
 import { PASSWORD_FILE } from '../platform/embedded-postgres-files.ts';
 import { System } from '../testkit/system.ts';
@@ -82,7 +82,7 @@ describe('leaks', () => {
   let sinceMs = 0;
 
   before(async () => {
-    system = await System.start();
+    system = await System.shared();
     for (const region of system.regions) {
       const application = await system.application(region);
       const uid = await application.create({ name: `leak-${region}`, active: true });
@@ -116,7 +116,6 @@ describe('leaks', () => {
       ),
     ];
   });
-  after(() => system?.interrupt());
 
   /** The database in a component's configuration; the superuser's password lies beside the server's data. */
   async function superuserUrl(component: string, server: string): Promise<string> {

@@ -1,7 +1,7 @@
 /** PyKMIP, a client that somebody else wrote, through a gateway: a key's life from Create to Destroy. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { runPyKmip } from '../testkit/pykmip.ts';
 import { System } from '../testkit/system.ts';
 
@@ -26,9 +26,8 @@ interface Emitted {
 describe('PyKMIP', () => {
   let system: System;
   before(async () => {
-    system = await System.start();
+    system = await System.shared();
   });
-  after(() => system?.interrupt());
 
   for (const version of VERSIONS) {
     test(`${version}: create, activate, get, encrypt, decrypt, locate, attributes, rekey, revoke, destroy`, async () => {

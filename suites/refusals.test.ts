@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { connect } from 'node:tls';
 import { encodeRequest, ItemType, Operation, QueryFunction, Tag } from '../execution/kmip/index.ts';
 import type { KeyAndCertificate } from '../platform/pki.ts';
@@ -68,7 +68,7 @@ describe('refusals', () => {
   let gatewayCa: string;
   let applicationCa: KeyAndCertificate;
   before(async () => {
-    system = await System.start();
+    system = await System.shared();
     gatewayCa = await readFile(system.files().ca, 'utf8');
     const pki = join(system.home, 'pki', 'application-ca');
     applicationCa = {
@@ -76,7 +76,6 @@ describe('refusals', () => {
       privateKeyPem: await readFile(join(pki, 'key.pem'), 'utf8'),
     };
   });
-  after(() => system?.interrupt());
 
   async function auditReasons(): Promise<Set<string>> {
     const config = JSON.parse(await readFile(join(system.home, REGION, 'core', 'config.json'), 'utf8')) as {

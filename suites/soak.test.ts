@@ -14,13 +14,13 @@ test('everything at once: no wrong plaintext, no lost key, no refusal but for a 
 }, async (t) => {
   const report = await soak(
     {
-      seconds: 14,
+      seconds: 8,
       tenants: 2,
       services: 2,
       connections: 16,
       rotateL3Every: ROTATE_L3_EVERY_S,
       rotateL2Every: ROTATE_L2_EVERY_S,
-      killEvery: 6,
+      killEvery: 4,
       sample: 200,
     },
     () => undefined,

@@ -55,6 +55,8 @@ export function okcm(...args: readonly string[]): Promise<CommandResult> {
   });
 }
 
+let shared: Promise<System> | undefined;
+
 export class System {
   readonly home: string;
   readonly #nodeOptions: readonly string[];
@@ -73,7 +75,20 @@ export class System {
     return await System.startUnder([], ...options);
   }
 
-  /** The same, whose processes get options of Node besides. */
+  /** Starts what lies in a home that was used before. */
+  static async startIn(home: string): Promise<System> {
+    const system = new System(home, []);
+    await system.up();
+    return system;
+  }
+
+  /** That of this test process, in a home of its own: for tests that stop nothing. It ends with the process. */
+  static shared(): Promise<System> {
+    shared ??= System.start();
+    return shared;
+  }
+
+  /** The same as `start`, whose processes get options of Node besides. */
   static async startUnder(nodeOptions: readonly string[], ...options: readonly string[]): Promise<System> {
     const system = new System(join(temporaryDirectory('system'), 'home'), nodeOptions);
     await system.up('--ports', 'auto', ...options);

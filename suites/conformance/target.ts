@@ -24,21 +24,22 @@ export interface Files {
 /** `hotPath`: whether its gateways have one; on unless said otherwise. */
 export async function startTarget(hotPath: 'on' | 'off' = 'on'): Promise<Target> {
   const system = await System.start('--hot-path', hotPath);
-  try {
-    const { gateway, https } = system.region(REGION);
-    return {
-      kmip: gateway,
-      https,
-      credentials: await readCredentials(system.files()),
-      isOurs: true,
-      close: async () => {
-        await system.interrupt();
-      },
-    };
-  } catch (error) {
+  const close = async (): Promise<void> => {
     await system.interrupt();
+  };
+  try {
+    return await targetIn(system, close);
+  } catch (error) {
+    await close();
     throw error;
   }
+}
+
+/** The main job's application in an installation that somebody else closes. */
+export async function targetIn(system: System, close = async (): Promise<void> => {}): Promise<Target> {
+  const { gateway, https } = system.region(REGION);
+  const credentials = await readCredentials(system.files());
+  return { kmip: gateway, https, credentials, isOurs: true, close };
 }
 
 export async function foreignTarget(

@@ -1,0 +1,25 @@
+// Runs the test files that are its arguments, one after another in one process, each under its own name.
+import { existsSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+const paths = process.argv.slice(2);
+
+/** What files share belongs to none of them: the hooks of a folder's fixture are those of the whole run. */
+const FIXTURE = 'fixture.test.ts';
+const folders = new Set(paths.map((path) => relative(process.cwd(), dirname(path))));
+const fixtures = new Set(
+  [...folders].flatMap((folder) => {
+    const parts = folder.split('/');
+    return parts.map((_, index) => join(process.cwd(), ...parts.slice(0, index + 1), FIXTURE));
+  }),
+);
+for (const path of fixtures) if (existsSync(path)) await import(pathToFileURL(path).href);
+
+for (const path of paths) {
+  // A hook at the top of a file is its own: the file is loaded inside of its `describe`. That has no limit, its tests have.
+  describe(relative(process.cwd(), path), { timeout: Number.POSITIVE_INFINITY }, async () => {
+    await import(pathToFileURL(path).href);
+  });
+}
