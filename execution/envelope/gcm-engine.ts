@@ -17,6 +17,8 @@ export const MAX_GCM_IV_BYTES = 128;
 export const GCM_IV_BYTES = 12;
 /** Numbers that say where a message lies, in the plan of `sealEach`. */
 export const SEAL_PLACES = 8;
+/** Larger than what V8 would keep in its own heap, where it moves things. */
+const PLACES_BYTES = 128;
 
 /**
  * Sizes: a key of 16, 24 or 32 bytes; an IV of 1 to 128, never used before under this key; a tag of 12 to 16.
@@ -174,20 +176,57 @@ export function nativeGcm(path: string = NATIVE_GCM_PATH): GcmEngine | undefined
   try {
     const addon: unknown = createRequire(import.meta.url)(path);
     if (!isEngine(addon)) return undefined;
-    const { seal, open, sealAt, sealEach: each, openAt, rest } = addon;
-    // The addon takes bytes: the plan's own, as this machine writes its numbers.
-    const sealEach: GcmEngine['sealEach'] = (key, source, out, plan, count) =>
-      each(key, source, out, new Uint8Array(plan.buffer, plan.byteOffset, plan.byteLength), count);
-    return { name: 'native', seal, open, sealAt, sealEach, openAt, rest };
+    return { name: 'native', ...nativeCalls(addon) };
   } catch {
     return undefined;
   }
 }
 
-const functions = ['seal', 'open', 'sealAt', 'sealEach', 'openAt', 'rest'] as const;
+function nativeCalls({ seal, open, rest, ...addon }: Addon): Omit<GcmEngine, 'name'> {
+  // Where a message lies is told through memory: each argument of a call costs as much as writing all of these. A buffer
+  // of its own is not moved, and nobody else can give it away.
+  const places = new Uint32Array(new ArrayBuffer(PLACES_BYTES));
+  addon.placesIn(new Uint8Array(places.buffer));
+  return {
+    seal,
+    open,
+    rest,
+    sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt) {
+      places[0] = textAt;
+      places[1] = textLength;
+      places[2] = aadAt;
+      places[3] = aadLength;
+      places[4] = outAt;
+      places[5] = ivAt;
+      places[6] = ivLength;
+      places[7] = tagAt;
+      addon.sealAt(key, source, out);
+    },
+    // The addon takes bytes: the plan's own, as this machine writes its numbers.
+    sealEach: (key, source, out, plan, count) =>
+      addon.sealEach(key, source, out, new Uint8Array(plan.buffer, plan.byteOffset, plan.byteLength), count),
+    openAt(key, source, textAt, textLength, aadAt, aadLength, ivAt, ivLength, tagAt, out, outAt) {
+      places[0] = textAt;
+      places[1] = textLength;
+      places[2] = aadAt;
+      places[3] = aadLength;
+      places[4] = outAt;
+      places[5] = ivAt;
+      places[6] = ivLength;
+      places[7] = tagAt;
+      return addon.openAt(key, source, out);
+    },
+  };
+}
 
-type Addon = Omit<GcmEngine, 'name' | 'sealEach'> & {
+const functions = ['seal', 'open', 'sealAt', 'sealEach', 'openAt', 'placesIn', 'rest'] as const;
+
+/** What the addon exports: its own source says what each of them takes. */
+type Addon = Pick<GcmEngine, 'seal' | 'open' | 'rest'> & {
+  placesIn(bytes: Uint8Array): void;
+  sealAt(key: Uint8Array, source: Uint8Array, out: Uint8Array): void;
   sealEach(key: Uint8Array, source: Uint8Array, out: Uint8Array, plan: Uint8Array, count: number): void;
+  openAt(key: Uint8Array, source: Uint8Array, out: Uint8Array): boolean;
 };
 
 function isEngine(addon: unknown): addon is Addon {

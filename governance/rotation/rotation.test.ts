@@ -411,9 +411,9 @@ test('looking at the inventory asks nobody; asking does, and a region that fails
     [
       inventory.l2.living,
       inventory.l2.versions.length,
-      inventory.services.map(({ service }: { service: string }) => service),
+      inventory.services.map(({ service }: { service: string }) => service).sort(),
     ],
-    [1, 1, ['payments', 'billing']],
+    [1, 1, ['billing', 'payments']],
   );
   assert.equal(inventory.l2.versions[0].dependents, 2);
   assert.equal(inventory.services[0].l3.rotateAfterSeconds, 30 * DAY_S);

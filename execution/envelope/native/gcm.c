@@ -59,6 +59,9 @@ typedef struct {
   int held;
   size_t held_iv_bytes;
   unsigned char held_key[MAX_KEY_BYTES];
+  /* Where the next message lies: numbers that JavaScript writes and `sealAt` and `openAt` read. */
+  const uint32_t *places;
+  napi_ref places_kept;
 } Seam;
 
 typedef struct {
@@ -261,17 +264,19 @@ static bool slice(View whole, uint32_t at, uint32_t length, View *part) {
   return true;
 }
 
-#define MAX_AT_ARGUMENTS 11
+/* Numbers that say where one message lies: textAt, textLength, aadAt, aadLength, outAt, ivAt, ivLength, tagAt. */
+#define PLACES 8
+
+#define MAX_AT_ARGUMENTS 5
 
 typedef struct {
   Seam *seam;
   int size;
   View key, source, out;
-  uint32_t numbers[MAX_AT_ARGUMENTS];
 } CallAt;
 
-/* The arguments of which `views` says what they are: a buffer, or, where it is NULL, the next number. */
-static bool read_call_at(napi_env env, napi_callback_info info, CallAt *call, View *const *views, size_t wanted) {
+/* key, source and out, and, where `plan` is given, that and a count. */
+static bool read_call_at(napi_env env, napi_callback_info info, CallAt *call, View *plan, uint32_t *total) {
   napi_value arguments[MAX_AT_ARGUMENTS];
   size_t count = MAX_AT_ARGUMENTS;
   void *data = NULL;
@@ -281,23 +286,52 @@ static bool read_call_at(napi_env env, napi_callback_info info, CallAt *call, Vi
     return false;
   }
   call->seam = data;
-  size_t numbers = 0;
-  for (size_t i = 0; i < wanted; i++) {
-    bool good = count == wanted &&
-                (views[i] == NULL ? napi_get_value_uint32(env, arguments[i], &call->numbers[numbers++]) == napi_ok
-                                  : read_view(env, arguments[i], views[i]));
-    if (!good) {
-      refuse(env, "an argument is no Uint8Array or no number");
-      return false;
-    }
+  bool good = count == (plan == NULL ? 3 : 5) && read_view(env, arguments[0], &call->key) &&
+              read_view(env, arguments[1], &call->source) && read_view(env, arguments[2], &call->out) &&
+              (plan == NULL || (read_view(env, arguments[3], plan) &&
+                                napi_get_value_uint32(env, arguments[4], total) == napi_ok));
+  if (!good) {
+    refuse(env, "an argument is no Uint8Array or no number");
+    return false;
   }
   call->size = size_index(call->key.length);
   if (call->size < 0) refuse(env, "a key has 16, 24 or 32 bytes");
   return call->size >= 0;
 }
 
-/* textAt, textLength, aadAt, aadLength, outAt, ivAt, ivLength, tagAt. */
-#define SEAL_PLACES 8
+/* The places of the next message, as they are now: whoever writes them runs in this thread. */
+static bool read_places(napi_env env, const Seam *seam, uint32_t *places) {
+  if (seam->places == NULL) {
+    refuse(env, "nobody has said where places are written");
+    return false;
+  }
+  memcpy(places, seam->places, PLACES * sizeof *places);
+  return true;
+}
+
+/* placesIn(bytes): from now on the places of the next message stand at the start of these. They are kept, and must not be
+   given away to another thread: whoever calls this has them for itself. */
+static napi_value places_in(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  size_t count = 1;
+  void *data = NULL;
+  View bytes;
+  if (napi_get_cb_info(env, info, &count, &argument, NULL, NULL) != napi_ok ||
+      napi_get_instance_data(env, &data) != napi_ok || data == NULL) {
+    return fail(env);
+  }
+  Seam *seam = data;
+  if (count != 1 || !read_view(env, argument, &bytes) || bytes.length < PLACES * sizeof(uint32_t) ||
+      (uintptr_t)bytes.bytes % sizeof(uint32_t) != 0) {
+    return refuse(env, "places take a Uint8Array of 32 bytes");
+  }
+  if (seam->places_kept != NULL && napi_delete_reference(env, seam->places_kept) != napi_ok) return fail(env);
+  seam->places = NULL;
+  seam->places_kept = NULL;
+  if (napi_create_reference(env, argument, 1, &seam->places_kept) != napi_ok) return fail(env);
+  seam->places = (const uint32_t *)bytes.bytes;
+  return NULL;
+}
 
 /*
  * Seals one message, of which `n` says where it lies: text and additional data in `source`; the IV in `out`, where the
@@ -330,13 +364,13 @@ static const char *seal_one(Seam *seam, int size, View key, View source, View ou
   return NULL;
 }
 
-/* sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt) */
+/* sealAt(key, source, out): the next message, whose places stand where `placesIn` said. */
 static napi_value seal_at(napi_env env, napi_callback_info info) {
   CallAt call;
-  View *const views[] = {&call.key, &call.source, NULL, NULL, NULL, NULL, &call.out, NULL, NULL, NULL, NULL};
-  if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
+  uint32_t places[PLACES];
+  if (!read_call_at(env, info, &call, NULL, NULL) || !read_places(env, call.seam, places)) return NULL;
   bool done = false;
-  const char *wrong = seal_one(call.seam, call.size, call.key, call.source, call.out, call.numbers, &done);
+  const char *wrong = seal_one(call.seam, call.size, call.key, call.source, call.out, places, &done);
   if (wrong != NULL) return refuse(env, wrong);
   return done ? NULL : fail(env);
 }
@@ -348,12 +382,11 @@ static napi_value seal_at(napi_env env, napi_callback_info info) {
 static napi_value seal_each(napi_env env, napi_callback_info info) {
   CallAt call;
   View plan;
-  View *const views[] = {&call.key, &call.source, &call.out, &plan, NULL};
-  if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
-  uint32_t count = call.numbers[0];
-  if (count > plan.length / (SEAL_PLACES * sizeof(uint32_t))) return refuse(env, "the plan has fewer messages");
+  uint32_t count = 0;
+  if (!read_call_at(env, info, &call, &plan, &count)) return NULL;
+  if (count > plan.length / (PLACES * sizeof(uint32_t))) return refuse(env, "the plan has fewer messages");
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t places[SEAL_PLACES];
+    uint32_t places[PLACES];
     memcpy(places, plan.bytes + i * sizeof places, sizeof places);
     bool done = false;
     const char *wrong = seal_one(call.seam, call.size, call.key, call.source, call.out, places, &done);
@@ -364,18 +397,17 @@ static napi_value seal_each(napi_env env, napi_callback_info info) {
 }
 
 /*
- * openAt(key, source, textAt, textLength, aadAt, aadLength, ivAt, ivLength, tagAt, out, outAt): all but the output lies in
- * `source`, the tag with 16 bytes. True when the message is authentic; else zeros are written.
+ * openAt(key, source, out): as `sealAt`, but that IV and tag, of 16 bytes, lie in `source` too. True when the message is
+ * authentic; else zeros are written.
  */
 static napi_value open_at(napi_env env, napi_callback_info info) {
   CallAt call;
-  View *const views[] = {&call.key, &call.source, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &call.out, NULL};
-  if (!read_call_at(env, info, &call, views, sizeof views / sizeof views[0])) return NULL;
-  const uint32_t *n = call.numbers;
+  uint32_t n[PLACES];
+  if (!read_call_at(env, info, &call, NULL, NULL) || !read_places(env, call.seam, n)) return NULL;
   View text, aad, iv, given, plain;
   if (!slice(call.source, n[0], n[1], &text) || !slice(call.source, n[2], n[3], &aad) ||
-      !slice(call.source, n[4], n[5], &iv) || !slice(call.source, n[6], MAX_TAG_BYTES, &given) ||
-      !slice(call.out, n[7], n[1], &plain)) {
+      !slice(call.out, n[4], n[1], &plain) || !slice(call.source, n[5], n[6], &iv) ||
+      !slice(call.source, n[7], MAX_TAG_BYTES, &given)) {
     return refuse(env, "a place lies outside of its buffer");
   }
   if (iv.length < 1 || iv.length > MAX_IV_BYTES) return refuse(env, "an initialization vector has 1 to 128 bytes");
@@ -433,7 +465,9 @@ static napi_value initialise(napi_env env, napi_value exports) {
     }
   }
   if (!add(env, exports, "seal", seal) || !add(env, exports, "open", open_message) ||
-      !add(env, exports, "sealAt", seal_at) || !add(env, exports, "sealEach", seal_each) || !add(env, exports, "openAt", open_at) || !add(env, exports, "rest", rest)) {
+      !add(env, exports, "sealAt", seal_at) || !add(env, exports, "sealEach", seal_each) ||
+      !add(env, exports, "openAt", open_at) || !add(env, exports, "placesIn", places_in) ||
+      !add(env, exports, "rest", rest)) {
     return fail(env);
   }
   return exports;

@@ -49,12 +49,12 @@ export class KeyRing {
     return open === undefined ? store.keys.isAnothers(tenant, uid) : open.tenant !== tenant;
   }
 
-  /** The tenant's opened key, if it is in memory and its lease lives; the hot path asks here first. */
-  ready(tenant: TenantId, uid: string): HeldKey | undefined {
+  /** The tenant's opened key, if it is in memory and its lease lives (`nowMs`: as LeaseBook.current); the hot path asks here first. */
+  ready(tenant: TenantId, uid: string, nowMs?: number): HeldKey | undefined {
     const { cache, leases } = this.#options;
     const held = cache.get(uid);
     if (held === undefined || held.object.tenant !== tenant) return undefined;
-    return leases.current(tenant, held.object.service) === undefined ? undefined : held;
+    return leases.current(tenant, held.object.service, nowMs) === undefined ? undefined : held;
   }
 
   /**

@@ -89,15 +89,15 @@ export class LeaseBook {
     return this.#memory;
   }
 
-  /** The lease if it may be used this instant. */
-  current(tenant: TenantId, service: ServiceName): Lease | undefined {
+  /** The lease if it may be used at this instant, which whoever asks many times in a row looks up once (`leaseNowMs`). */
+  current(tenant: TenantId, service: ServiceName, nowMs = leaseNowMs()): Lease | undefined {
     const recent = this.#recent;
     if (recent !== undefined && recent.tenant === tenant && recent.service === service)
-      return this.#current(recent);
+      return this.#current(recent, nowMs);
     const entry = this.#entries.get(keyOf(tenant, service));
     if (entry === undefined) return undefined;
     this.#recent = entry;
-    return this.#current(entry);
+    return this.#current(entry, nowMs);
   }
 
   /**
@@ -257,11 +257,10 @@ export class LeaseBook {
     this.#options.keyPair.privateKey.wipe();
   }
 
-  #current(entry: LeaseEntry): HeldLease | undefined {
+  #current(entry: LeaseEntry, nowMs = leaseNowMs()): HeldLease | undefined {
     const { tenants, currency } = this.#options;
     const { lease } = entry;
     if (lease === undefined || tenants.isClosed(entry.tenant) || !currency.isCurrent) return undefined;
-    const nowMs = leaseNowMs();
     if (this.#leftMs(lease, nowMs) > 0) {
       lease.usedAtMs = nowMs;
       return lease;

@@ -183,14 +183,6 @@ export class ServerConnection {
     /** Up to where the answers have been handed to the socket. */
     let written = 0;
     let filled = 0;
-    const write = (): void => {
-      const answers = output.first(filled, plain.settle());
-      this.#lastRequestAtMs = readAtMs;
-      this.#write(answers, output.giveBack);
-      output = OutputBuffer.take();
-      written = from;
-      filled = 0;
-    };
     try {
       for (;;) {
         const end = frameEnd(chunk, from, this.#limits.maxFrameBytes);
@@ -198,27 +190,38 @@ export class ServerConnection {
         let answered = plain.answer(chunk, from, end, output.bytes, filled);
         if (answered < 0 && filled > ROOM_ENOUGH_BYTES) {
           // Perhaps for want of room alone.
-          write();
+          this.#send(output, filled, plain, readAtMs);
+          written = from;
+          filled = 0;
+          output = OutputBuffer.take();
           answered = plain.answer(chunk, from, end, output.bytes, filled);
         }
         if (answered < 0) break;
         from = end;
         filled = answered;
       }
-      if (filled > 0) write();
+      if (filled > 0) this.#send(output, filled, plain, readAtMs);
+      else output.giveBack();
     } catch (error) {
       // A fault of ours; the other way may still have an answer to those that have none yet.
       this.#options.onError?.(error);
       output.first(OUTPUT_BUFFER_BYTES, true);
+      output.giveBack();
       from = written;
     }
-    output.giveBack();
     plain.done(readAtMs);
     if (from === chunk.length) {
       this.#throttle();
       return undefined;
     }
     return from === 0 ? chunk : chunk.subarray(from);
+  }
+
+  /** Gives the buffer back, once the socket has done with it. */
+  #send(output: OutputBuffer, filled: number, plain: PlainAnswers, readAtMs: number): void {
+    const answers = output.first(filled, plain.settle());
+    this.#lastRequestAtMs = readAtMs;
+    this.#write(answers, output.giveBack);
   }
 
   /** The stream is beyond repair: say so where the peer speaks KMIP, after the answers that are due, and hang up. */

@@ -23,6 +23,7 @@ import { nowSeconds, usageRefusal } from '../../../objects/index.ts';
 import { isL3Address, serviceOfL3Address } from '../../../routing/index.ts';
 import type { Lease } from '../../keys/held-lease.ts';
 import type { HeldKey } from '../../keys/key-cache.ts';
+import { leaseNowMs } from '../../keys/lease-clock.ts';
 import { MAX_L3_DATA_BYTES } from '../../limits.ts';
 import type { GatewayMetrics } from '../../metrics.ts';
 import { GatewayRefusal } from '../../refusals.ts';
@@ -92,6 +93,8 @@ export class HotPath {
   readonly #own = Buffer.alloc(MAX_HOT_DATA_BYTES + MAX_L3_DATA_BYTES + MAX_OVERHEAD_BYTES);
   /** Seconds since the epoch: one moment for all that comes in one turn of the event loop; 0: not looked at yet. */
   #nowS = 0;
+  /** The same moment, on the clock of leases (`leaseNowMs`). */
+  #leaseMs = 0;
 
   /** The key of the message that was just answered, where that was an Encrypt under an L4. */
   #encrypted: HeldKey | undefined;
@@ -251,7 +254,10 @@ export class HotPath {
     if (scan.dataLength > MAX_HOT_DATA_BYTES + (encrypts ? 0 : GCM_TAG_BYTES)) return NO;
     const { operations } = requester.identity;
     if (operations !== null && !operations.includes(operationName(operation))) return NO;
-    if (this.#nowS === 0) this.#nowS = nowSeconds();
+    if (this.#nowS === 0) {
+      this.#nowS = nowSeconds();
+      this.#leaseMs = leaseNowMs();
+    }
     this.#writer.place(out, at);
     const uid = this.#uids.textOf(bytes, scan.uidAt, scan.uidLength);
     if (isL3Address(uid)) return this.#underL3(bytes, scan, uid, requester);
@@ -275,7 +281,7 @@ export class HotPath {
 
   /** The opened key, when it is the caller's. */
   #held(uid: string, { identity }: Requester): HeldKey | undefined {
-    const held = this.#services.ring.ready(identity.tenant, uid);
+    const held = this.#services.ring.ready(identity.tenant, uid, this.#leaseMs);
     return held !== undefined && identity.services.includes(held.object.service) ? held : undefined;
   }
 
@@ -369,7 +375,7 @@ export class HotPath {
     const given = bytes.subarray(dataAt, dataAt + dataLength);
     const made =
       scan.operation === Operation.Encrypt
-        ? this.#wrap(leases.current(tenant, service), place, given)
+        ? this.#wrap(leases.current(tenant, service, this.#leaseMs), place, given)
         : unwrapDataNow(leases, place, given);
     if (made === undefined) return NO;
     this.#begin(bytes, scan, fieldBytes(uidLength) + fieldBytes(made.length));
