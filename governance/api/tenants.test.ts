@@ -123,6 +123,24 @@ test('tenants are found by state, region, policy and the beginning of their name
   assert.deepEqual([items[0].id, next], ['zeta', undefined]);
 });
 
+test('a tenant is shown as it was at one moment, also while it changes', async () => {
+  await world.must(202, 'POST', '/v1/tenants', { id: 'in-motion' });
+  await inState('in-motion', 'active');
+  const where = `WHERE tenant = 'in-motion'`;
+  // Whoever has begun to read waits in the midst of it.
+  const changing = world.query(`BEGIN; LOCK TABLE tenant_regions; SELECT pg_sleep(0.5);
+    UPDATE tenant_states SET state = 'provisioning' ${where};
+    UPDATE tenant_regions SET state = 'provisioning' ${where}; COMMIT`);
+  await until('the change has begun', async () => {
+    const held = `SELECT FROM pg_locks WHERE relation = 'tenant_regions'::regclass AND mode = 'AccessExclusiveLock'`;
+    return (await world.query(held)).length > 0;
+  });
+  const { state, regions } = await tenant('in-motion');
+  await changing;
+  const seen = [state, ...regions.map((region: { state: string }) => region.state)].join();
+  assert.match(seen, /^(active,active,active|provisioning,provisioning,provisioning)$/);
+});
+
 test('services, applications, regions and tasks have filters of their own', async () => {
   for (const name of ['alpha', 'beta'])
     await world.must(202, 'POST', '/v1/tenants/patient/services', { name });

@@ -5,7 +5,7 @@ import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import type { ProvisionState } from '../store/schema.ts';
-import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
+import { asPlatform, asTenant, ONE_MOMENT, type Trx } from '../store/transactions.ts';
 import { retryChange, startProvisioning } from './lifecycle.ts';
 import { lockTenant, regionNames } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
@@ -188,7 +188,7 @@ async function changing(cmk: Cmk, change: Change, act: (trx: Trx) => Promise<voi
 
 /** Throws TENANT_UNKNOWN. */
 export async function getTenant(cmk: Cmk, tenant: string): Promise<TenantView> {
-  return await asTenant(cmk.db, tenant, (trx) => viewOf(trx, tenant));
+  return await asTenant(cmk.db, tenant, (trx) => viewOf(trx, tenant), ONE_MOMENT);
 }
 
 export async function listTenants(
@@ -196,7 +196,7 @@ export async function listTenants(
   filter: TenantFilter,
   page: PageRequest,
 ): Promise<Page<TenantView>> {
-  return await asPlatform(cmk.db, async (trx) => {
+  const read = async (trx: Trx): Promise<Page<TenantView>> => {
     await followIndexes(trx);
     let query = selectTenants(trx, filter)
       .orderBy('t.tenant')
@@ -209,7 +209,8 @@ export async function listTenants(
       (view) => view.id,
       (view) => view,
     );
-  });
+  };
+  return await asPlatform(cmk.db, read, ONE_MOMENT);
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Cmk } from '../context.ts';
 import { requireTenant } from '../domain/lookups.ts';
 import { instantOrNull } from '../domain/pages.ts';
 import type { Link } from '../store/schema.ts';
-import { asTenant, type Trx } from '../store/transactions.ts';
+import { asTenant, ONE_MOMENT, type Trx } from '../store/transactions.ts';
 import { linkRows, reportedLinks, type Standing, standingOf } from './rows.ts';
 import { type LinkState, type OpenedBy, type ShownState, summarise, type TenantLinkState } from './states.ts';
 
@@ -53,10 +53,11 @@ export interface LinksView {
 
 /** Throws TENANT_UNKNOWN. */
 export async function viewLinks(cmk: Cmk, tenant: string): Promise<LinksView> {
-  return await asTenant(cmk.db, tenant, async (trx) => {
+  const read = async (trx: Trx): Promise<LinksView> => {
     await requireTenant(trx, tenant);
     return await linksOf(trx, tenant);
-  });
+  };
+  return await asTenant(cmk.db, tenant, read, ONE_MOMENT);
 }
 
 export async function linksOf(trx: Pick<Trx, 'selectFrom'>, tenant: string): Promise<LinksView> {

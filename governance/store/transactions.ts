@@ -4,12 +4,15 @@
  * for nothing sees nothing (D13). The functions given may run again after a deadlock, so they touch nothing but the database.
  */
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { inTransaction } from '../../platform/postgres.ts';
+import { inTransaction, type TransactionOptions } from '../../platform/postgres.ts';
 import { reachNow, withSystemReach } from './reach.ts';
 import type { CmkDatabase } from './schema.ts';
 
 export type Db = Kysely<CmkDatabase>;
 export type Trx = Transaction<CmkDatabase>;
+
+/** What several statements read is so as of one moment: for views that would contradict themselves otherwise. */
+export const ONE_MOMENT: TransactionOptions = { isolation: 'repeatable read' };
 
 /** From here on, this transaction sees the rows of one tenant and no others. */
 export async function scopeToTenant(trx: Trx, tenant: string): Promise<void> {
@@ -41,17 +44,34 @@ export async function asSystemWithin<T>(trx: Trx, tenant: string, fn: () => Prom
   return done;
 }
 
-export const asTenant = <T>(db: Db, tenant: string, fn: (trx: Trx) => Promise<T>): Promise<T> =>
-  inTransaction(db, async (trx) => {
-    await scopeToTenant(trx, tenant);
-    return await fn(trx);
-  });
+export const asTenant = <T>(
+  db: Db,
+  tenant: string,
+  fn: (trx: Trx) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> =>
+  inTransaction(
+    db,
+    async (trx) => {
+      await scopeToTenant(trx, tenant);
+      return await fn(trx);
+    },
+    options,
+  );
 
-export const asPlatform = <T>(db: Db, fn: (trx: Trx) => Promise<T>): Promise<T> =>
-  inTransaction(db, async (trx) => {
-    await scopeToPlatform(trx);
-    return await fn(trx);
-  });
+export const asPlatform = <T>(
+  db: Db,
+  fn: (trx: Trx) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> =>
+  inTransaction(
+    db,
+    async (trx) => {
+      await scopeToPlatform(trx);
+      return await fn(trx);
+    },
+    options,
+  );
 
 /** For what CMK itself has to know or to record in the course of a request, whoever makes it. */
 export const asSystem = <T>(db: Db, fn: (trx: Trx) => Promise<T>): Promise<T> =>
