@@ -44,6 +44,8 @@ const SHARED: readonly (readonly string[])[] = [
 ];
 /** Files beside the code that look at their whole process, or change it. */
 const OF_THEIR_OWN: ReadonlySet<string> = new Set<string>([]);
+/** Folders whose tests compute and do not wait for anybody: they are the first to run where little time is left over. */
+const PATIENT = /^(contracts|platform|execution\/(cipher|envelope|keychain|keyforms|kmip|objects|routing))\//;
 /** Few enough that what has failed is soon found, and that the last groups end together. */
 const GROUP_MAX = 8;
 const GROUP = new URL('./test-group.ts', import.meta.url).pathname;
@@ -199,7 +201,11 @@ function kindOf(path: string): Kind {
 }
 const ofKind = (kind: Kind): Group[] => {
   const paths = chosen.filter((path) => kindOf(path) === kind);
-  return kind === 'unit' ? grouped(paths) : suitesOf(paths);
+  if (kind !== 'unit') return suitesOf(paths);
+  const { patient = [], others = [] } = Object.groupBy(grouped(paths), ([path = '']) =>
+    PATIENT.test(relative(ROOT, path)) ? 'patient' : 'others',
+  );
+  return [...patient, ...others];
 };
 const limit = new AbortController();
 setTimeout(() => {

@@ -36,7 +36,8 @@ import {
   type TunnelResponse,
 } from '../../mesh/index.ts';
 
-const ANSWER_TIMEOUT_MS = 5_000;
+/** A busy machine is no fault of the core. */
+const ANSWER_TIMEOUT_MS = 20_000;
 
 export interface ClientRequest {
   readonly operation: number;
