@@ -42,8 +42,6 @@ const SHARED: readonly (readonly string[])[] = [
   ['region-lanes', 'region-many', 'sdk', 'gateway-stores'],
   ['region-cut-off', 'region-unlink'],
 ];
-/** Files beside the code that look at their whole process, or change it. */
-const OF_THEIR_OWN: ReadonlySet<string> = new Set<string>([]);
 /** Folders whose tests compute and do not wait for anybody: they are the first to run where little time is left over. */
 const PATIENT = /^(contracts|platform|execution\/(cipher|envelope|keychain|keyforms|kmip|objects|routing))\//;
 /** Few enough that what has failed is soon found, and that the last groups end together. */
@@ -88,9 +86,7 @@ function grouped(paths: readonly string[]): Group[] {
   const groups: string[][] = [];
   let folder = '';
   for (const path of paths) {
-    const shown = relative(ROOT, path);
-    const own = OF_THEIR_OWN.has(shown);
-    const now = own ? shown : shown.split('/').slice(0, 2).join('/');
+    const now = relative(ROOT, path).split('/').slice(0, 2).join('/');
     const last = groups.at(-1);
     if (last !== undefined && now === folder && last.length < GROUP_MAX) last.push(path);
     else groups.push([path]);

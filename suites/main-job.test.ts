@@ -114,7 +114,7 @@ test('a port that somebody takes before its component does is changed for anothe
 });
 
 describe('a start that is interrupted', () => {
-  for (const moment of [/❯ PostgreSQL servers/, /› up: /]) {
+  for (const moment of [/❯ PostgreSQL servers/, /❯ CMK, two cores, two gateways/, /› up: /]) {
     test(`ends within ${INTERRUPT_LIMIT_MS / 1000} s of a Ctrl-C at ${moment}, and leaves nothing running`, async () => {
       const home = join(temporaryDirectory('interrupted'), 'home');
       const child = await startChild({

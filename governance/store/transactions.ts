@@ -48,26 +48,25 @@ export const asTenant = <T>(
   db: Db,
   tenant: string,
   fn: (trx: Trx) => Promise<T>,
-  options: TransactionOptions = {},
-): Promise<T> =>
-  inTransaction(
-    db,
-    async (trx) => {
-      await scopeToTenant(trx, tenant);
-      return await fn(trx);
-    },
-    options,
-  );
+  options?: TransactionOptions,
+): Promise<T> => scoped(db, (trx) => scopeToTenant(trx, tenant), fn, options);
 
 export const asPlatform = <T>(
   db: Db,
   fn: (trx: Trx) => Promise<T>,
-  options: TransactionOptions = {},
+  options?: TransactionOptions,
+): Promise<T> => scoped(db, scopeToPlatform, fn, options);
+
+const scoped = <T>(
+  db: Db,
+  enter: (trx: Trx) => Promise<void>,
+  fn: (trx: Trx) => Promise<T>,
+  options?: TransactionOptions,
 ): Promise<T> =>
   inTransaction(
     db,
     async (trx) => {
-      await scopeToPlatform(trx);
+      await enter(trx);
       return await fn(trx);
     },
     options,
