@@ -20,6 +20,7 @@ import {
   URGENT_PREFETCH,
 } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
+import { overtakes } from './machine/operator.ts';
 import {
   lanes,
   type Rejection,
@@ -162,7 +163,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
 
   function stopOlder(entity: string, entitySequence: number): void {
     const current = running.get(entity);
-    if (current !== undefined && current.sequence < entitySequence)
+    if (current !== undefined && overtakes(entitySequence, current.sequence))
       current.abort.abort(new Error('superseded'));
   }
 
@@ -173,7 +174,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   }
 
   async function run(task: TaskMessage, trx: Transaction<DB>, session: Session): Promise<HandlerOutcome> {
-    if (task.entitySequence < (cancelling.get(task.entity) ?? 0)) return operatorError('SUPERSEDED');
+    if (overtakes(cancelling.get(task.entity), task.entitySequence)) return operatorError('SUPERSEDED');
     const handler = Object.hasOwn(options.handlers, task.kind) ? options.handlers[task.kind] : undefined;
     if (handler === undefined) return operatorError('UNKNOWN_KIND');
     const { jobId, taskId, kind, entity, correlationId, workingState } = task;
