@@ -1,0 +1,39 @@
+/** Plays schedule after schedule, each out of its own seed, until one breaks an invariant. */
+import type { Violation } from './invariants.ts';
+import { play, scheduleOf, type Step } from './schedule.ts';
+import { shrink } from './shrink.ts';
+
+export interface Plan {
+  readonly schedules: number;
+  /** Of the first; each later one has the next. */
+  readonly seed: number;
+}
+
+export interface CounterExample {
+  /** `--seed SEED --schedules 1` finds it again. */
+  readonly seed: number;
+  readonly violation: Violation;
+  readonly schedule: readonly Step[];
+}
+export interface Explored {
+  readonly schedules: number;
+  readonly steps: number;
+  readonly counterExample: CounterExample | undefined;
+}
+
+export function explore({ schedules, seed }: Plan): Explored {
+  let steps = 0;
+  for (let index = 0; index < schedules; index++) {
+    const schedule = scheduleOf(seed + index);
+    const played = play(schedule);
+    steps += played.steps;
+    const { violation } = played;
+    if (violation !== undefined)
+      return {
+        schedules: index + 1,
+        steps,
+        counterExample: { seed: seed + index, violation, schedule: shrink(schedule, violation) },
+      };
+  }
+  return { schedules, steps, counterExample: undefined };
+}
