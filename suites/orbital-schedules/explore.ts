@@ -1,12 +1,13 @@
 /** Plays schedule after schedule, each out of its own seed, until one breaks an invariant. */
-import type { Violation } from './invariants.ts';
+import type { InvariantName, Violation } from './invariants.ts';
 import { play, scheduleOf, type Step } from './schedule.ts';
-import { shrink } from './shrink.ts';
 
 export interface Plan {
   readonly schedules: number;
   /** Of the first; each later one has the next. */
   readonly seed: number;
+  /** Look at this invariant alone. */
+  readonly only?: InvariantName;
 }
 
 export interface CounterExample {
@@ -21,19 +22,17 @@ export interface Explored {
   readonly counterExample: CounterExample | undefined;
 }
 
-export function explore({ schedules, seed }: Plan): Explored {
+export function explore({ schedules, seed: first, only }: Plan): Explored {
+  const watch = only === undefined ? {} : { only };
   let steps = 0;
   for (let index = 0; index < schedules; index++) {
-    const schedule = scheduleOf(seed + index);
-    const played = play(schedule);
+    const seed = first + index;
+    const schedule = scheduleOf(seed);
+    const played = play(schedule, watch);
     steps += played.steps;
     const { violation } = played;
     if (violation !== undefined)
-      return {
-        schedules: index + 1,
-        steps,
-        counterExample: { seed: seed + index, violation, schedule: shrink(schedule, violation) },
-      };
+      return { schedules: index + 1, steps, counterExample: { seed, violation, schedule } };
   }
   return { schedules, steps, counterExample: undefined };
 }

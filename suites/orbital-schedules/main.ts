@@ -10,7 +10,7 @@ import { table } from '../../cli/output.ts';
 import { measure, type Tell } from '../../testkit/measure/command.ts';
 import { type Explored, explore, type Plan } from './explore.ts';
 import { CONVERGES, invariants } from './invariants.ts';
-import { traceOf } from './shrink.ts';
+import { shrink, traceOf } from './shrink.ts';
 
 const SEEDS = 2 ** 31;
 /** Between two words about the progress. */
@@ -29,9 +29,10 @@ await measure('orbital-schedules', options, async (plan, stage) => {
   const tookSeconds = (performance.now() - startedAt) / 1_000;
   const { counterExample, schedules, steps } = explored;
   const names = [...Object.keys(invariants), CONVERGES];
-  const trace = counterExample && traceOf(counterExample.schedule);
+  const shortest = counterExample && shrink(counterExample.schedule, counterExample.violation);
+  const trace = shortest && traceOf(shortest, counterExample.violation.invariant);
   return {
-    data: { plan, schedules, steps, tookSeconds, invariants: names, counterExample, trace },
+    data: { plan, schedules, steps, tookSeconds, invariants: names, counterExample, shortest, trace },
     text: [
       table(
         ['invariant', 'holds'],

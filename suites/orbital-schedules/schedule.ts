@@ -1,7 +1,7 @@
 /** One schedule: made out of a seed, played step by step, and led to its end by a world that has become honest. */
 import { Random } from '../storm/random.ts';
 import { isLive } from '../../orbital/machine/states.ts';
-import { CONVERGES, type Violation, violationIn } from './invariants.ts';
+import { CONVERGES, type InvariantName, type Violation, violationIn } from './invariants.ts';
 import { type ActionName, actions, Choices } from './steps.ts';
 import { World } from './world.ts';
 
@@ -38,13 +38,20 @@ export interface Played {
   readonly steps: number;
 }
 
-/** Plays until an invariant breaks, or to the end. What happens is written to `trace`, a line for each event. */
-export function play(schedule: readonly Step[], trace?: string[]): Played {
+export interface Watch {
+  /** What happens is written here, a line for each event. */
+  readonly trace?: string[];
+  /** Look at this invariant alone. */
+  readonly only?: InvariantName;
+}
+
+/** Plays until an invariant breaks, or to the end. */
+export function play(schedule: readonly Step[], { trace, only }: Watch = {}): Played {
   const world = new World(trace);
   let steps = 0;
   const judge = (): Violation | undefined => {
     steps++;
-    const violation = violationIn(world);
+    const violation = violationIn(world, only);
     world.turnPage();
     return violation;
   };
@@ -58,7 +65,7 @@ export function play(schedule: readonly Step[], trace?: string[]): Played {
     const violation = judge();
     if (violation !== undefined) return { violation, steps };
   }
-  if (world.isQuiet()) return { violation: undefined, steps };
+  if (world.isQuiet() || (only ?? CONVERGES) !== CONVERGES) return { violation: undefined, steps };
   const living = [...world.governance.rows.tasks.values()].filter(({ state }) => isLive(state));
   const how = `${living.map(({ id }) => id).join(', ') || 'messages'} would go on for ever`;
   return { violation: { invariant: CONVERGES, how }, steps };

@@ -1,5 +1,5 @@
 /** The shortest schedule that can be found in one which breaks an invariant, and what happens in it. */
-import type { Violation } from './invariants.ts';
+import type { InvariantName, Violation } from './invariants.ts';
 import { play, type Step } from './schedule.ts';
 
 /** Schedules that are tried at most. */
@@ -9,7 +9,7 @@ const MAX_TRIES = 20_000;
 export function shrink(schedule: readonly Step[], { invariant }: Violation): readonly Step[] {
   let tries = 0;
   const breaks = (candidate: readonly Step[]): boolean =>
-    tries++ < MAX_TRIES && play(candidate).violation?.invariant === invariant;
+    tries++ < MAX_TRIES && play(candidate, { only: invariant }).violation !== undefined;
 
   let shortest = schedule;
   for (let before = Number.POSITIVE_INFINITY; shortest.length < before; ) {
@@ -32,9 +32,9 @@ export function shrink(schedule: readonly Step[], { invariant }: Violation): rea
 }
 
 /** What happens in a schedule, a numbered line for each event, and what is wrong in the end. */
-export function traceOf(schedule: readonly Step[]): string {
+export function traceOf(schedule: readonly Step[], only?: InvariantName): string {
   const lines: string[] = [];
-  const { violation } = play(schedule, lines);
+  const { violation } = play(schedule, { trace: lines, ...(only === undefined ? {} : { only }) });
   const width = String(lines.length).length;
   return [
     ...lines.map((line, index) => `${String(index + 1).padStart(width)}  ${line}`),
