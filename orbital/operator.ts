@@ -90,7 +90,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   const db = options.db as unknown as OperatorDb;
   const outbox = { db, transport, signer, region };
   const metrics = operatorMetrics(options.registry);
-  /** Executions in this process, by task and etag. */
+  /** Executions in this process, by task, sequence and etag. */
   const inHand = new Map<string, Promise<void>>();
   /** Handlers that run, by entity: there is one at most, since it holds the entity's row. */
   const running = new Map<string, { readonly sequence: number; readonly abort: AbortController }>();
@@ -118,7 +118,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       return;
     }
     const task = verified.body;
-    const execution = `${task.taskId}/${task.etag}`;
+    const execution = `${task.taskId}/${task.entitySequence}/${task.etag}`;
     const first = inHand.get(execution);
     // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.
     if (first !== undefined) return withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);

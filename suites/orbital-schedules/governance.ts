@@ -35,6 +35,8 @@ export class Governance {
   rows: GovernanceRows = { sequences: new Map(), jobs: new Map(), tasks: new Map() };
   /** The last wish before the last restore: of the wishes up to it governance may have forgotten what became of them. */
   restoredAfterWish = 0;
+  /** Since the world has last turned its page. */
+  changed = false;
   readonly #world: Surroundings;
   #backup: GovernanceRows | undefined;
   #wishes = 0;
@@ -172,6 +174,7 @@ export class Governance {
   restore(): boolean {
     if (this.#backup === undefined) return false;
     this.rows = copyOfGovernance(this.#backup);
+    this.changed = true;
     this.restoredAfterWish = this.#wishes;
     this.#world.happened({ what: 'restored' });
     this.#world.say(() => 'governance’s database is restored from its backup');
@@ -211,10 +214,12 @@ export class Governance {
   }
 
   #put(job: JobRow): void {
+    this.changed = true;
     this.rows.jobs.set(job.id, job);
   }
 
   #putTask(task: TaskRow): void {
+    this.changed = true;
     this.rows.tasks.set(task.id, task);
   }
 }

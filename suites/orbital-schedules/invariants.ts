@@ -26,6 +26,12 @@ function at<W extends Happening['what']>(
   };
 }
 
+/** Looks at governance's rows, if the present step has changed any. */
+const inRows =
+  (judge: Invariant): Invariant =>
+  (world) =>
+    world.governance.changed ? judge(world) : undefined;
+
 const lives = (state: TaskState): boolean => state === 'pending' || state === 'processing';
 
 export const invariants = {
@@ -57,6 +63,7 @@ export const invariants = {
   'nothing older changes an entity after a cancelling task': at(
     'changed',
     ({ region, change, cancelled }) =>
+      !change.reaffirmed &&
       change.sequence < cancelled &&
       `${region} has applied ${change.task}, sequence ${change.sequence}, after a cancelling task, sequence ${cancelled}`,
   ),
@@ -78,7 +85,7 @@ export const invariants = {
   ),
 
   /** And what is done stays so for ever. */
-  'what has ended stays so until it is retried': ({ ended, happenings, governance: { rows } }) => {
+  'what has ended stays so until it is retried': inRows(({ ended, happenings, governance: { rows } }) => {
     for (const happening of happenings) if (happening.what === 'restored') return undefined;
     const retried = happenings.find((happening) => happening.what === 'retried');
     for (const [id, row] of ended) {
@@ -88,7 +95,7 @@ export const invariants = {
         return `${id} had ended as ${row.state}, and is now ${now?.state}`;
     }
     return undefined;
-  },
+  }),
 
   /** Unless the region’s database was restored from a backup that is older than the change. */
   'done means that the region has applied it': at('done', ({ task }, { regions }) => {
@@ -136,7 +143,7 @@ export const invariants = {
     return !cause && `${task.id} has failed by ${error.code}`;
   }),
 
-  'a job is settled if and only if all its tasks have ended': ({ governance }) => {
+  'a job is settled if and only if all its tasks have ended': inRows(({ governance }) => {
     for (const job of governance.rows.jobs.values()) {
       const tasks = governance.tasksOf(job.id);
       const living = tasks.filter(({ state }) => lives(state)).map(({ id }) => id);
@@ -147,25 +154,25 @@ export const invariants = {
         return `${job.id} is ${job.state}, and of its tasks ${unfinished.join(', ') || 'none'} are not done`;
     }
     return undefined;
-  },
+  }),
 
-  'one live job per entity and kind': (world) => {
+  'one live job per entity and kind': inRows((world) => {
     const live = liveJobs(world);
     for (const [index, one] of live.entries())
       for (const other of live.slice(index + 1))
         if (one.entity === other.entity && one.kind === other.kind)
           return `${one.id} and ${other.id} live, both ${one.kind} of ${one.entity}`;
     return undefined;
-  },
+  }),
 
-  'a cancelling job waits for nothing': (world) => {
+  'a cancelling job waits for nothing': inRows((world) => {
     const live = liveJobs(world);
     for (const one of live)
       for (const other of live)
         if (one.cancelsOlder && other.entity === one.entity && other.sequence < one.sequence)
           return `${other.id} lives beside ${one.id}, which is newer and cancels`;
     return undefined;
-  },
+  }),
 } as const satisfies Readonly<Record<string, Invariant>>;
 
 function liveJobs({ governance }: World): JobRow[] {

@@ -70,8 +70,8 @@ export class Region {
 
   /** False: this core has that execution in hand, and the broker is to come again. */
   take(core: Core, frame: TaskFrame): boolean {
-    const { task, entity, sequence, etag } = frame;
-    if (core.hands.some((hand) => hand.frame.task === task && hand.frame.etag === etag)) return false;
+    const { task, entity, sequence } = frame;
+    if (core.hands.some((hand) => isRepeat(hand.frame, frame))) return false;
     core.hands.push({ frame, stage: 'taken' });
     if (frame.cancels) {
       core.cancelling.set(entity, Math.max(sequence, core.cancelling.get(entity) ?? 0));
@@ -255,3 +255,6 @@ export class Region {
     if (hand.frame.cancels && core.cancelling.get(entity) === sequence) core.cancelling.delete(entity);
   }
 }
+
+const isRepeat = (one: TaskFrame, other: TaskFrame): boolean =>
+  one.task === other.task && one.sequence === other.sequence && one.etag === other.etag;

@@ -215,8 +215,9 @@ export const actions = {
   'restore governance': [
     1,
     (world) => {
+      if (!world.governance.restore()) return false;
       world.nowMs += RESTORE_MS;
-      return world.governance.restore();
+      return true;
     },
   ],
   'back a region up': [

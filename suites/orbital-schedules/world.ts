@@ -54,6 +54,8 @@ export class World implements Surroundings {
   /** Ends a step, after it has been judged. */
   turnPage(): void {
     this.happenings = [];
+    if (!this.governance.changed) return;
+    this.governance.changed = false;
     const { tasks, jobs } = this.governance.rows;
     this.ended.clear();
     for (const rows of [tasks, jobs])
