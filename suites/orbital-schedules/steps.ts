@@ -104,6 +104,7 @@ export const actions = {
   hear: [14, (world, choices) => hear(world, choices, true)],
   /** The manager dies, or its acknowledgement is lost: the broker will hand it over once more. */
   'hear and not acknowledge': [3, (world, choices) => hear(world, choices, false)],
+  /** Or the manager dies between claiming a task and publishing it. */
   'lose a message': [
     3,
     (world, choices) => {
