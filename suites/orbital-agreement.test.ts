@@ -156,7 +156,7 @@ describe('governance', () => {
         if (sent.length > 0)
           await db
             .updateTable('orbital_tasks')
-            .set({ next_attempt_at: sql<Date>`now() + interval '1 hour'` as never })
+            .set({ next_attempt_at: sql<Date>`now() + interval '1 hour'` })
             .where('id', 'in', sent)
             .execute();
         return sent.length > 0;
@@ -165,7 +165,7 @@ describe('governance', () => {
         world.nowMs += 100_000;
         await db
           .updateTable('orbital_tasks')
-          .set({ next_attempt_at: sql<Date>`now()` as never })
+          .set({ next_attempt_at: sql<Date>`now()` })
           .execute();
         return true;
       },

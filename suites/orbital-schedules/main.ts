@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { setImmediate as others } from 'node:timers/promises';
 import { table } from '../../cli/output.ts';
 import { measure, type Tell } from '../../testkit/measure/command.ts';
-import { type Explored, explore, type Plan } from './explore.ts';
+import { type CounterExample, type Explored, explore, type Plan } from './explore.ts';
 import { CONVERGES, invariants } from './invariants.ts';
 import { shrink, traceOf } from './shrink.ts';
 
@@ -29,17 +29,16 @@ await measure('orbital-schedules', options, async (plan, stage) => {
   const tookSeconds = (performance.now() - startedAt) / 1_000;
   const { counterExample, schedules, steps } = explored;
   const names = [...Object.keys(invariants), CONVERGES];
-  const shortest = counterExample && shrink(counterExample.schedule, counterExample.violation);
-  const trace = shortest && traceOf(shortest, counterExample.violation.invariant);
+  const shortest = counterExample && shortestOf(counterExample);
   return {
-    data: { plan, schedules, steps, tookSeconds, invariants: names, counterExample, shortest, trace },
+    data: { plan, schedules, steps, tookSeconds, invariants: names, counterExample, shortest },
     text: [
       table(
         ['invariant', 'holds'],
         names.map((name) => [name, counterExample?.violation.invariant === name ? 'no' : 'yes']),
       ),
       `${schedules} schedules, ${steps} steps, each judged by every invariant, in ${tookSeconds.toFixed(1)} s`,
-      ...(trace === undefined ? [] : [`the shortest schedule that breaks it:\n\n${trace}`]),
+      ...(shortest === undefined ? [] : [`the shortest schedule that breaks it:\n\n${shortest.trace}`]),
     ].join('\n\n'),
     failures:
       counterExample === undefined
@@ -49,6 +48,11 @@ await measure('orbital-schedules', options, async (plan, stage) => {
           ],
   };
 });
+
+function shortestOf({ schedule, violation }: CounterExample) {
+  const steps = shrink(schedule, violation);
+  return { steps, trace: traceOf(steps, violation.invariant) };
+}
 
 async function exploreAll({ schedules, seed }: Plan, tell: Tell): Promise<Explored> {
   let steps = 0;
