@@ -116,7 +116,8 @@ describe('governance', () => {
         const [wish, execution] = [random.pick([0, 0, 0, 0, -1, 1]), random.pick([0, 0, 0, -1, 2])];
         const phase = random.pick(['done', 'processing', 'failed'] as const);
         const retryable = random.chance(0.5);
-        const error: TaskError | null = phase === 'failed' ? { code: 'REFUSED', message: '', retryable } : null;
+        const error: TaskError | null =
+          phase === 'failed' ? { code: 'REFUSED', message: '', retryable } : null;
         const target = random.chance(0.9) ? task.target : task.target === 'north' ? 'south' : 'north';
         const etag = Math.max(1, task.etag + execution);
         governance.hear({
@@ -163,10 +164,7 @@ describe('governance', () => {
       },
       async 'let everything fall due'() {
         world.nowMs += 100_000;
-        await db
-          .updateTable('orbital_tasks')
-          .set({ next_attempt_at: sql<Date>`now()` })
-          .execute();
+        await db.updateTable('orbital_tasks').set({ next_attempt_at: sql<Date>`now()` }).execute();
         return true;
       },
     };

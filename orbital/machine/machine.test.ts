@@ -8,7 +8,10 @@ import { type ManagedTask, onStatus, type Status, whyNotHeard } from './manager.
 import { type Fence, fenceAfter, onTask, type Recorded } from './operator.ts';
 import { jobStateOf, type TaskState, taskStates } from './states.ts';
 
-const execution = fc.record({ sequence: fc.integer({ min: 1, max: 4 }), etag: fc.integer({ min: 1, max: 4 }) });
+const execution = fc.record({
+  sequence: fc.integer({ min: 1, max: 4 }),
+  etag: fc.integer({ min: 1, max: 4 }),
+});
 
 describe('executions', () => {
   test('of two different ones exactly one is newer, and of three there is an order', () => {
@@ -70,14 +73,23 @@ describe('a status', () => {
 
   test('asks for the execution after the one that it answers, within its limits', () => {
     fc.assert(
-      fc.property(execution, fc.option(fc.nat(), { nil: undefined }), fc.double({ min: 0, max: 0.999 }), (said, retryAfterMs, random) => {
-        const asked = { ...said, phase: 'processing' as const, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-        const decision = onStatus({ ...task, sequence: 1, etag: 1 }, asked, () => random);
-        assert.ok(decision.step === 'continues');
-        assert.ok(isNewer(decision.next, said));
-        assert.equal(decision.failures, 0);
-        assert.ok(decision.waitMs >= MIN_RETRY_AFTER_MS && decision.waitMs <= MAX_RETRY_AFTER_MS);
-      }),
+      fc.property(
+        execution,
+        fc.option(fc.nat(), { nil: undefined }),
+        fc.double({ min: 0, max: 0.999 }),
+        (said, retryAfterMs, random) => {
+          const asked = {
+            ...said,
+            phase: 'processing' as const,
+            ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+          };
+          const decision = onStatus({ ...task, sequence: 1, etag: 1 }, asked, () => random);
+          assert.ok(decision.step === 'continues');
+          assert.ok(isNewer(decision.next, said));
+          assert.equal(decision.failures, 0);
+          assert.ok(decision.waitMs >= MIN_RETRY_AFTER_MS && decision.waitMs <= MAX_RETRY_AFTER_MS);
+        },
+      ),
     );
     const last = onStatus(task, { ...status, etag: MAX_ETAG, phase: 'processing' });
     assert.ok(last.step === 'continues' && last.next.etag === MAX_ETAG);
@@ -100,20 +112,62 @@ describe('a task in a region', () => {
     phase,
   });
   const overdue = { deadlineAtMs: NOW_MS - CLOCK_SKEW_MS - 1 };
-  const table: readonly (readonly [string, Recorded | undefined, Partial<Fence>, { deadlineAtMs?: number }, string])[] = [
+  const table: readonly (readonly [
+    string,
+    Recorded | undefined,
+    Partial<Fence>,
+    { deadlineAtMs?: number },
+    string,
+  ])[] = [
     ['that is new runs', undefined, {}, {}, 'run'],
     ['after something newer is refused', undefined, { tried: 6 }, {}, 'SUPERSEDED'],
     ['after its deadline is refused', undefined, {}, overdue, 'DEADLINE'],
-    ['after its deadline by our clock, but not for certain, runs', undefined, {}, { deadlineAtMs: NOW_MS - CLOCK_SKEW_MS }, 'run'],
+    [
+      'after its deadline by our clock, but not for certain, runs',
+      undefined,
+      {},
+      { deadlineAtMs: NOW_MS - CLOCK_SKEW_MS },
+      'run',
+    ],
     ['that was answered is answered again', recorded('failed'), {}, {}, 'repeat'],
     ['that was answered is answered again after its deadline', recorded('done'), {}, overdue, 'repeat'],
-    ['that was answered for a newer wish is answered again', recorded('failed', { sequence: 6, etag: 1 }), { tried: 7 }, {}, 'repeat'],
+    [
+      'that was answered for a newer wish is answered again',
+      recorded('failed', { sequence: 6, etag: 1 }),
+      { tried: 7 },
+      {},
+      'repeat',
+    ],
     ['that failed runs under a new etag', recorded('failed', { etag: 1 }), {}, {}, 'run'],
     ['that goes on runs under a new etag', recorded('processing', { etag: 1 }), {}, {}, 'run'],
-    ['that is done does not run under a new etag', recorded('done', { etag: 1 }), { tried: 9, applied: 9 }, {}, 'repeat'],
-    ['that is done does not run for a new wish', recorded('done', { sequence: 4 }), { tried: 4, applied: 4 }, {}, 'repeat'],
-    ['that is done does not run for a new wish after others that failed', recorded('done', { sequence: 3 }), { tried: 4, applied: 3 }, {}, 'repeat'],
-    ['that is done and was overwritten runs for a new wish', recorded('done', { sequence: 3 }), { tried: 4, applied: 4 }, {}, 'run'],
+    [
+      'that is done does not run under a new etag',
+      recorded('done', { etag: 1 }),
+      { tried: 9, applied: 9 },
+      {},
+      'repeat',
+    ],
+    [
+      'that is done does not run for a new wish',
+      recorded('done', { sequence: 4 }),
+      { tried: 4, applied: 4 },
+      {},
+      'repeat',
+    ],
+    [
+      'that is done does not run for a new wish after others that failed',
+      recorded('done', { sequence: 3 }),
+      { tried: 4, applied: 3 },
+      {},
+      'repeat',
+    ],
+    [
+      'that is done and was overwritten runs for a new wish',
+      recorded('done', { sequence: 3 }),
+      { tried: 4, applied: 4 },
+      {},
+      'run',
+    ],
   ];
   for (const [name, record, changes, deadline, expected] of table)
     test(name, () => {
@@ -128,7 +182,10 @@ describe('a task in a region', () => {
       fc.property(fences, execution, phase, (before, answered, phase) => {
         const after = fenceAfter(before, { ...answered, phase });
         assert.equal(after.tried, Math.max(before.tried, answered.sequence));
-        assert.equal(after.applied, phase === 'failed' ? before.applied : Math.max(before.applied, answered.sequence));
+        assert.equal(
+          after.applied,
+          phase === 'failed' ? before.applied : Math.max(before.applied, answered.sequence),
+        );
       }),
     );
   });

@@ -63,8 +63,7 @@ export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Pr
   try {
     return await decided(db, task, async (trx, { fence, session }) => {
       const outcome = presentable(await run(trx, session));
-      if (!('failed' in outcome))
-        return { answer: await record(trx, task, outcome, fence), repeated: false };
+      if (!('failed' in outcome)) return { answer: await record(trx, task, outcome, fence), repeated: false };
       undone = outcome;
       throw new Error('what a failed handler wrote is undone');
     });
@@ -163,7 +162,10 @@ async function answerWithoutRunning(
   }
 }
 
-const executionOf = ({ entitySequence, etag }: TaskMessage): Execution => ({ sequence: entitySequence, etag });
+const executionOf = ({ entitySequence, etag }: TaskMessage): Execution => ({
+  sequence: entitySequence,
+  etag,
+});
 
 async function recordOf(trx: OperatorTransaction, taskId: string): Promise<Recorded | undefined> {
   const row = await trx
@@ -175,10 +177,7 @@ async function recordOf(trx: OperatorTransaction, taskId: string): Promise<Recor
 }
 
 /** Takes the entity's row; waits a bounded time for another execution that works on the entity. */
-async function lockEntity(
-  trx: OperatorTransaction,
-  { entity, cancels }: TaskMessage,
-): Promise<Locked> {
+async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMessage): Promise<Locked> {
   const waitMs = cancels === true ? CANCEL_LOCK_TIMEOUT_MS : ENTITY_LOCK_TIMEOUT_MS;
   const { rows } = await sql<Session>`
     select pid, backend_start::text as "startedAt", set_config('lock_timeout', ${`${waitMs}ms`}, true)

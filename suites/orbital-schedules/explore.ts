@@ -1,6 +1,6 @@
 /** Plays schedule after schedule, each out of its own seed, until one breaks an invariant. */
 import type { InvariantName, Violation } from './invariants.ts';
-import { play, scheduleOf, type Step } from './schedule.ts';
+import { play, type Step, scheduleOf } from './schedule.ts';
 
 export interface Plan {
   readonly schedules: number;

@@ -3,15 +3,15 @@
  * decision is asked of `orbital/machine/manager.ts`.
  */
 import {
-  maySend,
   mayCancel,
+  maySend,
   nextSequence,
   onDeadline,
   onRetry,
   onStatus,
   onWish,
-  whyNotHeard,
   type Wish,
+  whyNotHeard,
 } from '../../orbital/machine/manager.ts';
 import { isLive, jobStateOf } from '../../orbital/machine/states.ts';
 import type { TaskError } from '../../orbital/messages.ts';
@@ -51,12 +51,7 @@ export class Governance {
     return [...this.rows.tasks.values()].filter((task) => task.job === job);
   }
 
-  createJob(
-    wish: Wish,
-    entity: string,
-    targets: readonly RegionName[],
-    deadlineMs: number | null,
-  ): boolean {
+  createJob(wish: Wish, entity: string, targets: readonly RegionName[], deadlineMs: number | null): boolean {
     const { nowMs } = this.#world;
     const decision = onWish(wish, this.#liveJobs(entity));
     if (decision.step === 'conflict') return false;
@@ -64,7 +59,8 @@ export class Governance {
     const id = `j${++this.#jobs}`;
     this.#wishes++;
     this.#world.say(
-      () => `governance creates ${id}, ${wish.kind} of ${entity} in ${targets.join(' and ')}, sequence ${sequence}`,
+      () =>
+        `governance creates ${id}, ${wish.kind} of ${entity} in ${targets.join(' and ')}, sequence ${sequence}`,
     );
     this.#cancel(decision.cancel);
     this.#put({ id, ...wish, entity, sequence, state: 'pending', deadlineMs });
@@ -138,8 +134,10 @@ export class Governance {
     const { say, nowMs } = this.#world;
     const task = this.rows.tasks.get(status.task);
     const why = whyNotHeard(task, status);
-    if (task === undefined || why !== undefined)
-      return say(() => `governance throws away what ${status.target} says of ${status.task}: ${why}`);
+    if (task === undefined || why !== undefined) {
+      say(() => `governance throws away what ${status.target} says of ${status.task}: ${why}`);
+      return;
+    }
     const { error, ...rest } = status;
     const decision = onStatus(task, error === null ? rest : { ...rest, error }, MIDDLE);
     say(
@@ -151,7 +149,14 @@ export class Governance {
     if (decision.step === 'continues') {
       const { next, failures, waitMs } = decision;
       const nextAttemptAtMs = nowMs + waitMs;
-      this.#putTask({ ...task, ...next, failures, error: decision.error, state: 'processing', nextAttemptAtMs });
+      this.#putTask({
+        ...task,
+        ...next,
+        failures,
+        error: decision.error,
+        state: 'processing',
+        nextAttemptAtMs,
+      });
       const job = this.rows.jobs.get(task.job);
       if (job?.state === 'pending') this.#put({ ...job, state: 'processing' });
     } else this.#end(task, decision.step === 'failed' ? decision.error : null);

@@ -112,14 +112,16 @@ export const invariants = {
     if (!change.reaffirmed) return undefined;
     const last = before.findLast(({ entity }) => entity === change.entity);
     return (
-      last?.task !== change.task && `${region} calls ${change.task} done, over which it has applied ${last?.task}`
+      last?.task !== change.task &&
+      `${region} calls ${change.task} done, over which it has applied ${last?.task}`
     );
   }),
 
   'a region is heard of its own tasks alone': at(
     'heard',
     ({ task, status }) =>
-      task.target !== status.target && `${status.target} was heard of ${task.id}, which is for ${task.target}`,
+      task.target !== status.target &&
+      `${status.target} was heard of ${task.id}, which is for ${task.target}`,
   ),
 
   'an answer counts for the execution that it answers': at(

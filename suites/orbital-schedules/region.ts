@@ -2,7 +2,13 @@
  * A region's side of a world: the rows that its cores share, what each core has in hand, and what `orbital/operator/` does,
  * each transaction as one step. Every decision is asked of `orbital/machine/operator.ts`.
  */
-import { fenceAfter, NO_FENCE, onTask, overtakes, type TaskDecision } from '../../orbital/machine/operator.ts';
+import {
+  fenceAfter,
+  NO_FENCE,
+  onTask,
+  overtakes,
+  type TaskDecision,
+} from '../../orbital/machine/operator.ts';
 import type { TaskError } from '../../orbital/messages.ts';
 import type { Surroundings } from './happenings.ts';
 import {

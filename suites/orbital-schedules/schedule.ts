@@ -1,6 +1,7 @@
 /** One schedule: made out of a seed, played step by step, and led to its end by a world that has become honest. */
-import { Random } from '../storm/random.ts';
+
 import { isLive } from '../../orbital/machine/states.ts';
+import { Random } from '../storm/random.ts';
 import { CONVERGES, type InvariantName, type Violation, violationIn } from './invariants.ts';
 import { type ActionName, actions, Choices } from './steps.ts';
 import { World } from './world.ts';

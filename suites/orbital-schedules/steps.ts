@@ -1,7 +1,8 @@
 /** Everything that may happen next in a world, each with how often. A schedule is a list of these and of numbers that choose. */
-import { wishes, entities, regionNames, type TaskFrame } from './rows.ts';
-import type { Core, Outcome, Region } from './region.ts';
+
 import { isLive } from '../../orbital/machine/states.ts';
+import type { Core, Outcome, Region } from './region.ts';
+import { entities, regionNames, type TaskFrame, wishes } from './rows.ts';
 import type { World } from './world.ts';
 
 /** Chooses by the numbers of a step. What there is to choose from may be other things in a shortened schedule. */
