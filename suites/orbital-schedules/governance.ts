@@ -125,6 +125,7 @@ export class Governance {
 
   send(task: TaskRow): TaskFrame {
     this.#putTask({ ...task, nextAttemptAtMs: this.#world.nowMs + RESEND_MS });
+    this.#world.happened({ what: 'sent', task });
     this.#world.say(() => `governance sends ${task.id} to ${task.target}, ${named(task)}`);
     const { id, kind, entity, target, cancels, sequence, etag, deadlineAtMs } = task;
     return { type: 'task', task: id, kind, entity, target, cancels, sequence, etag, deadlineAtMs };

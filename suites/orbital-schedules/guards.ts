@@ -16,6 +16,8 @@ export interface Guard {
   readonly code: string;
   readonly instead: string;
   readonly breaks: InvariantName;
+  /** Of a schedule that needs it, where few do. */
+  readonly seed?: number;
 }
 
 export const guards: Readonly<Record<string, Guard>> = {
@@ -109,6 +111,7 @@ export const guards: Readonly<Record<string, Guard>> = {
     code: 'next: executionAfter(status),',
     instead: 'next: { ...executionAfter(status), sequence: task.sequence },',
     breaks: 'everything comes to its end',
+    seed: 106_308,
   },
   'a task that has ended misses no deadline': {
     file: 'manager.ts',
@@ -127,7 +130,7 @@ export const guards: Readonly<Record<string, Guard>> = {
     file: 'manager.ts',
     code: 'if (!isLive(task.state) || task.nextAttemptAtMs > nowMs) return false;',
     instead: 'if (task.nextAttemptAtMs > nowMs) return false;',
-    breaks: 'everything comes to its end',
+    breaks: 'nothing is sent that has ended',
   },
   'tasks of an entity are sent in order': {
     file: 'manager.ts',
@@ -152,6 +155,7 @@ export const guards: Readonly<Record<string, Guard>> = {
     code: 'one.sequence === other.sequence ? one.etag > other.etag : one.sequence > other.sequence',
     instead: 'one.etag > other.etag',
     breaks: 'an answer counts for the execution that it answers',
+    seed: 102_756,
   },
   'a repeat is answered from the record': {
     file: 'operator.ts',

@@ -27,6 +27,7 @@ export type Happening =
       readonly task: TaskRow;
       readonly status: StatusFrame;
     }
+  | { readonly what: 'sent'; readonly task: TaskRow }
   | { readonly what: 'done'; readonly task: TaskRow }
   | { readonly what: 'failed'; readonly task: TaskRow; readonly error: TaskError }
   | { readonly what: 'retried'; readonly ids: ReadonlySet<string> }

@@ -117,6 +117,11 @@ export const invariants = {
     );
   }),
 
+  'nothing is sent that has ended': at(
+    'sent',
+    ({ task }) => !lives(task.state) && `${task.id} was sent, and is ${task.state}`,
+  ),
+
   'a region is heard of its own tasks alone': at(
     'heard',
     ({ task, status }) =>

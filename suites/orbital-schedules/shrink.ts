@@ -2,6 +2,8 @@
 import type { InvariantName, Violation } from './invariants.ts';
 import { play, type Step } from './schedule.ts';
 
+/** What goes on for ever has been understood by then. */
+const MAX_LINES = 100;
 /** Schedules that are tried at most. */
 const MAX_TRIES = 20_000;
 
@@ -36,8 +38,11 @@ export function traceOf(schedule: readonly Step[], only?: InvariantName): string
   const lines: string[] = [];
   const { violation } = play(schedule, { trace: lines, ...(only === undefined ? {} : { only }) });
   const width = String(lines.length).length;
+  const numbered = lines.map((line, index) => `${String(index + 1).padStart(width)}  ${line}`);
+  const more = numbered.length - MAX_LINES;
   return [
-    ...lines.map((line, index) => `${String(index + 1).padStart(width)}  ${line}`),
+    ...numbered.slice(0, MAX_LINES),
+    ...(more > 0 ? [`… and so on, ${more} more`] : []),
     violation === undefined ? '✔ every invariant holds' : `✖ ${violation.invariant}: ${violation.how}`,
   ].join('\n');
 }
