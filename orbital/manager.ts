@@ -11,7 +11,7 @@ import type { JsonValue } from './json.ts';
 import { REPORT_PREFETCH, STATUS_PREFETCH } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { dispatch } from './manager/dispatcher.ts';
-import { type JobSpec, retryJob } from './manager/jobs.ts';
+import type { JobSpec } from './manager/jobs.ts';
 import { cancelTelling, type HandlersByKind, Progressor } from './manager/progress.ts';
 import {
   getJob,
@@ -123,7 +123,6 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
 
   return {
     ...cancelTelling(options.handlers),
-    retryJob,
     getJob: (jobId) => getJob(db, jobId),
     listJobs: (filter, page) => listJobs(db, filter, page),
     listTasks: (filter, page) => listTasks(db, filter, page),

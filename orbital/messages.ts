@@ -68,6 +68,8 @@ export const StatusMessage = Type.Object(
   {
     type: Type.Literal('status'),
     taskId: Uuid,
+    /** The execution that is answered, as the region has recorded it; absent, it is one of the task's present wish. */
+    entitySequence: Type.Optional(Counter),
     etag: Etag,
     target: Name,
     phase: Type.Union([Type.Literal('processing'), Type.Literal('done'), Type.Literal('failed')]),

@@ -20,6 +20,7 @@ import {
   URGENT_PREFETCH,
 } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
+import { overtakes } from './machine/operator.ts';
 import {
   lanes,
   type Rejection,
@@ -89,7 +90,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   const db = options.db as unknown as OperatorDb;
   const outbox = { db, transport, signer, region };
   const metrics = operatorMetrics(options.registry);
-  /** Executions in this process, by task and etag. */
+  /** Executions in this process, by task, sequence and etag. */
   const inHand = new Map<string, Promise<void>>();
   /** Handlers that run, by entity: there is one at most, since it holds the entity's row. */
   const running = new Map<string, { readonly sequence: number; readonly abort: AbortController }>();
@@ -117,7 +118,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       return;
     }
     const task = verified.body;
-    const execution = `${task.taskId}/${task.etag}`;
+    const execution = `${task.taskId}/${task.entitySequence}/${task.etag}`;
     const first = inHand.get(execution);
     // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.
     if (first !== undefined) return withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
@@ -162,7 +163,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
 
   function stopOlder(entity: string, entitySequence: number): void {
     const current = running.get(entity);
-    if (current !== undefined && current.sequence < entitySequence)
+    if (current !== undefined && overtakes(entitySequence, current.sequence))
       current.abort.abort(new Error('superseded'));
   }
 
@@ -173,7 +174,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   }
 
   async function run(task: TaskMessage, trx: Transaction<DB>, session: Session): Promise<HandlerOutcome> {
-    if (task.entitySequence < (cancelling.get(task.entity) ?? 0)) return operatorError('SUPERSEDED');
+    if (overtakes(cancelling.get(task.entity), task.entitySequence)) return operatorError('SUPERSEDED');
     const handler = Object.hasOwn(options.handlers, task.kind) ? options.handlers[task.kind] : undefined;
     if (handler === undefined) return operatorError('UNKNOWN_KIND');
     const { jobId, taskId, kind, entity, correlationId, workingState } = task;

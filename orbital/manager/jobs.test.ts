@@ -125,6 +125,43 @@ describe('jobs', () => {
     );
   });
 
+  test('a job of which only some tasks are retried is done no sooner than all of them', async () => {
+    const tasks = ['north', 'south'].map((target) => ({ target, payload: null }));
+    const id = await create(spec({ tasks }));
+    await db.transaction().execute((trx) => cancelJob(trx, id));
+    await db.transaction().execute((trx) => retryJob(trx, id, ['north']));
+    const { tasks: seen = [] } = (await getJob(db, id)) ?? {};
+    const progressor = new Progressor<OrbitalManagerTables>(db, {});
+    const { step } = await progressor.onStatus({
+      type: 'status',
+      taskId: seen.find(({ target }) => target === 'north')?.id ?? '',
+      etag: 2,
+      target: 'north',
+      phase: 'done',
+      correlationId: 'c',
+      at: new Date().toISOString(),
+    });
+    assert.equal(step, 'ended');
+    assert.equal(await stateOf(id), 'failed', 'south was never done');
+    await db.transaction().execute((trx) => retryJob(trx, id));
+    assert.equal(await stateOf(id), 'processing');
+  });
+
+  test('a cancelling job cancels again when it is retried, and tells so', async () => {
+    const told: string[] = [];
+    const jobs = cancelTelling<OrbitalManagerTables>({
+      LINK: { onTaskCancelled: async (_trx, task) => void told.push(task.jobId) },
+    });
+    const job = spec();
+    const unlink = await create({ ...job, kind: 'UNLINK', cancelsOlder: true });
+    await db.transaction().execute((trx) => cancelJob(trx, unlink));
+    const link = await create(job);
+    await db.transaction().execute((trx) => jobs.retryJob(trx, unlink));
+    assert.deepEqual(told, [link]);
+    assert.equal(await stateOf(link), 'cancelled');
+    assert.equal(await stateOf(unlink), 'pending');
+  });
+
   test('a job beyond the limits is refused', async () => {
     const task = { target: 'north', payload: null };
     for (const changes of [

@@ -1,11 +1,14 @@
 /**
  * The desired changes: creating, cancelling and retrying jobs. All of it happens inside the caller's transaction and
- * nothing is sent here (outbox, D11): a job exists exactly if the change that wanted it was committed.
+ * nothing is sent here (outbox, D11): a job exists exactly if the change that wanted it was committed. What is decided
+ * stands in `machine/manager.ts`; here it is asked with the entity's row in hand, and written down.
  */
 import { randomUUID } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
 import { type JsonValue, jsonSizeBytes } from '../json.ts';
-import { MAX_PAYLOAD_BYTES, MAX_TARGETS_PER_JOB } from '../limits.ts';
+import { MAX_ETAG, MAX_PAYLOAD_BYTES, MAX_TARGETS_PER_JOB } from '../limits.ts';
+import { mayCancel, nextSequence, onRetry, onWish, type Wish } from '../machine/manager.ts';
+import { jobStateOf } from '../machine/states.ts';
 import type { Lane } from '../messages.ts';
 import { JobConflictError, OrbitalError } from './errors.ts';
 import { type JobState, LIVE, type ManagerTransaction, ours, WAKE_CHANNEL } from './schema.ts';
@@ -66,26 +69,36 @@ function assertSpec(spec: JobSpec): void {
   }
 }
 
-/**
- * Takes the entity's row and moves its sequence on. The sequence is at least the clock in milliseconds, so that a
- * governance database restored from a backup does not fall behind what the regions have seen.
- */
-async function nextSequence(trx: ManagerTransaction, entity: string): Promise<number> {
+/** Takes the entity's row, which is made for a new one; answers the sequence that its newest wish is to have. */
+async function lockForWish(trx: ManagerTransaction, entity: string): Promise<number> {
   const row = await trx
     .insertInto('orbital_entities')
-    .values({
-      entity,
-      last_sequence: sql`floor(extract(epoch from clock_timestamp()) * 1000)::bigint` as never,
-    })
+    .values({ entity, last_sequence: 0 })
     .onConflict((conflict) =>
-      conflict.column('entity').doUpdateSet({
-        last_sequence: sql`greatest(orbital_entities.last_sequence + 1, excluded.last_sequence)`,
-      }),
+      conflict.column('entity').doUpdateSet({ last_sequence: sql`orbital_entities.last_sequence` }),
     )
-    .returning('last_sequence')
+    .returning([
+      'last_sequence',
+      sql<string>`floor(extract(epoch from clock_timestamp()) * 1000)::bigint`.as('now_ms'),
+    ])
     .executeTakeFirstOrThrow();
-  return Number(row.last_sequence);
+  return nextSequence(Number(row.last_sequence), Number(row.now_ms));
 }
+
+/** For the statement that writes the wish down. */
+const sequenceTaken = (trx: ManagerTransaction, entity: string, sequence: number) =>
+  trx.with('taken', (db) =>
+    db.updateTable('orbital_entities').set({ last_sequence: sequence }).where('entity', '=', entity),
+  );
+
+/** The entity's live jobs; its row is locked. */
+const liveJobs = (trx: ManagerTransaction, entity: string) =>
+  trx
+    .selectFrom('orbital_jobs')
+    .select(['id', 'kind'])
+    .where('entity', '=', entity)
+    .where('state', 'in', LIVE)
+    .execute();
 
 /** One clock judges deadlines, the database's. */
 const deadlineAfter = (ms: number | null) =>
@@ -157,24 +170,14 @@ export async function createJob<DB>(
 ): Promise<string> {
   assertSpec(spec);
   const trx = ours(callers);
-  const sequence = await nextSequence(trx, spec.entity);
-  const live = await trx
-    .selectFrom('orbital_jobs')
-    .select(['id', 'kind'])
-    .where('entity', '=', spec.entity)
-    .where('state', 'in', LIVE)
-    .execute();
-  const same = live.find((job) => job.kind === spec.kind);
-  if (spec.cancelsOlder === true)
-    await cancelLiveJobs(
-      trx,
-      live.map((job) => job.id),
-      onCancelled,
-    );
-  else if (same !== undefined) throw new JobConflictError(same.id);
+  const sequence = await lockForWish(trx, spec.entity);
+  const wish: Wish = { kind: spec.kind, cancelsOlder: spec.cancelsOlder === true };
+  const decision = onWish(wish, await liveJobs(trx, spec.entity));
+  if (decision.step === 'conflict') throw new JobConflictError(decision.liveJobId);
+  await cancelLiveJobs(trx, decision.cancel, onCancelled);
 
   const id = spec.jobId ?? randomUUID();
-  const inserted = await trx
+  const inserted = await sequenceTaken(trx, spec.entity, sequence)
     .insertInto('orbital_jobs')
     .values({
       id,
@@ -183,7 +186,7 @@ export async function createJob<DB>(
       entity_sequence: sequence,
       lane: spec.lane,
       state: 'pending',
-      cancels_older: spec.cancelsOlder === true,
+      cancels_older: wish.cancelsOlder,
       correlation_id: spec.correlationId,
       deadline_ms: spec.deadlineMs,
     })
@@ -213,10 +216,13 @@ export async function createJob<DB>(
   return id;
 }
 
-async function lockedJob(
-  trx: ManagerTransaction,
-  jobId: string,
-): Promise<{ kind: string; entity: string; state: JobState; deadline_ms: string | null }> {
+interface LockedJob extends Wish {
+  readonly entity: string;
+  readonly state: JobState;
+  readonly deadlineMs: number | null;
+}
+
+async function lockedJob(trx: ManagerTransaction, jobId: string): Promise<LockedJob> {
   const known = await trx
     .selectFrom('orbital_jobs')
     .select('entity')
@@ -224,11 +230,13 @@ async function lockedJob(
     .executeTakeFirst();
   if (known === undefined) throw new OrbitalError('ORBITAL_JOB_NOT_FOUND', jobId);
   await lockEntity(trx, known.entity);
-  return trx
+  const { kind, entity, state, cancels_older, deadline_ms } = await trx
     .selectFrom('orbital_jobs')
-    .select(['kind', 'entity', 'state', 'deadline_ms'])
+    .select(['kind', 'entity', 'state', 'cancels_older', 'deadline_ms'])
     .where('id', '=', jobId)
     .executeTakeFirstOrThrow();
+  const deadlineMs = deadline_ms === null ? null : Number(deadline_ms);
+  return { kind, entity, state, cancelsOlder: cancels_older, deadlineMs };
 }
 
 /**
@@ -242,57 +250,59 @@ export async function cancelJob<DB>(
 ): Promise<void> {
   const trx = ours(callers);
   const job = await lockedJob(trx, jobId);
-  if (job.state !== 'pending' && job.state !== 'processing')
-    throw new OrbitalError('ORBITAL_JOB_STATE', job.state);
+  if (!mayCancel(job.state)) throw new OrbitalError('ORBITAL_JOB_STATE', job.state);
   await cancelLiveJobs(trx, [jobId], onCancelled);
   await wakeAtCommit(trx); // a younger job of the entity may have waited for this one
 }
 
 /**
  * Runs the tasks of a failed or cancelled job that are not done once more, or only those of the named targets. It counts
- * as the entity's newest wish: it gets a new sequence, for a region would refuse one that lies behind what it has seen.
+ * as the entity's newest wish: it gets a new sequence, for a region would refuse one that lies behind what it has seen,
+ * and it cancels again what is older if the job was created so.
  * @throws OrbitalError ORBITAL_JOB_NOT_FOUND, ORBITAL_JOB_STATE, also where no task is left to run; JobConflictError
  */
 export async function retryJob<DB>(
   callers: Transaction<DB>,
   jobId: string,
   targets?: readonly string[],
+  onCancelled?: OnCancelled,
 ): Promise<void> {
   const trx = ours(callers);
   const job = await lockedJob(trx, jobId);
-  if (job.state !== 'failed' && job.state !== 'cancelled')
-    throw new OrbitalError('ORBITAL_JOB_STATE', job.state);
-  const live = await trx
-    .selectFrom('orbital_jobs')
-    .select('id')
-    .where('entity', '=', job.entity)
-    .where('kind', '=', job.kind)
-    .where('state', 'in', LIVE)
-    .executeTakeFirst();
-  if (live !== undefined) throw new JobConflictError(live.id);
-  const sequence = await nextSequence(trx, job.entity);
-  await trx
+  const tasks = await trx
+    .selectFrom('orbital_tasks')
+    .select(['id', 'target', 'state'])
+    .where('job_id', '=', jobId)
+    .execute();
+  const decision = onRetry(job, tasks, await liveJobs(trx, job.entity), targets);
+  if (decision.step === 'refused') throw new OrbitalError('ORBITAL_JOB_STATE', decision.because);
+  if (decision.step === 'conflict') throw new JobConflictError(decision.liveJobId);
+  await cancelLiveJobs(trx, decision.cancel, onCancelled);
+  const sequence = await lockForWish(trx, job.entity);
+  const running = new Set(decision.run);
+  await sequenceTaken(trx, job.entity, sequence)
     .updateTable('orbital_jobs')
-    .set({ state: 'pending', settled_at: null, entity_sequence: sequence })
+    .set({
+      state: jobStateOf(tasks.map(({ id, state }) => (running.has(id) ? 'pending' : state))),
+      settled_at: null,
+      entity_sequence: sequence,
+    })
     .where('id', '=', jobId)
     .execute();
-  let tasks = trx
+  await trx
     .updateTable('orbital_tasks')
     .set({
       state: 'pending',
       entity_sequence: sequence,
       error: null,
-      etag: sql`etag + 1`,
+      etag: sql`least(etag + 1, ${MAX_ETAG})`,
       resends: 0,
       failures: 0,
-      deadline_at: deadlineAfter(job.deadline_ms === null ? null : Number(job.deadline_ms)),
+      deadline_at: deadlineAfter(job.deadlineMs),
       next_attempt_at: sql`now()`,
       updated_at: sql`now()`,
     })
-    .where('job_id', '=', jobId)
-    .where('state', 'in', ['failed', 'cancelled']);
-  if (targets !== undefined) tasks = tasks.where('target', 'in', [...targets]);
-  const { numUpdatedRows } = await tasks.executeTakeFirst();
-  if (numUpdatedRows === 0n) throw new OrbitalError('ORBITAL_JOB_STATE', 'none of these tasks has failed');
+    .where('id', 'in', [...decision.run])
+    .execute();
   await wakeAtCommit(trx);
 }

@@ -1,21 +1,14 @@
 /**
  * How tasks move on: by a region's status, or by their deadline. Each step is one transaction that also runs
  * governance's callback, so that "the task is done" and what follows from it become true together or not at all.
- * Repeats, late and out-of-order answers change nothing.
+ * Repeats, late and out-of-order answers change nothing. What is decided stands in `machine/manager.ts`; here it is asked
+ * with the entity's row in hand, and written down.
  */
 import { sql, type Transaction } from 'kysely';
-import { backoffMs } from '../../platform/backoff.ts';
-import { type JsonValue, jsonSizeBytes } from '../json.ts';
-import {
-  MAX_ETAG,
-  MAX_RESULT_BYTES,
-  MAX_RETRY_AFTER_MS,
-  MAX_WORKING_STATE_BYTES,
-  MIN_RETRY_AFTER_MS,
-  RETRY_BASE_MS,
-  RETRY_CAP_MS,
-  SWEEP_BATCH,
-} from '../limits.ts';
+import type { JsonValue } from '../json.ts';
+import { SWEEP_BATCH } from '../limits.ts';
+import { type Continuation, onDeadline, onStatus, whyNotHeard } from '../machine/manager.ts';
+import { jobStateOf } from '../machine/states.ts';
 import type { Lane, RejectionCode, StatusMessage, TaskError } from '../messages.ts';
 import type { TaskOutcome } from '../observe.ts';
 import {
@@ -26,6 +19,7 @@ import {
   type JobSpec,
   lockEntity,
   type OnCancelled,
+  retryJob,
   wakeAtCommit,
 } from './jobs.ts';
 import { LIVE, type ManagerDb, type ManagerTransaction } from './schema.ts';
@@ -63,19 +57,20 @@ const handlersOf = <DB>(handlers: HandlersByKind<DB>, kind: string): JobHandlers
 export function cancelTelling<DB>(handlers: HandlersByKind<DB>): {
   createJob(trx: Transaction<DB>, spec: JobSpec): Promise<string>;
   cancelJob(trx: Transaction<DB>, jobId: string): Promise<void>;
+  retryJob(trx: Transaction<DB>, jobId: string, targets?: readonly string[]): Promise<void>;
 } {
   const tell: OnCancelled = async (trx, task) =>
     handlersOf(handlers, task.kind)?.onTaskCancelled?.(trx as unknown as Transaction<DB>, task);
   return {
     createJob: (trx, spec) => createJob(trx, spec, tell),
     cancelJob: (trx, jobId) => cancelJob(trx, jobId, tell),
+    retryJob: (trx, jobId, targets) => retryJob(trx, jobId, targets, tell),
   };
 }
 
 export type Progress =
   | { readonly step: 'ended'; readonly outcome: TaskOutcome; readonly lane: Lane; readonly lagMs: number }
   | { readonly step: 'continues' }
-  /** A repeat, an older etag, or an answer for a task that has ended otherwise. */
   | { readonly step: 'ignored' }
   | { readonly step: 'rejected'; readonly code: RejectionCode };
 
@@ -96,24 +91,25 @@ export class Progressor<DB> {
         .select(['entity', 'target'])
         .where('id', '=', status.taskId)
         .executeTakeFirst();
-      if (known === undefined) return { step: 'rejected', code: 'UNKNOWN_TASK' };
-      if (known.target !== status.target) return { step: 'rejected', code: 'TARGET_MISMATCH' };
+      const code = whyNotHeard(known, status);
+      if (known === undefined || code !== undefined)
+        return { step: 'rejected', code: code ?? 'UNKNOWN_TASK' };
       const task = await lockTask(trx, known.entity, status.taskId);
-      // A higher etag than ours comes from before a restore of our database: the region knows better.
-      if (task === undefined || status.etag < task.etag) return { step: 'ignored' };
-
-      if (status.phase === 'done') {
-        const result = status.result ?? null;
-        if (jsonSizeBytes(result) > MAX_RESULT_BYTES) return { step: 'rejected', code: 'TOO_LARGE' };
-        return this.#end(trx, task, { result });
+      if (task === undefined) return { step: 'ignored' }; // forgotten a moment ago
+      const decision = onStatus(
+        { state: task.state, failures: task.failures, ...task.execution },
+        { ...status, sequence: status.entitySequence ?? task.execution.sequence },
+      );
+      switch (decision.step) {
+        case 'done':
+          return this.#end(trx, task, decision, 'done');
+        case 'failed':
+          return this.#end(trx, task, decision, 'failed');
+        case 'continues':
+          return continueTask(trx, task, decision);
+        default:
+          return decision;
       }
-      if (status.phase === 'processing') return continueTask(trx, task, status);
-      const error = status.error ?? {
-        code: 'UNAVAILABLE',
-        message: 'the region gave no reason',
-        retryable: true,
-      };
-      return error.retryable ? continueTask(trx, task, status, error) : this.#end(trx, task, { error });
     });
   }
 
@@ -136,8 +132,10 @@ export class Progressor<DB> {
         steps.push(
           await this.#db.transaction().execute(async (trx): Promise<Progress> => {
             const task = await lockTask(trx, entity, id);
-            if (task === undefined || !task.overdue) return { step: 'ignored' };
-            return this.#end(trx, task, { error: deadlineError(task.error), outcome: 'deadline' });
+            if (task === undefined) return { step: 'ignored' };
+            const deadlineAtMs = task.deadline_at?.getTime() ?? null;
+            const decision = onDeadline({ ...task, deadlineAtMs }, task.now.getTime());
+            return decision.step === 'failed' ? this.#end(trx, task, decision, 'deadline') : decision;
           }),
         );
       } catch (error) {
@@ -154,8 +152,9 @@ export class Progressor<DB> {
 
   async #end(
     trx: ManagerTransaction,
-    task: LiveTask,
-    end: { result: JsonValue } | { error: TaskError; outcome?: 'deadline' },
+    task: LockedTask,
+    end: { readonly result: JsonValue } | { readonly error: TaskError },
+    outcome: TaskOutcome,
   ): Promise<Progress> {
     const done = 'result' in end;
     await trx
@@ -179,52 +178,45 @@ export class Progressor<DB> {
     await wakeAtCommit(trx); // the next task of this entity may go now
     return {
       step: 'ended',
-      outcome: done ? 'done' : (end.outcome ?? 'failed'),
+      outcome,
       lane: task.lane,
       lagMs: Math.max(0, Date.now() - task.created_at.getTime()),
     };
   }
 }
 
-type LiveTask = NonNullable<Awaited<ReturnType<typeof lockTask>>>;
+type LockedTask = NonNullable<Awaited<ReturnType<typeof lockTask>>>;
 
-/** The task if it lives, with its entity locked. */
+/** The task with its entity locked, and the database's clock, which alone judges deadlines. */
 async function lockTask(trx: ManagerTransaction, entity: string, taskId: string) {
   await lockEntity(trx, entity);
-  return trx
+  const task = await trx
     .selectFrom('orbital_tasks')
     .selectAll()
-    .select(sql<boolean>`coalesce(deadline_at <= now(), false)`.as('overdue'))
+    .select(sql<Date>`now()`.as('now'))
     .where('id', '=', taskId)
-    .where('state', 'in', LIVE)
     .forUpdate()
     .executeTakeFirst();
+  if (task === undefined) return undefined;
+  return { ...task, execution: { sequence: Number(task.entity_sequence), etag: task.etag } };
 }
 
-/** Another execution is wanted: a new etag, so that the region runs its handler again instead of repeating itself. */
+/** The new execution makes the region run its handler again, instead of repeating itself. */
 async function continueTask(
   trx: ManagerTransaction,
-  task: LiveTask,
-  status: StatusMessage,
-  error?: TaskError,
+  task: LockedTask,
+  { next, failures, error, workingState, waitMs }: Continuation,
 ): Promise<Progress> {
-  const state = status.workingState;
-  if (state !== undefined && jsonSizeBytes(state) > MAX_WORKING_STATE_BYTES)
-    return { step: 'rejected', code: 'TOO_LARGE' };
-  const failures = error === undefined ? 0 : task.failures + 1;
-  const askedMs =
-    status.retryAfterMs ??
-    RETRY_BASE_MS + backoffMs(failures, { baseMs: RETRY_BASE_MS, capMs: RETRY_CAP_MS });
-  const waitMs = Math.min(MAX_RETRY_AFTER_MS, Math.max(MIN_RETRY_AFTER_MS, askedMs));
   await trx
     .updateTable('orbital_tasks')
     .set({
       state: 'processing',
-      etag: Math.min(status.etag + 1, MAX_ETAG),
+      entity_sequence: next.sequence,
+      etag: next.etag,
       resends: 0,
       failures,
-      error: error === undefined ? null : JSON.stringify(error),
-      ...(state === undefined ? {} : { working_state: JSON.stringify(state) }),
+      error: error === null ? null : JSON.stringify(error),
+      ...(workingState === undefined ? {} : { working_state: JSON.stringify(workingState) }),
       next_attempt_at: sql`now() + ${waitMs} * interval '1 millisecond'`,
       updated_at: sql`now()`,
     })
@@ -232,7 +224,7 @@ async function continueTask(
     .execute();
   await trx
     .updateTable('orbital_jobs')
-    .set({ state: 'processing' })
+    .set({ state: 'processing' }) // as jobStateOf has it where one task is no longer pending
     .where('id', '=', task.job_id)
     .where('state', '=', 'pending')
     .execute();
@@ -242,39 +234,20 @@ async function continueTask(
 
 /** Ends the job with its last task. */
 async function settleJob(trx: ManagerTransaction, jobId: string): Promise<SettledJob | undefined> {
-  const states = await trx
+  const tasks = await trx
     .selectFrom('orbital_tasks')
     .select('state')
     .distinct()
     .where('job_id', '=', jobId)
     .execute();
-  const has = (state: string): boolean => states.some((row) => row.state === state);
-  const live = has('pending') || has('processing');
+  const state = jobStateOf(tasks.map((task) => task.state));
+  const settled = state === 'done' || state === 'failed';
   const job = await trx
     .updateTable('orbital_jobs')
-    .set(
-      live
-        ? { state: 'processing' }
-        : { state: has('failed') ? 'failed' : 'done', settled_at: sql<Date>`now()` },
-    )
+    .set(settled ? { state, settled_at: sql<Date>`now()` } : { state })
     .where('id', '=', jobId)
-    .returning(['id', 'kind', 'entity', 'state', 'correlation_id'])
+    .returning(['id', 'kind', 'entity', 'correlation_id'])
     .executeTakeFirstOrThrow();
-  if (job.state !== 'done' && job.state !== 'failed') return undefined;
-  return {
-    id: job.id,
-    kind: job.kind,
-    entity: job.entity,
-    state: job.state,
-    correlationId: job.correlation_id,
-  };
+  if (!settled) return undefined;
+  return { id: job.id, kind: job.kind, entity: job.entity, state, correlationId: job.correlation_id };
 }
-
-const deadlineError = (last: TaskError | null): TaskError => ({
-  code: 'DEADLINE',
-  message:
-    last === null
-      ? 'the region did not finish in time'
-      : `the region did not finish in time; it last said ${last.code}`,
-  retryable: false,
-});

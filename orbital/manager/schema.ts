@@ -8,12 +8,10 @@
 import { type ColumnType, type Generated, type Kysely, sql, type Transaction } from 'kysely';
 import type { Migration } from '../../platform/postgres.ts';
 import type { JsonValue } from '../json.ts';
+import type { JobState, TaskState } from '../machine/states.ts';
 import type { Lane, TaskError } from '../messages.ts';
 
-export const taskStates = ['pending', 'processing', 'done', 'failed', 'cancelled'] as const;
-/** `processing` means that the region has answered and goes on; a task that was only sent is still `pending`. */
-export type TaskState = (typeof taskStates)[number];
-export type JobState = TaskState;
+export { type JobState, LIVE, type TaskState, taskStates } from '../machine/states.ts';
 
 type Json<T> = ColumnType<T | null, string | null | undefined, string | null>;
 type BigIntColumn = ColumnType<string, number | string, number | string>;
@@ -68,8 +66,6 @@ export type ManagerTransaction = Transaction<OrbitalManagerTables>;
 
 /** The caller's database holds our tables beside its own; only this room knows their types. */
 export const ours = <DB>(trx: Transaction<DB>): ManagerTransaction => trx as unknown as ManagerTransaction;
-
-export const LIVE = ['pending', 'processing'] as const satisfies readonly TaskState[];
 
 export const orbitalManagerMigrations: Record<string, Migration> = {
   '0001_orbital_manager': {

@@ -2,7 +2,7 @@
  * Applying a task once. Everything about one task happens in one transaction that holds its entity's row: look up
  * what was done before, check the order, run the handler, record the answer. What the handler writes through
  * `ctx.trx` is therefore applied exactly once; for anything else the handler must be idempotent itself, since a crash
- * before the commit runs it again.
+ * before the commit runs it again. Whether a task runs at all is decided by `machine/operator.ts`.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Selectable, sql, type Transaction } from 'kysely';
@@ -13,7 +13,6 @@ import { type JsonValue, jsonSizeBytes, nestsTooDeep } from '../json.ts';
 import {
   CANCEL_LOCK_TIMEOUT_MS,
   CANCEL_RETRY_MS,
-  CLOCK_SKEW_MS,
   DECIDE_TIMEOUT_MS,
   ENTITY_LOCK_TIMEOUT_MS,
   MAX_ERROR_MESSAGE_LENGTH,
@@ -21,6 +20,8 @@ import {
   MAX_RESULT_BYTES,
   MAX_WORKING_STATE_BYTES,
 } from '../limits.ts';
+import type { Execution } from '../machine/execution.ts';
+import { type Fence, fenceAfter, onTask, type Recorded } from '../machine/operator.ts';
 import { TaskError, type TaskMessage } from '../messages.ts';
 import type { Session } from './execution.ts';
 import { type OperatorDb, type OrbitalOperatorTables, OVERTAKE_CHANNEL } from './schema.ts';
@@ -60,9 +61,9 @@ export interface Applied {
 export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Promise<Applied> {
   let undone: { readonly failed: TaskError } | undefined;
   try {
-    return await decided(db, task, async (trx, session) => {
+    return await decided(db, task, async (trx, { fence, session }) => {
       const outcome = presentable(await run(trx, session));
-      if (!('failed' in outcome)) return { answer: await record(trx, task, outcome), repeated: false };
+      if (!('failed' in outcome)) return { answer: await record(trx, task, outcome, fence), repeated: false };
       undone = outcome;
       throw new Error('what a failed handler wrote is undone');
     });
@@ -71,7 +72,10 @@ export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Pr
     // Also when the ROLLBACK failed: its connection is closed then, which undoes as much.
     const outcome = undone;
     // Another process may have been faster between the two transactions.
-    return decided(db, task, async (trx) => ({ answer: await record(trx, task, outcome), repeated: false }));
+    return decided(db, task, async (trx, { fence }) => ({
+      answer: await record(trx, task, outcome, fence),
+      repeated: false,
+    }));
   }
 }
 
@@ -103,6 +107,12 @@ export async function overtake(
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
+/** The entity's row, which the transaction has locked, and the session that it runs in. */
+interface Locked {
+  readonly fence: Fence;
+  readonly session: Session;
+}
+
 /**
  * One transaction with the entity's row in hand; `proceed` runs when nothing has been decided about the task yet.
  * Getting that far takes moments, or the connection is no good: it is left alone then, and the broker's repeat of the
@@ -111,15 +121,16 @@ const LOCK_NOT_AVAILABLE = '55P03';
 async function decided(
   db: OperatorDb,
   task: TaskMessage,
-  proceed: (trx: OperatorTransaction, session: Session) => Promise<Applied>,
+  proceed: (trx: OperatorTransaction, locked: Locked) => Promise<Applied>,
 ): Promise<Applied> {
   const looked = Promise.withResolvers<void>();
   let late = false;
   const applying = db.transaction().execute(async (trx) => {
-    const { earlier, session } = await decide(trx, task);
+    const locked = await lockEntity(trx, task);
+    const answered = await answerWithoutRunning(trx, task, locked);
     looked.resolve();
     if (late) throw new Error('the answer to this came too late');
-    return earlier ?? proceed(trx, session);
+    return answered ?? proceed(trx, locked);
   });
   try {
     await withDeadline(DECIDE_TIMEOUT_MS, 'looking a task up', () =>
@@ -132,38 +143,41 @@ async function decided(
   return applying;
 }
 
-/** Takes the entity's row; answers what needs no execution: repeats, superseded and overdue tasks. */
-async function decide(
+/** What needs no execution: repeats, superseded and overdue tasks. */
+async function answerWithoutRunning(
   trx: OperatorTransaction,
   task: TaskMessage,
-): Promise<{ readonly earlier?: Applied; readonly session: Session }> {
-  const { highest, session } = await lockEntity(trx, task);
-  const earlier = await trx
-    .selectFrom('orbital_inbox')
-    .select(['phase', 'etag'])
-    .where('task_id', '=', task.taskId)
-    .executeTakeFirst();
-  if (earlier !== undefined && (earlier.phase === 'done' || task.etag <= earlier.etag)) {
-    const answer = await trx
-      .updateTable('orbital_inbox')
-      .set({ etag: Math.max(earlier.etag, task.etag), unsent: true, updated_at: sql`now()` })
-      .where('task_id', '=', task.taskId)
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    return { earlier: { answer, repeated: true }, session };
+  { fence }: Locked,
+): Promise<Applied | undefined> {
+  const deadlineAtMs = task.deadlineAt === undefined ? null : Date.parse(task.deadlineAt);
+  const recorded = await recordOf(trx, task.taskId);
+  const decision = onTask({ ...executionOf(task), deadlineAtMs }, recorded, fence, Date.now());
+  switch (decision.step) {
+    case 'run':
+      return undefined;
+    case 'refuse':
+      return { answer: await record(trx, task, operatorError(decision.code), fence), repeated: false };
+    case 'repeat':
+      return { answer: await repeat(trx, task, decision.as, fence), repeated: true };
   }
-  const overdue = task.deadlineAt !== undefined && Date.parse(task.deadlineAt) + CLOCK_SKEW_MS < Date.now();
-  const refusal = task.entitySequence < highest ? 'SUPERSEDED' : overdue ? 'DEADLINE' : undefined;
-  if (refusal === undefined) return { session };
-  const answer = await record(trx, task, operatorError(refusal));
-  return { earlier: { answer, repeated: false }, session };
 }
 
-/** Waits a bounded time for another execution that works on the entity; answers the highest sequence seen. */
-async function lockEntity(
-  trx: OperatorTransaction,
-  { entity, cancels }: TaskMessage,
-): Promise<{ highest: number; session: Session }> {
+const executionOf = ({ entitySequence, etag }: TaskMessage): Execution => ({
+  sequence: entitySequence,
+  etag,
+});
+
+async function recordOf(trx: OperatorTransaction, taskId: string): Promise<Recorded | undefined> {
+  const row = await trx
+    .selectFrom('orbital_inbox')
+    .select(['phase', 'etag', 'entity_sequence'])
+    .where('task_id', '=', taskId)
+    .executeTakeFirst();
+  return row && { phase: row.phase, etag: row.etag, sequence: Number(row.entity_sequence) };
+}
+
+/** Takes the entity's row; waits a bounded time for another execution that works on the entity. */
+async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMessage): Promise<Locked> {
   const waitMs = cancels === true ? CANCEL_LOCK_TIMEOUT_MS : ENTITY_LOCK_TIMEOUT_MS;
   const { rows } = await sql<Session>`
     select pid, backend_start::text as "startedAt", set_config('lock_timeout', ${`${waitMs}ms`}, true)
@@ -177,16 +191,22 @@ async function lockEntity(
     .execute();
   const row = await trx
     .selectFrom('orbital_inbox_entities')
-    .select('highest_sequence')
+    .select(['highest_sequence', 'applied_sequence'])
     .where('entity', '=', entity)
     .forUpdate()
     .executeTakeFirstOrThrow();
   await sql`select set_config('lock_timeout', '0', true)`.execute(trx); // the handler's own locks are its affair
-  return { highest: Number(row.highest_sequence), session };
+  const fence = { tried: Number(row.highest_sequence), applied: Number(row.applied_sequence) };
+  return { fence, session };
 }
 
-/** Writes the answer and raises the fence: once a change was tried, older ones of the entity are refused for ever. */
-async function record(trx: OperatorTransaction, task: TaskMessage, outcome: HandlerOutcome): Promise<Answer> {
+/** Writes the answer down, with the fence behind it. */
+async function record(
+  trx: OperatorTransaction,
+  task: TaskMessage,
+  outcome: HandlerOutcome,
+  fence: Fence,
+): Promise<Answer> {
   const values = {
     kind: task.kind,
     entity: task.entity,
@@ -200,18 +220,45 @@ async function record(trx: OperatorTransaction, task: TaskMessage, outcome: Hand
     working_state: 'processing' in outcome ? JSON.stringify(outcome.processing) : null,
     retry_after_ms: 'processing' in outcome ? outcome.retryAfterMs : null,
   } as const;
-  await trx
-    .updateTable('orbital_inbox_entities')
-    .set({ highest_sequence: sql<number>`greatest(highest_sequence, ${task.entitySequence})` })
-    .where('entity', '=', task.entity)
-    .execute();
-  const { entity_sequence: _fixed, ...changed } = values;
+  await raise(trx, task.entity, fence, { ...executionOf(task), phase: values.phase });
   return trx
     .insertInto('orbital_inbox')
     .values({ task_id: task.taskId, ...values })
-    .onConflict((conflict) => conflict.column('task_id').doUpdateSet({ ...changed, updated_at: sql`now()` }))
+    .onConflict((conflict) => conflict.column('task_id').doUpdateSet({ ...values, updated_at: sql`now()` }))
     .returningAll()
     .executeTakeFirstOrThrow();
+}
+
+/** Has the recorded answer sent once more, as the one to the execution `as`. */
+async function repeat(
+  trx: OperatorTransaction,
+  task: TaskMessage,
+  as: Execution,
+  fence: Fence,
+): Promise<Answer> {
+  const answer = await trx
+    .updateTable('orbital_inbox')
+    .set({ entity_sequence: as.sequence, etag: as.etag, unsent: true, updated_at: sql`now()` })
+    .where('task_id', '=', task.taskId)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await raise(trx, task.entity, fence, { ...as, phase: answer.phase });
+  return answer;
+}
+
+async function raise(
+  trx: OperatorTransaction,
+  entity: string,
+  fence: Fence,
+  answer: Recorded,
+): Promise<void> {
+  const { tried, applied } = fenceAfter(fence, answer);
+  if (tried === fence.tried && applied === fence.applied) return;
+  await trx
+    .updateTable('orbital_inbox_entities')
+    .set({ highest_sequence: tried, applied_sequence: applied })
+    .where('entity', '=', entity)
+    .execute();
 }
 
 /** An outcome that fits a status message, whatever the handler returned. */

@@ -186,6 +186,24 @@ describe('an operator', () => {
     await a.deliver(task); // now there is an answer to repeat
   });
 
+  test('what is done is done again for a retry only where something newer has changed the entity', async () => {
+    const entity = `link:${randomUUID()}`;
+    const first = taskOf('TELL_JOB', entity, 1);
+    await a.deliver(first);
+    await a.deliver({ ...first, entitySequence: 2, etag: 2 });
+    assert.deepEqual(await effectsOf(a, entity), [first.jobId]);
+    const refused = taskOf('NOBODY_KNOWS', entity, 3);
+    await a.deliver(refused);
+    await a.deliver({ ...first, entitySequence: 4, etag: 3 });
+    assert.deepEqual(await effectsOf(a, entity), [first.jobId]);
+    const newer = taskOf('UNLINK', entity, 5);
+    await a.deliver(newer);
+    await a.deliver({ ...first, entitySequence: 6, etag: 4 });
+    assert.deepEqual(await effectsOf(a, entity), [first.jobId, 'closed', first.jobId]);
+    await a.deliver({ ...first, entitySequence: 4, etag: 3 }); // late
+    assert.equal((await effectsOf(a, entity)).length, 3);
+  });
+
   test('a handler learns the id of its job', async () => {
     const task = taskOf('TELL_JOB', `link:${randomUUID()}`, 1);
     await a.deliver(task);

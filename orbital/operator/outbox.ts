@@ -20,6 +20,7 @@ function statusOf(answer: Answer, region: string): StatusMessage {
   return {
     type: 'status',
     taskId: answer.task_id,
+    entitySequence: Number(answer.entity_sequence),
     etag: answer.etag,
     target: region,
     phase: answer.phase,

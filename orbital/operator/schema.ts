@@ -11,13 +11,15 @@ export interface OrbitalOperatorTables {
   /** The fence: never purged, for an older task must stay refused for ever. One small row per entity. */
   orbital_inbox_entities: {
     entity: string;
-    highest_sequence: ColumnType<string, number, number | ReturnType<typeof sql<number>>>;
+    /** `tried` and `applied` of machine/operator.ts. */
+    highest_sequence: ColumnType<string, number, number>;
+    applied_sequence: ColumnType<string, number | undefined, number>;
   };
   orbital_inbox: {
     task_id: string;
     kind: string;
     entity: string;
-    entity_sequence: ColumnType<string, number, never>;
+    entity_sequence: ColumnType<string, number, number>;
     etag: number;
     phase: StatusMessage['phase'];
     result: ColumnType<JsonValue, string | null, string | null>;
@@ -66,6 +68,20 @@ export const orbitalOperatorMigrations: Record<string, Migration> = {
     async down(db: Kysely<unknown>): Promise<void> {
       await sql`drop table orbital_inbox`.execute(db);
       await sql`drop table orbital_inbox_entities`.execute(db);
+    },
+  },
+  '0002_orbital_applied_sequence': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        alter table orbital_inbox_entities add column applied_sequence bigint not null default 0`.execute(db);
+      await sql`
+        update orbital_inbox_entities e set applied_sequence = newest.sequence
+          from (select entity, max(entity_sequence) as sequence from orbital_inbox
+                  where phase <> 'failed' group by entity) newest
+          where newest.entity = e.entity`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`alter table orbital_inbox_entities drop column applied_sequence`.execute(db);
     },
   },
 };

@@ -1,0 +1,74 @@
+/**
+ * What a region's operator decides about a task that it was handed: run it, answer from the record, or refuse.
+ * Functions of rows and of nothing else. `operator/` reads the rows under the entity's lock, asks here, and writes down
+ * the answer; `suites/orbital-schedules` runs the same functions through every fault that it can think of.
+ */
+import { CLOCK_SKEW_MS } from '../limits.ts';
+import { type Execution, isNewer } from './execution.ts';
+
+/** What a region has answered last about a task. */
+export interface Recorded extends Execution {
+  readonly phase: 'processing' | 'done' | 'failed';
+}
+
+/** What a region remembers of an entity for ever, each the sequence of a wish, and 0 before the first. */
+export interface Fence {
+  /** The newest that was answered, whatever became of it: nothing older is begun any more. */
+  readonly tried: number;
+  /** The newest that has changed something. */
+  readonly applied: number;
+}
+export const NO_FENCE: Fence = { tried: 0, applied: 0 };
+
+export interface HandedTask extends Execution {
+  /** By the clock of governance, which may differ by CLOCK_SKEW_MS; null if the task has for ever. */
+  readonly deadlineAtMs: number | null;
+}
+
+export type TaskDecision =
+  | { readonly step: 'run' }
+  | { readonly step: 'refuse'; readonly code: 'SUPERSEDED' | 'DEADLINE' }
+  /** The recorded answer, from now on as the one to the execution `as`. */
+  | { readonly step: 'repeat'; readonly as: Execution };
+
+/** Asked before a task runs, and again before the failure of one is recorded, whose transaction was undone. */
+export function onTask(
+  task: HandedTask,
+  recorded: Recorded | undefined,
+  fence: Fence,
+  nowMs: number,
+): TaskDecision {
+  if (recorded !== undefined) {
+    if (!isNewer(task, recorded)) return { step: 'repeat', as: recorded };
+    if (stillHolds(recorded, task, fence)) return { step: 'repeat', as: task };
+  }
+  if (task.sequence < fence.tried) return { step: 'refuse', code: 'SUPERSEDED' };
+  if (isOverdue(task, nowMs)) return { step: 'refuse', code: 'DEADLINE' };
+  return { step: 'run' };
+}
+
+/**
+ * What is done is not done again for the same wish. A retry is a wish of its own: there the record counts for as long as
+ * nothing newer has changed the entity, for then the entity is not any more as this task had left it.
+ */
+function stillHolds(recorded: Recorded, task: Execution, fence: Fence): boolean {
+  if (recorded.phase !== 'done') return false;
+  if (task.sequence === recorded.sequence) return true;
+  return fence.applied <= recorded.sequence;
+}
+
+const isOverdue = ({ deadlineAtMs }: HandedTask, nowMs: number): boolean =>
+  deadlineAtMs !== null && deadlineAtMs + CLOCK_SKEW_MS < nowMs;
+
+/** The fence behind an answer, be it new or repeated. A failed execution has changed nothing, and is a try. */
+export function fenceAfter(fence: Fence, answer: Recorded): Fence {
+  return {
+    tried: Math.max(fence.tried, answer.sequence),
+    applied: answer.phase === 'failed' ? fence.applied : Math.max(fence.applied, answer.sequence),
+  };
+}
+
+/** Whether a cancelling task that is in hand keeps an older one of its entity from starting, and stops it. */
+export function overtakes(cancellingSequence: number | undefined, sequence: number): boolean {
+  return cancellingSequence !== undefined && sequence < cancellingSequence;
+}
