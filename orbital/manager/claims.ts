@@ -136,17 +136,22 @@ export async function claimTasks(
   return rows;
 }
 
-/** Milliseconds until something of the lane falls due that is not due yet; POLL_INTERVAL_MS when there is nothing. */
-export async function untilNextDueMs(db: ManagerDb, lane: Lane): Promise<number> {
+/** The statement, for `untilNextDueMs` and for the test of what it costs. */
+export function nextDueStatement(lane: Lane): RawBuilder<{ ms: number | null }> {
   const next = (sent: RawBuilder<unknown>) => sql`
     (select t.next_attempt_at from orbital_tasks t
        where t.lane = ${lane} and t.target = targets.target and ${live('t')} and ${sent}
          and t.next_attempt_at > now()
        order by t.next_attempt_at
        limit 1)`;
-  const { rows } = await sql<{ ms: number | null }>`
+  return sql<{ ms: number | null }>`
     with recursive ${liveTargets(lane)}
     select extract(epoch from min(least(${next(wasSent('t'))}, ${next(neverSent('t'))})) - now())::float8 * 1000 as ms
-      from targets where targets.target is not null`.execute(db);
+      from targets where targets.target is not null`;
+}
+
+/** Milliseconds until something of the lane falls due that is not due yet; POLL_INTERVAL_MS when there is nothing. */
+export async function untilNextDueMs(db: ManagerDb, lane: Lane): Promise<number> {
+  const { rows } = await nextDueStatement(lane).execute(db);
   return rows[0]?.ms ?? POLL_INTERVAL_MS;
 }

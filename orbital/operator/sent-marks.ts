@@ -14,18 +14,23 @@ export interface SentMarks {
 }
 
 export function createSentMarks(db: OperatorDb): SentMarks {
-  let waiting: Answer[] = [];
+  const waiting: Answer[] = [];
   let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
 
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const answers = waiting.splice(0, SENT_MARK_BATCH);
+      await mark(db, answers).catch(() => {}); // given up: they are published once more
+    }
+  }
+  /** What comes while it writes is written, too. */
   function write(): void {
     clearTimeout(timer);
     timer = undefined;
-    const answers = waiting;
-    waiting = [];
-    if (answers.length === 0) return;
-    // One after the other; what has gathered meanwhile is the next batch.
-    writing = writing.then(() => mark(db, answers)).catch(() => {});
+    writing ??= writeAll().finally(() => {
+      writing = undefined;
+    });
   }
 
   return {
