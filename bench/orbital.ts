@@ -7,18 +7,19 @@
  */
 import { measure, type Stage, type Tell } from '../testkit/measure/command.ts';
 import { System } from '../testkit/system.ts';
-import { type Broker, type BrokerKind, brokerKinds, brokerNames, startBroker } from './orbital/brokers.ts';
-import { type DepthsResult, measureDepths } from './orbital/depths.ts';
+import { type Broker, startBroker } from './orbital/brokers.ts';
+import { measureDepths } from './orbital/depths.ts';
 import { type FanOutResult, measureFanOut } from './orbital/fan-out.ts';
-import { measureOvertaking, type OvertakingResult } from './orbital/overtaking.ts';
+import { measureOvertaking } from './orbital/overtaking.ts';
 import { Plane } from './orbital/plane.ts';
 import { Reference } from './orbital/reference.ts';
+import { type BrokerKind, brokerKinds, brokerNames, type TransportResult } from './orbital/result.ts';
 import { measureTenants, type TenantsResult } from './orbital/tenants.ts';
-import { type ResidentMemory, residentMemory } from './orbital/usage.ts';
+import { residentMemory } from './orbital/usage.ts';
 import { verdict } from './orbital/verdict.ts';
 
 const parts = ['tenants', 'pending', 'fan-out'] as const;
-export type Part = (typeof parts)[number];
+type Part = (typeof parts)[number];
 
 const options = {
   transport: { default: 'all', about: 'over which broker', choices: ['all', ...brokerKinds] },
@@ -54,23 +55,6 @@ interface Given {
   readonly repeats: number;
   readonly unlinks: number;
   readonly targets: number;
-}
-
-/** Bytes. */
-export interface PlaneMemory {
-  readonly manager: ResidentMemory;
-  readonly regions: readonly ResidentMemory[];
-}
-export interface TransportResult {
-  readonly transport: BrokerKind;
-  readonly tenants?: TenantsResult;
-  readonly depths?: DepthsResult;
-  readonly overtaking?: OvertakingResult;
-  readonly memory?: PlaneMemory;
-}
-export interface OrbitalResult {
-  readonly transports: readonly TransportResult[];
-  readonly fanOut?: FanOutResult;
 }
 
 await measure('bench:orbital', options, async ({ transport, only, quick, ...all }, stage) => {

@@ -10,14 +10,7 @@ import { startNats } from '../../testkit/nats.ts';
 import { freshPostgres, testDatabase } from '../../testkit/postgres.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { until } from '../../testkit/until.ts';
-
-export const brokerKinds = ['nats', 'rabbitmq', 'embedded'] as const;
-export type BrokerKind = (typeof brokerKinds)[number];
-export const brokerNames: Readonly<Record<BrokerKind, string>> = {
-  nats: 'NATS JetStream',
-  rabbitmq: 'RabbitMQ',
-  embedded: 'embedded',
-};
+import type { BrokerKind } from './result.ts';
 
 /** The regions that the embedded broker has logins for: two, one for the reference, and one queue for many. */
 export const REGIONS = ['north', 'south'] as const;

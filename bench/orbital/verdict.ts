@@ -4,10 +4,8 @@ import { distributionTable, type Measurement, ms } from '../../testkit/measure/c
 import type { Distribution } from '../../testkit/measure/distribution.ts';
 import { type Spread, spreadOf } from '../../testkit/measure/spread.ts';
 import { atLeast, atMost, below, type Target } from '../../testkit/measure/target.ts';
-import type { OrbitalResult, TransportResult } from '../orbital.ts';
-import { brokerNames } from './brokers.ts';
-import type { DepthRun } from './depths.ts';
 import type { FanOutResult } from './fan-out.ts';
+import { brokerNames, costNames, fanOutText, type OrbitalResult, type TransportResult } from './result.ts';
 
 const UNLINK_LIMIT_MS = 1_000;
 /** The deepest backlog may make a job so much dearer than the shallowest. */
@@ -97,19 +95,6 @@ function pendingText(transports: readonly TransportResult[]): string[] {
     distributionTable('UNLINK amid pending jobs, from its commit', overtaking),
     table(['transport', 'process', 'MiB', 'MiB at most'], memory),
   ];
-}
-
-export const costNames: Readonly<Record<keyof DepthRun, string>> = {
-  wall: 'time',
-  managerCpu: 'processor: manager',
-  databaseCpu: 'processor: its PostgreSQL',
-};
-
-export function fanOutText(result: FanOutResult): string {
-  const { targets, endedAtKill, total, afterRestart, resent } = result;
-  const seconds = (value: number): string => (value / 1_000).toFixed(1);
-  return `One job for ${targets.toLocaleString('en-US')} regions: its manager was killed when ${endedAtKill.toLocaleString('en-US')} had answered; ${seconds(afterRestart)} s after the start
-of the next one's process all had, ${seconds(total)} s after the job was committed. ${resent.toLocaleString('en-US')} tasks were sent again, and every region has applied its own once.`;
 }
 
 const failuresOf =

@@ -7,7 +7,7 @@ import type { Distribution } from '../../testkit/measure/distribution.ts';
 import type { GatewayResult } from '../gateway/result.ts';
 import type { Held } from '../hydration/holder.ts';
 import type { LatencyResult } from '../latency.ts';
-import type { OrbitalResult } from '../orbital.ts';
+import type { OrbitalResult } from '../orbital/result.ts';
 import type { SustainedResult } from '../sustained.ts';
 
 export interface UnlinkResult {
