@@ -35,6 +35,12 @@ interface Contents {
 }
 export type ResultName = keyof Contents;
 export type ResultOf<N extends ResultName> = ResultHead & Contents[N];
+/** What the document says of one of them. */
+export interface Section<N extends ResultName> {
+  readonly title: string;
+  readonly method: string;
+  tables(result: ResultOf<N>): string[];
+}
 /** Absent: not measured. */
 export type Results = { readonly [N in ResultName]?: ResultOf<N> };
 
