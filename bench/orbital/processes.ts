@@ -1,14 +1,14 @@
 /** Processes of the bench: what they are told at their start, and how they say that they are ready. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Signer, TrustedKey } from '../../orbital/index.ts';
-import { withDeadline } from '../../platform/backoff.ts';
+import { waitAtMost, withDeadline } from '../../platform/backoff.ts';
 import { reapAtEnd } from '../../testkit/reaper.ts';
 import type { BrokerAddress } from './brokers.ts';
 
 const READY_WITHIN_MS = 120_000;
+const STOP_WITHIN_MS = 20_000;
 
 /** A signing key that can be handed to another process: PEM texts. */
 export interface Key {
@@ -76,8 +76,14 @@ export async function startProcess(
   const { pid } = child;
   if (pid === undefined) throw new Error(`${file} did not start`);
   const callOff = reapAtEnd({ processGroups: [pid], signal: 'KILL' });
-  const exited = once(child, 'exit').then(callOff);
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      callOff();
+      resolve();
+    });
+  });
   const ready = Promise.withResolvers<void>();
+  child.once('error', ready.reject);
   child.on('message', (told: 'ready' | Arrival) => {
     if (told === 'ready') ready.resolve();
     else onArrival(told);
@@ -93,7 +99,10 @@ export async function startProcess(
 }
 
 async function end(child: ChildProcess, exited: Promise<void>, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  await waitAtMost(STOP_WITHIN_MS, exited);
+  child.kill('SIGKILL');
   await exited;
 }
 

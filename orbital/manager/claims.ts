@@ -49,7 +49,7 @@ export interface Claimed {
 }
 
 const inFlight: Readonly<Record<Lane, number>> = { urgent: URGENT_IN_FLIGHT, normal: NORMAL_IN_FLIGHT };
-/** The longest wait for an answer of a task that still counts as in flight. */
+/** A task that still counts as in flight is due again within this, or has been due for a moment. */
 const LONGEST_FLIGHT_MS = RESEND_BASE_MS * 2 ** (IN_FLIGHT_RESENDS - 1);
 /** In a wait, so that what was put aside together does not come back together. */
 const jitter = sql`(0.5 + random() / 2)`;
@@ -86,9 +86,8 @@ export function claimStatement(lane: Lane, paused: readonly string[]): RawBuilde
         cross join lateral (
           select ${number(inFlight[lane])} - count(*) as places
             from (select from orbital_tasks t
-                    where ${ofTarget} and ${wasSent('t')} and t.next_attempt_at > now()
+                    where ${ofTarget} and ${wasSent('t')} and t.resends <= ${number(IN_FLIGHT_RESENDS)}
                       and t.next_attempt_at <= now() + ${number(LONGEST_FLIGHT_MS)} * interval '1 millisecond'
-                      and t.resends <= ${number(IN_FLIGHT_RESENDS)}
                     limit ${number(inFlight[lane])}) unanswered) room
         cross join lateral (
           (select t.id, t.next_attempt_at, ${mustWait} as aside
