@@ -75,7 +75,7 @@ export class Plane {
     const arrivals = new Map<string, Map<string, number>>();
     const targets = many === undefined ? [...REGIONS] : manyNames(many);
     const groups = many === undefined ? REGIONS.map((name) => [name]) : [targets];
-    const started = [];
+    const started: Awaited<ReturnType<typeof startRegion>>[] = [];
     for (const group of groups) started.push(await startRegion(broker, key, regionKey, group, arrivals));
     return new Plane({
       db,

@@ -30,25 +30,33 @@ export interface DispatcherOptions {
 /** A step that sends one batch and answers how long to wait for the next. */
 export function createDispatcher(options: DispatcherOptions, lane: Lane): () => Promise<number> {
   const { db, transport } = options;
-  /** Targets whose channel is full or refused, each for a moment: the others' tasks go on. At most one for each target. */
+  /**
+   * Targets whose channel is full or did not answer: the others' tasks go on. For as long as the last try has taken, so
+   * that a channel that hangs costs the others at most half of their time. One for each target with live tasks at most.
+   */
   const pausedUntilMs = new Map<string, number>();
 
   return async () => {
     // With the broker away nothing is claimed, so nobody's backoff grows while nothing could have been sent.
-    if (!transport.healthy()) return BROKER_CHECK_MS;
+    if (!transport.healthy()) {
+      pausedUntilMs.clear(); // it was the broker, and no channel of it
+      return BROKER_CHECK_MS;
+    }
     const nowMs = performance.now();
     for (const [target, untilMs] of pausedUntilMs) if (untilMs <= nowMs) pausedUntilMs.delete(target);
     // Asked before claiming: whatever falls due in between is claimed, so that nothing slips through until the poll.
     const dueMs = await untilNextDueMs(db, lane);
     const rows = await claimTasks(db, lane, [...pausedUntilMs.keys()]);
+    const sentAtMs = performance.now();
     const failed = await sendAll(
       options,
       lane,
       rows.filter((row) => !row.aside),
     );
+    const pauseMs = Math.max(TARGET_PAUSE_MS, performance.now() - sentAtMs);
     for (const { task, error } of failed)
       if (error instanceof TransportError && error.code !== 'MESSAGE_TOO_LARGE')
-        pausedUntilMs.set(task.target, performance.now() + TARGET_PAUSE_MS);
+        pausedUntilMs.set(task.target, performance.now() + pauseMs);
     await sendLater(
       db,
       failed.map(({ task }) => task),
@@ -57,7 +65,7 @@ export function createDispatcher(options: DispatcherOptions, lane: Lane): () => 
     const more = rows.length >= DISPATCH_SHARE || rows.some((row) => row.aside);
     if (more) return 0;
     const idleMs = Math.min(POLL_INTERVAL_MS, Math.max(1, dueMs));
-    return pausedUntilMs.size === 0 ? idleMs : Math.min(idleMs, TARGET_PAUSE_MS);
+    return pausedUntilMs.size === 0 ? idleMs : Math.min(idleMs, TARGET_PAUSE_MS); // a pause may end before
   };
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { createLogger } from '../../platform/log.ts';
 import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
@@ -225,7 +225,7 @@ describe('the flow of tasks', () => {
 
   async function blocksOf(
     trx: Kysely<OrbitalManagerTables>,
-    statement: ReturnType<typeof sql<unknown>>,
+    statement: RawBuilder<unknown>,
   ): Promise<number> {
     const { rows } = await sql<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>`
       explain (analyze, buffers, format json) ${statement}`.execute(trx);
