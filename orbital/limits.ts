@@ -91,7 +91,7 @@ export const IN_FLIGHT_RESENDS = 3;
 /** Due tasks of one target that are looked at in one turn, so that no region's backlog fills a batch. */
 export const DISPATCH_SHARE = 16;
 /** Between two looks for due tasks: what wakes a dispatcher meanwhile is answered by one look. */
-export const URGENT_GAP_MS = 2;
+export const URGENT_GAP_MS = 10;
 export const NORMAL_GAP_MS = 20;
 /**
  * When a task that waits for another one of its entity is looked at again. The end of the other one makes it due at
