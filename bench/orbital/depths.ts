@@ -3,8 +3,7 @@
  * processor time of the manager and of its database server, until the first of them have ended in both regions.
  */
 import { sql } from 'kysely';
-import type { Tell } from '../../testkit/measure/command.ts';
-import { ms } from '../../testkit/measure/command.ts';
+import { ms, type Tell } from '../../testkit/measure/command.ts';
 import { type Spread, spreadOf } from '../../testkit/measure/spread.ts';
 import { until } from '../../testkit/until.ts';
 import { orderOf } from '../gateway/rounds.ts';
