@@ -168,8 +168,8 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
         alter table orbital_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`.execute(
         db,
       );
-      // A claim puts a task aside that waits for an older one of its entity (claims.ts). Whatever ends that one, in
-      // whichever statement, makes the next one due. Always by a new time, also where it was due: that is how a claim
+      // A claim puts a task aside that waits for an older one of its entity (claims.ts). Whatever ends that one or
+      // moves it behind, in whichever statement, makes the next one due. Always by a new time, also where it was due: that is how a claim
       // under way at this moment learns of it.
       await sql`
         create function orbital_release_next() returns trigger language plpgsql as $$
@@ -179,12 +179,13 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
                             where n.entity = new.entity and n.target = new.target
                               and n.state in ('pending', 'processing')
                             order by n.entity_sequence limit 1)
-              and t.entity_sequence > new.entity_sequence and t.state = 'pending' and t.resends = 0;
+              and t.entity_sequence > old.entity_sequence and t.state = 'pending' and t.resends = 0;
           return null;
         end $$`.execute(db);
       await sql`
-        create trigger orbital_release_next after update of state on orbital_tasks for each row
-          when (old.state in ('pending', 'processing') and new.state not in ('pending', 'processing'))
+        create trigger orbital_release_next after update of state, entity_sequence on orbital_tasks for each row
+          when (old.state in ('pending', 'processing')
+                and (new.state not in ('pending', 'processing') or new.entity_sequence <> old.entity_sequence))
           execute function orbital_release_next()`.execute(db);
     },
     async down(db: Kysely<unknown>): Promise<void> {
