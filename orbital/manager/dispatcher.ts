@@ -69,6 +69,10 @@ export function createDispatcher(options: DispatcherOptions, lane: Lane): () => 
   };
 }
 
+/** One such step by itself. */
+export const dispatch = (options: DispatcherOptions, lane: Lane): Promise<number> =>
+  createDispatcher(options, lane)();
+
 interface Failed {
   readonly task: Claimed;
   readonly error: unknown;

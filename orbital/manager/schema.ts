@@ -179,7 +179,7 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
                             where n.entity = new.entity and n.target = new.target
                               and n.state in ('pending', 'processing')
                             order by n.entity_sequence limit 1)
-              and t.entity_sequence > old.entity_sequence and t.state = 'pending' and t.resends = 0;
+              and t.entity_sequence > old.entity_sequence;
           return null;
         end $$`.execute(db);
       await sql`
