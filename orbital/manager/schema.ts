@@ -168,9 +168,9 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
         alter table orbital_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`.execute(
         db,
       );
-      // A claim puts a task aside that waits for an older one of its entity (claims.ts). Whatever ends that one or
-      // moves it behind, in whichever statement, makes the next one due. Always by a new time, also where it was due: that is how a claim
-      // under way at this moment learns of it.
+      // A claim puts a task aside that waits for an older one of its entity (claims.ts). Whatever ends that one or moves
+      // it behind, in whichever statement, makes the next one due. Always by a new time, also where it was due: that is
+      // how a claim under way at this moment learns of it.
       await sql`
         create function orbital_release_next() returns trigger language plpgsql as $$
         begin
@@ -179,7 +179,7 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
                             where n.entity = new.entity and n.target = new.target
                               and n.state in ('pending', 'processing')
                             order by n.entity_sequence limit 1)
-              and t.entity_sequence > old.entity_sequence;
+              and t.id <> new.id and t.entity_sequence > old.entity_sequence;
           return null;
         end $$`.execute(db);
       await sql`
