@@ -132,7 +132,10 @@ export interface TaskFilter extends Omit<JobFilter, 'state'> {
   readonly state?: TaskState;
 }
 
-/** What a task has of its job is asked of the job, which has the indexes. Those of the newest job first, each job's in order of target; at most MAX_PAGE, `next` continues the list. */
+/**
+ * Those of the newest job first, each job's in order of target; at most MAX_PAGE, `next` continues the list. What a task
+ * has of its job is asked of the job, which has the indexes.
+ */
 export async function listTasks(
   db: ManagerDb,
   filter: TaskFilter = {},
