@@ -43,7 +43,11 @@ export function depthsUpTo(deepest: number): number[] {
 
 export async function measureDepths(
   plane: Plane,
-  { deepest, sample, repeats }: { readonly deepest: number; readonly sample: number; readonly repeats: number },
+  {
+    deepest,
+    sample,
+    repeats,
+  }: { readonly deepest: number; readonly sample: number; readonly repeats: number },
   tell: Tell,
 ): Promise<DepthsResult> {
   const depths = depthsUpTo(deepest);

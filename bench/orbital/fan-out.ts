@@ -70,7 +70,9 @@ export async function measureFanOut(plane: Plane, tell: Tell): Promise<FanOutRes
 
 async function endedTasks(plane: Plane, jobId: string): Promise<number> {
   const { rows } = await sql<{ n: number }>`
-    select count(*)::int as n from orbital_tasks where job_id = ${jobId} and state = 'done'`.execute(plane.db);
+    select count(*)::int as n from orbital_tasks where job_id = ${jobId} and state = 'done'`.execute(
+    plane.db,
+  );
   return rows[0]?.n ?? 0;
 }
 

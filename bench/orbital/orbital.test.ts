@@ -40,7 +40,12 @@ test('many regions share one queue, and each gets its own out of it', async () =
   };
   const [first = '', second = ''] = manyNames(2);
   const governance = intoOne(broker);
-  for (const channel of [taskChannel(first, 'urgent'), taskChannel(second, 'normal'), statusChannel(), reportChannel()])
+  for (const channel of [
+    taskChannel(first, 'urgent'),
+    taskChannel(second, 'normal'),
+    statusChannel(),
+    reportChannel(),
+  ])
     await governance.publish(channel, new Uint8Array());
   assert.deepEqual(published, [
     taskChannel('many', 'urgent'),

@@ -3,7 +3,7 @@
  * until its manager knows. Each cancels a job of its entity that is pending.
  */
 import { sql } from 'kysely';
-import { type Tell, ms } from '../../testkit/measure/command.ts';
+import { ms, type Tell } from '../../testkit/measure/command.ts';
 import { type Distribution, distributionOf } from '../../testkit/measure/distribution.ts';
 import { until } from '../../testkit/until.ts';
 import type { Plane } from './plane.ts';

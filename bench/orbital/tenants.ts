@@ -39,7 +39,9 @@ export interface TenantsResult {
   /** The same while nothing else is asked for: one after the other. */
   readonly lagAlone: Distribution;
   /** MiB, by process. */
-  readonly memory: Readonly<Record<string, { readonly before: number; readonly after: number; readonly most: number }>>;
+  readonly memory: Readonly<
+    Record<string, { readonly before: number; readonly after: number; readonly most: number }>
+  >;
   readonly failed: number;
 }
 

@@ -81,14 +81,15 @@ function pendingText(transports: readonly TransportResult[]): string[] {
   const memory = transports.flatMap(({ transport, memory: used }): Cell[][] =>
     used === undefined
       ? []
-      : [['manager', used.manager] as const, ...used.regions.map((region) => ['region', region] as const)].map(
-          ([what, { bytes, mostBytes }]) => [
-            brokerNames[transport],
-            what,
-            (bytes / MIBIBYTE).toFixed(0),
-            (mostBytes / MIBIBYTE).toFixed(0),
-          ],
-        ),
+      : [
+          ['manager', used.manager] as const,
+          ...used.regions.map((region) => ['region', region] as const),
+        ].map(([what, { bytes, mostBytes }]) => [
+          brokerNames[transport],
+          what,
+          (bytes / MIBIBYTE).toFixed(0),
+          (mostBytes / MIBIBYTE).toFixed(0),
+        ]),
   );
   return [
     table(['transport', 'pending', 'ms for each job', 'median', 'min', 'q1', 'q3', 'max'], costs),

@@ -35,7 +35,9 @@ function orbitalTenants(transports: OrbitalTransports): string[] {
   if (measured.length === 0) return [];
   const mebibytes = (memory: (typeof measured)[number]['tenants']['memory']): string =>
     Object.entries(memory)
-      .map(([process, { before, after, most }]) => `${process} ${[before, after, most].map(figure).join(' ')}`)
+      .map(
+        ([process, { before, after, most }]) => `${process} ${[before, after, most].map(figure).join(' ')}`,
+      )
       .join('; ');
   return [
     markdownTable(

@@ -10,7 +10,7 @@ import { testDatabase } from '../../testkit/postgres.ts';
 import { until } from '../../testkit/until.ts';
 import { createManager, type JobSpec, type Manager, type Transport, TransportError } from '../index.ts';
 import { DISPATCH_BATCH, NORMAL_IN_FLIGHT, TARGET_PAUSE_MS } from '../limits.ts';
-import { signMessage, type StatusMessage, type TaskMessage } from '../messages.ts';
+import { type StatusMessage, signMessage, type TaskMessage } from '../messages.ts';
 import { keyPair } from '../test-world.ts';
 import { statusChannel } from '../transport.ts';
 import { claimStatement, nextDueStatement } from './claims.ts';
@@ -131,17 +131,16 @@ describe('the flow of tasks', () => {
     const first = await create();
     await until('it is sent', () => sentOf(first) !== undefined);
     await Promise.all(Array.from({ length: NORMAL_IN_FLIGHT + 40 }, () => create()));
-    await until(
-      'it is sent again',
-      () => sent.filter((task) => task.jobId === first).length > 1,
-      WAIT_MS,
-    );
+    await until('it is sent again', () => sent.filter((task) => task.jobId === first).length > 1, WAIT_MS);
     assert.ok(distinct('north') <= NORMAL_IN_FLIGHT + 1);
   });
 
   for (const [how, end] of [
     ['is done', (task: TaskMessage) => answer(task)],
-    ['is cancelled', (task: TaskMessage) => db.transaction().execute((trx) => manager.cancelJob(trx, task.jobId))],
+    [
+      'is cancelled',
+      (task: TaskMessage) => db.transaction().execute((trx) => manager.cancelJob(trx, task.jobId)),
+    ],
     [
       'has missed its deadline',
       (task: TaskMessage) =>
@@ -236,7 +235,9 @@ describe('the flow of tasks', () => {
 
   /** Written as createJob and claims would have, in a moment. */
   async function fill(tasks: number): Promise<void> {
-    await sql`insert into orbital_entities select 'e:' || n, 1 from generate_series(1, ${tasks}::int) n`.execute(db);
+    await sql`insert into orbital_entities select 'e:' || n, 1 from generate_series(1, ${tasks}::int) n`.execute(
+      db,
+    );
     await sql`
       insert into orbital_jobs (id, kind, entity, entity_sequence, lane, cancels_older, correlation_id)
         select gen_random_uuid(), 'FIRST', 'e:' || n, 1, 'normal', false, 'c'

@@ -157,7 +157,9 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
       await sql`
         create index orbital_jobs_live on orbital_jobs (lane, created_at)
           where state in ('pending', 'processing')`.execute(db);
-      await sql`create index orbital_jobs_failed on orbital_jobs (position) where state = 'failed'`.execute(db);
+      await sql`create index orbital_jobs_failed on orbital_jobs (position) where state = 'failed'`.execute(
+        db,
+      );
       await sql`create index orbital_jobs_correlation on orbital_jobs (correlation_id)`.execute(db);
       // Queues leave dead rows behind: a fifth of a large table is too many to walk over.
       await sql`

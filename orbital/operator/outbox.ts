@@ -3,13 +3,7 @@
  * background step when the broker was away.
  */
 import { sql } from 'kysely';
-import {
-  INBOX_RETENTION_MS,
-  POLL_INTERVAL_MS,
-  PURGE_BATCH,
-  PURGE_BATCHES,
-  SWEEP_BATCH,
-} from '../limits.ts';
+import { INBOX_RETENTION_MS, POLL_INTERVAL_MS, PURGE_BATCH, PURGE_BATCHES, SWEEP_BATCH } from '../limits.ts';
 import { type Signer, type StatusMessage, signMessage } from '../messages.ts';
 import { statusChannel, type Transport } from '../transport.ts';
 import type { Answer } from './inbox.ts';
