@@ -87,7 +87,7 @@ async function overBroker(
 
 async function tenantsOver(broker: Broker, given: Given, stage: Stage): Promise<TenantsResult> {
   const name = brokerNames[broker.kind];
-  const options = broker.upUrl === undefined ? [] : ['--broker', broker.upUrl];
+  const options = broker.upAddress === undefined ? [] : ['--broker', broker.upAddress];
   const system = await stage(`${name}: start two regions`, () => System.start(...options));
   const reference = await Reference.open(broker);
   try {

@@ -1,11 +1,14 @@
 /** The three brokers, real servers each, and what a process needs to speak to one. */
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   connectTransport,
   prepareEmbeddedBroker,
   type Transport,
   type TransportRole,
 } from '../../orbital/index.ts';
+import { temporaryDirectory } from '../../testkit/directories.ts';
 import { startNats } from '../../testkit/nats.ts';
 import { freshPostgres, testDatabase } from '../../testkit/postgres.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
@@ -27,8 +30,8 @@ export interface BrokerAddress {
 
 export interface Broker {
   readonly kind: BrokerKind;
-  /** For `okcm up --broker`; an embedded broker is the installation's own. */
-  readonly upUrl: string | undefined;
+  /** For `okcm up --broker`: a private file, since the address may hold a password. An embedded one is the installation's own. */
+  readonly upAddress: string | undefined;
   address(role: TransportRole): BrokerAddress;
   stop(): Promise<void>;
 }
@@ -43,9 +46,11 @@ export async function connectBroker({ url, role }: BrokerAddress): Promise<Trans
 export async function startBroker(kind: BrokerKind): Promise<Broker> {
   if (kind === 'embedded') return await startEmbedded();
   const server = kind === 'nats' ? await startNats() : await startRabbit();
+  const addressFile = join(temporaryDirectory('broker'), 'url');
+  await writeFile(addressFile, server.url, { mode: 0o600 });
   return {
     kind,
-    upUrl: server.url,
+    upAddress: `@${addressFile}`,
     address: (role) => ({ url: server.url, role }),
     stop: () => server.stop(),
   };
@@ -62,7 +67,7 @@ async function startEmbedded(): Promise<Broker> {
   });
   return {
     kind: 'embedded',
-    upUrl: undefined,
+    upAddress: undefined,
     address(role) {
       const address = new URL(url);
       address.username = role.plane === 'governance' ? 'governance' : role.region;
