@@ -13,7 +13,7 @@ import { startNats } from '../../testkit/nats.ts';
 import { freshPostgres, testDatabase } from '../../testkit/postgres.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { until } from '../../testkit/until.ts';
-import type { BrokerKind } from './result.ts';
+import type { BrokerKind } from './names.ts';
 
 /** The regions that the embedded broker has logins for: two, one for the reference, and one queue for many. */
 export const REGIONS = ['north', 'south'] as const;

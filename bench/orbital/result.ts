@@ -1,17 +1,12 @@
 /** What the bench of Orbital has measured, and how its parts are called. Loads nothing. */
 import type { DepthRun, DepthsResult } from './depths.ts';
 import type { FanOutResult } from './fan-out.ts';
+import type { BrokerKind } from './names.ts';
 import type { OvertakingResult } from './overtaking.ts';
 import type { TenantsResult } from './tenants.ts';
 import type { ResidentMemory } from './usage.ts';
 
-export const brokerKinds = ['nats', 'rabbitmq', 'embedded'] as const;
-export type BrokerKind = (typeof brokerKinds)[number];
-export const brokerNames: Readonly<Record<BrokerKind, string>> = {
-  nats: 'NATS JetStream',
-  rabbitmq: 'RabbitMQ',
-  embedded: 'embedded',
-};
+export { type BrokerKind, brokerKinds, brokerNames } from './names.ts';
 
 export interface PlaneMemory {
   readonly manager: ResidentMemory;
