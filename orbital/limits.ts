@@ -78,3 +78,32 @@ export const REDELIVERY_BASE_MS = 500;
 export const REDELIVERY_CAP_MS = 15_000;
 export const RECONNECT_BASE_MS = 100;
 export const RECONNECT_CAP_MS = 1_000;
+
+/**
+ * How many tasks a region may have been sent in one lane and not answered yet. Beyond that they wait in the database:
+ * what waits in the broker longer than RESEND_BASE_MS is sent a second time for nothing, and statuses of bulk work would
+ * stand in line before that of a revocation. It keeps every handler of several cores busy.
+ */
+export const NORMAL_IN_FLIGHT = 64;
+export const URGENT_IN_FLIGHT = 512;
+/** One that was sent more often does not count any more: whatever swallows its own tasks must not hold up all others. */
+export const IN_FLIGHT_RESENDS = 3;
+/** Due tasks of one target that are looked at in one turn, so that no region's backlog fills a batch. */
+export const DISPATCH_SHARE = 16;
+/** Between two looks for due tasks: what wakes a dispatcher meanwhile is answered by one look. */
+export const URGENT_GAP_MS = 10;
+export const NORMAL_GAP_MS = 20;
+/**
+ * When a task that waits for another one of its entity is looked at again. The end of the other one makes it due at
+ * once; this is the safety net.
+ */
+export const ASIDE_MS = 10 * 60_000;
+/** A target whose channel took no message is left alone for this long. */
+export const TARGET_PAUSE_MS = 500;
+
+/** Statuses that the broker has taken are marked as sent together, after this or when so many have come together. */
+export const SENT_MARK_DELAY_MS = 50;
+export const SENT_MARK_BATCH = 64;
+export const MAX_SENT_MARKS = 1_024;
+/** Batches of old answers that are forgotten in one go. */
+export const PURGE_BATCHES = 20;

@@ -11,10 +11,15 @@ export interface Loop {
 
 const FAILURE_BACKOFF = { baseMs: 200, capMs: 2_000 } as const;
 
-/** `step` answers how many milliseconds to wait before it is run again. */
-export function startLoop(name: string, logger: Logger, step: () => Promise<number>): Loop {
+/**
+ * `step` answers how many milliseconds to wait before it is run again; after 0 it is at once. Otherwise `gapMs` at least
+ * lie between the end of a step and the next, so that many calls of `wake` in a row cost one step. Who wakes a loop that
+ * has waited longer than that waits for nothing.
+ */
+export function startLoop(name: string, logger: Logger, step: () => Promise<number>, gapMs = 0): Loop {
   let stopped = false;
   let woken = false;
+  let resting = false;
   let endWait = (): void => {};
 
   const wait = (ms: number): Promise<void> =>
@@ -40,15 +45,26 @@ export function startLoop(name: string, logger: Logger, step: () => Promise<numb
         await wait(waitMs); // a wake must not turn a failing step into a hot loop
         continue;
       }
-      if (!stopped && !woken && waitMs > 0) await wait(waitMs);
+      if (waitMs <= 0) continue;
+      const endedAt = performance.now();
+      if (!stopped && !woken) await wait(waitMs);
+      await rest(gapMs - (performance.now() - endedAt));
     }
+  }
+
+  /** Ended by `stop` alone. */
+  async function rest(ms: number): Promise<void> {
+    if (stopped || ms <= 0) return;
+    resting = true;
+    await wait(ms);
+    resting = false;
   }
 
   const running = run();
   return {
     wake() {
       woken = true;
-      endWait();
+      if (!resting) endWait();
     },
     async stop() {
       stopped = true;

@@ -8,9 +8,9 @@ import type { Logger } from '../platform/log.ts';
 import type { PostgresAddress } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
 import type { JsonValue } from './json.ts';
-import { REPORT_PREFETCH, STATUS_PREFETCH } from './limits.ts';
+import { NORMAL_GAP_MS, REPORT_PREFETCH, STATUS_PREFETCH, URGENT_GAP_MS } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
-import { dispatch } from './manager/dispatcher.ts';
+import { createDispatcher } from './manager/dispatcher.ts';
 import type { JobSpec } from './manager/jobs.ts';
 import { cancelTelling, type HandlersByKind, Progressor } from './manager/progress.ts';
 import {
@@ -131,7 +131,14 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
     async start() {
       if (loops.length > 0) throw new Error('the manager has been started already');
       const dispatcher = { db, transport, signer, logger, metrics };
-      loops = lanes.map((lane) => startLoop(`dispatch ${lane}`, logger, () => dispatch(dispatcher, lane)));
+      loops = lanes.map((lane) =>
+        startLoop(
+          `dispatch ${lane}`,
+          logger,
+          createDispatcher(dispatcher, lane),
+          lane === 'urgent' ? URGENT_GAP_MS : NORMAL_GAP_MS,
+        ),
+      );
       const sweeping = startLoop('sweep', logger, createSweeper({ db, progressor, logger, metrics }));
       subscriptions = [
         { close: () => sweeping.stop() },

@@ -33,7 +33,7 @@ import {
 import { operatorMetrics } from './observe.ts';
 import { runBounded, type Session } from './operator/execution.ts';
 import { applyOnce, type HandlerOutcome, operatorError, overtake } from './operator/inbox.ts';
-import { flushOutbox, publishStatus, purgeInbox } from './operator/outbox.ts';
+import { createOutbox, purgeInbox } from './operator/outbox.ts';
 import { type OperatorDb, OVERTAKE_CHANNEL } from './operator/schema.ts';
 import { reportChannel, type Subscription, type Transport, taskChannel } from './transport.ts';
 
@@ -88,7 +88,7 @@ export interface Operator {
 export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   const { transport, region, signer, logger } = options;
   const db = options.db as unknown as OperatorDb;
-  const outbox = { db, transport, signer, region };
+  const outbox = createOutbox({ db, transport, signer, region });
   const metrics = operatorMetrics(options.registry);
   /** Executions in this process, by task, sequence and etag. */
   const inHand = new Map<string, Promise<void>>();
@@ -155,7 +155,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
         logger.info({ taskId, kind, entity, correlationId, phase: answer.phase }, 'a task was handled');
       }
       // Acknowledged only after this: on failure the broker repeats the task and gets the recorded answer.
-      await publishStatus(outbox, answer);
+      await outbox.publish(answer);
     } finally {
       if (cancelling.get(entity) === entitySequence) cancelling.delete(entity);
     }
@@ -200,7 +200,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     async start() {
       if (loops.length > 0) throw new Error('the operator has been started already');
       loops = [
-        startLoop('status outbox', logger, () => flushOutbox(outbox)),
+        startLoop('status outbox', logger, () => outbox.flush()),
         startLoop('inbox purge', logger, async () => {
           await purgeInbox(db);
           return PURGE_INTERVAL_MS;
@@ -220,6 +220,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     },
     async stop() {
       await Promise.all([...subscriptions.map((each) => each.close()), ...loops.map((loop) => loop.stop())]);
+      await outbox.settle();
       loops = [];
       subscriptions = [];
     },

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { temporaryDirectory } from '../testkit/directories.ts';
 import { freshPostgres, testDatabase } from '../testkit/postgres.ts';
+import { POLL_INTERVAL_MS } from './limits.ts';
 import { appliedIn, brokerUsers, createPlay, createWorld, type Region, type World } from './test-world.ts';
 import { prepareEmbeddedBroker } from './transports/embedded-setup.ts';
 import { eventually } from './transports/transport.contract.ts';
@@ -140,6 +142,17 @@ describe('the life of a job', () => {
     assert.equal((await world.manager.getJob(nowhere))?.tasks[0]?.error?.code, 'DEADLINE');
     assert.equal(await world.ended(unknown), 'failed');
     assert.match((await world.manager.getJob(unknown))?.tasks[0]?.error?.message ?? '', /UNKNOWN_KIND/);
+  });
+
+  test('what was published is marked as sent in moments, so that it is not published again', async () => {
+    const ids = await Promise.all(Array.from({ length: 100 }, () => world.createJob({ kind: 'APPLY' })));
+    for (const id of ids) assert.equal(await world.ended(id), 'done');
+    const unsent = async (): Promise<number> => {
+      const { rows } = await sql<{ n: number }>`
+        select count(*)::int as n from orbital_inbox where unsent`.execute(north.db);
+      return rows[0]?.n ?? Number.NaN;
+    };
+    await eventually('all are marked', async () => (await unsent()) === 0, POLL_INTERVAL_MS / 2);
   });
 
   test('a report reaches governance as what it is', async () => {

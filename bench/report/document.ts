@@ -88,7 +88,7 @@ function repeat(): string {
   );
   return [
     '## To repeat all of it',
-    'On a machine with nothing else to do, some half an hour:',
+    'On a machine with nothing else to do, an hour or two:',
     [...commands, '    npm run bench:report'].join('\n'),
     `The last of them writes this document and its picture. \`--help\` shows what else each takes: \`--quick\` to see that it works,
 \`--json\` for programs, \`--assert\` to fail when a target is missed, \`--provisional\` to mark a result as one to be measured

@@ -7,6 +7,7 @@ import type { Distribution } from '../../testkit/measure/distribution.ts';
 import type { GatewayResult } from '../gateway/result.ts';
 import type { Held } from '../hydration/holder.ts';
 import type { LatencyResult } from '../latency.ts';
+import type { OrbitalResult } from '../orbital/result.ts';
 import type { SustainedResult } from '../sustained.ts';
 
 export interface UnlinkResult {
@@ -30,14 +31,28 @@ interface Contents {
   readonly sustained: SustainedResult;
   readonly unlink: UnlinkResult;
   readonly hydration: HydrationResult;
+  readonly orbital: OrbitalResult;
 }
 export type ResultName = keyof Contents;
 export type ResultOf<N extends ResultName> = ResultHead & Contents[N];
+/** What the document says of one of them. */
+export interface Section<N extends ResultName> {
+  readonly title: string;
+  readonly method: string;
+  tables(result: ResultOf<N>): string[];
+}
 /** Absent: not measured. */
 export type Results = { readonly [N in ResultName]?: ResultOf<N> };
 
 export const RESULTS = join(import.meta.dirname, '..', 'results');
-export const resultNames: readonly ResultName[] = ['gateway', 'latency', 'sustained', 'unlink', 'hydration'];
+export const resultNames: readonly ResultName[] = [
+  'gateway',
+  'latency',
+  'sustained',
+  'unlink',
+  'hydration',
+  'orbital',
+];
 
 /** The files `NAME.json` of a directory. Errors: when one of them is another bench's. */
 export async function readResults(directory = RESULTS): Promise<Results> {

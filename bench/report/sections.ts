@@ -10,13 +10,8 @@ import {
   markdownTable,
   spreadText,
 } from './markdown.ts';
-import type { ResultName, ResultOf } from './results.ts';
-
-interface Section<N extends ResultName> {
-  readonly title: string;
-  readonly method: string;
-  tables(result: ResultOf<N>): string[];
-}
+import { orbitalSection } from './orbital.ts';
+import type { ResultName, ResultOf, Section } from './results.ts';
 
 const MIBIBYTE = 1024 ** 2;
 const millions = (count: number): string => (count / 1e6).toFixed(2);
@@ -165,6 +160,7 @@ each tenant held takes of memory. The reference of a cold read is a bare select 
       ),
     ],
   },
+  orbital: orbitalSection,
 };
 
 function gatewayRow(row: Row): MarkdownCell[] {

@@ -1,24 +1,22 @@
 /**
  * Sends what is due on one lane. Each lane has a dispatcher of its own, so that a slow publish of bulk work cannot
- * hold back a revocation (D11). Claiming is one statement; signing and publishing happen outside any transaction; the
- * next attempt is written with the claim, so a crash in between costs only a resend.
+ * hold back a revocation (D11). Claiming is one statement (claims.ts); signing and publishing happen outside any
+ * transaction (D13); the next attempt is written with the claim, so a crash in between costs only a resend.
  */
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { backoffMs } from '../../platform/backoff.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { JsonValue } from '../json.ts';
 import {
   BROKER_CHECK_MS,
-  DISPATCH_BATCH,
+  DISPATCH_SHARE,
   POLL_INTERVAL_MS,
   PUBLISH_RETRY_MS,
-  RESEND_BASE_MS,
-  RESEND_CAP_MS,
+  TARGET_PAUSE_MS,
 } from '../limits.ts';
 import { type Lane, type Signer, signMessage } from '../messages.ts';
 import type { ManagerMetrics } from '../observe.ts';
-import { type Transport, taskChannel } from '../transport.ts';
+import { type Transport, TransportError, taskChannel } from '../transport.ts';
+import { type Claimed, claimTasks, untilNextDueMs } from './claims.ts';
 import { LIVE, type ManagerDb } from './schema.ts';
 
 export interface DispatcherOptions {
@@ -29,70 +27,79 @@ export interface DispatcherOptions {
   readonly metrics: ManagerMetrics;
 }
 
-interface Claimed {
-  readonly id: string;
-  readonly job_id: string;
-  readonly kind: string;
-  readonly entity: string;
-  readonly entity_sequence: string;
-  readonly target: string;
-  readonly lane: Lane;
-  readonly etag: number;
-  readonly attempt: number;
-  readonly resends: number;
-  readonly payload: JsonValue;
-  readonly working_state: JsonValue | null;
-  readonly correlation_id: string;
-  readonly deadline_at: Date | null;
-  readonly cancels_older: boolean;
+/** A step that sends one batch and answers how long to wait for the next. */
+export function createDispatcher(options: DispatcherOptions, lane: Lane): () => Promise<number> {
+  const { db, transport } = options;
+  /**
+   * Targets whose channel is full or did not answer: the others' tasks go on. For as long as the last try has taken, so
+   * that a channel that hangs costs the others at most half of their time. One for each target with live tasks at most.
+   */
+  const pausedUntilMs = new Map<string, number>();
+
+  return async () => {
+    // With the broker away nothing is claimed, so nobody's backoff grows while nothing could have been sent.
+    if (!transport.healthy()) {
+      pausedUntilMs.clear(); // it was the broker, and no channel of it
+      return BROKER_CHECK_MS;
+    }
+    const nowMs = performance.now();
+    for (const [target, untilMs] of pausedUntilMs) if (untilMs <= nowMs) pausedUntilMs.delete(target);
+    // Asked before claiming: whatever falls due in between is claimed, so that nothing slips through until the poll.
+    const dueMs = await untilNextDueMs(db, lane);
+    const rows = await claimTasks(db, lane, [...pausedUntilMs.keys()]);
+    const sentAtMs = performance.now();
+    const failed = await sendAll(
+      options,
+      lane,
+      rows.filter((row) => !row.aside),
+    );
+    const pauseMs = Math.max(TARGET_PAUSE_MS, performance.now() - sentAtMs);
+    for (const { task, error } of failed)
+      if (error instanceof TransportError && error.code !== 'MESSAGE_TOO_LARGE')
+        pausedUntilMs.set(task.target, performance.now() + pauseMs);
+    await sendLater(
+      db,
+      failed.map(({ task }) => task),
+    );
+    // Fewer than any target's share, and none that has only made room: that was all.
+    const more = rows.length >= DISPATCH_SHARE || rows.some((row) => row.aside);
+    if (more) return 0;
+    const idleMs = Math.min(POLL_INTERVAL_MS, Math.max(1, dueMs));
+    return pausedUntilMs.size === 0 ? idleMs : Math.min(idleMs, TARGET_PAUSE_MS); // a pause may end before
+  };
 }
 
-/** Sends one batch; answers how long to wait for the next. */
-export async function dispatch(options: DispatcherOptions, lane: Lane): Promise<number> {
-  const { db, transport, logger } = options;
-  // With the broker away nothing is claimed, so nobody's backoff grows while nothing could have been sent.
-  if (!transport.healthy()) return BROKER_CHECK_MS;
-  // Asked before claiming: whatever falls due in between is claimed, so that nothing slips through until the poll.
-  const idleMs = await untilNextDueMs(db, lane);
-  const claimed = await claim(db, lane);
+/** One such step by itself. */
+export const dispatch = (options: DispatcherOptions, lane: Lane): Promise<number> =>
+  createDispatcher(options, lane)();
+
+interface Failed {
+  readonly task: Claimed;
+  readonly error: unknown;
+}
+
+async function sendAll(
+  options: DispatcherOptions,
+  lane: Lane,
+  tasks: readonly Claimed[],
+): Promise<readonly Failed[]> {
+  const failed: Failed[] = [];
   await Promise.all(
-    claimed.map(async (task) => {
+    tasks.map(async (task) => {
       try {
         await send(options, task);
         options.metrics.sent(lane);
       } catch (error) {
         options.metrics.publishFailed(lane);
-        logger.warn({ err: error, taskId: task.id, target: task.target }, 'a task could not be sent yet');
-        await sendLater(db, task);
+        options.logger.warn(
+          { err: error, taskId: task.id, target: task.target },
+          'a task could not be sent yet',
+        );
+        failed.push({ task, error });
       }
     }),
   );
-  return claimed.length === DISPATCH_BATCH ? 0 : idleMs;
-}
-
-async function claim(db: ManagerDb, lane: Lane): Promise<readonly Claimed[]> {
-  // Per-entity order: a task waits for every older live task of its entity in the same region. The wait until a
-  // resend lies between half and the whole of its exponential step: it must leave the region time to answer.
-  const { rows } = await sql<Claimed>`
-    with due as (
-      select t.id from orbital_tasks t
-      where t.lane = ${lane} and t.state in ('pending', 'processing') and t.next_attempt_at <= now()
-        and (t.deadline_at is null or t.deadline_at > now())
-        and not exists (
-          select from orbital_tasks older
-          where older.entity = t.entity and older.target = t.target
-            and older.entity_sequence < t.entity_sequence and older.state in ('pending', 'processing'))
-      order by t.next_attempt_at
-      limit ${DISPATCH_BATCH}
-      for update of t skip locked)
-    update orbital_tasks t
-      set attempt = attempt + 1, resends = resends + 1, updated_at = now(),
-          next_attempt_at = now() + interval '1 millisecond' * (0.5 + random() / 2)
-            * least(${RESEND_CAP_MS}::float8, ${RESEND_BASE_MS}::float8 * power(2, least(t.resends, 20)))
-      from due, orbital_jobs j
-      where t.id = due.id and j.id = t.job_id
-      returning t.*, j.cancels_older`.execute(db);
-  return rows;
+  return failed;
 }
 
 async function send({ transport, signer }: DispatcherOptions, task: Claimed): Promise<void> {
@@ -118,24 +125,33 @@ async function send({ transport, signer }: DispatcherOptions, task: Claimed): Pr
   await transport.publish(taskChannel(task.target, task.lane), frame);
 }
 
-async function sendLater(db: ManagerDb, task: Claimed): Promise<void> {
-  const waitMs = PUBLISH_RETRY_MS / 2 + backoffMs(0, { baseMs: PUBLISH_RETRY_MS, capMs: PUBLISH_RETRY_MS });
+/**
+ * As if they had not been claimed, each after a while of its own. One that somebody holds is being ended or continued
+ * and needs this no more; waiting for it could only lock the two up.
+ */
+async function sendLater(db: ManagerDb, tasks: readonly Claimed[]): Promise<void> {
+  if (tasks.length === 0) return;
   await db
     .updateTable('orbital_tasks')
     .set({
       attempt: sql`attempt - 1`,
       resends: sql`greatest(resends - 1, 0)`,
-      next_attempt_at: sql`now() + ${waitMs} * interval '1 millisecond'`,
+      next_attempt_at: sql`now() + (0.5 + random()) * ${PUBLISH_RETRY_MS} * interval '1 millisecond'`,
     })
-    .where('id', '=', task.id)
-    .where('etag', '=', task.etag)
-    .where('state', 'in', LIVE)
+    .where('id', 'in', (free) =>
+      free
+        .selectFrom('orbital_tasks')
+        .select('id')
+        .where((eb) =>
+          eb(
+            eb.refTuple('id', 'etag'),
+            'in',
+            tasks.map(({ id, etag }) => eb.tuple(id, etag)),
+          ),
+        )
+        .where('state', 'in', LIVE)
+        .forUpdate()
+        .skipLocked(),
+    )
     .execute();
-}
-
-async function untilNextDueMs(db: ManagerDb, lane: Lane): Promise<number> {
-  const { rows } = await sql<{ ms: number | null }>`
-    select extract(epoch from min(next_attempt_at) - now())::float8 * 1000 as ms from orbital_tasks
-      where lane = ${lane} and state in ('pending', 'processing') and next_attempt_at > now()`.execute(db);
-  return Math.min(POLL_INTERVAL_MS, Math.max(1, rows[0]?.ms ?? POLL_INTERVAL_MS));
 }

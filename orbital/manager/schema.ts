@@ -140,4 +140,62 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
       await sql`drop table orbital_entities`.execute(db);
     },
   },
+  '0002_orbital_flow': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // By target, and what was sent apart from what was not: a claim looks at a few of each, however many wait.
+      await sql`drop index orbital_tasks_due`.execute(db);
+      await sql`
+        create index orbital_tasks_due on orbital_tasks (lane, target, (least(resends, 1)), next_attempt_at)
+          where state in ('pending', 'processing')`.execute(db);
+      await sql`
+        create index orbital_tasks_failed on orbital_tasks (job_id) where state = 'failed'`.execute(db);
+      // The oldest live job of a lane, which is as old as the oldest live task; and how many live.
+      await sql`
+        create index orbital_jobs_live on orbital_jobs (lane, created_at)
+          where state in ('pending', 'processing')`.execute(db);
+      await sql`create index orbital_jobs_failed on orbital_jobs (position) where state = 'failed'`.execute(
+        db,
+      );
+      await sql`create index orbital_jobs_correlation on orbital_jobs (correlation_id)`.execute(db);
+      // Queues leave dead rows behind: a fifth of a large table is too many to walk over.
+      await sql`
+        alter table orbital_tasks set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`.execute(
+        db,
+      );
+      await sql`
+        alter table orbital_jobs set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)`.execute(
+        db,
+      );
+      // A claim puts a task aside that waits for an older one of its entity (claims.ts). Whatever ends that one or moves
+      // it behind, in whichever statement, makes the next one due. Always by a new time, also where it was due: that is
+      // how a claim under way at this moment learns of it.
+      await sql`
+        create function orbital_release_next() returns trigger language plpgsql as $$
+        begin
+          update orbital_tasks t set next_attempt_at = clock_timestamp()
+            where t.id = (select n.id from orbital_tasks n
+                            where n.entity = new.entity and n.target = new.target
+                              and n.state in ('pending', 'processing')
+                            order by n.entity_sequence limit 1)
+              and t.id <> new.id and t.entity_sequence > old.entity_sequence;
+          return null;
+        end $$`.execute(db);
+      await sql`
+        create trigger orbital_release_next after update of state, entity_sequence on orbital_tasks for each row
+          when (old.state in ('pending', 'processing')
+                and (new.state not in ('pending', 'processing') or new.entity_sequence <> old.entity_sequence))
+          execute function orbital_release_next()`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`drop trigger orbital_release_next on orbital_tasks`.execute(db);
+      await sql`drop function orbital_release_next()`.execute(db);
+      await sql`drop index orbital_jobs_correlation, orbital_jobs_failed, orbital_jobs_live, orbital_tasks_failed`.execute(
+        db,
+      );
+      await sql`drop index orbital_tasks_due`.execute(db);
+      await sql`
+        create index orbital_tasks_due on orbital_tasks (lane, next_attempt_at)
+          where state in ('pending', 'processing')`.execute(db);
+    },
+  },
 };

@@ -11,7 +11,7 @@ import {
 import { lanes } from '../messages.ts';
 import type { ManagerMetrics } from '../observe.ts';
 import type { Progressor } from './progress.ts';
-import { LIVE, type ManagerDb } from './schema.ts';
+import type { ManagerDb } from './schema.ts';
 
 export interface SweeperOptions<DB> {
   readonly db: ManagerDb;
@@ -38,26 +38,30 @@ export function createSweeper<DB>({
     for (const step of steps) if (step.step === 'ended') metrics.ended(step.lane, step.outcome, step.lagMs);
     await measureAge(db, metrics);
     const nowMs = performance.now();
-    if (nowMs - purgedAtMs >= PURGE_INTERVAL_MS) {
-      await purge(db);
-      purgedAtMs = nowMs;
-    }
+    // A whole batch was forgotten: there is more, and the next sweep goes on.
+    if (nowMs - purgedAtMs >= PURGE_INTERVAL_MS && (await purge(db)) < PURGE_BATCH) purgedAtMs = nowMs;
     return steps.length === SWEEP_BATCH ? 0 : SWEEP_INTERVAL_MS;
   };
 }
 
 async function measureAge(db: ManagerDb, metrics: ManagerMetrics): Promise<void> {
-  const rows = await db
-    .selectFrom('orbital_tasks')
-    .select(['lane', sql<number>`extract(epoch from now() - min(created_at))::float8 * 1000`.as('age_ms')])
-    .where('state', 'in', LIVE)
-    .groupBy('lane')
-    .execute();
-  for (const lane of lanes) metrics.oldestLiveTask(lane, rows.find((row) => row.lane === lane)?.age_ms ?? 0);
+  for (const lane of lanes) {
+    // A job lives as long as one of its tasks does, and is as old as they are; there are fewer of them.
+    const oldest = await db
+      .selectFrom('orbital_jobs')
+      .select(sql<number>`extract(epoch from now() - created_at)::float8 * 1000`.as('age_ms'))
+      .where('lane', '=', lane)
+      .where(sql<boolean>`state in ('pending', 'processing')`)
+      .orderBy('created_at')
+      .limit(1)
+      .executeTakeFirst();
+    metrics.oldestLiveTask(lane, Math.max(0, oldest?.age_ms ?? 0));
+  }
 }
 
-async function purge(db: ManagerDb): Promise<void> {
-  await db
+/** How many jobs were forgotten. */
+async function purge(db: ManagerDb): Promise<number> {
+  const { numDeletedRows } = await db
     .deleteFrom('orbital_jobs')
     .where('id', 'in', (jobs) =>
       jobs
@@ -67,5 +71,6 @@ async function purge(db: ManagerDb): Promise<void> {
         .orderBy('settled_at')
         .limit(PURGE_BATCH),
     )
-    .execute();
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

@@ -3,17 +3,59 @@
  * background step when the broker was away.
  */
 import { sql } from 'kysely';
-import { INBOX_RETENTION_MS, POLL_INTERVAL_MS, PURGE_BATCH, SWEEP_BATCH } from '../limits.ts';
+import { INBOX_RETENTION_MS, POLL_INTERVAL_MS, PURGE_BATCH, PURGE_BATCHES, SWEEP_BATCH } from '../limits.ts';
 import { type Signer, type StatusMessage, signMessage } from '../messages.ts';
 import { statusChannel, type Transport } from '../transport.ts';
 import type { Answer } from './inbox.ts';
 import type { OperatorDb } from './schema.ts';
+import { createSentMarks } from './sent-marks.ts';
 
 export interface OutboxOptions {
   readonly db: OperatorDb;
   readonly transport: Transport;
   readonly signer: Signer;
   readonly region: string;
+}
+
+export interface Outbox {
+  /** Publishes one status; that it was sent is written a moment later. @throws TransportError; the row then stays unsent */
+  publish(answer: Answer): Promise<void>;
+  /** Publishes what is left unsent, oldest first; answers how long to wait for the next look. @throws TransportError */
+  flush(): Promise<number>;
+  /** Writes what is still to be written. */
+  settle(): Promise<void>;
+}
+
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { db, transport, signer, region } = options;
+  const marks = createSentMarks(db);
+
+  async function publish(answer: Answer): Promise<void> {
+    await transport.publish(statusChannel(), signMessage(signer, statusOf(answer, region)));
+    marks.add(answer);
+  }
+
+  return {
+    publish,
+    settle: () => marks.settle(),
+    async flush() {
+      if (!transport.healthy()) return POLL_INTERVAL_MS;
+      // Younger rows are being published by whoever recorded them.
+      const rows = await db
+        .selectFrom('orbital_inbox')
+        .selectAll()
+        .where('unsent', '=', true)
+        .where('updated_at', '<', sql<Date>`now() - ${POLL_INTERVAL_MS} * interval '1 millisecond'`)
+        .orderBy('updated_at')
+        .limit(SWEEP_BATCH)
+        .execute();
+      const published = await Promise.allSettled(rows.map(publish));
+      await marks.settle(); // or the next look would find them again
+      const failed = published.find((each) => each.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      return rows.length === SWEEP_BATCH ? 0 : POLL_INTERVAL_MS;
+    },
+  };
 }
 
 function statusOf(answer: Answer, region: string): StatusMessage {
@@ -33,47 +75,22 @@ function statusOf(answer: Answer, region: string): StatusMessage {
   };
 }
 
-/** Publishes one status. @throws TransportError; the row then stays unsent. */
-export async function publishStatus(options: OutboxOptions, answer: Answer): Promise<void> {
-  const { db, transport, signer, region } = options;
-  await transport.publish(statusChannel(), signMessage(signer, statusOf(answer, region)));
-  await db
-    .updateTable('orbital_inbox')
-    .set({ unsent: false })
-    .where('task_id', '=', answer.task_id)
-    .where('etag', '=', answer.etag)
-    .where('phase', '=', answer.phase)
-    .execute();
-}
-
-/** Publishes what is left unsent, oldest first; answers how long to wait for the next look. */
-export async function flushOutbox(options: OutboxOptions): Promise<number> {
-  if (!options.transport.healthy()) return POLL_INTERVAL_MS;
-  // Younger rows are being published by whoever recorded them.
-  const rows = await options.db
-    .selectFrom('orbital_inbox')
-    .selectAll()
-    .where('unsent', '=', true)
-    .where('updated_at', '<', sql<Date>`now() - ${POLL_INTERVAL_MS} * interval '1 millisecond'`)
-    .orderBy('updated_at')
-    .limit(SWEEP_BATCH)
-    .execute();
-  for (const row of rows) await publishStatus(options, row);
-  return rows.length === SWEEP_BATCH ? 0 : POLL_INTERVAL_MS;
-}
-
 /** Forgets answers that no honest repeat can ask for any more; the fence per entity stays. */
 export async function purgeInbox(db: OperatorDb): Promise<void> {
-  await db
-    .deleteFrom('orbital_inbox')
-    .where('task_id', 'in', (rows) =>
-      rows
-        .selectFrom('orbital_inbox')
-        .select('task_id')
-        .where('updated_at', '<', sql<Date>`now() - ${INBOX_RETENTION_MS} * interval '1 millisecond'`)
-        .where('unsent', '=', false)
-        .where('phase', '<>', 'processing')
-        .limit(PURGE_BATCH),
-    )
-    .execute();
+  for (let batch = 0; batch < PURGE_BATCHES; batch++) {
+    const { numDeletedRows } = await db
+      .deleteFrom('orbital_inbox')
+      .where('task_id', 'in', (rows) =>
+        rows
+          .selectFrom('orbital_inbox')
+          .select('task_id')
+          .where('updated_at', '<', sql<Date>`now() - ${INBOX_RETENTION_MS} * interval '1 millisecond'`)
+          .where('unsent', '=', false)
+          .where('phase', '<>', 'processing')
+          .orderBy('updated_at')
+          .limit(PURGE_BATCH),
+      )
+      .executeTakeFirst();
+    if (Number(numDeletedRows) < PURGE_BATCH) return;
+  }
 }
