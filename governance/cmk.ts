@@ -2,19 +2,19 @@
  * One CMK process: the governance plane (separation record, "OpenKCM CMK"). It serves the REST API, keeps the links of
  * the tenants' L1 keys alive, and speaks to regions through Orbital alone. Any number of these may share a database.
  */
-import { createPrivateKey } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import {
   connectTransport,
   createManager,
+  KeyDirectory,
   type Manager,
   orbitalManagerMigrations,
+  readSigner,
   type Transport,
 } from '../orbital/index.ts';
 import { waitAtMost } from '../platform/backoff.ts';
-import { readPrivate } from '../platform/config-file.ts';
 import { OkcmError } from '../platform/errors.ts';
 import { type HealthServer, startHealthServer } from '../platform/http-health.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
@@ -30,7 +30,6 @@ import { openAudit } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
-import { keysOfRegion } from './domain/regions.ts';
 import { storeReport } from './domain/reports.ts';
 import { isLoopback } from './keystores/configs.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
@@ -43,6 +42,8 @@ import { createCmkMetrics } from './metrics.ts';
 import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
+import { keysOfRegion } from './signing/region-keys.ts';
+import { Signing } from './signing/signer.ts';
 import { endDueDrills } from './simulation/drills.ts';
 import { collectGauges } from './store/gauges.ts';
 import { forgetExpiredKeys } from './store/idempotency.ts';
@@ -79,10 +80,8 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
   refusePlainHttp(config);
   const credentials = await openCredentials(config, logger);
-  const signer = {
-    keyId: config.orbital.keyId,
-    privateKey: createPrivateKey(await readPrivate(config.orbital.signingKey)),
-  };
+  const { keyId, signingKey, keyDirectory = join(dirname(signingKey), 'signing-keys') } = config.orbital;
+  const configured = await readSigner(signingKey, keyId);
   const notifications =
     config.notifications === undefined ? undefined : await readNotificationSettings(config.notifications);
   await prepareDatabase(config);
@@ -104,14 +103,17 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
 
     const registry = createRegistry({ labels: { component: 'cmk' } });
     const metrics = createCmkMetrics(registry);
+    const directory = new KeyDirectory(keyDirectory);
+    const signing = await Signing.open({ db: workDb, configured, directory, logger });
     const orbital = {
       transport,
-      signer,
+      signer: signing.signer,
       keysOf: (region: string) => keysOfRegion(workDb, region),
       handlers: createHandlers({
         link: config.link,
         metrics,
         retryJob: (trx, job) => manager.retryJob(trx, job),
+        manager: { createJob: (trx, spec) => manager.createJob(trx, spec) },
       }),
       logger,
     };
@@ -120,7 +122,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     const working: Manager<CmkDatabase> = createManager({
       ...orbital,
       db: workDb,
-      onReport: (source, report, at) => storeReport(work, source, report, at),
+      onReport: (source, report, at, signedBy) => storeReport(work, source, report, { at, signedBy }),
       listenOn: { url: config.database.appUrl },
       registry,
     });
@@ -141,12 +143,13 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       brokerHealthy: () => transport.healthy(),
       notifications,
       audit,
+      signing,
       developmentOperators: credentials.developmentTokens?.operators ?? [],
     };
     const work: Cmk = { ...cmk, db: workDb };
     await working.start();
     closing.push(() => working.stop());
-    closing.push(...startWork(work, config, deps, audit.start()));
+    closing.push(...startWork(work, config, deps, [...audit.start(), signing.start()]));
 
     const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
     if (tls !== undefined) closing.push(async () => tls.identity.close());

@@ -38,7 +38,12 @@ export const CmkConfig = Type.Object(
     broker: Type.Object({ url: Url }, closed),
     /** Ed25519, PKCS#8 PEM: signs every job. Regions hold the public half under `keyId`. */
     orbital: Type.Object(
-      { signingKey: Path, keyId: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }) },
+      {
+        signingKey: Path,
+        keyId: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }),
+        /** Where keys lie that a rotation makes. Default: `signing-keys` beside `signingKey`. All processes of CMK share it. */
+        keyDirectory: Type.Optional(Path),
+      },
       closed,
     ),
     auth: Type.Object(

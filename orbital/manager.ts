@@ -37,10 +37,10 @@ export interface ManagerOptions<DB> {
   readonly handlers: HandlersByKind<DB>;
   readonly logger: Logger;
   /**
-   * A region's report of itself, signature verified; `at` is the region's clock. May come twice and out of order, and
-   * is never a command.
+   * A region's report of itself, signature verified; `at` is the region's clock, `keyId` names the key that has signed it. May
+   * come twice and out of order, and is never a command.
    */
-  readonly onReport?: (source: string, report: JsonValue, at: string) => Promise<void>;
+  readonly onReport?: (source: string, report: JsonValue, at: string, keyId: string) => Promise<void>;
   readonly onRejected?: (rejection: Rejection) => void;
   /**
    * Where to LISTEN: the database of `db`. With it a job is sent within milliseconds of its commit, without it at the
@@ -99,7 +99,8 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
     const verified = await verifyMessage('report', frame, keysOf);
     if (!verified.ok)
       return reject({ code: verified.code, channel: reportChannel(), ...claimedKey(verified.keyId) });
-    await options.onReport?.(verified.body.source, verified.body.report, verified.body.at);
+    const { source, report, at } = verified.body;
+    await options.onReport?.(source, report, at, verified.keyId);
   }
 
   function consume(channel: string, prefetch: number, onFrame: (frame: Uint8Array) => Promise<void>) {

@@ -13,6 +13,7 @@ import type { PostgresAddress } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
 import { type JsonValue, parseJson } from './json.ts';
 import {
+  DECIDE_TIMEOUT_MS,
   DUPLICATE_WAIT_MS,
   NORMAL_PREFETCH,
   PURGE_INTERVAL_MS,
@@ -42,6 +43,8 @@ export interface TaskContext<DB> {
   readonly kind: string;
   readonly entity: string;
   readonly correlationId: string;
+  /** Names the key of governance that has signed the task. */
+  readonly signedBy: string;
   /** What the last execution of this task left with `processing`. */
   readonly workingState: JsonValue | undefined;
   /**
@@ -62,8 +65,8 @@ export interface OperatorOptions<DB> {
   readonly db: Kysely<DB>;
   readonly transport: Transport;
   readonly region: string;
-  /** Governance's signing keys. */
-  readonly trustedKeys: readonly TrustedKey[];
+  /** Governance's signing keys as they are now; asked for each message, so that one that was retired counts for nothing. */
+  readonly trustedKeys: readonly TrustedKey[] | (() => Promise<readonly TrustedKey[]>);
   readonly signer: Signer;
   readonly handlers: Readonly<Partial<Record<string, TaskHandler<DB>>>>;
   readonly logger: Logger;
@@ -97,9 +100,14 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   const cancelling = new Map<string, number>();
   let loops: Loop[] = [];
   let subscriptions: Subscription[] = [];
+  const { trustedKeys: trusted } = options;
+  const trustedKeys =
+    typeof trusted === 'function'
+      ? () => withDeadline(DECIDE_TIMEOUT_MS, 'asking whom to trust', trusted)
+      : () => trusted;
 
   async function onTaskFrame(channel: string, frame: Uint8Array): Promise<void> {
-    const verified = await verifyMessage('task', frame, () => options.trustedKeys);
+    const verified = await verifyMessage('task', frame, trustedKeys);
     const code = !verified.ok
       ? verified.code
       : verified.body.target === region
@@ -121,7 +129,9 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     const first = inHand.get(execution);
     // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.
     if (first !== undefined) return withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
-    const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) => handle(task, signal));
+    const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) =>
+      handle(task, verified.keyId, signal),
+    );
     inHand.set(execution, handling);
     try {
       await handling;
@@ -137,7 +147,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     }
   }
 
-  async function handle(task: TaskMessage, signal: AbortSignal): Promise<void> {
+  async function handle(task: TaskMessage, signedBy: string, signal: AbortSignal): Promise<void> {
     const { taskId, kind, entity, entitySequence, correlationId } = task;
     const cancels = task.cancels === true;
     if (cancels) {
@@ -145,7 +155,8 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       stopOlder(entity, entitySequence);
     }
     try {
-      const execute = (trx: unknown, session: Session) => run(task, trx as Transaction<DB>, session);
+      const execute = (trx: unknown, session: Session) =>
+        run(task, signedBy, trx as Transaction<DB>, session);
       const { answer, repeated } = cancels
         ? await overtake(db, task, execute, signal)
         : await applyOnce(db, task, execute);
@@ -172,7 +183,12 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     if (typeof entity === 'string' && typeof entitySequence === 'number') stopOlder(entity, entitySequence);
   }
 
-  async function run(task: TaskMessage, trx: Transaction<DB>, session: Session): Promise<HandlerOutcome> {
+  async function run(
+    task: TaskMessage,
+    signedBy: string,
+    trx: Transaction<DB>,
+    session: Session,
+  ): Promise<HandlerOutcome> {
     if (task.entitySequence < (cancelling.get(task.entity) ?? 0)) return operatorError('SUPERSEDED');
     const handler = Object.hasOwn(options.handlers, task.kind) ? options.handlers[task.kind] : undefined;
     if (handler === undefined) return operatorError('UNKNOWN_KIND');
@@ -181,7 +197,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     const current = { sequence: task.entitySequence, abort };
     running.set(entity, current);
     try {
-      const about = { jobId, taskId, kind, entity, correlationId, workingState };
+      const about = { jobId, taskId, kind, entity, correlationId, signedBy, workingState };
       return await runBounded(db, { trx, session }, `task ${kind}`, abort.signal, (inside, signal) =>
         handler(task.payload, { ...about, trx: inside, signal }),
       );

@@ -168,6 +168,8 @@ export const CoreConfig = Type.Object(
       {
         /** Ed25519, PKCS#8 PEM. */
         signingKey: Path,
+        /** Where keys lie that a rotation makes. Default: `signing-keys` beside `signingKey`. Cores of one region share it. */
+        keyDirectory: Type.Optional(Path),
         keyId: KeyId,
         /** Governance's keys; `publicKey` is a path or the PEM itself. */
         trusted: Type.Array(

@@ -40,6 +40,7 @@ import { linkRoutes } from './routes/links.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
+import { signingRoutes } from './routes/signing.ts';
 import { simulationRoutes } from './routes/simulation.ts';
 import { statusRoutes } from './routes/status.ts';
 import { systemRoutes } from './routes/systems.ts';
@@ -204,6 +205,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     systemRoutes,
     simulationRoutes,
     drillRoutes,
+    signingRoutes,
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);

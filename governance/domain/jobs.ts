@@ -139,7 +139,7 @@ async function requireJob(cmk: Cmk, id: string): Promise<OrbitalJob> {
 const unknown = (id: string): CmkError => new CmkError('JOB_UNKNOWN', `there is no job ${id}`);
 
 /** Revocations cannot be cancelled: they run until each region has reported (D11). */
-const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE']);
+const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE', 'GOVERNANCE_KEYS']);
 /** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
 const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
 

@@ -26,6 +26,7 @@ import type {
   SimulationAnswerRow,
   SimulationRow,
 } from './simulation-tables.ts';
+import type { RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
 import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
@@ -348,6 +349,9 @@ export interface CmkDatabase extends AccessTables {
   region_audit_heads: RegionAuditHeadRow;
   region_audit_counts: RegionAuditCountRow;
   l1_key_imports: KeyImportRow;
+  signing_keys: SigningKeyRow;
+  region_trusts: RegionTrustRow;
+  region_keys: RegionKeyRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -20,6 +20,7 @@ import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
 import { keysIn, type RegionTables, type RegionTx } from '../store/tables.ts';
+import { signingHandlers } from '../signing/jobs.ts';
 import type { JobDependencies } from './dependencies.ts';
 import { drillHandlers } from './drills.ts';
 import { inventoryResult } from './inventory.ts';
@@ -187,6 +188,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     ),
 
     ...drillHandlers(deps),
+    ...signingHandlers(deps),
 
     KEY_DESTROY: handlerFor('KEY_DESTROY', async (payload, context) => {
       const { version, dependents, reason } = payload;
