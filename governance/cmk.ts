@@ -11,6 +11,7 @@ import {
   KeyDirectory,
   type Manager,
   orbitalManagerMigrations,
+  RejectionSums,
   readSigner,
   type Transport,
 } from '../orbital/index.ts';
@@ -26,10 +27,12 @@ import { openCredentials } from './access/credentials.ts';
 import { openTlsListener } from './api/listener.ts';
 import { loginRoutes } from './api/routes/login.ts';
 import { createApi } from './api/server.ts';
+import { recordRefused } from './audit/refused-messages.ts';
 import { openAudit } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
+import { regionNames } from './domain/lookups.ts';
 import { storeReport } from './domain/reports.ts';
 import { isLoopback } from './keystores/configs.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
@@ -49,7 +52,7 @@ import { collectGauges } from './store/gauges.ts';
 import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
-import type { Db } from './store/transactions.ts';
+import { asPlatform, type Db } from './store/transactions.ts';
 import { expireProposals } from './workflows/proposals.ts';
 
 /** Connections for requests, and for what runs by itself: nobody who asks for much delays a kill switch or a renewal. */
@@ -118,11 +121,15 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       logger,
     };
     const manager: Manager<CmkDatabase> = createManager({ ...orbital, db });
+    const refused = new RejectionSums((sums) => recordRefused(workDb, sums), logger);
+    closing.push(() => refused.stop());
     /** The one that is started: it sends and takes in, where the other is asked. */
     const working: Manager<CmkDatabase> = createManager({
       ...orbital,
       db: workDb,
       onReport: (source, report, at, signedBy) => storeReport(work, source, report, { at, signedBy }),
+      onRejected: (rejection) => refused.add(rejection),
+      regions: () => asPlatform(workDb, regionNames),
       listenOn: { url: config.database.appUrl },
       registry,
     });

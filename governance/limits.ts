@@ -214,3 +214,5 @@ export const SIGNING_KEY_POLL_MS = 1_000;
 export const SIGNING_OVERLAP_MS = 10_000;
 /** Of governance, and of each region: retired ones are kept, so that they stay refused. */
 export const MAX_KEPT_SIGNING_KEYS = 1024;
+/** Kinds of refused messages that are listed: by code, channel, key and region; the ones of longest ago go first. */
+export const MAX_REFUSED_KINDS = 500;

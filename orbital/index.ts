@@ -48,6 +48,7 @@ export {
   type TaskContext,
   type TaskHandler,
 } from './operator.ts';
+export { type RejectionSum, RejectionSums } from './rejections.ts';
 export {
   reportChannel,
   type Subscription,

@@ -17,6 +17,7 @@ import {
   DUPLICATE_WAIT_MS,
   NORMAL_PREFETCH,
   PURGE_INTERVAL_MS,
+  REPLAY_AFTER_MS,
   TASK_TIMEOUT_MS,
   URGENT_PREFETCH,
 } from './limits.ts';
@@ -35,6 +36,7 @@ import { runBounded, type Session } from './operator/execution.ts';
 import { applyOnce, type HandlerOutcome, operatorError, overtake } from './operator/inbox.ts';
 import { flushOutbox, publishStatus, purgeInbox } from './operator/outbox.ts';
 import { type OperatorDb, OVERTAKE_CHANNEL } from './operator/schema.ts';
+import { SeenFrames } from './seen.ts';
 import { reportChannel, type Subscription, type Transport, taskChannel } from './transport.ts';
 
 export interface TaskContext<DB> {
@@ -70,6 +72,7 @@ export interface OperatorOptions<DB> {
   readonly signer: Signer;
   readonly handlers: Readonly<Partial<Record<string, TaskHandler<DB>>>>;
   readonly logger: Logger;
+  /** Told of each refused message; rejections.ts sums them up. */
   readonly onRejected?: (rejection: Rejection) => void;
   /**
    * Where to LISTEN: the database of `db`. With it a cancelling task (UNLINK) stops older ones on every core of the
@@ -91,9 +94,10 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   const { transport, region, signer, logger } = options;
   const db = options.db as unknown as OperatorDb;
   const outbox = { db, transport, signer, region };
-  const metrics = operatorMetrics(options.registry);
+  const metrics = operatorMetrics(options.registry, transport);
+  const seen = new SeenFrames();
   /** Executions in this process, by task and etag. */
-  const inHand = new Map<string, Promise<void>>();
+  const inHand = new Map<string, Promise<unknown>>();
   /** Handlers that run, by entity: there is one at most, since it holds the entity's row. */
   const running = new Map<string, { readonly sequence: number; readonly abort: AbortController }>();
   /** Cancelling tasks in hand, by entity: nothing older may start any more. */
@@ -108,33 +112,31 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
 
   async function onTaskFrame(channel: string, frame: Uint8Array): Promise<void> {
     const verified = await verifyMessage('task', frame, trustedKeys);
-    const code = !verified.ok
-      ? verified.code
-      : verified.body.target === region
-        ? undefined
-        : 'WRONG_AUDIENCE';
-    if (!verified.ok || code !== undefined) {
-      const rejection: Rejection = {
-        code: code ?? 'MALFORMED',
-        channel,
-        ...(verified.keyId === undefined ? {} : { keyId: verified.keyId }),
-      };
-      metrics.rejected(rejection.code);
-      logger.warn({ ...rejection }, 'a message was thrown away');
-      options.onRejected?.(rejection);
-      return;
+    if (!verified.ok) {
+      const { ok: _ok, ...why } = verified;
+      return reject(channel, why);
     }
-    const task = verified.body;
+    const { body: task, keyId, signature } = verified;
+    const claims = task.target;
+    if (claims !== region) return reject(channel, { code: 'WRONG_AUDIENCE', keyId, claims });
+    if (seen.has(signature)) return reject(channel, { code: 'REPLAYED', keyId, claims });
     const execution = `${task.taskId}/${task.etag}`;
     const first = inHand.get(execution);
     // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.
-    if (first !== undefined) return withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
+    if (first !== undefined) {
+      await withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
+      return;
+    }
     const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) =>
-      handle(task, verified.keyId, signal),
+      handle(task, keyId, signal),
     );
     inHand.set(execution, handling);
     try {
-      await handling;
+      const { repeated } = await handling;
+      seen.add(signature);
+      // Answered all the same: our own record may be all that has forgotten it.
+      const sentAgoMs = Date.now() - Date.parse(task.issuedAt);
+      if (repeated && sentAgoMs > REPLAY_AFTER_MS) reject(channel, { code: 'REPLAYED', keyId, claims });
     } catch (error) {
       const { taskId, correlationId } = task;
       logger.warn(
@@ -147,7 +149,18 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     }
   }
 
-  async function handle(task: TaskMessage, signedBy: string, signal: AbortSignal): Promise<void> {
+  function reject(channel: string, why: Omit<Rejection, 'channel'>): void {
+    const rejection: Rejection = { ...why, channel };
+    metrics.rejected(rejection.code, channel);
+    logger.debug({ ...rejection }, 'a message was refused');
+    options.onRejected?.(rejection);
+  }
+
+  async function handle(
+    task: TaskMessage,
+    signedBy: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly repeated: boolean }> {
     const { taskId, kind, entity, entitySequence, correlationId } = task;
     const cancels = task.cancels === true;
     if (cancels) {
@@ -161,11 +174,12 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
         ? await overtake(db, task, execute, signal)
         : await applyOnce(db, task, execute);
       if (!repeated) {
-        metrics.handled(answer.phase);
+        metrics.handled(answer.phase, task.lane);
         logger.info({ taskId, kind, entity, correlationId, phase: answer.phase }, 'a task was handled');
       }
       // Acknowledged only after this: on failure the broker repeats the task and gets the recorded answer.
       await publishStatus(outbox, answer);
+      return { repeated };
     } finally {
       if (cancelling.get(entity) === entitySequence) cancelling.delete(entity);
     }

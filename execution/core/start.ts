@@ -4,6 +4,7 @@ import {
   connectTransport,
   createOperator,
   type Operator,
+  RejectionSums,
   readSigner,
   type Transport,
 } from '../../orbital/index.ts';
@@ -22,6 +23,7 @@ import {
   WrapBlocks,
 } from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
+import { recordRefused } from './audit/refused-messages.ts';
 import { AuditRounds } from './audit/rounds.ts';
 import { TrailSigner } from './audit/signing.ts';
 import { UnsealingRecord } from './audit/unsealings.ts';
@@ -173,6 +175,8 @@ async function start(
     signing,
     logger,
   });
+  const refused = new RejectionSums((sums) => recordRefused(db, instance, sums), logger);
+  steps.add(() => refused.stop());
   const operator = createOperator({
     db,
     transport,
@@ -182,6 +186,7 @@ async function start(
     handlers,
     logger,
     listenOn: { url: config.database.url },
+    onRejected: (rejection) => refused.add(rejection),
     registry,
   });
   await operator.start();

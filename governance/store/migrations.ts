@@ -20,7 +20,7 @@ import {
 } from './lifecycle-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
-import { SIGNING_PLATFORM_TABLES, SIGNING_TABLES } from './signing-tables.ts';
+import { REFUSED_MESSAGES, SIGNING_PLATFORM_TABLES, SIGNING_TABLES } from './signing-tables.ts';
 import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES, WITHDRAW_TARGETS_IN_USE } from './simulation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 import { LEAVING_CHANNELS, WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
@@ -354,6 +354,11 @@ const migrations: Record<string, Migration> = {
   '0080_signing_keys': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(SIGNING_TABLES).execute(db);
+    },
+  },
+  '0081_refused_messages': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(REFUSED_MESSAGES).execute(db);
     },
   },
 };

@@ -26,7 +26,7 @@ import type {
   SimulationAnswerRow,
   SimulationRow,
 } from './simulation-tables.ts';
-import type { RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
+import type { RefusedMessageRow, RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
 import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 
@@ -352,6 +352,7 @@ export interface CmkDatabase extends AccessTables {
   signing_keys: SigningKeyRow;
   region_trusts: RegionTrustRow;
   region_keys: RegionKeyRow;
+  refused_messages: RefusedMessageRow;
 }
 
 export type Link = Selectable<LinkRow>;

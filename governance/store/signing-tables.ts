@@ -30,7 +30,32 @@ export interface RegionKeyRow {
   heard_at: Generated<Date | null>;
 }
 
-export const SIGNING_PLATFORM_TABLES = ['signing_keys', 'region_trusts', 'region_keys'] as const;
+/** What of refused messages is listed (audit/refused-messages.ts). An empty text: the message does not say. */
+export interface RefusedMessageRow {
+  code: string;
+  channel: string;
+  key_id: string;
+  claims: string;
+  count: ColumnType<string, number, number | RawBuilder<number>>;
+  first_at: Date;
+  last_at: Date;
+}
+
+export const REFUSED_MESSAGES = `
+CREATE TABLE refused_messages (
+  code text NOT NULL,
+  channel text NOT NULL,
+  key_id text NOT NULL,
+  claims text NOT NULL,
+  count bigint NOT NULL,
+  first_at timestamptz NOT NULL,
+  last_at timestamptz NOT NULL,
+  PRIMARY KEY (code, channel, key_id, claims)
+);
+CREATE INDEX refused_messages_by_time ON refused_messages (last_at);
+`;
+
+export const SIGNING_PLATFORM_TABLES = ['signing_keys', 'region_trusts', 'region_keys', 'refused_messages'] as const;
 
 /** Neither a name nor a key is ever given twice: what was retired stays known. */
 export const SIGNING_TABLES = `

@@ -59,9 +59,9 @@ export async function dispatch(options: DispatcherOptions, lane: Lane): Promise<
     claimed.map(async (task) => {
       try {
         await send(options, task);
-        options.metrics.sent(lane);
+        options.metrics.sent(lane, task.target, task.resends > 1);
       } catch (error) {
-        options.metrics.publishFailed(lane);
+        options.metrics.publishFailed(lane, task.target);
         logger.warn({ err: error, taskId: task.id, target: task.target }, 'a task could not be sent yet');
         await sendLater(db, task);
       }

@@ -73,7 +73,13 @@ export function cancelTelling<DB>(handlers: HandlersByKind<DB>): {
 }
 
 export type Progress =
-  | { readonly step: 'ended'; readonly outcome: TaskOutcome; readonly lane: Lane; readonly lagMs: number }
+  | {
+      readonly step: 'ended';
+      readonly outcome: TaskOutcome;
+      readonly lane: Lane;
+      readonly target: string;
+      readonly lagMs: number;
+    }
   | { readonly step: 'continues' }
   /** A repeat, an older etag, or an answer for a task that has ended otherwise. */
   | { readonly step: 'ignored' }
@@ -181,6 +187,7 @@ export class Progressor<DB> {
       step: 'ended',
       outcome: done ? 'done' : (end.outcome ?? 'failed'),
       lane: task.lane,
+      target: task.target,
       lagMs: Math.max(0, Date.now() - task.created_at.getTime()),
     };
   }

@@ -1,4 +1,4 @@
-/** What only time brings about: deadlines, the age of the oldest live task, and forgetting jobs settled long ago. */
+/** What only time brings about: deadlines, and forgetting jobs settled long ago. */
 import { sql } from 'kysely';
 import type { Logger } from '../../platform/log.ts';
 import {
@@ -8,10 +8,9 @@ import {
   SWEEP_BATCH,
   SWEEP_INTERVAL_MS,
 } from '../limits.ts';
-import { lanes } from '../messages.ts';
 import type { ManagerMetrics } from '../observe.ts';
 import type { Progressor } from './progress.ts';
-import { LIVE, type ManagerDb } from './schema.ts';
+import type { ManagerDb } from './schema.ts';
 
 export interface SweeperOptions<DB> {
   readonly db: ManagerDb;
@@ -35,8 +34,8 @@ export function createSweeper<DB>({
         'a task could not be failed at its deadline and will be tried again',
       ),
     );
-    for (const step of steps) if (step.step === 'ended') metrics.ended(step.lane, step.outcome, step.lagMs);
-    await measureAge(db, metrics);
+    for (const step of steps)
+      if (step.step === 'ended') metrics.ended(step.lane, step.target, step.outcome, step.lagMs);
     const nowMs = performance.now();
     if (nowMs - purgedAtMs >= PURGE_INTERVAL_MS) {
       await purge(db);
@@ -44,16 +43,6 @@ export function createSweeper<DB>({
     }
     return steps.length === SWEEP_BATCH ? 0 : SWEEP_INTERVAL_MS;
   };
-}
-
-async function measureAge(db: ManagerDb, metrics: ManagerMetrics): Promise<void> {
-  const rows = await db
-    .selectFrom('orbital_tasks')
-    .select(['lane', sql<number>`extract(epoch from now() - min(created_at))::float8 * 1000`.as('age_ms')])
-    .where('state', 'in', LIVE)
-    .groupBy('lane')
-    .execute();
-  for (const lane of lanes) metrics.oldestLiveTask(lane, rows.find((row) => row.lane === lane)?.age_ms ?? 0);
 }
 
 async function purge(db: ManagerDb): Promise<void> {
