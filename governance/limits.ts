@@ -216,3 +216,5 @@ export const SIGNING_OVERLAP_MS = 10_000;
 export const MAX_KEPT_SIGNING_KEYS = 1024;
 /** Kinds of refused messages that are listed: by code, channel, key and region; the ones of longest ago go first. */
 export const MAX_REFUSED_KINDS = 500;
+/** Failed tasks that one request asks once more. */
+export const MAX_RETRIED_JOBS = 100;

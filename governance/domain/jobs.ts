@@ -92,6 +92,13 @@ export async function listJobs(
   };
 }
 
+/** Which failed tasks are meant. */
+export interface FailedTaskFilter extends OfTenant {
+  readonly region?: string;
+  readonly kind?: string;
+  readonly errorCode?: string;
+}
+
 /** Tasks of every job, those of the newest job first. */
 export async function listTasks(
   cmk: Cmk,
