@@ -22,6 +22,7 @@ import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
+import { startTracing } from '../platform/tracing.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { openCredentials } from './access/credentials.ts';
 import { openTlsListener } from './api/listener.ts';
@@ -93,6 +94,11 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
   const close = async (): Promise<void> => {
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
   };
+  if (config.tracing !== undefined) {
+    const resource = { 'service.name': 'okcm-cmk', 'service.namespace': config.cluster };
+    const tracing = startTracing(config.tracing, resource, logger);
+    closing.push(() => tracing.stop());
+  }
   try {
     const connect = (max: number, applicationName: string): Db => {
       const pool = createPool({ url: config.database.appUrl, max, applicationName, logger });

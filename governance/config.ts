@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { ServerTlsConfig } from '../platform/tls-config.ts';
+import { TracingConfig } from '../platform/tracing-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
 import { AuditConfig } from './audit/config.ts';
 import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
@@ -92,6 +93,8 @@ export const CmkConfig = Type.Object(
     /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
     notifications: Type.Optional(NotificationsConfig),
     audit: Type.Optional(AuditConfig),
+    /** Where spans of requests and jobs are sent; left out: none are recorded. */
+    tracing: Type.Optional(TracingConfig),
   },
   closed,
 );

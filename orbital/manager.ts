@@ -28,6 +28,7 @@ import { createSweeper } from './manager/sweeper.ts';
 import { lanes, type Rejection, type Signer, type TrustedKey, verifyMessage } from './messages.ts';
 import { managerMetrics } from './observe.ts';
 import { SeenFrames } from './seen.ts';
+import { takingStatus } from './traces.ts';
 import { reportChannel, type Subscription, statusChannel, type Transport } from './transport.ts';
 
 export interface ManagerOptions<DB> {
@@ -106,7 +107,7 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
     const taken = await take(channel, 'status', frame);
     if (taken === undefined) return;
     const { body: status, keyId, claims, signature } = taken;
-    const progress = await progressor.onStatus(status);
+    const progress = await takingStatus(db, status, () => progressor.onStatus(status));
     seen.add(signature);
     if (progress.step === 'rejected') return reject(channel, { code: progress.code, keyId, claims });
     if (progress.step === 'ignored' && Date.now() - Date.parse(status.at) > REPLAY_AFTER_MS)

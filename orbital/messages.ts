@@ -57,6 +57,8 @@ export const TaskMessage = Type.Object(
     correlationId: Correlation,
     issuedAt: Instant,
     deadlineAt: Type.Optional(Instant),
+    /** W3C Trace Context, where the job is traced. A region that records no spans passes over it. */
+    traceparent: Type.Optional(Type.String({ pattern: '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })),
     /** Every older job of the entity was cancelled by this one: whatever still runs of them shall stop. */
     cancels: Type.Optional(Type.Boolean()),
   },

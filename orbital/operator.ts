@@ -26,6 +26,7 @@ import {
   lanes,
   type Rejection,
   type Signer,
+  type StatusMessage,
   signMessage,
   type TaskMessage,
   type TrustedKey,
@@ -37,6 +38,7 @@ import { applyOnce, type HandlerOutcome, operatorError, overtake } from './opera
 import { flushOutbox, publishStatus, purgeInbox } from './operator/outbox.ts';
 import { type OperatorDb, OVERTAKE_CHANNEL } from './operator/schema.ts';
 import { SeenFrames } from './seen.ts';
+import { executingTask } from './traces.ts';
 import { reportChannel, type Subscription, type Transport, taskChannel } from './transport.ts';
 
 export interface TaskContext<DB> {
@@ -128,7 +130,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       return;
     }
     const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) =>
-      handle(task, keyId, signal),
+      executingTask(task, () => handle(task, keyId, signal)),
     );
     inHand.set(execution, handling);
     try {
@@ -160,7 +162,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     task: TaskMessage,
     signedBy: string,
     signal: AbortSignal,
-  ): Promise<{ readonly repeated: boolean }> {
+  ): Promise<{ readonly repeated: boolean; readonly phase: StatusMessage['phase'] }> {
     const { taskId, kind, entity, entitySequence, correlationId } = task;
     const cancels = task.cancels === true;
     if (cancels) {
@@ -179,7 +181,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       }
       // Acknowledged only after this: on failure the broker repeats the task and gets the recorded answer.
       await publishStatus(outbox, answer);
-      return { repeated };
+      return { repeated, phase: answer.phase };
     } finally {
       if (cancelling.get(entity) === entitySequence) cancelling.delete(entity);
     }

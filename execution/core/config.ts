@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
 import { ServerTlsConfig } from '../../platform/tls-config.ts';
+import { TracingConfig } from '../../platform/tracing-config.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -221,6 +222,8 @@ export const CoreConfig = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    /** Where spans of jobs are sent; left out: none are recorded. */
+    tracing: Type.Optional(TracingConfig),
   },
   closed,
 );

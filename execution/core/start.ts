@@ -12,6 +12,7 @@ import { describeFault } from '../../platform/hash-chain.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
+import { startTracing } from '../../platform/tracing.ts';
 import { StreamTable } from '../cipher/index.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
 import {
@@ -106,6 +107,15 @@ async function start(
   const region = parseRegionId(config.region);
   const registry = createRegistry({ labels: { component: 'core', region, instance: config.instance } });
   const metrics = createMetrics(registry);
+  if (config.tracing !== undefined) {
+    const resource = {
+      'service.name': 'okcm-core',
+      'service.namespace': config.cluster,
+      'service.instance.id': `${region}/${config.instance}`,
+    };
+    const tracing = startTracing(config.tracing, resource, logger);
+    steps.add(() => tracing.stop());
+  }
 
   const { db } = openDatabase(config, logger);
   steps.add(() => db.destroy());

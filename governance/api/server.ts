@@ -46,6 +46,7 @@ import { statusRoutes } from './routes/status.ts';
 import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { workflowRoutes } from './routes/workflows.ts';
+import { registerTracing } from './tracing.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
 
@@ -142,6 +143,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     else withReach(request.access.reach, done);
   });
 
+  registerTracing(app);
   registerIdempotency(app, cmk);
 
   app.addHook('onResponse', async (request, reply) => {

@@ -18,6 +18,7 @@ import {
 } from '../limits.ts';
 import { type Lane, type Signer, signMessage } from '../messages.ts';
 import type { ManagerMetrics } from '../observe.ts';
+import { sendingTask } from '../traces.ts';
 import { type Transport, taskChannel } from '../transport.ts';
 import { LIVE, type ManagerDb } from './schema.ts';
 
@@ -45,6 +46,7 @@ interface Claimed {
   readonly correlation_id: string;
   readonly deadline_at: Date | null;
   readonly cancels_older: boolean;
+  readonly trace: string | null;
 }
 
 /** Sends one batch; answers how long to wait for the next. */
@@ -91,11 +93,18 @@ async function claim(db: ManagerDb, lane: Lane): Promise<readonly Claimed[]> {
             * least(${RESEND_CAP_MS}::float8, ${RESEND_BASE_MS}::float8 * power(2, least(t.resends, 20)))
       from due, orbital_jobs j
       where t.id = due.id and j.id = t.job_id
-      returning t.*, j.cancels_older`.execute(db);
+      returning t.*, j.cancels_older, j.trace`.execute(db);
   return rows;
 }
 
-async function send({ transport, signer }: DispatcherOptions, task: Claimed): Promise<void> {
+const send = (options: DispatcherOptions, task: Claimed): Promise<void> =>
+  sendingTask(task, (traceparent) => publish(options, task, traceparent));
+
+async function publish(
+  { transport, signer }: DispatcherOptions,
+  task: Claimed,
+  traceparent: string | undefined,
+): Promise<void> {
   const frame = signMessage(signer, {
     type: 'task',
     messageId: randomUUID(),
@@ -113,6 +122,7 @@ async function send({ transport, signer }: DispatcherOptions, task: Claimed): Pr
     correlationId: task.correlation_id,
     issuedAt: new Date().toISOString(),
     ...(task.deadline_at === null ? {} : { deadlineAt: task.deadline_at.toISOString() }),
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(task.cancels_older ? { cancels: true } : {}),
   });
   await transport.publish(taskChannel(task.target, task.lane), frame);

@@ -8,6 +8,7 @@ import { type JsonValue, jsonSizeBytes } from '../json.ts';
 import { MAX_PAYLOAD_BYTES, MAX_TARGETS_PER_JOB } from '../limits.ts';
 import type { Lane } from '../messages.ts';
 import { JobConflictError, OrbitalError } from './errors.ts';
+import { traceOfNewJob } from '../traces.ts';
 import { type JobState, LIVE, type ManagerTransaction, ours, WAKE_CHANNEL } from './schema.ts';
 
 export interface JobSpec {
@@ -186,6 +187,7 @@ export async function createJob<DB>(
       cancels_older: spec.cancelsOlder === true,
       correlation_id: spec.correlationId,
       deadline_ms: spec.deadlineMs,
+      trace: traceOfNewJob(id, spec),
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .returning('id')

@@ -33,6 +33,8 @@ export interface OrbitalManagerTables {
     deadline_ms: ColumnType<string | null, number | null, never>;
     created_at: Generated<Date>;
     settled_at: ColumnType<Date | null, never, Date | null | ReturnType<typeof sql<Date>>>;
+    /** W3C `traceparent` of what has made the job; null where nobody records it. */
+    trace: ColumnType<string | null, string | null | undefined, never>;
   };
   orbital_tasks: {
     id: string;
@@ -142,6 +144,14 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
       await sql`drop table orbital_tasks`.execute(db);
       await sql`drop table orbital_jobs`.execute(db);
       await sql`drop table orbital_entities`.execute(db);
+    },
+  },
+  '0080_orbital_trace': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`alter table orbital_jobs add column trace text`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`alter table orbital_jobs drop column trace`.execute(db);
     },
   },
 };
