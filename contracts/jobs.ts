@@ -424,7 +424,11 @@ export const taskErrors = {
   CUT_OVER: { retryable: false, meaning: 'the drill is over: a cut that comes late cuts nobody off' },
   SIGNING_KEY_REFUSED: {
     retryable: false,
-    meaning: 'the signing keys cannot be taken over: one was retired, differs, or the one that signed this is missing',
+    meaning: 'the signing keys cannot be taken over: one was retired, or stands for another',
+  },
+  SIGNER_MISSING: {
+    retryable: true,
+    meaning: 'the key that signed this is not among those that shall count; one of them has to say so',
   },
   SIGNING_KEY_UNKNOWN: { retryable: false, meaning: 'the region has no signing key of that name' },
   INVALID_PAYLOAD: { retryable: false, meaning: 'the payload does not follow its schema' },

@@ -22,7 +22,7 @@ export function registerTracing(app: Api): void {
       },
     });
     spans.set(request, span);
-    withinSpan(span, done);
+    withinSpan(span, () => done());
   });
   app.addHook('onResponse', async (request, reply) => {
     const span = spans.get(request);

@@ -18,7 +18,7 @@ export interface RetryAnswer {
   next?: string;
 }
 
-/** MAX_RETRIED_JOBS at most. `tenant`: for whose jobs it was permitted; undefined: for everybody's. */
+/** MAX_RETRIED_JOBS tasks at most. `filter.tenant`: for whose jobs it was permitted; undefined: for everybody's. */
 export async function retryFailed(
   cmk: Cmk,
   who: Actor,
@@ -40,7 +40,8 @@ export async function retryFailed(
   };
   for (const [id, regions] of regionsByJob) {
     try {
-      await changeJob(cmk, who, { id, tenant: await ownerOf(cmk, id), change: 'retry', regions });
+      const tenant = filter.tenant ?? (await ownerOf(cmk, id));
+      await changeJob(cmk, who, { id, tenant, change: 'retry', regions });
       answer.retried.push(id);
     } catch (error) {
       const { code, message } = toJobError(error);

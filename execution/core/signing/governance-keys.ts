@@ -18,8 +18,10 @@ import type { RegionDb, RegionTx } from '../store/tables.ts';
 
 export class TrustRefusedError extends OkcmError {
   override readonly name = 'TrustRefusedError';
+  readonly why: keyof typeof trustRefusals;
   constructor(why: keyof typeof trustRefusals) {
     super('CORE_KEYS_REFUSED', trustRefusals[why]);
+    this.why = why;
   }
 }
 

