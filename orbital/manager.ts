@@ -95,9 +95,8 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
       reject(channel, why);
       return undefined;
     }
-    const { keyId, signature } = verified;
-    const claims = 'source' in verified.body ? verified.body.source : verified.body.target;
-    if (!seen.has(signature)) return { ...verified, claims };
+    const { keyId, claims, signature } = verified;
+    if (!seen.has(signature)) return verified;
     reject(channel, { code: 'REPLAYED', keyId, claims });
     return undefined;
   }

@@ -164,6 +164,8 @@ export type Verified<T extends MessageType> =
       readonly ok: true;
       readonly keyId: string;
       readonly body: Messages[T];
+      /** The region that the body names; of a status or report, the one that has signed it. */
+      readonly claims: string;
       /** Base64url in its one spelling; no two messages have the same. */
       readonly signature: string;
     }
@@ -239,6 +241,6 @@ export async function verifyMessage<T extends MessageType>(
     key.publicKey.asymmetricKeyType === 'ed25519' &&
     verify(null, signedBytes(bytes), key.publicKey, signature);
   return valid
-    ? { ok: true, keyId, body, signature: signature.toString('base64url') }
+    ? { ok: true, keyId, body, claims, signature: signature.toString('base64url') }
     : { ok: false, code: 'BAD_SIGNATURE', keyId, claims };
 }

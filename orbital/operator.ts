@@ -118,8 +118,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       const { ok: _ok, ...why } = verified;
       return reject(channel, why);
     }
-    const { body: task, keyId, signature } = verified;
-    const claims = task.target;
+    const { body: task, keyId, claims, signature } = verified;
     if (claims !== region) return reject(channel, { code: 'WRONG_AUDIENCE', keyId, claims });
     if (seen.has(signature)) return reject(channel, { code: 'REPLAYED', keyId, claims });
     const execution = `${task.taskId}/${task.etag}`;
