@@ -103,7 +103,7 @@ function spanOf(span: ReadableSpan): object {
 }
 
 function attributesOf(attributes: Readonly<Record<string, unknown>>): object[] {
-  return Object.entries(attributes).flatMap(([key, value]) => {
+  return Object.entries(attributes).flatMap(([key, value]): object[] => {
     switch (typeof value) {
       case 'string':
         return [{ key, value: { stringValue: value.slice(0, MAX_ATTRIBUTE_LENGTH) } }];

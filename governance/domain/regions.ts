@@ -9,7 +9,7 @@ import { CmkError } from '../errors.ts';
 import { MAX_REGIONS, REPORT_STALE_MS } from '../limits.ts';
 import { signingKeysInto } from '../signing/own-keys.ts';
 import type { RegionRow } from '../store/schema.ts';
-import { asPlatform, type Db, type Trx } from '../store/transactions.ts';
+import { asPlatform, type Trx } from '../store/transactions.ts';
 import { parseSigningKey } from './certificates.ts';
 import { issuersInto } from './issuers.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
