@@ -46,7 +46,8 @@ test('REST call → job → task in each region → status → settled', async (
   // A region may be heard of before its own span has ended.
   await until('the trace is whole', async () => {
     const executed = ofTrace(TRACE).filter(({ name }) => name === 'execute TENANT_PROVISION');
-    return executed.length === 2 && ofTrace(TRACE).some(settled);
+    const regions = new Set(executed.map(({ attributes }) => attributes['okcm.region']));
+    return regions.size === 2 && ofTrace(TRACE).some(settled);
   });
   const spans = ofTrace(TRACE);
   const request = spans.find(({ name }) => name === 'POST /v1/tenants');
@@ -55,17 +56,16 @@ test('REST call → job → task in each region → status → settled', async (
   assert.equal(request.attributes['http.response.status_code'], '202');
   const job = onlyChild(request, 'job TENANT_PROVISION');
   const sent = childrenOf(job, 'send TENANT_PROVISION');
-  assert.deepEqual(sent.map(({ attributes }) => attributes['okcm.region']).toSorted(), ['north', 'south']);
-  for (const each of sent) {
-    const execution = onlyChild(each, 'execute TENANT_PROVISION');
-    assert.equal(execution.attributes['okcm.phase'], 'done');
-    assert.equal(execution.attributes['okcm.region'], each.attributes['okcm.region']);
-  }
+  // A slow answer makes a task be sent again: then there are more of each, and two that have done it.
+  const regionsOf = (found: readonly CollectedSpan[]) =>
+    [...new Set(found.map(({ attributes }) => attributes['okcm.region']))].toSorted();
+  assert.deepEqual(regionsOf(sent), ['north', 'south']);
+  const executions = sent.flatMap((each) => childrenOf(each, 'execute TENANT_PROVISION'));
+  assert.deepEqual(regionsOf(executions), ['north', 'south']);
+  for (const { attributes } of executions) assert.equal(attributes['okcm.phase'], 'done');
   const statuses = childrenOf(job, 'status TENANT_PROVISION');
-  assert.deepEqual(
-    statuses.map(({ attributes }) => attributes['okcm.step']),
-    ['done', 'done'],
-  );
+  const ended = statuses.filter(({ attributes }) => attributes['okcm.step'] === 'done');
+  assert.deepEqual(regionsOf(ended), ['north', 'south']);
   assert.equal(statuses.filter(settled).length, 1, 'the last of them has settled the job');
   for (const { name, attributes } of spans)
     assert.equal(attributes['okcm.correlation_id'], CORRELATION, name);
