@@ -29,9 +29,9 @@ import {
   type KnownKey,
   type Operator,
   orbitalOperatorMigrations,
+  publicPemOf,
   type TaskContext,
   type TaskHandler,
-  publicPemOf,
   type Transport,
   trustedOf,
 } from '../orbital/index.ts';
@@ -325,8 +325,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     }),
     GOVERNANCE_KEYS: on('GOVERNANCE_KEYS', ({ keys }, { signedBy }) => {
       const adopted = adoptKeys(knownKeys, keys, signedBy);
-      if (!adopted.ok)
-        return refused(adopted.why === 'SIGNER_MISSING' ? adopted.why : 'SIGNING_KEY_REFUSED');
+      if (!adopted.ok) return refused(adopted.why === 'SIGNER_MISSING' ? adopted.why : 'SIGNING_KEY_REFUSED');
       knownKeys = adopted.keys;
       return done({ trusted: trustedOf(knownKeys).map((key) => key.keyId) });
     }),

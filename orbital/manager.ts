@@ -12,6 +12,7 @@ import { REPLAY_AFTER_MS, REPORT_PREFETCH, STATUS_PREFETCH } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { dispatch } from './manager/dispatcher.ts';
 import { type JobSpec, retryJob } from './manager/jobs.ts';
+import { measureLevels } from './manager/levels.ts';
 import { cancelTelling, type HandlersByKind, Progressor } from './manager/progress.ts';
 import {
   getJob,
@@ -23,7 +24,6 @@ import {
   type TaskFilter,
 } from './manager/queries.ts';
 import { type ManagerDb, WAKE_CHANNEL } from './manager/schema.ts';
-import { measureLevels } from './manager/levels.ts';
 import { createSweeper } from './manager/sweeper.ts';
 import { lanes, type Rejection, type Signer, type TrustedKey, verifyMessage } from './messages.ts';
 import { managerMetrics } from './observe.ts';

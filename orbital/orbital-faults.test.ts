@@ -202,7 +202,10 @@ describe('orbital under faults', () => {
       'UNKNOWN_KEY',
       'UNKNOWN_TASK',
     ]);
-    assert.match(await world.registry.metrics(), /messages_rejected_total\{code="TARGET_MISMATCH",region="(unknown|south)"\} 1/);
+    assert.match(
+      await world.registry.metrics(),
+      /messages_rejected_total\{code="TARGET_MISMATCH",region="(unknown|south)"\} 1/,
+    );
     assert.equal((await world.manager.getJob(id))?.state, 'pending');
     release();
     play.hold = undefined;

@@ -63,7 +63,10 @@ export class RejectionSums {
         this.#logger.warn({ ...rejection, count }, 'messages were refused');
     } catch (error) {
       for (const sum of sums) this.#sum(sum);
-      this.#logger.error({ err: error }, 'refused messages are not in the audit trail yet; it is tried again');
+      this.#logger.error(
+        { err: error },
+        'refused messages are not in the audit trail yet; it is tried again',
+      );
     }
   }
 

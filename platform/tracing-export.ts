@@ -110,7 +110,9 @@ function attributesOf(attributes: Readonly<Record<string, unknown>>): object[] {
       case 'boolean':
         return [{ key, value: { boolValue: value } }];
       case 'number':
-        return [{ key, value: Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value } }];
+        return [
+          { key, value: Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value } },
+        ];
       default:
         return [];
     }

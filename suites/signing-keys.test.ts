@@ -57,12 +57,18 @@ describe('keys that sign what crosses the broker', () => {
     });
     await broker.publish(taskChannel('eu', 'normal'), frame);
     let obeyed: boolean | undefined;
-    await until('the message is judged', async () => {
-      const { rows } = await sql`select from orbital_inbox where task_id = ${taskId}`.execute(planes.eu.core.db);
-      if (rows.length > 0) obeyed = true;
-      else if ((await refused('UNKNOWN_KEY')) > refusedBefore) obeyed = false;
-      return obeyed !== undefined;
-    }, WAIT_MS);
+    await until(
+      'the message is judged',
+      async () => {
+        const { rows } = await sql`select from orbital_inbox where task_id = ${taskId}`.execute(
+          planes.eu.core.db,
+        );
+        if (rows.length > 0) obeyed = true;
+        else if ((await refused('UNKNOWN_KEY')) > refusedBefore) obeyed = false;
+        return obeyed !== undefined;
+      },
+      WAIT_MS,
+    );
     return obeyed === true;
   }
 
@@ -87,9 +93,13 @@ describe('keys that sign what crosses the broker', () => {
     assert.ok(await isObeyed(stolen));
     await planes.world.must(202, 'POST', '/v1/signing-keys', { keyId: 'cmk-2' });
     await planes.onboard('meanwhile', 'payments');
-    await until('every core trusts the new key', async () => {
-      return (await stateOf('/v1/signing-keys', 'cmk-2')) === 'active';
-    }, WAIT_MS);
+    await until(
+      'every core trusts the new key',
+      async () => {
+        return (await stateOf('/v1/signing-keys', 'cmk-2')) === 'active';
+      },
+      WAIT_MS,
+    );
     assert.ok(await isObeyed(stolen), 'what it has signed still counts');
     await planes.world.query(`UPDATE signing_keys SET since = since - interval '1 minute'`);
     await planes.world.must(202, 'POST', '/v1/signing-keys/cmk/retire');
@@ -100,10 +110,16 @@ describe('keys that sign what crosses the broker', () => {
 
   test('a region’s key: made there, taken over, and its trail stands', async () => {
     await planes.world.must(202, 'POST', '/v1/regions/eu/keys', { keyId: 'eu-2' });
-    await until('the region signs by it', async () => {
-      const { items } = await planes.world.must(200, 'GET', '/v1/regions/eu/keys');
-      return items.some((key: { keyId: string; heardAt: string | null }) => key.keyId === 'eu-2' && key.heardAt);
-    }, WAIT_MS);
+    await until(
+      'the region signs by it',
+      async () => {
+        const { items } = await planes.world.must(200, 'GET', '/v1/regions/eu/keys');
+        return items.some(
+          (key: { keyId: string; heardAt: string | null }) => key.keyId === 'eu-2' && key.heardAt,
+        );
+      },
+      WAIT_MS,
+    );
     await planes.world.query(`UPDATE region_keys SET heard_at = heard_at - interval '1 minute'`);
     await planes.world.must(200, 'POST', '/v1/regions/eu/keys/region%3Aeu/retire');
     await planes.onboard('with-the-new-key', 'payments');

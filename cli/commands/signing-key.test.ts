@@ -55,7 +55,10 @@ test('governance’s key is announced, goes over by itself, and the old one is r
 });
 
 test('a region’s key is rotated by the region, or brought by hand', async () => {
-  assert.match(await ok('signing-key', 'rotate', 'north-2', '--region', 'north'), /^north: job [0-9a-f-]{36}/);
+  assert.match(
+    await ok('signing-key', 'rotate', 'north-2', '--region', 'north'),
+    /^north: job [0-9a-f-]{36}/,
+  );
   await until('the region has gone over', async () =>
     /north-2 +active/.test(await ok('signing-key', 'list', '--region', 'north')),
   );
@@ -81,7 +84,10 @@ test('dead letters are shown with their reason and asked once more; refused mess
   );
   north.interfere = undefined;
   const filter = ['--code', 'LIMIT_REACHED', '--tenant', 'dead'];
-  assert.match(await ok('jobs', 'retry-failed', ...filter, '--yes'), /^1 jobs are asked once more, 0 are left/);
+  assert.match(
+    await ok('jobs', 'retry-failed', ...filter, '--yes'),
+    /^1 jobs are asked once more, 0 are left/,
+  );
   await north.transport.publish(statusChannel(), Buffer.from('garbage'));
   await until('it is listed', async () => /MALFORMED +okcm\.status/.test(await ok('jobs', 'refused')));
 });

@@ -50,7 +50,8 @@ export function registerSigningKeyCommands(program: Command): void {
         const made = await api.createSigningKey({ body: { keyId } });
         return output.result(
           made,
-          () => `${keyId}: ${made.state}; it signs as soon as every region trusts it. See okcm signing-key list.`,
+          () =>
+            `${keyId}: ${made.state}; it signs as soon as every region trusts it. See okcm signing-key list.`,
         );
       }
       const brought = publicKey === undefined ? {} : { publicKey: await readFile(publicKey, 'utf8') };
@@ -65,7 +66,10 @@ export function registerSigningKeyCommands(program: Command): void {
     .description('sign by an announced key now, also where a region does not trust it yet')
     .option('--yes', 'really')
     .action(async (keyId: string, { yes }: { yes?: boolean }, command: Command) => {
-      demandYes(yes, 'regions that do not trust the key refuse every job until somebody there says that they shall');
+      demandYes(
+        yes,
+        'regions that do not trust the key refuse every job until somebody there says that they shall',
+      );
       const { home, output } = contextOf(command);
       const { api } = await CmkClient.ofHome(home);
       const key = await api.activateSigningKey({ path: { key: keyId } });

@@ -121,7 +121,9 @@ test('forged, altered, replayed and misplaced messages, and a status for another
 test('a flood of them is a few events', async () => {
   const count = async () =>
     Number(
-      (await world.query(`SELECT count(*) AS n FROM audit_events WHERE action = 'message.receive'`))[0]?.['n'],
+      (await world.query(`SELECT count(*) AS n FROM audit_events WHERE action = 'message.receive'`))[0]?.[
+        'n'
+      ],
     );
   const before = await count();
   const flooder = strange('flood');

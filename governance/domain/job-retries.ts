@@ -6,9 +6,9 @@ import type { Actor } from '../audit/event.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError, type CmkErrorCode } from '../errors.ts';
 import { MAX_RETRIED_JOBS } from '../limits.ts';
+import { asSystem } from '../store/transactions.ts';
 import { toJobError } from './job-errors.ts';
 import { changeJob, type FailedTaskFilter, listTasks, ownerOfJob } from './jobs.ts';
-import { asSystem } from '../store/transactions.ts';
 
 export interface RetryAnswer {
   retried: string[];
@@ -31,8 +31,7 @@ export async function retryFailed(
     { limit: MAX_RETRIED_JOBS, ...(cursor === undefined ? {} : { cursor }) },
   );
   const regionsByJob = new Map<string, string[]>();
-  for (const { job, region } of page.items)
-    regionsByJob.set(job, [...(regionsByJob.get(job) ?? []), region]);
+  for (const { job, region } of page.items) regionsByJob.set(job, [...(regionsByJob.get(job) ?? []), region]);
   const answer: RetryAnswer = {
     retried: [],
     left: [],

@@ -152,7 +152,12 @@ export async function activateTrusted(cmk: Pick<Cmk, 'db'>): Promise<string | un
     // Others look at the same time: who comes first goes over.
     if (ready !== undefined && stateOf(await lockedKeys(trx), ready) === 'announced') {
       await goOver(trx, ready);
-      await tell(trx, { actor: 'system:signing-keys', correlationId: `signing-key:${ready}`.slice(0, 64) }, 'activate', ready);
+      await tell(
+        trx,
+        { actor: 'system:signing-keys', correlationId: `signing-key:${ready}`.slice(0, 64) },
+        'activate',
+        ready,
+      );
     }
     const active = await rowsOf(trx).where('state', '=', 'active').executeTakeFirst();
     return active?.key_id;

@@ -84,7 +84,9 @@ async function prepare(trx: Trx, region: string, keyId: string): Promise<readonl
   await sql`
     INSERT INTO region_keys (region, key_id, public_key, state)
       SELECT name, key_id, public_key, 'active' FROM regions r
-        WHERE name = ${region} AND NOT EXISTS (SELECT FROM region_keys k WHERE k.region = r.name)`.execute(trx);
+        WHERE name = ${region} AND NOT EXISTS (SELECT FROM region_keys k WHERE k.region = r.name)`.execute(
+    trx,
+  );
   const rows = await keysNow(trx, region);
   const present = rows.find(({ key_id }) => key_id === keyId);
   if (present !== undefined && present.state !== 'announced')

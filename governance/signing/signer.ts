@@ -91,7 +91,10 @@ export class Signing {
       this.signer.use(next);
       logger.info({ keyId: active }, 'jobs are signed by another key');
     } else if (this.#missing !== active)
-      logger.error({ keyId: active }, 'the key that signs jobs is not on this machine: the one before goes on');
+      logger.error(
+        { keyId: active },
+        'the key that signs jobs is not on this machine: the one before goes on',
+      );
     this.#missing = next === undefined ? active : undefined;
   }
 

@@ -31,7 +31,10 @@ const keys = async (path = '/v1/signing-keys') =>
 
 async function rejected(code: string): Promise<number> {
   const text = await (await fetch(new URL('/metrics', world.healthUrl()))).text();
-  const pattern = new RegExp(`okcm_orbital_messages_rejected_total\\{[^}]*code="${code}"[^}]*\\} (\\d+)`, 'g');
+  const pattern = new RegExp(
+    `okcm_orbital_messages_rejected_total\\{[^}]*code="${code}"[^}]*\\} (\\d+)`,
+    'g',
+  );
   return [...text.matchAll(pattern)].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 const rejectedAtAll = async () => (await rejected('UNKNOWN_KEY')) + (await rejected('BAD_SIGNATURE'));
@@ -58,8 +61,7 @@ function traffic() {
   };
 }
 
-const longAgo = (table: string) =>
-  world.query(`UPDATE ${table} SET since = since - interval '1 minute'`, []);
+const longAgo = (table: string) => world.query(`UPDATE ${table} SET since = since - interval '1 minute'`, []);
 
 /** A status that nobody asked for, signed by this key: it is counted as refused, or as of no task. */
 async function fateOf(signer: Signer): Promise<'counts' | 'refused'> {
@@ -103,7 +105,10 @@ test('governance goes over to a key that every region trusts, under traffic, and
 });
 
 test('a retired key comes back neither by its name nor by its file, and the one that signs is not retired', async () => {
-  assert.equal((await world.call('POST', '/v1/signing-keys', { keyId: 'cmk' })).body.code, 'SIGNING_KEY_STATE');
+  assert.equal(
+    (await world.call('POST', '/v1/signing-keys', { keyId: 'cmk' })).body.code,
+    'SIGNING_KEY_STATE',
+  );
   const active = await world.call('POST', '/v1/signing-keys/cmk-2/retire');
   assert.equal(active.body.code, 'SIGNING_KEY_STATE');
   const unknown = await world.call('POST', '/v1/signing-keys/none/retire');
@@ -132,7 +137,9 @@ test('a region makes its next key and goes over to it, under traffic; its old on
   await north.report();
   await until('a report of the new key has come', async () => {
     const { items } = await world.must(200, 'GET', '/v1/regions/north/keys');
-    return items.some((key: { keyId: string; heardAt: string | null }) => key.keyId === 'north-2' && key.heardAt);
+    return items.some(
+      (key: { keyId: string; heardAt: string | null }) => key.keyId === 'north-2' && key.heardAt,
+    );
   });
   await world.must(200, 'POST', `/v1/regions/north/keys/${encodeURIComponent(old.keyId)}/retire`);
   assert.equal(await fateOf(old), 'refused');

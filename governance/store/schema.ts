@@ -19,6 +19,7 @@ import type {
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { RefusedMessageRow, RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
 import type {
   DrillRegionRow,
   DrillRow,
@@ -26,7 +27,6 @@ import type {
   SimulationAnswerRow,
   SimulationRow,
 } from './simulation-tables.ts';
-import type { RefusedMessageRow, RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
 import type { KeyConfigurationKeyRow, KeyConfigurationRow, SystemRow } from './system-tables.ts';
 import type { ApprovalRuleRow, ApproverGroupRow, NotificationChannelRow } from './workflow-tables.ts';
 

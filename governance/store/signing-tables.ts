@@ -55,7 +55,12 @@ CREATE TABLE refused_messages (
 CREATE INDEX refused_messages_by_time ON refused_messages (last_at);
 `;
 
-export const SIGNING_PLATFORM_TABLES = ['signing_keys', 'region_trusts', 'region_keys', 'refused_messages'] as const;
+export const SIGNING_PLATFORM_TABLES = [
+  'signing_keys',
+  'region_trusts',
+  'region_keys',
+  'refused_messages',
+] as const;
 
 /** Neither a name nor a key is ever given twice: what was retired stays known. */
 export const SIGNING_TABLES = `

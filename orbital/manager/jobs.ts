@@ -7,8 +7,8 @@ import { sql, type Transaction } from 'kysely';
 import { type JsonValue, jsonSizeBytes } from '../json.ts';
 import { MAX_PAYLOAD_BYTES, MAX_TARGETS_PER_JOB } from '../limits.ts';
 import type { Lane } from '../messages.ts';
-import { JobConflictError, OrbitalError } from './errors.ts';
 import { traceOfNewJob } from '../traces.ts';
+import { JobConflictError, OrbitalError } from './errors.ts';
 import { type JobState, LIVE, type ManagerTransaction, ours, WAKE_CHANNEL } from './schema.ts';
 
 export interface JobSpec {

@@ -94,7 +94,10 @@ export class TestRegion {
     await writePrivate(config.tls.cert, server.certificatePem);
     await writePrivate(config.tls.key, server.privateKeyPem);
     await writePrivate(config.tls.ca, ca.certificatePem);
-    await writePrivate(config.orbital.signingKey, region.#region.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    await writePrivate(
+      config.orbital.signingKey,
+      region.#region.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    );
     await initialise(config);
     return region;
   }
@@ -164,25 +167,22 @@ export class TestRegion {
     this.#sequences.set(entity, entitySequence);
     const taskId = randomUUID();
     const answered = this.#broker.next((frame) => this.#statusOf(frame, taskId));
-    const frame = signMessage(
-      this.governance,
-      {
-        type: 'task',
-        messageId: randomUUID(),
-        jobId,
-        taskId,
-        kind,
-        entity,
-        entitySequence,
-        target: REGION,
-        lane: laneOf(kind),
-        etag: 1,
-        attempt: 1,
-        payload: JSON.parse(JSON.stringify(payload)),
-        correlationId: `test-${taskId}`,
-        issuedAt: new Date().toISOString(),
-      },
-    );
+    const frame = signMessage(this.governance, {
+      type: 'task',
+      messageId: randomUUID(),
+      jobId,
+      taskId,
+      kind,
+      entity,
+      entitySequence,
+      target: REGION,
+      lane: laneOf(kind),
+      etag: 1,
+      attempt: 1,
+      payload: JSON.parse(JSON.stringify(payload)),
+      correlationId: `test-${taskId}`,
+      issuedAt: new Date().toISOString(),
+    });
     await this.#broker.deliver(`okcm.tasks.${REGION}.${laneOf(kind)}`, frame);
     const status = await answered;
     if (status.error !== undefined) throw new JobFailedError(status.error.code, status.error.message);

@@ -78,10 +78,7 @@ const FailedTasks = Type.Object(
 const JobRetries = schemas.model('JobRetries', {
   retried: Type.Array(schemas.JobId),
   left: Type.Array(
-    Type.Object(
-      { job: schemas.JobId, code: Type.Unsafe<CmkErrorCode>(Text), detail: Text },
-      schemas.closed,
-    ),
+    Type.Object({ job: schemas.JobId, code: Type.Unsafe<CmkErrorCode>(Text), detail: Text }, schemas.closed),
     { description: 'Jobs that were left as they are, and why' },
   ),
   next: Type.Optional(Type.String({ description: 'The cursor that continues; absent at the end' })),

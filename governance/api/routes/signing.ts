@@ -105,7 +105,8 @@ export const signingRoutes: Routes = (app, cmk) => {
     {
       config: { action: 'region-key.rotate', permission: 'region-key.rotate' },
       schema: {
-        summary: 'Have the region make a key and sign by it; or, with publicKey, take one that was brought here',
+        summary:
+          'Have the region make a key and sign by it; or, with publicKey, take one that was brought here',
         params: schemas.RegionPath,
         body: NewRegionKey,
         response: { 202: Type.Object({ job: schemas.nullable(schemas.JobId) }, schemas.closed) },
