@@ -23,6 +23,7 @@ import { registerNotifyCommands } from './commands/notify.ts';
 import { registerProposalCommands } from './commands/proposals.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
+import { registerSigningKeyCommands } from './commands/signing-key.ts';
 import { registerSimulateCommands } from './commands/simulate.ts';
 import { registerStatusCommand } from './commands/status.ts';
 import { registerSystemCommands } from './commands/system.ts';
@@ -64,6 +65,7 @@ registerDrillCommands(program);
 registerAuditCommands(program);
 registerKeystoreCommands(program);
 registerKeyCommands(program);
+registerSigningKeyCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -38,6 +38,9 @@ const examples: { readonly [K in JobKind]: JobPayload<K> } = {
   IDENTITY_PUT: { identity: { fingerprint: FINGERPRINT, role: 'application', name: 'shop', tenant: 'acme' } },
   IDENTITY_REMOVE: { fingerprint: FINGERPRINT, reason: 'lost laptop' },
   ISSUER_PUT: { fingerprint: FINGERPRINT, certificate: '-----BEGIN CERTIFICATE-----' },
+  GOVERNANCE_KEYS: { keys: [{ keyId: 'cmk-2', publicKey: '-----BEGIN PUBLIC KEY-----' }] },
+  REGION_KEY_MAKE: { keyId: 'region:north-2' },
+  REGION_KEY_USE: { keyId: 'region:north-2' },
 };
 
 test('every job kind accepts its example and refuses a field that it does not know', () => {
@@ -76,6 +79,7 @@ test('only what takes something away is urgent, and the drill that measures it',
   assert.deepEqual(jobKinds.filter((kind) => laneOf(kind) === 'urgent').toSorted(), [
     'DRILL_CUT',
     'DRILL_RESTORE',
+    'GOVERNANCE_KEYS',
     'IDENTITY_REMOVE',
     'KEY_COMPROMISE',
     'UNLINK',

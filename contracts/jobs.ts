@@ -35,6 +35,15 @@ const Identity = Type.Object(
 );
 export type Identity = Static<typeof Identity>;
 
+const SigningKeyId = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' });
+/** Ed25519, SubjectPublicKeyInfo PEM. */
+const SigningKey = Type.Object(
+  { keyId: SigningKeyId, publicKey: Type.String({ minLength: 1, maxLength: 1024 }) },
+  closed,
+);
+/** Keys by which one side may sign at a time: two while one takes over from the other, and room for an emergency amid that. */
+export const MAX_SIGNING_KEYS = 4;
+
 const Version = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 });
 const Reason = Type.String({ maxLength: 256 });
 /** Ten years. */
@@ -301,6 +310,30 @@ export const jobs = {
     payload: Type.Object({ fingerprint: Fingerprint, certificate: Pem }, closed),
     result: Type.Object({ fingerprint: Fingerprint }, closed),
   },
+  /**
+   * The keys by which governance signs from now on, and no others: what was trusted and is not named is retired for ever.
+   * The key that signed this message has to be among them, so nobody locks themselves out.
+   */
+  GOVERNANCE_KEYS: {
+    payload: Type.Object(
+      { keys: Type.Array(SigningKey, { minItems: 1, maxItems: MAX_SIGNING_KEYS }) },
+      closed,
+    ),
+    result: Type.Object(
+      { trusted: Type.Array(SigningKeyId, { minItems: 1, maxItems: MAX_SIGNING_KEYS }) },
+      closed,
+    ),
+  },
+  /** Make the pair of keys by which the region will sign under that name; the private half never leaves the region. */
+  REGION_KEY_MAKE: {
+    payload: Type.Object({ keyId: SigningKeyId }, closed),
+    result: Type.Object(SigningKey.properties, closed),
+  },
+  /** Sign by that key from now on. Governance knows its public half by then. */
+  REGION_KEY_USE: {
+    payload: Type.Object({ keyId: SigningKeyId }, closed),
+    result: Type.Object({ keyId: SigningKeyId }, closed),
+  },
 } as const satisfies Record<string, { payload: TSchema; result: TSchema }>;
 
 export type JobKind = keyof typeof jobs;
@@ -344,6 +377,11 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
       return `identity:${p.identity?.fingerprint}`;
     case 'IDENTITY_REMOVE':
       return `identity:${p.fingerprint}`;
+    case 'GOVERNANCE_KEYS':
+      return 'governance-keys';
+    case 'REGION_KEY_MAKE':
+    case 'REGION_KEY_USE':
+      return 'region-key';
     default:
       return `issuer:${p.fingerprint}`;
   }
@@ -357,6 +395,7 @@ const URGENT: ReadonlySet<JobKind> = new Set([
   'KEY_COMPROMISE',
   'DRILL_CUT',
   'DRILL_RESTORE',
+  'GOVERNANCE_KEYS',
 ]);
 export function laneOf(kind: JobKind): Lane {
   return URGENT.has(kind) ? 'urgent' : 'normal';
@@ -383,6 +422,15 @@ export const taskErrors = {
   },
   LIMIT_REACHED: { retryable: false, meaning: 'a limit of the region is reached' },
   CUT_OVER: { retryable: false, meaning: 'the drill is over: a cut that comes late cuts nobody off' },
+  SIGNING_KEY_REFUSED: {
+    retryable: false,
+    meaning: 'the signing keys cannot be taken over: one was retired, or stands for another',
+  },
+  SIGNER_MISSING: {
+    retryable: true,
+    meaning: 'the key that signed this is not among those that shall count; one of them has to say so',
+  },
+  SIGNING_KEY_UNKNOWN: { retryable: false, meaning: 'the region has no signing key of that name' },
   INVALID_PAYLOAD: { retryable: false, meaning: 'the payload does not follow its schema' },
   UNAVAILABLE: { retryable: true, meaning: 'something the region needs is away; it will be tried again' },
 } as const;

@@ -2,35 +2,38 @@
  * One CMK process: the governance plane (separation record, "OpenKCM CMK"). It serves the REST API, keeps the links of
  * the tenants' L1 keys alive, and speaks to regions through Orbital alone. Any number of these may share a database.
  */
-import { createPrivateKey } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import {
   connectTransport,
   createManager,
+  KeyDirectory,
   type Manager,
   orbitalManagerMigrations,
+  RejectionSums,
+  readSigner,
   type Transport,
 } from '../orbital/index.ts';
 import { waitAtMost } from '../platform/backoff.ts';
-import { readPrivate } from '../platform/config-file.ts';
 import { OkcmError } from '../platform/errors.ts';
 import { type HealthServer, startHealthServer } from '../platform/http-health.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
+import { startTracing } from '../platform/tracing.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { openCredentials } from './access/credentials.ts';
 import { openTlsListener } from './api/listener.ts';
 import { loginRoutes } from './api/routes/login.ts';
 import { createApi } from './api/server.ts';
+import { recordRefused } from './audit/refused-messages.ts';
 import { openAudit } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
-import { keysOfRegion } from './domain/regions.ts';
+import { regionNames } from './domain/lookups.ts';
 import { storeReport } from './domain/reports.ts';
 import { isLoopback } from './keystores/configs.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
@@ -43,12 +46,14 @@ import { createCmkMetrics } from './metrics.ts';
 import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
+import { keysOfRegion } from './signing/region-keys.ts';
+import { Signing } from './signing/signer.ts';
 import { endDueDrills } from './simulation/drills.ts';
 import { collectGauges } from './store/gauges.ts';
 import { forgetExpiredKeys } from './store/idempotency.ts';
 import { cmkMigrations, grantToAppRole } from './store/migrations.ts';
 import type { CmkDatabase } from './store/schema.ts';
-import type { Db } from './store/transactions.ts';
+import { asPlatform, type Db } from './store/transactions.ts';
 import { expireProposals } from './workflows/proposals.ts';
 
 /** Connections for requests, and for what runs by itself: nobody who asks for much delays a kill switch or a renewal. */
@@ -79,10 +84,8 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
   refusePlainHttp(config);
   const credentials = await openCredentials(config, logger);
-  const signer = {
-    keyId: config.orbital.keyId,
-    privateKey: createPrivateKey(await readPrivate(config.orbital.signingKey)),
-  };
+  const { keyId, signingKey, keyDirectory = join(dirname(signingKey), 'signing-keys') } = config.orbital;
+  const configured = await readSigner(signingKey, keyId);
   const notifications =
     config.notifications === undefined ? undefined : await readNotificationSettings(config.notifications);
   await prepareDatabase(config);
@@ -91,6 +94,11 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
   const close = async (): Promise<void> => {
     for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
   };
+  if (config.tracing !== undefined) {
+    const resource = { 'service.name': 'okcm-cmk', 'service.namespace': config.cluster };
+    const tracing = startTracing(config.tracing, resource, logger);
+    closing.push(() => tracing.stop());
+  }
   try {
     const connect = (max: number, applicationName: string): Db => {
       const pool = createPool({ url: config.database.appUrl, max, applicationName, logger });
@@ -104,23 +112,30 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
 
     const registry = createRegistry({ labels: { component: 'cmk' } });
     const metrics = createCmkMetrics(registry);
+    const directory = new KeyDirectory(keyDirectory);
+    const signing = await Signing.open({ db: workDb, configured, directory, logger });
     const orbital = {
       transport,
-      signer,
+      signer: signing.signer,
       keysOf: (region: string) => keysOfRegion(workDb, region),
       handlers: createHandlers({
         link: config.link,
         metrics,
         retryJob: (trx, job) => manager.retryJob(trx, job),
+        manager: { createJob: (trx, spec) => manager.createJob(trx, spec) },
       }),
       logger,
     };
     const manager: Manager<CmkDatabase> = createManager({ ...orbital, db });
+    const refused = new RejectionSums((sums) => recordRefused(workDb, sums), logger);
+    closing.push(() => refused.stop());
     /** The one that is started: it sends and takes in, where the other is asked. */
     const working: Manager<CmkDatabase> = createManager({
       ...orbital,
       db: workDb,
-      onReport: (source, report, at) => storeReport(work, source, report, at),
+      onReport: (source, report, at, signedBy) => storeReport(work, source, report, { at, signedBy }),
+      onRejected: (rejection) => refused.add(rejection),
+      regions: () => asPlatform(workDb, regionNames),
       listenOn: { url: config.database.appUrl },
       registry,
     });
@@ -141,12 +156,13 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       brokerHealthy: () => transport.healthy(),
       notifications,
       audit,
+      signing,
       developmentOperators: credentials.developmentTokens?.operators ?? [],
     };
     const work: Cmk = { ...cmk, db: workDb };
     await working.start();
     closing.push(() => working.stop());
-    closing.push(...startWork(work, config, deps, audit.start()));
+    closing.push(...startWork(work, config, deps, [...audit.start(), signing.start()]));
 
     const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
     if (tls !== undefined) closing.push(async () => tls.identity.close());

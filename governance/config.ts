@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { ServerTlsConfig } from '../platform/tls-config.ts';
+import { TracingConfig } from '../platform/tracing-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
 import { AuditConfig } from './audit/config.ts';
 import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
@@ -38,7 +39,12 @@ export const CmkConfig = Type.Object(
     broker: Type.Object({ url: Url }, closed),
     /** Ed25519, PKCS#8 PEM: signs every job. Regions hold the public half under `keyId`. */
     orbital: Type.Object(
-      { signingKey: Path, keyId: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }) },
+      {
+        signingKey: Path,
+        keyId: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }),
+        /** Where keys lie that a rotation makes. Default: `signing-keys` beside `signingKey`. All processes of CMK share it. */
+        keyDirectory: Type.Optional(Path),
+      },
       closed,
     ),
     auth: Type.Object(
@@ -87,6 +93,8 @@ export const CmkConfig = Type.Object(
     /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
     notifications: Type.Optional(NotificationsConfig),
     audit: Type.Optional(AuditConfig),
+    /** Where spans of requests and jobs are sent; left out: none are recorded. */
+    tracing: Type.Optional(TracingConfig),
   },
   closed,
 );

@@ -1,5 +1,5 @@
 /** What the parts of a running CMK share. */
-import type { Manager } from '../orbital/index.ts';
+import type { Manager, Signer } from '../orbital/index.ts';
 import type { Logger } from '../platform/log.ts';
 import type { AuditService } from './audit/service.ts';
 import type { CmkConfig } from './config.ts';
@@ -29,6 +29,8 @@ export interface Cmk {
   /** How notifications are sent; undefined: none are. */
   readonly notifications: NotificationSettings | undefined;
   readonly audit: Pick<AuditService, 'signer' | 'checkpoints'>;
+  /** The keys that jobs are signed by (signing/signer.ts). */
+  readonly signing: { keyOf(keyId: string): Promise<Signer>; wake(): void };
   /** Who has a token of a development installation, and so may approve everywhere. */
   readonly developmentOperators: readonly string[];
 }

@@ -129,6 +129,11 @@ export const cmkErrors = {
     title: 'No such notification channel',
     hint: 'GET /v1/tenants/{tenant}/notifications lists them.',
   },
+  SIGNING_KEY_UNKNOWN: {
+    status: 404,
+    title: 'No such signing key',
+    hint: 'GET /v1/signing-keys lists them; those of a region GET /v1/regions/{region}/keys.',
+  },
   JOB_UNKNOWN: { status: 404, title: 'No such job', hint: 'GET /v1/jobs lists them.' },
   KEY_VERSION_UNKNOWN: {
     status: 404,
@@ -206,6 +211,16 @@ export const cmkErrors = {
     status: 409,
     title: 'The job cannot be cancelled',
     hint: 'Ended jobs stay as they are; a revocation runs until every region has reported; a link that is being made is called off by unlinking.',
+  },
+  SIGNING_KEY_STATE: {
+    status: 409,
+    title: 'The state of the signing key does not permit this',
+    hint: 'A key is announced, then active, then retiring, then retired for good; names and keys are never used twice.',
+  },
+  SIGNING_KEY_IN_USE: {
+    status: 409,
+    title: 'Something has been signed by this key a moment ago',
+    hint: 'Try again in ten seconds. If it stays so, some process does not have the file of the new key.',
   },
   KEY_NOT_USABLE: {
     status: 409,

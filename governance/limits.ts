@@ -208,3 +208,13 @@ export const PROBE_BACKOFF_CAP_MS = 60_000;
 /** Keys that no link stands on are asked for so much more rarely, and never more often than this. */
 export const IDLE_PROBE_FACTOR = 10;
 export const MIN_IDLE_PROBE_MS = 900_000;
+/** How soon a process of CMK signs by the key that governance has gone over to. */
+export const SIGNING_KEY_POLL_MS = 1_000;
+/** A key that has signed so lately is not retired: processes that have not gone over yet, reports under way. */
+export const SIGNING_OVERLAP_MS = 10_000;
+/** Of governance, and of each region: retired ones are kept, so that they stay refused. */
+export const MAX_KEPT_SIGNING_KEYS = 1024;
+/** Kinds of refused messages that are listed: by code, channel, key and region; the ones of longest ago go first. */
+export const MAX_REFUSED_KINDS = 500;
+/** Failed tasks that one request asks once more. */
+export const MAX_RETRIED_JOBS = 100;

@@ -20,15 +20,20 @@ import {
 } from '../contracts/index.ts';
 import { generateHpkeKeyPair, type HpkeKeyPair, openLinkSecret, SealingError } from '../contracts/sealing.ts';
 import {
+  adoptKeys,
   connectTransport,
   createOperator,
+  ExchangeableSigner,
   type HandlerOutcome,
   type JsonValue,
+  type KnownKey,
   type Operator,
   orbitalOperatorMigrations,
+  publicPemOf,
   type TaskContext,
   type TaskHandler,
   type Transport,
+  trustedOf,
 } from '../orbital/index.ts';
 import { signCheckpoint } from '../platform/chain-checkpoints.ts';
 import { createLogger } from '../platform/log.ts';
@@ -66,6 +71,13 @@ export interface TestRegion {
   readonly cuts: ReadonlyMap<string, { readonly drill: string; readonly untilMs: number }>;
   /** What the region says of who uses a tenant's keys. */
   use: JobResult<'USE_INSPECT'>;
+  /** By which the region signs: a test may exchange it. */
+  readonly signer: ExchangeableSigner;
+  /** Keys that REGION_KEY_MAKE has made, by name. */
+  readonly ownKeys: ReadonlyMap<string, KeyObject>;
+  /** The keys of governance that it knows. */
+  readonly knownKeys: readonly KnownKey[];
+  readonly transport: Transport;
   /** Every link secret that was opened here, in hexadecimal. */
   readonly secrets: readonly string[];
   report(change?: Partial<RegionReport>): Promise<void>;
@@ -103,6 +115,16 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const applied: string[] = [];
   const secrets: string[] = [];
   const cuts = new Map<string, { drill: string; untilMs: number }>();
+  const signer = new ExchangeableSigner({ keyId, privateKey: signing.privateKey });
+  const ownKeys = new Map<string, KeyObject>([[keyId, signing.privateKey]]);
+  const { governanceKey } = options;
+  let knownKeys: readonly KnownKey[] = [
+    {
+      keyId: governanceKey.keyId,
+      publicKey: governanceKey.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      state: 'trusted',
+    },
+  ];
 
   const on =
     <K extends JobKind>(
@@ -301,13 +323,30 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       identities.set(fingerprint, 'issuer');
       return { done: { fingerprint } };
     }),
+    GOVERNANCE_KEYS: on('GOVERNANCE_KEYS', ({ keys }, { signedBy }) => {
+      const adopted = adoptKeys(knownKeys, keys, signedBy);
+      if (!adopted.ok) return refused(adopted.why === 'SIGNER_MISSING' ? adopted.why : 'SIGNING_KEY_REFUSED');
+      knownKeys = adopted.keys;
+      return done({ trusted: trustedOf(knownKeys).map((key) => key.keyId) });
+    }),
+    REGION_KEY_MAKE: on('REGION_KEY_MAKE', ({ keyId: name }) => {
+      const made = ownKeys.get(name) ?? generateKeyPairSync('ed25519').privateKey;
+      ownKeys.set(name, made);
+      return done({ keyId: name, publicKey: publicPemOf(made) });
+    }),
+    REGION_KEY_USE: on('REGION_KEY_USE', ({ keyId: name }) => {
+      const privateKey = ownKeys.get(name);
+      if (privateKey === undefined) return refused('SIGNING_KEY_UNKNOWN');
+      signer.use({ keyId: name, privateKey });
+      return done({ keyId: name });
+    }),
   };
   const operator: Operator = createOperator<NoTables>({
     db,
     transport,
     region: name,
-    trustedKeys: [options.governanceKey],
-    signer: { keyId, privateKey: signing.privateKey },
+    trustedKeys: async () => trustedOf(knownKeys),
+    signer,
     handlers,
     logger,
   });
@@ -320,6 +359,12 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     applied,
     secrets,
     cuts,
+    signer,
+    ownKeys,
+    get knownKeys() {
+      return knownKeys;
+    },
+    transport,
     use: { gateways: [], applications: [], omitted: 0 },
     saysWhatL2StandsOn: true,
     interfere: undefined,

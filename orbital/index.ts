@@ -4,6 +4,16 @@
  */
 export { connectTransport } from './connect.ts';
 export type { JsonValue } from './json.ts';
+export { ExchangeableSigner, KeyDirectory, publicPemOf, readSigner } from './keys/signer.ts';
+export {
+  adoptKeys,
+  canonicalPem,
+  type KnownKey,
+  type NamedKey,
+  trustedOf,
+  trustRefusals,
+  withConfigured,
+} from './keys/trust.ts';
 export { JobConflictError, type ManagerErrorCode, managerErrors, OrbitalError } from './manager/errors.ts';
 export type { EndedTask, JobSpec } from './manager/jobs.ts';
 export type { HandlersByKind, JobHandlers, SettledJob } from './manager/progress.ts';
@@ -38,6 +48,7 @@ export {
   type TaskContext,
   type TaskHandler,
 } from './operator.ts';
+export { type RejectionSum, RejectionSums } from './rejections.ts';
 export {
   reportChannel,
   type Subscription,

@@ -107,3 +107,19 @@ export const SENT_MARK_BATCH = 64;
 export const MAX_SENT_MARKS = 1_024;
 /** Batches of old answers that are forgotten in one go. */
 export const PURGE_BATCHES = 20;
+/** Frames that are remembered, so that one that comes again is known for what it is. */
+export const MAX_SEEN_FRAMES = 8_192;
+/** What was answered and comes again so much later was recorded by somebody: no resend and no broker is that slow. */
+export const REPLAY_AFTER_MS = 10 * 60_000;
+/** Refused messages become entries of an audit trail so often, and so many at a time, beside one for each code and channel. */
+export const REJECTIONS_EVERY_MS = 2_000;
+export const MAX_REJECTION_SUMS = 32;
+
+/** How often it is counted how far regions are behind. */
+export const MEASURE_EVERY_MS = 2_000;
+/** A task that has not ended by then is called stalled. */
+export const STALLED_AFTER_MS = 60_000;
+/** Regions that have series of their own; what concerns further ones is counted as of the region `other`. */
+export const MAX_MEASURED_REGIONS = 1_024;
+/** Closing in order waits this long for a broker that may be gone. */
+export const CLOSE_TIMEOUT_MS = 2_000;

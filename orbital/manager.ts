@@ -8,7 +8,13 @@ import type { Logger } from '../platform/log.ts';
 import type { PostgresAddress } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
 import type { JsonValue } from './json.ts';
-import { NORMAL_GAP_MS, REPORT_PREFETCH, STATUS_PREFETCH, URGENT_GAP_MS } from './limits.ts';
+import {
+  NORMAL_GAP_MS,
+  REPLAY_AFTER_MS,
+  REPORT_PREFETCH,
+  STATUS_PREFETCH,
+  URGENT_GAP_MS,
+} from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createDispatcher } from './manager/dispatcher.ts';
 import type { JobSpec } from './manager/jobs.ts';
@@ -23,9 +29,12 @@ import {
   type TaskFilter,
 } from './manager/queries.ts';
 import { type ManagerDb, WAKE_CHANNEL } from './manager/schema.ts';
+import { measureLevels } from './manager/levels.ts';
 import { createSweeper } from './manager/sweeper.ts';
 import { lanes, type Rejection, type Signer, type TrustedKey, verifyMessage } from './messages.ts';
 import { managerMetrics } from './observe.ts';
+import { SeenFrames } from './seen.ts';
+import { takingStatus } from './traces.ts';
 import { reportChannel, type Subscription, statusChannel, type Transport } from './transport.ts';
 
 export interface ManagerOptions<DB> {
@@ -37,11 +46,14 @@ export interface ManagerOptions<DB> {
   readonly handlers: HandlersByKind<DB>;
   readonly logger: Logger;
   /**
-   * A region's report of itself, signature verified; `at` is the region's clock. May come twice and out of order, and
-   * is never a command.
+   * A region's report of itself, signature verified; `at` is the region's clock, `keyId` names the key that has signed it. May
+   * come twice and out of order, and is never a command.
    */
-  readonly onReport?: (source: string, report: JsonValue, at: string) => Promise<void>;
+  readonly onReport?: (source: string, report: JsonValue, at: string, keyId: string) => Promise<void>;
+  /** Told of each refused message; rejections.ts sums them up. */
   readonly onRejected?: (rejection: Rejection) => void;
+  /** Regions that metrics tell of from the beginning; without it, only those that were asked something. */
+  readonly regions?: () => Promise<readonly string[]>;
   /**
    * Where to LISTEN: the database of `db`. With it a job is sent within milliseconds of its commit, without it at the
    * next poll (POLL_INTERVAL_MS) or `wake()`.
@@ -68,38 +80,58 @@ export interface Manager<DB> {
 export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
   const { transport, signer, logger, keysOf } = options;
   const db = options.db as unknown as ManagerDb;
-  const metrics = managerMetrics(options.registry);
+  const metrics = managerMetrics(options.registry, transport);
+  const seen = new SeenFrames();
   const progressor = new Progressor<DB>(db, options.handlers);
   let loops: Loop[] = [];
   let subscriptions: Subscription[] = [];
 
-  function reject(rejection: Rejection): void {
-    metrics.rejected(rejection.code);
-    logger.warn({ ...rejection }, 'a message was thrown away');
+  function reject(channel: string, why: Omit<Rejection, 'channel'>): void {
+    const rejection: Rejection = { ...why, channel };
+    metrics.rejected(rejection.code, rejection.claims);
+    logger.debug({ ...rejection }, 'a message was refused');
     options.onRejected?.(rejection);
   }
-  const claimedKey = (keyId: string | undefined): { keyId?: string } =>
-    keyId === undefined ? {} : { keyId };
+
+  /** One message of a region, if it is that and has not come before; undefined where it was refused. */
+  async function take<T extends 'status' | 'report'>(channel: string, type: T, frame: Uint8Array) {
+    const verified = await verifyMessage(type, frame, keysOf);
+    if (!verified.ok) {
+      const { ok: _ok, ...why } = verified;
+      reject(channel, why);
+      return undefined;
+    }
+    const { keyId, claims, signature } = verified;
+    if (!seen.has(signature)) return verified;
+    reject(channel, { code: 'REPLAYED', keyId, claims });
+    return undefined;
+  }
 
   async function onStatusFrame(frame: Uint8Array): Promise<void> {
     const channel = statusChannel();
-    const verified = await verifyMessage('status', frame, keysOf);
-    if (!verified.ok) return reject({ code: verified.code, channel, ...claimedKey(verified.keyId) });
-    const progress = await progressor.onStatus(verified.body);
-    if (progress.step === 'rejected') return reject({ code: progress.code, channel, keyId: verified.keyId });
+    const taken = await take(channel, 'status', frame);
+    if (taken === undefined) return;
+    const { body: status, keyId, claims, signature } = taken;
+    const progress = await takingStatus(db, status, () => progressor.onStatus(status));
+    seen.add(signature);
+    if (progress.step === 'rejected') return reject(channel, { code: progress.code, keyId, claims });
+    if (progress.step === 'ignored' && Date.now() - Date.parse(status.at) > REPLAY_AFTER_MS)
+      return reject(channel, { code: 'REPLAYED', keyId, claims });
+    if (progress.step === 'continues' && status.phase === 'failed') metrics.retried(status.target);
     if (progress.step === 'ended') {
-      metrics.ended(progress.lane, progress.outcome, progress.lagMs);
-      const { taskId, target, correlationId } = verified.body;
+      metrics.ended(progress.lane, status.target, progress.outcome, progress.lagMs);
+      const { taskId, target, correlationId } = status;
       logger.info({ taskId, target, correlationId, outcome: progress.outcome }, 'a task ended');
     }
     if (progress.step !== 'ignored') wake();
   }
 
   async function onReportFrame(frame: Uint8Array): Promise<void> {
-    const verified = await verifyMessage('report', frame, keysOf);
-    if (!verified.ok)
-      return reject({ code: verified.code, channel: reportChannel(), ...claimedKey(verified.keyId) });
-    await options.onReport?.(verified.body.source, verified.body.report, verified.body.at);
+    const taken = await take(reportChannel(), 'report', frame);
+    if (taken === undefined) return;
+    const { source, report, at } = taken.body;
+    await options.onReport?.(source, report, at, taken.keyId);
+    seen.add(taken.signature);
   }
 
   function consume(channel: string, prefetch: number, onFrame: (frame: Uint8Array) => Promise<void>) {
@@ -139,9 +171,11 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
           lane === 'urgent' ? URGENT_GAP_MS : NORMAL_GAP_MS,
         ),
       );
+      const measuring = startLoop('levels', logger, () => measureLevels(db, metrics, options.regions));
       const sweeping = startLoop('sweep', logger, createSweeper({ db, progressor, logger, metrics }));
       subscriptions = [
         { close: () => sweeping.stop() },
+        { close: () => measuring.stop() },
         await consume(statusChannel(), STATUS_PREFETCH, onStatusFrame),
         await consume(reportChannel(), REPORT_PREFETCH, onReportFrame),
       ];

@@ -114,7 +114,7 @@ test('the keys are looked up for the region that the message names', async () =>
     return keys[region] ?? [];
   });
   assert.deepEqual(asked, ['south']);
-  assert.deepEqual(verified, { ok: false, code: 'UNKNOWN_KEY', keyId: 'governance-1' });
+  assert.deepEqual(verified, { ok: false, code: 'UNKNOWN_KEY', keyId: 'governance-1', claims: 'south' });
 });
 
 test('what the other side would refuse is not signed', () => {

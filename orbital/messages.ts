@@ -4,7 +4,7 @@
  *
  * On the wire: JSON `{ v, keyId, body, sig }`, where `body` is base64url of the exact JSON bytes that `sig` (Ed25519)
  * covers, behind a fixed prefix so that a signature made here means nothing elsewhere. A replay is harmless because
- * applying is idempotent by task id and etag; the reader therefore keeps no list of seen messages.
+ * applying is idempotent by task id and etag; the reader remembers some (seen.ts) to tell of it, and needs to know none.
  */
 import { type KeyObject, sign, verify } from 'node:crypto';
 import { type Static, type TSchema, Type } from 'typebox';
@@ -57,6 +57,8 @@ export const TaskMessage = Type.Object(
     correlationId: Correlation,
     issuedAt: Instant,
     deadlineAt: Type.Optional(Instant),
+    /** W3C Trace Context, where the job is traced. A region that records no spans passes over it. */
+    traceparent: Type.Optional(Type.String({ pattern: '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })),
     /** Every older job of the entity was cancelled by this one: whatever still runs of them shall stop. */
     cancels: Type.Optional(Type.Boolean()),
   },
@@ -147,6 +149,7 @@ export const rejectionCodes = {
   WRONG_AUDIENCE: 'the message is for another region',
   TARGET_MISMATCH: 'a region reports on a task that is not its own',
   UNKNOWN_TASK: 'the status is for a task that does not exist',
+  REPLAYED: 'the message has come before, and was dealt with',
 } as const;
 export type RejectionCode = keyof typeof rejectionCodes;
 export interface Rejection {
@@ -154,11 +157,21 @@ export interface Rejection {
   readonly channel: string;
   /** As the frame claims; not verified. */
   readonly keyId?: string;
+  /** The region that the body names: whom a task is for, whose a status or report would be. Not verified either. */
+  readonly claims?: string;
 }
 
 export type Verified<T extends MessageType> =
-  | { readonly ok: true; readonly keyId: string; readonly body: Messages[T] }
-  | { readonly ok: false; readonly code: RejectionCode; readonly keyId?: string };
+  | {
+      readonly ok: true;
+      readonly keyId: string;
+      readonly body: Messages[T];
+      /** The region that the body names; of a status or report, the one that has signed it. */
+      readonly claims: string;
+      /** Base64url in its one spelling; no two messages have the same. */
+      readonly signature: string;
+    }
+  | ({ readonly ok: false } & Omit<Rejection, 'channel'>);
 
 /** A message of ours that the wire cannot carry; a mistake of the caller, never of the peer. */
 export class UnsendableMessageError extends OkcmError {
@@ -221,11 +234,15 @@ export async function verifyMessage<T extends MessageType>(
     return { ok: false, code: known ? 'WRONG_TYPE' : 'INVALID_BODY', keyId };
   }
   const body = parsed as Messages[T];
-  const key = (await keysOf(audience(body))).find((candidate) => candidate.keyId === keyId);
-  if (key === undefined) return { ok: false, code: 'UNKNOWN_KEY', keyId };
+  const claims = audience(body);
+  const key = (await keysOf(claims)).find((candidate) => candidate.keyId === keyId);
+  if (key === undefined) return { ok: false, code: 'UNKNOWN_KEY', keyId, claims };
+  const signature = Buffer.from(frame.sig, 'base64url');
   // Another key type would make verify() choose another algorithm: only Ed25519 counts.
   const valid =
     key.publicKey.asymmetricKeyType === 'ed25519' &&
-    verify(null, signedBytes(bytes), key.publicKey, Buffer.from(frame.sig, 'base64url'));
-  return valid ? { ok: true, keyId, body } : { ok: false, code: 'BAD_SIGNATURE', keyId };
+    verify(null, signedBytes(bytes), key.publicKey, signature);
+  return valid
+    ? { ok: true, keyId, body, claims, signature: signature.toString('base64url') }
+    : { ok: false, code: 'BAD_SIGNATURE', keyId, claims };
 }

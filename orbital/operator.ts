@@ -13,9 +13,11 @@ import type { PostgresAddress } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
 import { type JsonValue, parseJson } from './json.ts';
 import {
+  DECIDE_TIMEOUT_MS,
   DUPLICATE_WAIT_MS,
   NORMAL_PREFETCH,
   PURGE_INTERVAL_MS,
+  REPLAY_AFTER_MS,
   TASK_TIMEOUT_MS,
   URGENT_PREFETCH,
 } from './limits.ts';
@@ -25,6 +27,7 @@ import {
   lanes,
   type Rejection,
   type Signer,
+  type StatusMessage,
   signMessage,
   type TaskMessage,
   type TrustedKey,
@@ -35,6 +38,8 @@ import { runBounded, type Session } from './operator/execution.ts';
 import { applyOnce, type HandlerOutcome, operatorError, overtake } from './operator/inbox.ts';
 import { createOutbox, purgeInbox } from './operator/outbox.ts';
 import { type OperatorDb, OVERTAKE_CHANNEL } from './operator/schema.ts';
+import { SeenFrames } from './seen.ts';
+import { executingTask } from './traces.ts';
 import { reportChannel, type Subscription, type Transport, taskChannel } from './transport.ts';
 
 export interface TaskContext<DB> {
@@ -43,6 +48,8 @@ export interface TaskContext<DB> {
   readonly kind: string;
   readonly entity: string;
   readonly correlationId: string;
+  /** Names the key of governance that has signed the task. */
+  readonly signedBy: string;
   /** What the last execution of this task left with `processing`. */
   readonly workingState: JsonValue | undefined;
   /**
@@ -63,11 +70,12 @@ export interface OperatorOptions<DB> {
   readonly db: Kysely<DB>;
   readonly transport: Transport;
   readonly region: string;
-  /** Governance's signing keys. */
-  readonly trustedKeys: readonly TrustedKey[];
+  /** Governance's signing keys as they are now; asked for each message, so that one that was retired counts for nothing. */
+  readonly trustedKeys: readonly TrustedKey[] | (() => Promise<readonly TrustedKey[]>);
   readonly signer: Signer;
   readonly handlers: Readonly<Partial<Record<string, TaskHandler<DB>>>>;
   readonly logger: Logger;
+  /** Told of each refused message; rejections.ts sums them up. */
   readonly onRejected?: (rejection: Rejection) => void;
   /**
    * Where to LISTEN: the database of `db`. With it a cancelling task (UNLINK) stops older ones on every core of the
@@ -89,43 +97,48 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
   const { transport, region, signer, logger } = options;
   const db = options.db as unknown as OperatorDb;
   const outbox = createOutbox({ db, transport, signer, region });
-  const metrics = operatorMetrics(options.registry);
+  const metrics = operatorMetrics(options.registry, transport);
+  const seen = new SeenFrames();
   /** Executions in this process, by task, sequence and etag. */
-  const inHand = new Map<string, Promise<void>>();
+  const inHand = new Map<string, Promise<unknown>>();
   /** Handlers that run, by entity: there is one at most, since it holds the entity's row. */
   const running = new Map<string, { readonly sequence: number; readonly abort: AbortController }>();
   /** Cancelling tasks in hand, by entity: nothing older may start any more. */
   const cancelling = new Map<string, number>();
   let loops: Loop[] = [];
   let subscriptions: Subscription[] = [];
+  const { trustedKeys: trusted } = options;
+  const trustedKeys =
+    typeof trusted === 'function'
+      ? () => withDeadline(DECIDE_TIMEOUT_MS, 'asking whom to trust', trusted)
+      : () => trusted;
 
   async function onTaskFrame(channel: string, frame: Uint8Array): Promise<void> {
-    const verified = await verifyMessage('task', frame, () => options.trustedKeys);
-    const code = !verified.ok
-      ? verified.code
-      : verified.body.target === region
-        ? undefined
-        : 'WRONG_AUDIENCE';
-    if (!verified.ok || code !== undefined) {
-      const rejection: Rejection = {
-        code: code ?? 'MALFORMED',
-        channel,
-        ...(verified.keyId === undefined ? {} : { keyId: verified.keyId }),
-      };
-      metrics.rejected(rejection.code);
-      logger.warn({ ...rejection }, 'a message was thrown away');
-      options.onRejected?.(rejection);
-      return;
+    const verified = await verifyMessage('task', frame, trustedKeys);
+    if (!verified.ok) {
+      const { ok: _ok, ...why } = verified;
+      return reject(channel, why);
     }
-    const task = verified.body;
+    const { body: task, keyId, claims, signature } = verified;
+    if (claims !== region) return reject(channel, { code: 'WRONG_AUDIENCE', keyId, claims });
+    if (seen.has(signature)) return reject(channel, { code: 'REPLAYED', keyId, claims });
     const execution = `${task.taskId}/${task.entitySequence}/${task.etag}`;
     const first = inHand.get(execution);
     // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.
-    if (first !== undefined) return withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
-    const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) => handle(task, signal));
+    if (first !== undefined) {
+      await withDeadline(DUPLICATE_WAIT_MS, 'a task in hand', () => first);
+      return;
+    }
+    const handling = withDeadline(TASK_TIMEOUT_MS, 'a task', (signal) =>
+      executingTask(task, () => handle(task, keyId, signal)),
+    );
     inHand.set(execution, handling);
     try {
-      await handling;
+      const { repeated } = await handling;
+      seen.add(signature);
+      // Answered all the same: our own record may be all that has forgotten it.
+      const sentAgoMs = Date.now() - Date.parse(task.issuedAt);
+      if (repeated && sentAgoMs > REPLAY_AFTER_MS) reject(channel, { code: 'REPLAYED', keyId, claims });
     } catch (error) {
       const { taskId, correlationId } = task;
       logger.warn(
@@ -138,7 +151,18 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     }
   }
 
-  async function handle(task: TaskMessage, signal: AbortSignal): Promise<void> {
+  function reject(channel: string, why: Omit<Rejection, 'channel'>): void {
+    const rejection: Rejection = { ...why, channel };
+    metrics.rejected(rejection.code, channel);
+    logger.debug({ ...rejection }, 'a message was refused');
+    options.onRejected?.(rejection);
+  }
+
+  async function handle(
+    task: TaskMessage,
+    signedBy: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly repeated: boolean; readonly phase: StatusMessage['phase'] }> {
     const { taskId, kind, entity, entitySequence, correlationId } = task;
     const cancels = task.cancels === true;
     if (cancels) {
@@ -146,16 +170,18 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       stopOlder(entity, entitySequence);
     }
     try {
-      const execute = (trx: unknown, session: Session) => run(task, trx as Transaction<DB>, session);
+      const execute = (trx: unknown, session: Session) =>
+        run(task, signedBy, trx as Transaction<DB>, session);
       const { answer, repeated } = cancels
         ? await overtake(db, task, execute, signal)
         : await applyOnce(db, task, execute);
       if (!repeated) {
-        metrics.handled(answer.phase);
+        metrics.handled(answer.phase, task.lane);
         logger.info({ taskId, kind, entity, correlationId, phase: answer.phase }, 'a task was handled');
       }
       // Acknowledged only after this: on failure the broker repeats the task and gets the recorded answer.
       await outbox.publish(answer);
+      return { repeated, phase: answer.phase };
     } finally {
       if (cancelling.get(entity) === entitySequence) cancelling.delete(entity);
     }
@@ -173,7 +199,12 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     if (typeof entity === 'string' && typeof entitySequence === 'number') stopOlder(entity, entitySequence);
   }
 
-  async function run(task: TaskMessage, trx: Transaction<DB>, session: Session): Promise<HandlerOutcome> {
+  async function run(
+    task: TaskMessage,
+    signedBy: string,
+    trx: Transaction<DB>,
+    session: Session,
+  ): Promise<HandlerOutcome> {
     if (overtakes(cancelling.get(task.entity), task.entitySequence)) return operatorError('SUPERSEDED');
     const handler = Object.hasOwn(options.handlers, task.kind) ? options.handlers[task.kind] : undefined;
     if (handler === undefined) return operatorError('UNKNOWN_KIND');
@@ -182,7 +213,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     const current = { sequence: task.entitySequence, abort };
     running.set(entity, current);
     try {
-      const about = { jobId, taskId, kind, entity, correlationId, workingState };
+      const about = { jobId, taskId, kind, entity, correlationId, signedBy, workingState };
       return await runBounded(db, { trx, session }, `task ${kind}`, abort.signal, (inside, signal) =>
         handler(task.payload, { ...about, trx: inside, signal }),
       );

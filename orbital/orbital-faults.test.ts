@@ -136,6 +136,42 @@ describe('orbital under faults', () => {
     assert.deepEqual(await appliedIn(north, forged.entity), []);
   });
 
+  test('what was recorded and comes again is refused as that, on both sides', async () => {
+    const task = taskFor({ payload: 'once' });
+    const frame = signMessage(world.signer, task);
+    const send = () => world.transport.publish(taskChannel('north', 'normal'), frame);
+    north.rejections.length = 0;
+    await send();
+    await eventually('it is applied', async () => (await appliedIn(north, task.entity)).length === 1);
+    // As long as the first is in hand, a second is the broker's repetition of it.
+    await eventually('it is refused', async () => {
+      await send();
+      return north.rejections.length > 0;
+    });
+    const [{ code, claims, keyId } = {}] = north.rejections;
+    assert.deepEqual({ code, claims, keyId }, { code: 'REPLAYED', claims: 'north', keyId: 'governance-1' });
+    assert.deepEqual(await appliedIn(north, task.entity), ['"once"']);
+
+    const id = await world.createJob({ kind: 'APPLY', targets: ['north'] });
+    const taskId = (await world.manager.getJob(id))?.tasks[0]?.id ?? '';
+    assert.equal(await world.ended(id), 'done');
+    world.rejections.length = 0;
+    const status = signMessage(north.signer, {
+      type: 'status',
+      taskId,
+      etag: 1,
+      target: 'north',
+      phase: 'done',
+      result: null,
+      correlationId: 'c',
+      at: new Date().toISOString(),
+    });
+    await eventually('a later one is refused', async () => {
+      await north.transport.publish(statusChannel(), status);
+      return world.rejections.some((each) => each.code === 'REPLAYED' && each.claims === 'north');
+    });
+  });
+
   test('a region can speak only for itself and only about its own tasks', async () => {
     let release = (): void => {};
     play.hold = new Promise((resolve) => {
@@ -166,7 +202,10 @@ describe('orbital under faults', () => {
       'UNKNOWN_KEY',
       'UNKNOWN_TASK',
     ]);
-    assert.match(await world.registry.metrics(), /messages_rejected_total\{code="TARGET_MISMATCH"\} 1/);
+    assert.match(
+      await world.registry.metrics(),
+      /messages_rejected_total\{code="TARGET_MISMATCH",region="(unknown|south)"\} 1/,
+    );
     assert.equal((await world.manager.getJob(id))?.state, 'pending');
     release();
     play.hold = undefined;

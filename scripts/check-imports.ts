@@ -19,6 +19,7 @@ const FOLDERS = [
   'suites',
   'bench',
   'scripts',
+  'deploy',
 ];
 const MIN_MODULES = 50;
 const MAX_OUTPUT_SIZE_BYTES = 256 * 1024 * 1024;

@@ -14,6 +14,7 @@ export const SERVICES = {
   redis: { program: '/usr/bin/redis-server', debianPackage: 'redis-server' },
   python: { program: '/usr/bin/python3', debianPackage: 'python3' },
   boto3: { program: '/usr/lib/python3/dist-packages/boto3/__init__.py', debianPackage: 'python3-boto3' },
+  promtool: { program: '/usr/bin/promtool', debianPackage: 'prometheus' },
 } as const;
 
 /** The path of the program, or an Error that holds the command to install it. */

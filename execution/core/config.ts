@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
 import { ServerTlsConfig } from '../../platform/tls-config.ts';
+import { TracingConfig } from '../../platform/tracing-config.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -168,6 +169,8 @@ export const CoreConfig = Type.Object(
       {
         /** Ed25519, PKCS#8 PEM. */
         signingKey: Path,
+        /** Where keys lie that a rotation makes. Default: `signing-keys` beside `signingKey`. Cores of one region share it. */
+        keyDirectory: Type.Optional(Path),
         keyId: KeyId,
         /** Governance's keys; `publicKey` is a path or the PEM itself. */
         trusted: Type.Array(
@@ -219,6 +222,8 @@ export const CoreConfig = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    /** Where spans of jobs are sent; left out: none are recorded. */
+    tracing: Type.Optional(TracingConfig),
   },
   closed,
 );

@@ -3,4 +3,5 @@
 export { verifyAudit } from './audit/verify.ts';
 export { CoreConfig } from './config.ts';
 export { initialiseInCeremony, initialiseRegion } from './init.ts';
+export { changeTrust, type TrustChange } from './signing/by-hand.ts';
 export { type CoreParts, type RunningCore, startCore } from './start.ts';

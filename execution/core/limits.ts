@@ -50,6 +50,8 @@ export const PUSH_ACK_TIMEOUT_MS = 5_000;
 export const PUSH_ACK_WAIT_MS = 800;
 /** The region reports its state to governance this often. */
 export const REPORT_EVERY_MS = 2_000;
+/** How soon a core signs by the key that its region has gone over to. */
+export const SIGNING_KEY_POLL_MS = 1_000;
 /** Superseded pushes are kept this long, so that a gateway that was away finds no gap. */
 export const PUSH_RETENTION_MS = 24 * 3_600_000;
 /** What is kept no longer, pushes and outcomes of asynchronous operations, is deleted this often. */

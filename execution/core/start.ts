@@ -1,18 +1,18 @@
 /** The core as one thing that starts and closes: what `main.ts` runs as a process, and tests run inside their own. */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { parseRegionId, regionLog } from '../../contracts/index.ts';
 import {
   connectTransport,
   createOperator,
   type Operator,
+  RejectionSums,
+  readSigner,
   type Transport,
-  type TrustedKey,
 } from '../../orbital/index.ts';
 import { describeFault } from '../../platform/hash-chain.ts';
 import { startHealthServer } from '../../platform/http-health.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { createRegistry } from '../../platform/metrics.ts';
+import { startTracing } from '../../platform/tracing.ts';
 import { StreamTable } from '../cipher/index.ts';
 import { memoryLockStatus } from '../envelope/index.ts';
 import {
@@ -24,11 +24,13 @@ import {
   WrapBlocks,
 } from '../keychain/index.ts';
 import { startAdminServer } from './admin/server.ts';
+import { recordRefused } from './audit/refused-messages.ts';
 import { AuditRounds } from './audit/rounds.ts';
 import { TrailSigner } from './audit/signing.ts';
 import { UnsealingRecord } from './audit/unsealings.ts';
 import type { CoreConfig } from './config.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
+import type { JobDependencies } from './jobs/dependencies.ts';
 import { jobHandlers } from './jobs/handlers.ts';
 import { startUpkeep } from './keys/upkeep.ts';
 import { Later } from './kmip/later.ts';
@@ -41,6 +43,9 @@ import { listenForGateways } from './mesh/listener.ts';
 import { PushHub } from './mesh/push-hub.ts';
 import { createMetrics } from './metrics.ts';
 import { regionSummary, type StatusSources, startReports } from './report.ts';
+import { configuredKeys, keyDirectoryOf } from './signing/configured.ts';
+import { GovernanceKeys } from './signing/governance-keys.ts';
+import { OwnKeys } from './signing/own-keys.ts';
 import { pruneAsynchronous } from './store/asynchronous.ts';
 import { pruneLeases } from './store/leases.ts';
 import { prunePushes } from './store/pushes.ts';
@@ -78,10 +83,6 @@ class Steps {
   }
 }
 
-async function publicKeyOf(pathOrPem: string): Promise<KeyObject> {
-  return createPublicKey(pathOrPem.includes('-----BEGIN') ? pathOrPem : await readFile(pathOrPem));
-}
-
 /** Resolves when gateways are served; a sealed region starts too, and says so. Rejects when something essential is away. */
 export async function startCore(config: CoreConfig, parts: CoreParts = {}): Promise<RunningCore> {
   const logger =
@@ -106,6 +107,15 @@ async function start(
   const region = parseRegionId(config.region);
   const registry = createRegistry({ labels: { component: 'core', region, instance: config.instance } });
   const metrics = createMetrics(registry);
+  if (config.tracing !== undefined) {
+    const resource = {
+      'service.name': 'okcm-core',
+      'service.namespace': config.cluster,
+      'service.instance.id': `${region}/${config.instance}`,
+    };
+    const tracing = startTracing(config.tracing, resource, logger);
+    steps.add(() => tracing.stop());
+  }
 
   const { db } = openDatabase(config, logger);
   steps.add(() => db.destroy());
@@ -162,20 +172,31 @@ async function start(
 
   const transport = parts.transport ?? (await connectBroker(config, logger, steps));
   const recheckConnections = () => listener.recheck();
-  const handlers = jobHandlers({ db, instance, keychain, streams, hub, lease, recheckConnections, logger });
-  const signer = {
-    keyId: config.orbital.keyId,
-    privateKey: createPrivateKey(await readFile(config.orbital.signingKey)),
-  };
+  const signing = await openSigning(config, db, logger, steps);
+  const { signer } = signing.own;
+  const handlers = jobHandlers({
+    db,
+    instance,
+    keychain,
+    streams,
+    hub,
+    lease,
+    recheckConnections,
+    signing,
+    logger,
+  });
+  const refused = new RejectionSums((sums) => recordRefused(db, instance, sums), logger);
+  steps.add(() => refused.stop());
   const operator = createOperator({
     db,
     transport,
     region,
-    trustedKeys: await trustedKeysOf(config),
+    trustedKeys: () => signing.governance.trusted(),
     signer,
     handlers,
     logger,
     listenOn: { url: config.database.url },
+    onRejected: (rejection) => refused.add(rejection),
     registry,
   });
   await operator.start();
@@ -254,10 +275,20 @@ async function connectBroker(config: CoreConfig, logger: Logger, steps: Steps): 
   return transport;
 }
 
-function trustedKeysOf({ orbital }: CoreConfig): Promise<TrustedKey[]> {
-  return Promise.all(
-    orbital.trusted.map(async ({ keyId, publicKey }) => ({ keyId, publicKey: await publicKeyOf(publicKey) })),
-  );
+/** Whom the region trusts, and by what it signs: both change while it runs. */
+async function openSigning(
+  config: CoreConfig,
+  db: RegionDb,
+  logger: Logger,
+  steps: Steps,
+): Promise<JobDependencies['signing']> {
+  const { keyId, signingKey } = config.orbital;
+  const governance = new GovernanceKeys(db, await configuredKeys(config));
+  const configured = await readSigner(signingKey, keyId);
+  const own = new OwnKeys({ db, configured, directory: keyDirectoryOf(config), logger });
+  const following = await own.start();
+  steps.add(() => following.stop());
+  return { governance, own };
 }
 
 function startStatus(

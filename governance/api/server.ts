@@ -40,11 +40,13 @@ import { linkRoutes } from './routes/links.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { regionRoutes } from './routes/regions.ts';
 import { rotationRoutes } from './routes/rotation.ts';
+import { signingRoutes } from './routes/signing.ts';
 import { simulationRoutes } from './routes/simulation.ts';
 import { statusRoutes } from './routes/status.ts';
 import { systemRoutes } from './routes/systems.ts';
 import { tenantRoutes } from './routes/tenants.ts';
 import { workflowRoutes } from './routes/workflows.ts';
+import { registerTracing } from './tracing.ts';
 
 const CORRELATION_HEADER = 'x-correlation-id';
 
@@ -141,6 +143,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     else withReach(request.access.reach, done);
   });
 
+  registerTracing(app);
   registerIdempotency(app, cmk);
 
   app.addHook('onResponse', async (request, reply) => {
@@ -204,6 +207,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     systemRoutes,
     simulationRoutes,
     drillRoutes,
+    signingRoutes,
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);

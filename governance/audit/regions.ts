@@ -16,6 +16,7 @@ import {
 import { type Checkpoint, isSignedBy } from '../../platform/chain-checkpoints.ts';
 import type { Cmk } from '../context.ts';
 import { MAX_REGION_HEADS } from '../limits.ts';
+import { publicKeyOf } from '../signing/region-keys.ts';
 import type { RegionAuditRow } from '../store/audit-tables.ts';
 import { asPlatform, asTenant, type Trx } from '../store/transactions.ts';
 import { chainOf, PLATFORM } from './event.ts';
@@ -86,12 +87,9 @@ const checkpointOf = (region: string, head: AuditHead): Checkpoint => ({
 });
 
 async function isForged(trx: Trx, region: string, head: AuditHead): Promise<boolean> {
-  const { public_key } = await trx
-    .selectFrom('regions')
-    .select('public_key')
-    .where('name', '=', region)
-    .executeTakeFirstOrThrow();
-  return !isSignedBy(checkpointOf(region, head), createPublicKey(public_key));
+  // A head that was signed before a rotation stands until the trail grows.
+  const publicKey = await publicKeyOf(trx, region, head.keyId);
+  return publicKey === undefined || !isSignedBy(checkpointOf(region, head), createPublicKey(publicKey));
 }
 
 async function keep(trx: Trx, region: string, instance: string, head: AuditHead): Promise<void> {

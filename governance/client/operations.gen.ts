@@ -3,14 +3,18 @@
 import type * as types from './types.gen.ts';
 
 export const operations = {
+  activateSigningKey: { method: 'POST', path: '/v1/signing-keys/{key}/activate' },
   approveTenantProposal: { method: 'POST', path: '/v1/tenants/{tenant}/proposals/{id}/approve' },
   blockTenant: { method: 'POST', path: '/v1/tenants/{tenant}/block' },
   cancelJob: { method: 'POST', path: '/v1/jobs/{id}/cancel' },
   createAuditCheckpoint: { method: 'POST', path: '/v1/audit/checkpoints' },
   createIssuer: { method: 'POST', path: '/v1/issuers' },
+  createJobRetry: { method: 'POST', path: '/v1/job-retries' },
   createKeystore: { method: 'POST', path: '/v1/keystores' },
   createRegion: { method: 'POST', path: '/v1/regions' },
   createRegionGateway: { method: 'POST', path: '/v1/regions/{region}/gateways' },
+  createRegionKey: { method: 'POST', path: '/v1/regions/{region}/keys' },
+  createSigningKey: { method: 'POST', path: '/v1/signing-keys' },
   createTenant: { method: 'POST', path: '/v1/tenants' },
   createTenantAccessChange: { method: 'POST', path: '/v1/tenants/{tenant}/access-changes' },
   createTenantApplication: { method: 'POST', path: '/v1/tenants/{tenant}/applications' },
@@ -60,7 +64,10 @@ export const operations = {
   listIssuers: { method: 'GET', path: '/v1/issuers' },
   listJobs: { method: 'GET', path: '/v1/jobs' },
   listKeystores: { method: 'GET', path: '/v1/keystores' },
+  listRefusedMessages: { method: 'GET', path: '/v1/refused-messages' },
+  listRegionKeys: { method: 'GET', path: '/v1/regions/{region}/keys' },
   listRegions: { method: 'GET', path: '/v1/regions' },
+  listSigningKeys: { method: 'GET', path: '/v1/signing-keys' },
   listTasks: { method: 'GET', path: '/v1/tasks' },
   listTenantApplications: { method: 'GET', path: '/v1/tenants/{tenant}/applications' },
   listTenantClients: { method: 'GET', path: '/v1/tenants/{tenant}/clients' },
@@ -93,6 +100,8 @@ export const operations = {
   removeTenantNotification: { method: 'DELETE', path: '/v1/tenants/{tenant}/notifications/{name}' },
   removeTenantSystem: { method: 'DELETE', path: '/v1/tenants/{tenant}/systems/{name}' },
   removeTenantWorkspace: { method: 'DELETE', path: '/v1/tenants/{tenant}/workspaces/{name}' },
+  retireRegionKey: { method: 'POST', path: '/v1/regions/{region}/keys/{key}/retire' },
+  retireSigningKey: { method: 'POST', path: '/v1/signing-keys/{key}/retire' },
   retryJob: { method: 'POST', path: '/v1/jobs/{id}/retry' },
   retryTenant: { method: 'POST', path: '/v1/tenants/{tenant}/retry' },
   retryTenantNotification: { method: 'POST', path: '/v1/tenants/{tenant}/notifications/{name}/retry' },
@@ -117,14 +126,18 @@ export const operations = {
 } as const;
 
 export interface Operations {
+  activateSigningKey: { request: types.ActivateSigningKeyData; answer: types.ActivateSigningKeyResponse };
   approveTenantProposal: { request: types.ApproveTenantProposalData; answer: types.ApproveTenantProposalResponse };
   blockTenant: { request: types.BlockTenantData; answer: types.BlockTenantResponse };
   cancelJob: { request: types.CancelJobData; answer: types.CancelJobResponse };
   createAuditCheckpoint: { request: types.CreateAuditCheckpointData; answer: types.CreateAuditCheckpointResponse };
   createIssuer: { request: types.CreateIssuerData; answer: types.CreateIssuerResponse };
+  createJobRetry: { request: types.CreateJobRetryData; answer: types.CreateJobRetryResponse };
   createKeystore: { request: types.CreateKeystoreData; answer: types.CreateKeystoreResponse };
   createRegion: { request: types.CreateRegionData; answer: types.CreateRegionResponse };
   createRegionGateway: { request: types.CreateRegionGatewayData; answer: types.CreateRegionGatewayResponse };
+  createRegionKey: { request: types.CreateRegionKeyData; answer: types.CreateRegionKeyResponse };
+  createSigningKey: { request: types.CreateSigningKeyData; answer: types.CreateSigningKeyResponse };
   createTenant: { request: types.CreateTenantData; answer: types.CreateTenantResponse };
   createTenantAccessChange: { request: types.CreateTenantAccessChangeData; answer: types.CreateTenantAccessChangeResponse };
   createTenantApplication: { request: types.CreateTenantApplicationData; answer: types.CreateTenantApplicationResponse };
@@ -174,7 +187,10 @@ export interface Operations {
   listIssuers: { request: types.ListIssuersData; answer: types.ListIssuersResponse };
   listJobs: { request: types.ListJobsData; answer: types.ListJobsResponse };
   listKeystores: { request: types.ListKeystoresData; answer: types.ListKeystoresResponse };
+  listRefusedMessages: { request: types.ListRefusedMessagesData; answer: types.ListRefusedMessagesResponse };
+  listRegionKeys: { request: types.ListRegionKeysData; answer: types.ListRegionKeysResponse };
   listRegions: { request: types.ListRegionsData; answer: types.ListRegionsResponse };
+  listSigningKeys: { request: types.ListSigningKeysData; answer: types.ListSigningKeysResponse };
   listTasks: { request: types.ListTasksData; answer: types.ListTasksResponse };
   listTenantApplications: { request: types.ListTenantApplicationsData; answer: types.ListTenantApplicationsResponse };
   listTenantClients: { request: types.ListTenantClientsData; answer: types.ListTenantClientsResponse };
@@ -207,6 +223,8 @@ export interface Operations {
   removeTenantNotification: { request: types.RemoveTenantNotificationData; answer: types.RemoveTenantNotificationResponse };
   removeTenantSystem: { request: types.RemoveTenantSystemData; answer: types.RemoveTenantSystemResponse };
   removeTenantWorkspace: { request: types.RemoveTenantWorkspaceData; answer: types.RemoveTenantWorkspaceResponse };
+  retireRegionKey: { request: types.RetireRegionKeyData; answer: types.RetireRegionKeyResponse };
+  retireSigningKey: { request: types.RetireSigningKeyData; answer: types.RetireSigningKeyResponse };
   retryJob: { request: types.RetryJobData; answer: types.RetryJobResponse };
   retryTenant: { request: types.RetryTenantData; answer: types.RetryTenantResponse };
   retryTenantNotification: { request: types.RetryTenantNotificationData; answer: types.RetryTenantNotificationResponse };

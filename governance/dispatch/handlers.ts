@@ -19,6 +19,7 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
+import { regionKeyAnswers, trustAnswers } from '../signing/region-keys.ts';
 import { alsoForSimulations, useInspected } from '../simulation/answers.ts';
 import * as drills from '../simulation/drill-answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';
@@ -68,6 +69,7 @@ function handler<K extends JobKind>(kind: K, handling: Handling<K>): JobHandlers
 
 export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> {
   const rotation = rotationAnswers(cmk.metrics);
+  const regionKeys = regionKeyAnswers(cmk);
   const byKind = {
     TENANT_PROVISION: handler('TENANT_PROVISION', provisioned.tenant),
     SERVICE_PROVISION: handler('SERVICE_PROVISION', provisioned.service),
@@ -111,6 +113,9 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
     USE_INSPECT: handler('USE_INSPECT', useInspected),
     DRILL_CUT: handler('DRILL_CUT', drills.cut),
     DRILL_RESTORE: handler('DRILL_RESTORE', drills.restored),
+    GOVERNANCE_KEYS: handler('GOVERNANCE_KEYS', trustAnswers),
+    REGION_KEY_MAKE: handler('REGION_KEY_MAKE', regionKeys.made),
+    REGION_KEY_USE: handler('REGION_KEY_USE', regionKeys.used),
   } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
   return byKind;
 }

@@ -9,6 +9,11 @@ import type { Cmk } from '../context.ts';
 import type { RegionJob } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 
+/** What it takes to make a job. */
+export interface JobMaker {
+  readonly manager: Pick<Cmk['manager'], 'createJob'>;
+}
+
 export interface RegionTask<K extends JobKind> {
   readonly region: string;
   readonly payload: JobPayload<K>;
@@ -49,7 +54,7 @@ export async function createJob<K extends JobKind>(
  * not hold up the links of the others, since one job per entity and kind lives at a time.
  */
 export async function createRegionalJob<K extends JobKind>(
-  cmk: Cmk,
+  cmk: JobMaker,
   trx: Trx,
   request: RegionalRequest<K>,
 ): Promise<string> {
@@ -93,7 +98,7 @@ export async function createInstead<K extends JobKind>(
 }
 
 async function create<K extends JobKind>(
-  cmk: Cmk,
+  cmk: JobMaker,
   trx: Trx,
   request: JobRequest<K>,
   entity: string,

@@ -92,6 +92,13 @@ export async function listJobs(
   };
 }
 
+/** Which failed tasks are meant. */
+export interface FailedTaskFilter extends OfTenant {
+  readonly region?: string;
+  readonly kind?: string;
+  readonly errorCode?: string;
+}
+
 /** Tasks of every job, those of the newest job first. */
 export async function listTasks(
   cmk: Cmk,
@@ -139,7 +146,7 @@ async function requireJob(cmk: Cmk, id: string): Promise<OrbitalJob> {
 const unknown = (id: string): CmkError => new CmkError('JOB_UNKNOWN', `there is no job ${id}`);
 
 /** Revocations cannot be cancelled: they run until each region has reported (D11). */
-const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE']);
+const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE', 'GOVERNANCE_KEYS']);
 /** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
 const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
 

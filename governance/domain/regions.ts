@@ -1,16 +1,15 @@
 /** Regions: their enrolment, what they last said of themselves, and the gateways that serve in them. */
-import { createPublicKey } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { Value } from 'typebox/value';
 import { RegionSummary } from '../../contracts/index.ts';
-import type { TrustedKey } from '../../orbital/index.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_REGIONS, REPORT_STALE_MS } from '../limits.ts';
+import { signingKeysInto } from '../signing/own-keys.ts';
 import type { RegionRow } from '../store/schema.ts';
-import { asPlatform, type Db, type Trx } from '../store/transactions.ts';
+import { asPlatform, type Trx } from '../store/transactions.ts';
 import { parseSigningKey } from './certificates.ts';
 import { issuersInto } from './issuers.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
@@ -75,6 +74,7 @@ export async function enrolRegion(cmk: Cmk, who: Actor, enrolment: Enrolment): P
       return { created: false };
     }
     await issuersInto(cmk, trx, who, enrolment.name);
+    await signingKeysInto(cmk, trx, who, enrolment.name);
     await audit(trx, who, {
       action: 'region.enrol',
       subject: `region:${enrolment.name}`,
@@ -83,16 +83,6 @@ export async function enrolRegion(cmk: Cmk, who: Actor, enrolment: Enrolment): P
     });
     return { created: true };
   });
-}
-
-/** The keys with which a region may sign; none for one that is not enrolled. */
-export async function keysOfRegion(db: Db, region: string): Promise<readonly TrustedKey[]> {
-  const row = await db
-    .selectFrom('regions')
-    .select(['key_id', 'public_key'])
-    .where('name', '=', region)
-    .executeTakeFirst();
-  return row === undefined ? [] : [{ keyId: row.key_id, publicKey: createPublicKey(row.public_key) }];
 }
 
 export interface RegionFilter {

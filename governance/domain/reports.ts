@@ -8,10 +8,16 @@ import { Value } from 'typebox/value';
 import { RegionReport, type ReportedLink } from '../../contracts/index.ts';
 import { storeRegionAudit } from '../audit/regions.ts';
 import type { Cmk } from '../context.ts';
+import { noteReportKey } from '../signing/region-keys.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 
-/** `source` is the region whose signature was verified. Reports may come late and twice: an older one changes nothing. */
-export async function storeReport(cmk: Cmk, source: string, report: unknown, at: string): Promise<void> {
+/** `source` is the region whose signature was verified, by the key that `signedBy` names. Reports may come late and twice: an older one changes nothing. */
+export async function storeReport(
+  cmk: Cmk,
+  source: string,
+  report: unknown,
+  { at, signedBy }: { readonly at: string; readonly signedBy: string },
+): Promise<void> {
   if (!Value.Check(RegionReport, report) || report.region !== source) {
     cmk.logger.warn({ region: source }, 'a region report does not follow its schema; it was thrown away');
     return;
@@ -20,6 +26,7 @@ export async function storeReport(cmk: Cmk, source: string, report: unknown, at:
   const { links, auditCounts, ...summary } = report;
   const text = JSON.stringify({ ...summary, at });
   await asPlatform(cmk.db, async (trx) => {
+    await noteReportKey(trx, source, signedBy);
     const stored = await trx
       .updateTable('regions')
       .set({ last_report: text, reported_at: new Date() })

@@ -72,6 +72,10 @@ const retries: Readonly<Record<JobKind, Outdated>> = {
   ROTATION_POLICY: askedAnew,
   DRILL_CUT: askedAnew,
   DRILL_RESTORE: askedAnew,
+  // Which keys count may be another set by now.
+  GOVERNANCE_KEYS: askedAnew,
+  REGION_KEY_MAKE: askedAnew,
+  REGION_KEY_USE: askedAnew,
 };
 
 /** Throws JOB_NOT_RETRYABLE. */

@@ -23,6 +23,7 @@ export interface Answer {
 /** What answers need of CMK: they run inside Orbital, which is made before the rest of it. */
 export interface AnswerContext extends Pick<Cmk, 'link' | 'metrics'> {
   retryJob(trx: Trx, job: string): Promise<void>;
+  readonly manager: Pick<Cmk['manager'], 'createJob'>;
 }
 
 /** A region's word that cannot be used ends the task as failed. */

@@ -133,6 +133,9 @@ const jobEffects: Readonly<Record<JobKind, Effect>> = {
   IDENTITY_PUT: 'unaffected',
   IDENTITY_REMOVE: 'unaffected',
   ISSUER_PUT: 'unaffected',
+  GOVERNANCE_KEYS: 'unaffected',
+  REGION_KEY_MAKE: 'unaffected',
+  REGION_KEY_USE: 'unaffected',
 };
 
 /** Of a proposal that is approved afterwards, by its action: what would be left to be done. */

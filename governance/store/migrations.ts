@@ -20,6 +20,7 @@ import {
 } from './lifecycle-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
+import { REFUSED_MESSAGES, SIGNING_PLATFORM_TABLES, SIGNING_TABLES } from './signing-tables.ts';
 import { SIMULATION_TABLES, SIMULATION_TENANT_TABLES, WITHDRAW_TARGETS_IN_USE } from './simulation-tables.ts';
 import { CONFIGURATIONS_OF_PRESENT_KEYS, SYSTEM_TABLES, SYSTEM_TENANT_TABLES } from './system-tables.ts';
 import { LEAVING_CHANNELS, WORKFLOW_TABLES, WORKFLOW_TENANT_TABLES } from './workflow-tables.ts';
@@ -60,6 +61,7 @@ const PLATFORM_TABLES = [
   'issuer_regions',
   'keystores',
   ...AUDIT_PLATFORM_TABLES,
+  ...SIGNING_PLATFORM_TABLES,
 ] as const;
 /** The serving role adds to these, and neither changes nor removes. */
 const APPEND_ONLY: readonly string[] = ['audit_events', 'audit_checkpoints', 'audit_keys'];
@@ -347,6 +349,16 @@ const migrations: Record<string, Migration> = {
   '0072_leaving_channels': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(LEAVING_CHANNELS).execute(db);
+    },
+  },
+  '0080_signing_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(SIGNING_TABLES).execute(db);
+    },
+  },
+  '0081_refused_messages': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(REFUSED_MESSAGES).execute(db);
     },
   },
 };

@@ -19,6 +19,7 @@ import type {
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { RefusedMessageRow, RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
 import type {
   DrillRegionRow,
   DrillRow,
@@ -348,6 +349,10 @@ export interface CmkDatabase extends AccessTables {
   region_audit_heads: RegionAuditHeadRow;
   region_audit_counts: RegionAuditCountRow;
   l1_key_imports: KeyImportRow;
+  signing_keys: SigningKeyRow;
+  region_trusts: RegionTrustRow;
+  region_keys: RegionKeyRow;
+  refused_messages: RefusedMessageRow;
 }
 
 export type Link = Selectable<LinkRow>;

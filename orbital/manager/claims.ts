@@ -44,6 +44,7 @@ export interface Claimed {
   readonly correlation_id: string;
   readonly deadline_at: Date | null;
   readonly cancels_older: boolean;
+  readonly trace: string | null;
   /** Not to be sent; the other columns that count sending are as they were. */
   readonly aside: boolean;
 }
@@ -122,7 +123,7 @@ export function claimStatement(lane: Lane, paused: readonly string[]): RawBuilde
                        ${number(RESEND_BASE_MS)}::float8 * power(2, least(t.resends, 20))) end
       from mine, orbital_jobs j
       where t.id = mine.id and j.id = t.job_id
-      returning t.*, j.cancels_older, mine.aside`;
+      returning t.*, j.cancels_older, j.trace, mine.aside`;
 }
 
 /** At most DISPATCH_BATCH; none of a paused target. A resend waits between half and the whole of its exponential step. */

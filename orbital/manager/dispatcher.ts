@@ -15,6 +15,7 @@ import {
 } from '../limits.ts';
 import { type Lane, type Signer, signMessage } from '../messages.ts';
 import type { ManagerMetrics } from '../observe.ts';
+import { sendingTask } from '../traces.ts';
 import { type Transport, TransportError, taskChannel } from '../transport.ts';
 import { type Claimed, claimTasks, untilNextDueMs } from './claims.ts';
 import { LIVE, type ManagerDb } from './schema.ts';
@@ -88,9 +89,9 @@ async function sendAll(
     tasks.map(async (task) => {
       try {
         await send(options, task);
-        options.metrics.sent(lane);
+        options.metrics.sent(lane, task.target, task.resends > 1);
       } catch (error) {
-        options.metrics.publishFailed(lane);
+        options.metrics.publishFailed(lane, task.target);
         options.logger.warn(
           { err: error, taskId: task.id, target: task.target },
           'a task could not be sent yet',
@@ -102,7 +103,14 @@ async function sendAll(
   return failed;
 }
 
-async function send({ transport, signer }: DispatcherOptions, task: Claimed): Promise<void> {
+const send = (options: DispatcherOptions, task: Claimed): Promise<void> =>
+  sendingTask(task, (traceparent) => publish(options, task, traceparent));
+
+async function publish(
+  { transport, signer }: DispatcherOptions,
+  task: Claimed,
+  traceparent: string | undefined,
+): Promise<void> {
   const frame = signMessage(signer, {
     type: 'task',
     messageId: randomUUID(),
@@ -120,6 +128,7 @@ async function send({ transport, signer }: DispatcherOptions, task: Claimed): Pr
     correlationId: task.correlation_id,
     issuedAt: new Date().toISOString(),
     ...(task.deadline_at === null ? {} : { deadlineAt: task.deadline_at.toISOString() }),
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(task.cancels_older ? { cancels: true } : {}),
   });
   await transport.publish(taskChannel(task.target, task.lane), frame);

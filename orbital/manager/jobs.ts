@@ -10,6 +10,7 @@ import { MAX_ETAG, MAX_PAYLOAD_BYTES, MAX_TARGETS_PER_JOB } from '../limits.ts';
 import { mayCancel, nextSequence, onRetry, onWish, type Wish } from '../machine/manager.ts';
 import { jobStateOf } from '../machine/states.ts';
 import type { Lane } from '../messages.ts';
+import { traceOfNewJob } from '../traces.ts';
 import { JobConflictError, OrbitalError } from './errors.ts';
 import { type JobState, LIVE, type ManagerTransaction, ours, WAKE_CHANNEL } from './schema.ts';
 
@@ -189,6 +190,7 @@ export async function createJob<DB>(
       cancels_older: wish.cancelsOlder,
       correlation_id: spec.correlationId,
       deadline_ms: spec.deadlineMs,
+      trace: traceOfNewJob(id, spec),
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .returning('id')

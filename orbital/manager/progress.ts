@@ -69,7 +69,13 @@ export function cancelTelling<DB>(handlers: HandlersByKind<DB>): {
 }
 
 export type Progress =
-  | { readonly step: 'ended'; readonly outcome: TaskOutcome; readonly lane: Lane; readonly lagMs: number }
+  | {
+      readonly step: 'ended';
+      readonly outcome: TaskOutcome;
+      readonly lane: Lane;
+      readonly target: string;
+      readonly lagMs: number;
+    }
   | { readonly step: 'continues' }
   | { readonly step: 'ignored' }
   | { readonly step: 'rejected'; readonly code: RejectionCode };
@@ -180,6 +186,7 @@ export class Progressor<DB> {
       step: 'ended',
       outcome,
       lane: task.lane,
+      target: task.target,
       lagMs: Math.max(0, Date.now() - task.created_at.getTime()),
     };
   }

@@ -130,6 +130,8 @@ export interface ListedTask extends Omit<TaskView, 'payload' | 'result'> {
 export interface TaskFilter extends Omit<JobFilter, 'state'> {
   readonly target?: string;
   readonly state?: TaskState;
+  /** Of the last failure. */
+  readonly errorCode?: string;
 }
 
 /**
@@ -155,6 +157,8 @@ export async function listTasks(
   if (filter.kind !== undefined) query = query.where('j.kind', '=', filter.kind);
   if (filter.state !== undefined) query = query.where('t.state', '=', filter.state);
   if (filter.target !== undefined) query = query.where('t.target', '=', filter.target);
+  if (filter.errorCode !== undefined)
+    query = query.where(sql<boolean>`t.error ->> 'code' = ${filter.errorCode}`);
   if (filter.correlationId !== undefined) query = query.where('j.correlation_id', '=', filter.correlationId);
   if (page.after !== undefined) {
     const [, position, target] = /^(\d{1,18}) (\S{1,63})$/.exec(page.after) ?? [];

@@ -31,6 +31,8 @@ export interface OrbitalManagerTables {
     deadline_ms: ColumnType<string | null, number | null, never>;
     created_at: Generated<Date>;
     settled_at: ColumnType<Date | null, never, Date | null | ReturnType<typeof sql<Date>>>;
+    /** W3C `traceparent` of what has made the job; null where nobody records it. */
+    trace: ColumnType<string | null, string | null | undefined, never>;
   };
   orbital_tasks: {
     id: string;
@@ -196,6 +198,14 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
       await sql`
         create index orbital_tasks_due on orbital_tasks (lane, next_attempt_at)
           where state in ('pending', 'processing')`.execute(db);
+    },
+  },
+  '0003_orbital_trace': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`alter table orbital_jobs add column trace text`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`alter table orbital_jobs drop column trace`.execute(db);
     },
   },
 };

@@ -1,4 +1,4 @@
-/** What only time brings about: deadlines, the age of the oldest live task, and forgetting jobs settled long ago. */
+/** What only time brings about: deadlines, and forgetting jobs settled long ago. */
 import { sql } from 'kysely';
 import type { Logger } from '../../platform/log.ts';
 import {
@@ -8,7 +8,6 @@ import {
   SWEEP_BATCH,
   SWEEP_INTERVAL_MS,
 } from '../limits.ts';
-import { lanes } from '../messages.ts';
 import type { ManagerMetrics } from '../observe.ts';
 import type { Progressor } from './progress.ts';
 import type { ManagerDb } from './schema.ts';
@@ -35,28 +34,13 @@ export function createSweeper<DB>({
         'a task could not be failed at its deadline and will be tried again',
       ),
     );
-    for (const step of steps) if (step.step === 'ended') metrics.ended(step.lane, step.outcome, step.lagMs);
-    await measureAge(db, metrics);
+    for (const step of steps)
+      if (step.step === 'ended') metrics.ended(step.lane, step.target, step.outcome, step.lagMs);
     const nowMs = performance.now();
     // A whole batch was forgotten: there is more, and the next sweep goes on.
     if (nowMs - purgedAtMs >= PURGE_INTERVAL_MS && (await purge(db)) < PURGE_BATCH) purgedAtMs = nowMs;
     return steps.length === SWEEP_BATCH ? 0 : SWEEP_INTERVAL_MS;
   };
-}
-
-async function measureAge(db: ManagerDb, metrics: ManagerMetrics): Promise<void> {
-  for (const lane of lanes) {
-    // A job lives as long as one of its tasks does, and is as old as they are; there are fewer of them.
-    const oldest = await db
-      .selectFrom('orbital_jobs')
-      .select(sql<number>`extract(epoch from now() - created_at)::float8 * 1000`.as('age_ms'))
-      .where('lane', '=', lane)
-      .where(sql<boolean>`state in ('pending', 'processing')`)
-      .orderBy('created_at')
-      .limit(1)
-      .executeTakeFirst();
-    metrics.oldestLiveTask(lane, Math.max(0, oldest?.age_ms ?? 0));
-  }
 }
 
 /** How many jobs were forgotten. */

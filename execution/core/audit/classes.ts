@@ -6,9 +6,9 @@ const BEGINNINGS: readonly (readonly [AuditClass, readonly string[]])[] = [
   ['use', ['OBJECT_READ', 'OBJECT_USED', 'OBJECT_EXPORTED', 'USAGE_', 'CLIENT_IV_', 'RNG_']],
   ['lifecycle', ['OBJECT_', 'ATTRIBUTE_', 'NAME_']],
   ['operation', ['OPERATION_', 'TUNNEL_', 'ANNOUNCE', 'REFUSALS_']],
-  ['connection', ['CONNECTION_']],
+  ['connection', ['CONNECTION_', 'MESSAGES_']],
   ['link', ['LINK_']],
-  ['key', ['KEY_', 'KEYS_', 'IVK_', 'ROTATION_']],
+  ['key', ['KEY_', 'KEYS_', 'IVK_', 'ROTATION_', 'SIGNING_', 'GOVERNANCE_']],
   ['seal', ['UNSEALED', 'SEAL', 'SHARE']],
   ['registry', ['IDENTITY_', 'ISSUER_', 'TENANT_', 'SERVICE_']],
 ];

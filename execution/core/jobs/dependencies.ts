@@ -3,6 +3,8 @@ import type { Logger } from '../../../platform/log.ts';
 import type { StreamTable } from '../../cipher/index.ts';
 import type { Keychain } from '../../keychain/index.ts';
 import type { PushHub } from '../mesh/push-hub.ts';
+import type { GovernanceKeys } from '../signing/governance-keys.ts';
+import type { OwnKeys } from '../signing/own-keys.ts';
 import type { RegionDb } from '../store/tables.ts';
 
 export interface JobDependencies {
@@ -16,5 +18,7 @@ export interface JobDependencies {
   readonly lease: { readonly ttlMs: number; readonly graceMs: number };
   /** Ends the open connections of gateways that are no longer registered. */
   readonly recheckConnections: () => Promise<void>;
+  /** Whom the region trusts, and by what it signs. */
+  readonly signing: { readonly governance: GovernanceKeys; readonly own: OwnKeys };
   readonly logger: Logger;
 }

@@ -16,6 +16,7 @@ import type { Push } from '../../mesh/index.ts';
 import { appendAudit } from '../audit/trail.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
 import { PUSH_ACK_WAIT_MS } from '../limits.ts';
+import { signingHandlers } from '../signing/jobs.ts';
 import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
@@ -187,6 +188,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     ),
 
     ...drillHandlers(deps),
+    ...signingHandlers(deps),
 
     KEY_DESTROY: handlerFor('KEY_DESTROY', async (payload, context) => {
       const { version, dependents, reason } = payload;

@@ -47,6 +47,16 @@ export function failed(code: TaskErrorCode, detail?: string): HandlerOutcome {
   return { failed: { code, message: detail === undefined ? meaning : `${meaning} (${detail})`, retryable } };
 }
 
+/** What a handler throws to be answered with that code. */
+export class TaskRefusal extends Error {
+  override readonly name = 'TaskRefusal';
+  readonly code: TaskErrorCode;
+  constructor(code: TaskErrorCode, detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}
+
 export type RegionTaskContext = TaskContext<RegionTables>;
 type Work<K extends JobKind> = (payload: JobPayload<K>, context: RegionTaskContext) => Promise<JobResult<K>>;
 
@@ -78,6 +88,7 @@ export function handlerFor<K extends JobKind>(kind: K, work: Work<K>) {
       const result = await work(payload as unknown as JobPayload<K>, context);
       return { done: result as unknown as JsonValue };
     } catch (error) {
+      if (error instanceof TaskRefusal) return failed(error.code, error.message);
       if (error instanceof KeychainError) return answer(kind, failed(codeOf(error), error.message));
       if (error instanceof InvalidNameError || error instanceof KmipError)
         return failed('INVALID_PAYLOAD', error.message);

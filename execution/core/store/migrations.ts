@@ -184,7 +184,27 @@ export const coreMigrations: Record<string, Migration> = {
         .execute(db);
     },
   },
+  '0080_signing_keys': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const statement of SIGNING_KEYS) await sql.raw(statement).execute(db);
+    },
+  },
 };
+
+/** Names are never given twice, and neither are keys: what was retired stays known, so that it stays refused. */
+const SIGNING_KEYS = [
+  `create table core.governance_keys (
+     key_id text primary key,
+     public_key text not null unique,
+     state text not null check (state in ('trusted', 'retired')),
+     since timestamptz not null default now())`,
+  `create table core.own_keys (
+     key_id text primary key,
+     public_key text not null unique,
+     state text not null check (state in ('made', 'active', 'former')),
+     since timestamptz not null default now())`,
+  `create unique index own_keys_one_active on core.own_keys (state) where state = 'active'`,
+];
 
 /** What was in the trail before is not counted. */
 const AUDIT_COUNTS = [

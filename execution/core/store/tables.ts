@@ -1,5 +1,5 @@
 /** The core's own tables, in the schema `core`, as kysely sees them. */
-import type { Generated, Kysely, Transaction } from 'kysely';
+import type { ColumnType, Generated, Kysely, RawBuilder, Transaction } from 'kysely';
 import type { AuditClass } from '../../../contracts/index.ts';
 import type { KeychainTables } from '../../keychain/index.ts';
 
@@ -87,6 +87,20 @@ export interface CoreTables {
     at: string;
     key_id: string;
     signature: string;
+  };
+  /** By which governance signs or has signed, as far as the region was told after its configuration (core/signing). */
+  'core.governance_keys': {
+    key_id: string;
+    public_key: string;
+    state: 'trusted' | 'retired';
+    since: ColumnType<Date, never, RawBuilder<Date>>;
+  };
+  /** By which the region signs or has signed: public halves, since the first rotation. */
+  'core.own_keys': {
+    key_id: string;
+    public_key: string;
+    state: 'made' | 'active' | 'former';
+    since: ColumnType<Date, never, RawBuilder<Date>>;
   };
   /** How many events of each class there have been, for reports; written with the trail (core/audit/trail.ts). */
   'core.audit_counts': {

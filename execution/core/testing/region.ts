@@ -2,10 +2,10 @@
  * A region for tests: a real core over a real database, a broker inside the process, governance's signature on every
  * job, and TLS clients that act as gateways. The database and a directory are the caller's.
  */
-import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { entityOf, type JobKind, type JobPayload, type JobResult, laneOf } from '../../../contracts/index.ts';
-import type { Transport } from '../../../orbital/index.ts';
+import { publicPemOf, type Signer, type Transport, type TrustedKey } from '../../../orbital/index.ts';
 import { signMessage, verifyMessage } from '../../../orbital/messages.ts';
 import { writePrivate } from '../../../platform/config-file.ts';
 import { createLogger } from '../../../platform/log.ts';
@@ -38,10 +38,16 @@ export class TestRegion {
   readonly ca: KeyAndCertificate;
   /** The latest report that the region sent. */
   report: unknown;
+  /** The keys by which the region has signed last. */
+  lastStatusKey: string | undefined;
+  lastReportKey: string | undefined;
   #core: RunningCore | undefined;
   readonly #broker = new Broker();
-  readonly #governance = generateKeyPairSync('ed25519');
   readonly #region = generateKeyPairSync('ed25519');
+  /** By which jobs are signed: a test may exchange it. */
+  governance: Signer = { keyId: 'cmk', privateKey: generateKeyPairSync('ed25519').privateKey };
+  /** By which the region may sign, beside the key of its configuration. */
+  readonly furtherKeys: TrustedKey[] = [];
   readonly #sequences = new Map<string, number>();
   readonly #clients = new Set<GatewayClient>();
   readonly #others = new Set<RunningCore>();
@@ -83,12 +89,15 @@ export class TestRegion {
       log: { level: 'silent' },
     };
     const region = new TestRegion(config, ca);
-    const pem = (key: KeyObject, type: 'spki' | 'pkcs8') => key.export({ type, format: 'pem' }).toString();
-    config.orbital.trusted.push({ keyId: 'cmk', publicKey: pem(region.#governance.publicKey, 'spki') });
+    const { keyId, privateKey } = region.governance;
+    config.orbital.trusted.push({ keyId, publicKey: publicPemOf(privateKey) });
     await writePrivate(config.tls.cert, server.certificatePem);
     await writePrivate(config.tls.key, server.privateKeyPem);
     await writePrivate(config.tls.ca, ca.certificatePem);
-    await writePrivate(config.orbital.signingKey, pem(region.#region.privateKey, 'pkcs8'));
+    await writePrivate(
+      config.orbital.signingKey,
+      region.#region.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    );
     await initialise(config);
     return region;
   }
@@ -158,25 +167,22 @@ export class TestRegion {
     this.#sequences.set(entity, entitySequence);
     const taskId = randomUUID();
     const answered = this.#broker.next((frame) => this.#statusOf(frame, taskId));
-    const frame = signMessage(
-      { keyId: 'cmk', privateKey: this.#governance.privateKey },
-      {
-        type: 'task',
-        messageId: randomUUID(),
-        jobId,
-        taskId,
-        kind,
-        entity,
-        entitySequence,
-        target: REGION,
-        lane: laneOf(kind),
-        etag: 1,
-        attempt: 1,
-        payload: JSON.parse(JSON.stringify(payload)),
-        correlationId: `test-${taskId}`,
-        issuedAt: new Date().toISOString(),
-      },
-    );
+    const frame = signMessage(this.governance, {
+      type: 'task',
+      messageId: randomUUID(),
+      jobId,
+      taskId,
+      kind,
+      entity,
+      entitySequence,
+      target: REGION,
+      lane: laneOf(kind),
+      etag: 1,
+      attempt: 1,
+      payload: JSON.parse(JSON.stringify(payload)),
+      correlationId: `test-${taskId}`,
+      issuedAt: new Date().toISOString(),
+    });
     await this.#broker.deliver(`okcm.tasks.${REGION}.${laneOf(kind)}`, frame);
     const status = await answered;
     if (status.error !== undefined) throw new JobFailedError(status.error.code, status.error.message);
@@ -184,11 +190,18 @@ export class TestRegion {
   }
 
   async #statusOf(frame: Uint8Array, taskId: string) {
-    const trusted = [{ keyId: this.config.orbital.keyId, publicKey: this.#region.publicKey }];
+    const { keyId } = this.config.orbital;
+    const trusted = [{ keyId, publicKey: this.#region.publicKey }, ...this.furtherKeys];
     const status = await verifyMessage('status', frame, () => trusted);
-    if (status.ok) return status.body.taskId === taskId ? status.body : undefined;
+    if (status.ok && status.body.taskId === taskId) {
+      this.lastStatusKey = status.keyId;
+      return status.body;
+    }
     const report = await verifyMessage('report', frame, () => trusted);
-    if (report.ok) this.report = report.body.report;
+    if (report.ok) {
+      this.report = report.body.report;
+      this.lastReportKey = report.keyId;
+    }
     return undefined;
   }
 }

@@ -1,7 +1,10 @@
 /** Jobs: what the regions were asked, and how far each has come. */
 import { Type } from 'typebox';
 import type { JobKind } from '../../../contracts/index.ts';
+import { listRefused } from '../../audit/refused-messages.ts';
+import { retryFailed } from '../../domain/job-retries.ts';
 import { changeJob, getJob, listJobs, listTasks } from '../../domain/jobs.ts';
+import type { CmkErrorCode } from '../../errors.ts';
 import { actorOf, type Routes, splitPage } from '../api.ts';
 import { IfMatch, IfNoneMatch, ifMatchOf, revised } from '../conditional.ts';
 import * as schemas from '../schemas.ts';
@@ -49,11 +52,47 @@ const filter = {
   entity: Type.Optional(schemas.freeText({ maxLength: 256 })),
   correlationId: Type.Optional(schemas.freeText({ maxLength: 64 })),
 };
+const ErrorCode = Type.String({
+  pattern: '^[A-Z][A-Z0-9_]{0,63}$',
+  description: 'Of the last failure, such as EPOCH_CLOSED or DEADLINE',
+});
 const JobQuery = Type.Object({ ...schemas.PageQuery.properties, ...filter }, schemas.closed);
 const TaskQuery = Type.Object(
-  { ...schemas.PageQuery.properties, ...filter, region: Type.Optional(schemas.Name) },
+  {
+    ...schemas.PageQuery.properties,
+    ...filter,
+    region: Type.Optional(schemas.Name),
+    errorCode: Type.Optional(ErrorCode),
+  },
   schemas.closed,
 );
+const FailedTasks = Type.Object(
+  {
+    region: TaskQuery.properties.region,
+    kind: filter.kind,
+    errorCode: TaskQuery.properties.errorCode,
+    cursor: schemas.PageQuery.properties.cursor,
+  },
+  schemas.closed,
+);
+const JobRetries = schemas.model('JobRetries', {
+  retried: Type.Array(schemas.JobId),
+  left: Type.Array(
+    Type.Object({ job: schemas.JobId, code: Type.Unsafe<CmkErrorCode>(Text), detail: Text }, schemas.closed),
+    { description: 'Jobs that were left as they are, and why' },
+  ),
+  next: Type.Optional(Type.String({ description: 'The cursor that continues; absent at the end' })),
+});
+const RefusedMessage = schemas.model('RefusedMessage', {
+  code: Text,
+  meaning: Text,
+  channel: Text,
+  keyId: schemas.nullable(Type.String({ description: 'As the messages claim' })),
+  claims: schemas.nullable(Type.String({ description: 'The region that the messages claim to be of' })),
+  count: Type.Integer(),
+  firstAt: schemas.Instant,
+  lastAt: schemas.Instant,
+});
 const RetryRequest = Type.Object(
   {
     regions: Type.Optional(
@@ -124,6 +163,36 @@ export const jobRoutes: Routes = (app, cmk) => {
       const answer = await changeJob(cmk, actorOf(request), { ...change, change: 'retry' });
       return revised(request, reply.status(202), answer);
     },
+  );
+  app.post(
+    '/v1/job-retries',
+    {
+      config: { action: 'job.retry', permission: 'job.retry' },
+      schema: {
+        summary: 'Ask once more whatever has failed and fits the filter, a hundred tasks at a time',
+        querystring: Type.Object({ tenant: filter.tenant }, schemas.closed),
+        body: FailedTasks,
+        response: { 202: JobRetries },
+      },
+    },
+    async (request, reply) => {
+      const { cursor, ...wanted } = request.body;
+      // As it was asked: a tenant that is not there must not become all of them.
+      const { tenant } = request.query;
+      const asked = { ...wanted, ...(tenant === undefined ? {} : { tenant }) };
+      return reply.status(202).send(await retryFailed(cmk, actorOf(request), asked, cursor));
+    },
+  );
+  app.get(
+    '/v1/refused-messages',
+    {
+      config: { permission: 'status.read' },
+      schema: {
+        summary: 'Messages from the broker that were refused, summed up, the latest first',
+        response: { 200: Type.Object({ items: Type.Array(RefusedMessage) }, schemas.closed) },
+      },
+    },
+    () => listRefused(cmk),
   );
   app.post(
     '/v1/jobs/:id/cancel',

@@ -1,0 +1,138 @@
+// What has failed for good can be seen with its reason and asked once more by what it has in common; what was refused at the
+// broker is in the audit log, summed up, and in a list.
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { type Signer, statusChannel } from '../../orbital/index.ts';
+import { type StatusMessage, signMessage } from '../../orbital/messages.ts';
+import type { TestRegion } from '../test-region.ts';
+import { testWorld } from '../test-setup.test.ts';
+import { until, type World } from '../test-world.ts';
+
+let world: World;
+let north: TestRegion;
+let south: TestRegion;
+
+before(async () => {
+  world = await testWorld({ regions: ['north', 'south'] });
+  const [first, second] = world.regions;
+  assert.ok(first && second);
+  [north, south] = [first, second];
+});
+after(() => world?.close());
+
+const TENANTS = 5;
+const failedTasks = async (query = '') =>
+  (await world.must(200, 'GET', `/v1/tasks?state=failed${query}`)).items as {
+    region: string;
+    error: { code: string; message: string };
+    entity: string;
+  }[];
+
+test('dead letters are listed by region and reason, and retried by filter', async () => {
+  const refuse =
+    (code: string) =>
+    (kind: string): { failed: { code: string; message: string; retryable: boolean } } | undefined =>
+      kind === 'TENANT_PROVISION' ? { failed: { code, message: 'no room', retryable: false } } : undefined;
+  north.interfere = refuse('LIMIT_REACHED');
+  south.interfere = refuse('KEY_STATE');
+  for (let i = 0; i < TENANTS; i++) await world.must(202, 'POST', '/v1/tenants', { id: `dead-${i}` });
+  await until('all have failed', async () => (await failedTasks()).length === 2 * TENANTS);
+  const [task] = await failedTasks('&region=north&errorCode=LIMIT_REACHED');
+  assert.deepEqual(task?.error, { code: 'LIMIT_REACHED', message: 'no room', retryable: false });
+  assert.equal((await failedTasks('&errorCode=KEY_STATE')).length, TENANTS);
+  assert.equal((await failedTasks('&region=north&errorCode=KEY_STATE')).length, 0);
+
+  north.interfere = undefined;
+  south.interfere = undefined;
+  const answer = await world.must(202, 'POST', '/v1/job-retries?tenant=dead-0', { region: 'north' });
+  assert.equal(answer.retried.length, 1);
+  const rest = await world.must(202, 'POST', '/v1/job-retries', { errorCode: 'LIMIT_REACHED' });
+  assert.equal(rest.retried.length, TENANTS - 1);
+  await until('only those of the other reason are left', async () => {
+    const left = await failedTasks();
+    return left.length === TENANTS && left.every(({ error }) => error.code === 'KEY_STATE');
+  });
+  const none = await world.must(202, 'POST', '/v1/job-retries', { kind: 'LINK' });
+  assert.deepEqual(none, { retried: [], left: [] });
+  await until('a retry of all brings them in', async () => {
+    await world.must(202, 'POST', '/v1/job-retries', {});
+    return (await failedTasks()).length === 0;
+  });
+  const { items } = await world.must(200, 'GET', '/v1/audit?tenant=dead-0&action=job.retry');
+  assert.ok(items.length >= 2, 'each retry is a decision of its own');
+});
+
+const strange = (keyId: string): Signer => ({
+  keyId,
+  privateKey: generateKeyPairSync('ed25519').privateKey,
+});
+const status = (changes: Partial<StatusMessage> = {}): StatusMessage => ({
+  type: 'status',
+  taskId: randomUUID(),
+  etag: 1,
+  target: 'north',
+  phase: 'done',
+  result: null,
+  correlationId: 'c',
+  at: new Date().toISOString(),
+  ...changes,
+});
+const send = (frame: Uint8Array) => south.transport.publish(statusChannel(), frame);
+
+test('forged, altered, replayed and misplaced messages, and a status for another’s task: refused, counted and in the log', async () => {
+  await world.must(202, 'POST', '/v1/tenants', { id: 'aimed-at' });
+  await until('its tasks are done', async () => {
+    return (await world.must(200, 'GET', '/v1/tenants/aimed-at')).state === 'active';
+  });
+  const { items: tasks } = await world.must(200, 'GET', '/v1/tasks?tenant=aimed-at&region=north');
+  const taskId: string = tasks[0].id;
+  const { signer } = south;
+  const genuine = signMessage(signer, status({ target: 'south' }));
+  const altered = JSON.parse(Buffer.from(genuine).toString());
+  altered.body = Buffer.from(JSON.stringify(status({ target: 'south' }))).toString('base64url');
+
+  await send(signMessage(strange('region:north'), status()));
+  await send(signMessage(strange('made-up'), status()));
+  await send(Buffer.from(JSON.stringify(altered)));
+  await send(signMessage(signer, status({ taskId, target: 'south' })));
+  await send(Buffer.from('garbage'));
+  await send(genuine);
+  const wanted = ['BAD_SIGNATURE', 'MALFORMED', 'REPLAYED', 'TARGET_MISMATCH', 'UNKNOWN_KEY', 'UNKNOWN_TASK'];
+  const seen = await until('all are in the list', async () => {
+    await send(genuine);
+    const { items } = await world.must(200, 'GET', '/v1/refused-messages');
+    const codes = new Set<string>(items.map(({ code }: { code: string }) => code));
+    return wanted.every((code) => codes.has(code)) ? items : undefined;
+  });
+  const mismatch = seen.find(({ code }: { code: string }) => code === 'TARGET_MISMATCH');
+  assert.equal(mismatch.claims, 'south');
+  assert.equal(mismatch.keyId, signer.keyId);
+
+  const { items } = await world.must(200, 'GET', '/v1/audit?action=message.receive&limit=200');
+  const inLog = new Set(items.map(({ detail }: { detail: { code: string } }) => detail.code));
+  for (const code of wanted) assert.ok(inLog.has(code), `${code} is in the audit log`);
+  assert.ok(items.every(({ outcome }: { outcome: string }) => outcome === 'refused'));
+  assert.equal((await world.must(200, 'GET', '/v1/audit/verify')).ok, true);
+  const metrics = await (await fetch(`${world.healthUrl()}/metrics`)).text();
+  assert.match(metrics, /messages_rejected_total\{code="TARGET_MISMATCH",region="south"[^}]*\} 1/);
+});
+
+test('a flood of them is a few events', async () => {
+  const count = async () =>
+    Number(
+      (await world.query(`SELECT count(*) AS n FROM audit_events WHERE action = 'message.receive'`))[0]?.[
+        'n'
+      ],
+    );
+  const before = await count();
+  const flooder = strange('flood');
+  const flood = 1_000;
+  for (let i = 0; i < flood; i++) await send(signMessage(flooder, status({ target: 'south' })));
+  await until('all are counted', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/refused-messages');
+    const found = items.find(({ keyId }: { keyId: string | null }) => keyId === 'flood');
+    return found?.count === flood;
+  });
+  assert.ok((await count()) - before < 20);
+});
