@@ -78,3 +78,5 @@ export const REDELIVERY_BASE_MS = 500;
 export const REDELIVERY_CAP_MS = 15_000;
 export const RECONNECT_BASE_MS = 100;
 export const RECONNECT_CAP_MS = 1_000;
+/** Closing in order waits this long for a broker that may be gone. */
+export const CLOSE_TIMEOUT_MS = 2_000;

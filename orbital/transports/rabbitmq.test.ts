@@ -1,4 +1,5 @@
 // RabbitMQ keeps the contract, with a user for each region that may do no more than it needs.
+import { startProxy } from '../../testkit/proxy.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { connectTransport } from '../connect.ts';
 import { rabbitRegionPermissions } from './rabbitmq.ts';
@@ -16,8 +17,9 @@ transportContract('RabbitMQ', async () => {
     ],
   });
   return {
-    connect: (role) =>
-      connectTransport(`amqp://127.0.0.1:${server.port}`, role, {
+    openNetwork: () => startProxy({ targetPort: server.port }),
+    connect: (role, port = server.port) =>
+      connectTransport(`amqp://127.0.0.1:${port}`, role, {
         credentials: { user: role.plane === 'governance' ? 'governance' : role.region, password: 'secret' },
       }),
     kill: () => server.kill(),

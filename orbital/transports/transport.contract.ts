@@ -9,10 +9,13 @@ import {
   type TransportRole,
   taskChannel,
 } from '../transport.ts';
+import { type Network, networkContract } from './network.contract.ts';
 
 export interface BrokerUnderTest {
-  /** With the credentials that belong to the role; regions are `north` and `south`. */
-  connect(role: TransportRole): Promise<Transport>;
+  /** With the credentials that belong to the role; regions are `north` and `south`. Through `port`, or directly. */
+  connect(role: TransportRole, port?: number): Promise<Transport>;
+  /** A network of one's own to the broker, which can be broken. */
+  openNetwork(): Promise<Network>;
   /** As a crash would. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -164,6 +167,8 @@ export function transportContract(name: string, launch: () => Promise<BrokerUnde
         code('MESSAGE_TOO_LARGE'),
       );
     });
+
+    networkContract(() => ({ broker, governance }));
 
     test('an accepted message survives the death of the broker, and both ends come back by themselves', async () => {
       const inbox = await collect(north, taskChannel('north', 'normal'));

@@ -1,0 +1,138 @@
+/** What every transport must do over a network that breaks: run by `transportContract`, against the same broker. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Transport, TransportError, taskChannel } from '../transport.ts';
+import { type BrokerUnderTest, eventually } from './transport.contract.ts';
+
+/** One way to the broker, as the fault proxy of the tests opens it. */
+export interface Network {
+  readonly port: number;
+  /** Resets what is open; new connections pass. */
+  cutOnce(): void;
+  /** Half-open: everything stays open, and nothing passes. */
+  swallow(): void;
+  delay(ms: number): void;
+  resume(): void;
+  close(): Promise<void>;
+}
+
+const CHANNEL = taskChannel('south', 'normal');
+const SOUTH = { plane: 'region', region: 'south' } as const;
+/** Far less than the minute after which brokers give up by themselves, and more than a reconnection takes. */
+const SOON_MS = 6_000;
+/** Each way: a server that is asked something answers later than the transports wait for, and still lets one connect. */
+const SLOW_MS = 600;
+/** Publishing gives up after 3 s. */
+const GIVEN_UP_MS = 4_500;
+/** Closing waits a moment for each thing that it ends. */
+const CLOSED_MS = 9_000;
+
+export function networkContract(
+  parts: () => { readonly broker: BrokerUnderTest; readonly governance: Transport },
+): void {
+  async function overNetwork(
+    run: (at: { transport: Transport; network: Network; got: string[]; hold: Map<string, Promise<void>> }) => Promise<void>,
+  ): Promise<void> {
+    const { broker } = parts();
+    const network = await broker.openNetwork();
+    const transport = await broker.connect(SOUTH, network.port);
+    const got: string[] = [];
+    const hold = new Map<string, Promise<void>>();
+    try {
+      const subscription = await transport.consume(CHANNEL, async (message) => {
+        const text = new TextDecoder().decode(message);
+        await hold.get(text);
+        got.push(text);
+      });
+      await send('warm');
+      await eventually('it flows', () => got.includes('warm'));
+      await run({ transport, network, got, hold });
+      await subscription.close();
+    } finally {
+      network.resume();
+      await transport.close();
+      await network.close();
+    }
+  }
+  const send = (text: string): Promise<void> =>
+    parts().governance.publish(CHANNEL, new TextEncoder().encode(text));
+
+  test('a subscription outlives the loss of its connection, also when the broker is slow to answer then', async () => {
+    await overNetwork(async ({ transport, network, got }) => {
+      for (const name of ['first', 'second']) {
+        network.cutOnce();
+        await send(name);
+        await eventually('it comes over a new connection', () => got.includes(name), SOON_MS);
+      }
+      network.delay(SLOW_MS);
+      network.cutOnce();
+      await eventually('the loss is noticed', () => !transport.healthy());
+      await eventually('it is connected again', () => transport.healthy());
+      await delay(2 * SLOW_MS + 1_000); // whatever it asks for at once is answered too late
+      network.delay(0);
+      await send('third');
+      await eventually('it comes all the same', () => got.includes('third'), SOON_MS);
+    });
+  });
+
+  test('a handler that hangs keeps nothing from its region, not even over a new connection', async () => {
+    await overNetwork(async ({ network, got, hold }) => {
+      const held = Promise.withResolvers<void>();
+      hold.set('hangs', held.promise);
+      await send('hangs');
+      await send('beside');
+      await eventually('the other passes it', () => got.includes('beside'), SOON_MS);
+      network.cutOnce();
+      await send('after');
+      await eventually('so does one after the cut', () => got.includes('after'), SOON_MS);
+      held.resolve();
+      await eventually('it ends', () => got.includes('hangs'));
+    });
+  });
+
+  test('twenty messages that fail hold up no other', async () => {
+    const { broker, governance } = parts();
+    const transport = await broker.connect(SOUTH);
+    const got: string[] = [];
+    let bad = true;
+    const subscription = await transport.consume(CHANNEL, async (message) => {
+      const text = new TextDecoder().decode(message);
+      if (bad && text.startsWith('bad')) throw new Error('not yet');
+      got.push(text);
+    });
+    const names = Array.from({ length: 20 }, (_, n) => `bad ${n}`);
+    await Promise.all(names.map((name) => governance.publish(CHANNEL, new TextEncoder().encode(name))));
+    await delay(1_500); // their repetitions wait ever longer
+    const startedAt = performance.now();
+    await send('good');
+    await eventually('the good one comes', () => got.includes('good'));
+    const tookMs = performance.now() - startedAt;
+    bad = false;
+    await eventually('so do the others', () => names.every((name) => got.includes(name)), 30_000);
+    await subscription.close();
+    await transport.close();
+    assert.ok(tookMs < 700, `took ${Math.round(tookMs)} ms`);
+  });
+
+  test('over a dead network publishing fails and closing ends, each in bounded time', async () => {
+    const { broker } = parts();
+    const network = await broker.openNetwork();
+    const transport = await broker.connect({ plane: 'governance' }, network.port);
+    await eventually('it is healthy', () => transport.healthy());
+    await transport.consume('okcm.reports', async () => {});
+    await transport.publish(CHANNEL, new TextEncoder().encode('before'));
+    network.swallow();
+    const startedAt = performance.now();
+    await assert.rejects(
+      transport.publish(CHANNEL, new TextEncoder().encode('nowhere')),
+      (error) => error instanceof TransportError && error.code === 'BROKER_UNAVAILABLE',
+    );
+    const refusedAt = performance.now();
+    await transport.close();
+    const closedAt = performance.now();
+    await network.close();
+    assert.ok(refusedAt - startedAt < GIVEN_UP_MS, `refused after ${Math.round(refusedAt - startedAt)} ms`);
+    assert.ok(closedAt - refusedAt < CLOSED_MS, `closed after ${Math.round(closedAt - refusedAt)} ms`);
+  });
+}
