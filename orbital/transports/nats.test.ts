@@ -1,7 +1,12 @@
 // NATS keeps the contract, with a user for each region that may do no more than it needs.
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startNats } from '../../testkit/nats.ts';
 import { startProxy } from '../../testkit/proxy.ts';
 import { connectTransport } from '../connect.ts';
+import type { Parts } from '../testing/broker-under-test.ts';
+import { eventually } from '../testing/eventually.ts';
+import { taskChannel } from '../transport.ts';
 import { natsRegionPermissions } from './nats.ts';
 import { transportContract } from './transport.contract.ts';
 
@@ -26,4 +31,35 @@ transportContract('NATS JetStream', async () => {
     start: () => server.start(),
     end: () => server.stop(),
   };
-});
+}, slowReconnection);
+
+/** Each way: a request is answered later than it is waited for, and connecting still succeeds. */
+const SLOW_MS = 600;
+const REQUESTS_GIVEN_UP_MS = 2_500;
+const SOON_MS = 6_000;
+
+function slowReconnection(parts: () => Parts): void {
+  test('a broker that answers too late after a reconnection is asked again soon', async () => {
+    const { broker, governance } = parts();
+    const network = await broker.openNetwork();
+    const transport = await broker.connect({ plane: 'region', region: 'south' }, network.port);
+    const channel = taskChannel('south', 'normal');
+    const got: string[] = [];
+    await transport.consume(channel, async (message) => {
+      got.push(Buffer.from(message).toString());
+    });
+    const send = (text: string) => governance.publish(channel, Buffer.from(text));
+    await send('before');
+    await eventually('it flows', () => got.includes('before'));
+    network.delay(SLOW_MS);
+    network.cutOnce();
+    await eventually('the loss is noticed', () => !transport.healthy());
+    await eventually('it is connected again', () => transport.healthy());
+    await delay(REQUESTS_GIVEN_UP_MS);
+    network.delay(0);
+    await send('after');
+    await eventually('it comes', () => got.includes('after'), SOON_MS);
+    await transport.close();
+    await network.close();
+  });
+}

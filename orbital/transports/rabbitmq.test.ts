@@ -1,7 +1,11 @@
 // RabbitMQ keeps the contract, with a user for each region that may do no more than it needs.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { startProxy } from '../../testkit/proxy.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { connectTransport } from '../connect.ts';
+import type { Parts } from '../testing/broker-under-test.ts';
+import { reportChannel } from '../transport.ts';
 import { rabbitRegionPermissions } from './rabbitmq.ts';
 import { transportContract } from './transport.contract.ts';
 
@@ -26,4 +30,15 @@ transportContract('RabbitMQ', async () => {
     start: () => server.start(),
     end: () => server.stop(),
   };
-});
+}, unroutable);
+
+function unroutable(parts: () => Parts): void {
+  test('a message that no queue takes is not called accepted', async () => {
+    // The exchange is there, since governance listens to statuses; the queue of reports is not.
+    const { north } = parts();
+    for (let i = 0; i < 5; i++)
+      await assert.rejects(north.publish(reportChannel(), Buffer.from('nowhere')), {
+        code: 'BROKER_UNAVAILABLE',
+      });
+  });
+}
