@@ -10,6 +10,7 @@ const CHANNEL = taskChannel('south', 'normal');
 const SOUTH = { plane: 'region', region: 'south' } as const;
 /** Far less than the minute after which brokers give up by themselves, and more than a reconnection takes. */
 const SOON_MS = 6_000;
+const RESENT_MS = 1_500;
 /** Publishing gives up after 3 s. */
 const GIVEN_UP_MS = 4_500;
 /** Closing waits a moment for each thing that it ends. */
@@ -49,12 +50,24 @@ export function networkContract(parts: () => Parts): void {
   const send = (text: string): Promise<void> =>
     parts().governance.publish(CHANNEL, new TextEncoder().encode(text));
 
+  /** As a manager does: what was delivered into a connection that died comes again only after a minute. */
+  async function sendUntilTaken(text: string, got: readonly string[]): Promise<void> {
+    let sentAt = Number.NEGATIVE_INFINITY;
+    const taken = async (): Promise<boolean> => {
+      if (!got.includes(text) && performance.now() - sentAt > RESENT_MS) {
+        await send(text);
+        sentAt = performance.now();
+      }
+      return got.includes(text);
+    };
+    await eventually(`"${text}" comes`, taken, SOON_MS);
+  }
+
   test('a subscription outlives the loss of its connection', async () => {
     await overNetwork(async ({ network, got }) => {
       for (const name of ['first', 'second', 'third']) {
         network.cutOnce();
-        await send(name);
-        await eventually('it comes over a new connection', () => got.includes(name), SOON_MS);
+        await sendUntilTaken(name, got);
       }
     });
   });
@@ -67,8 +80,7 @@ export function networkContract(parts: () => Parts): void {
       await send('beside');
       await eventually('the other passes it', () => got.includes('beside'), SOON_MS);
       network.cutOnce();
-      await send('after');
-      await eventually('so does one after the cut', () => got.includes('after'), SOON_MS);
+      await sendUntilTaken('after', got);
       held.resolve();
       await eventually('it ends', () => got.includes('hangs'));
     });
