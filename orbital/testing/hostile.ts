@@ -127,7 +127,8 @@ export function hostile(below: Transport, options: HostileOptions): HostileTrans
   const receive: Readonly<Record<Receiving, (handler: Handler, frame: Uint8Array) => Promise<void>>> = {
     forget: async () => {},
     async twice(handler, frame) {
-      await Promise.all([handler(frame), handler(frame)]);
+      const both = await Promise.allSettled([handler(frame), handler(frame)]);
+      for (const each of both) if (each.status === 'rejected') throw each.reason;
     },
     async unacknowledged(handler, frame) {
       await handler(frame);
