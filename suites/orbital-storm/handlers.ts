@@ -1,6 +1,13 @@
 /** What regions do with the jobs of a storm, and what governance does when they end. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HandlersByKind, JobHandlers, TaskContext, TaskHandler } from '../../orbital/index.ts';
+import type { Transaction } from 'kysely';
+import type {
+  EndedTask,
+  HandlersByKind,
+  JobHandlers,
+  TaskContext,
+  TaskHandler,
+} from '../../orbital/index.ts';
 import { type Kind, kindNames, VARIANTS } from './plan.ts';
 import type { GovernanceTables, RegionTables } from './tables.ts';
 
@@ -64,15 +71,14 @@ export function regionHandlers(): Readonly<Record<string, Handler>> {
 
 export function governanceHandlers(): HandlersByKind<GovernanceTables> {
   const ending =
-    (outcome: GovernanceTables['endings']['outcome']): JobHandlers<GovernanceTables>['onTaskCancelled'] =>
-    async (trx, task) => {
+    (outcome: GovernanceTables['endings']['outcome']) =>
+    async (trx: Transaction<GovernanceTables>, task: EndedTask): Promise<void> => {
       await trx.insertInto('endings').values({ task_id: task.id, outcome }).execute();
     };
-  const [onTaskDone, onTaskFailed, onTaskCancelled] = [ending('done'), ending('failed'), ending('cancelled')];
   const every: JobHandlers<GovernanceTables> = {
-    onTaskDone,
-    onTaskFailed,
-    onTaskCancelled,
+    onTaskDone: ending('done'),
+    onTaskFailed: ending('failed'),
+    onTaskCancelled: ending('cancelled'),
     async onJobSettled(trx, { id, state }) {
       await trx.insertInto('settlings').values({ job_id: id, state }).execute();
     },
