@@ -44,7 +44,9 @@ export function startLoad(
       let moved = false;
       for (const line of left) {
         const job = line.jobs[line.next];
-        if (job === undefined || performance.now() < line.notBeforeMs || !mayCreate(created)) continue;
+        if (job === undefined || performance.now() < line.notBeforeMs) continue;
+        // What cancels others makes room, and is never kept waiting for it.
+        if (job.kind !== 'CUT' && !mayCreate(created)) continue;
         if (await wish(world, managerInTurn(), job)) {
           line.next++;
           moved = true;
