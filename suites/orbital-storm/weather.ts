@@ -21,6 +21,7 @@ const MAX_GUST_MS = 1_500;
 const MAX_SLOW_MS = 200;
 const MAX_BYTES = 20_000;
 const MAX_AWAY_MS = 1_000;
+const directions = ['toServer', 'toClient'] as const;
 
 export interface Weather {
   readonly met: ReadonlyMap<NetworkFault, number>;
@@ -48,7 +49,7 @@ export function startWeather(networks: readonly FaultProxy[], broker: StormBroke
       else if (fault === 'cut') network.cut();
       else if (fault === 'half-open') network.swallow();
       else if (fault === 'slow') network.delay(own.int(MAX_SLOW_MS));
-      else network.cutAfter(1 + own.int(MAX_BYTES), own.pick(['toServer', 'toClient']));
+      else network.cutAfter(1 + own.int(MAX_BYTES), own.pick(directions));
       await pause(own.int(MAX_GUST_MS));
       network.resume();
     }

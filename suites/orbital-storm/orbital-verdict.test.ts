@@ -1,8 +1,8 @@
 /** The verdict over a storm finds what it is for: rows of a calm day, and each rule broken in turn. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Evidence } from './orbital-storm/evidence.ts';
-import { judge, type RuleName, rules } from './orbital-storm/verdict.ts';
+import type { Evidence } from './evidence.ts';
+import { judge, type RuleName, rules } from './verdict.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? Mutable<U>[] : Mutable<T[K]> };
 
