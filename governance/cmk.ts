@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import {
+  brokerTls,
   connectTransport,
   createManager,
   type Manager,
@@ -213,7 +214,10 @@ async function connectBroker(config: CmkConfig, logger: Logger): Promise<Transpo
   return await connectTransport(
     config.broker.url,
     { plane: 'governance' },
-    { onTrouble: (error) => logger.warn({ err: error }, 'trouble with the broker; it is tried again') },
+    {
+      ...(await brokerTls(config.broker)),
+      onTrouble: (error) => logger.warn({ err: error }, 'trouble with the broker; it is tried again'),
+    },
   );
 }
 

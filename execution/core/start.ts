@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseRegionId, regionLog } from '../../contracts/index.ts';
 import {
+  brokerTls,
   connectTransport,
   createOperator,
   type Operator,
@@ -248,7 +249,10 @@ async function connectBroker(config: CoreConfig, logger: Logger, steps: Steps): 
   const transport = await connectTransport(
     config.broker.url,
     { plane: 'region', region: config.region },
-    { onTrouble: (err) => logger.warn({ err }, 'the broker has trouble') },
+    {
+      ...(await brokerTls(config.broker)),
+      onTrouble: (err) => logger.warn({ err }, 'the broker has trouble'),
+    },
   );
   steps.add(() => transport.close());
   return transport;
