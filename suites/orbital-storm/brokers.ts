@@ -35,6 +35,14 @@ function connector(scheme: string, path = ''): StormBroker['connect'] {
     });
 }
 
+const running = (server: Omit<StormBroker, 'connect'>, scheme: string): StormBroker => ({
+  port: server.port,
+  connect: connector(scheme),
+  kill: () => server.kill(),
+  start: () => server.start(),
+  stop: () => server.stop(),
+});
+
 async function nats(regions: readonly string[]): Promise<StormBroker> {
   const server = await startNats({
     users: [
@@ -42,8 +50,7 @@ async function nats(regions: readonly string[]): Promise<StormBroker> {
       ...regions.map((user) => ({ user, password: PASSWORD, permissions: natsRegionPermissions(user) })),
     ],
   });
-  const { port, kill, start, stop } = server;
-  return { port, connect: connector('nats'), kill, start, stop };
+  return running(server, 'nats');
 }
 
 async function rabbitmq(regions: readonly string[]): Promise<StormBroker> {
@@ -53,8 +60,7 @@ async function rabbitmq(regions: readonly string[]): Promise<StormBroker> {
       ...regions.map((user) => ({ user, password: PASSWORD, ...rabbitRegionPermissions(user) })),
     ],
   });
-  const { port, kill, start, stop } = server;
-  return { port, connect: connector('amqp'), kill, start, stop };
+  return running(server, 'amqp');
 }
 
 async function embedded(regions: readonly string[]): Promise<StormBroker> {

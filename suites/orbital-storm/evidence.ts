@@ -41,7 +41,7 @@ export interface RegionEvidence {
 
 export async function gather({ db, regions }: StormWorld): Promise<Evidence> {
   const { rows: wishes } = await sql<Evidence['wishes'][number]>`
-    select job_id as "jobId", entity, position, kind, given_up as "givenUp" from wishes`.execute(db);
+    select job_id as "jobId", entity, "position", kind, given_up as "givenUp" from wishes`.execute(db);
   const { rows: jobs } = await sql<Evidence['jobs'][number]>`
     select id::text as "jobId", state from orbital_jobs`.execute(db);
   const { rows: tasks } = await sql<Evidence['tasks'][number]>`
@@ -70,7 +70,7 @@ export async function gather({ db, regions }: StormWorld): Promise<Evidence> {
 
 async function ofRegion<DB>(db: Kysely<DB>): Promise<RegionEvidence> {
   const { rows: applied } = await sql<RegionEvidence['applied'][number]>`
-    select task_id as "taskId", job_id as "jobId", entity, position, step from applied order by at`.execute(
+    select task_id as "taskId", job_id as "jobId", entity, "position", step from applied order by at`.execute(
     db,
   );
   const { rows } = await sql<{ unsent: number }>`

@@ -59,7 +59,7 @@ export function regionHandlers(): Readonly<Record<string, Handler>> {
     },
     async HANG(payload, context) {
       await write(context, payload);
-      return new Promise((_, reject) => {
+      return new Promise<never>((_, reject) => {
         const stop = (): void => reject(context.signal.reason);
         if (context.signal.aborted) stop();
         else context.signal.addEventListener('abort', stop, { once: true });

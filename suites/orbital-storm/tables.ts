@@ -31,7 +31,7 @@ export interface RegionTables {
 export async function createGovernanceTables(db: Kysely<GovernanceTables>): Promise<void> {
   await sql`
     create table wishes (
-      job_id text primary key, entity text, position integer, kind text, given_up boolean not null default false)`.execute(
+      job_id text primary key, entity text, "position" integer, kind text, given_up boolean not null default false)`.execute(
     db,
   );
   // No key of these is unique: what happens twice shall be found, not prevented.
@@ -42,7 +42,7 @@ export async function createGovernanceTables(db: Kysely<GovernanceTables>): Prom
 export async function createRegionTables(db: Kysely<RegionTables>): Promise<void> {
   await sql`
     create table applied (
-      at bigint generated always as identity, task_id text, job_id text, entity text, position integer, step integer)`.execute(
+      at bigint generated always as identity, task_id text, job_id text, entity text, "position" integer, step integer)`.execute(
     db,
   );
 }
