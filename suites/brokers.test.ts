@@ -42,6 +42,7 @@ describe('brokers', () => {
     const rabbit = await startRabbit({
       config: [
         `listeners.ssl.1 = 127.0.0.1:${port}`,
+        `ssl_options.cacertfile = ${files.caFile}`,
         `ssl_options.certfile = ${files.certFile}`,
         `ssl_options.keyfile = ${files.keyFile}`,
       ],

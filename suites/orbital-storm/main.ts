@@ -13,7 +13,7 @@ import { distributionTable, measure } from '../../testkit/measure/command.ts';
 import { type TransportName, transports } from './brokers.ts';
 import { kindNames, kinds } from './plan.ts';
 import { failuresOf, HOSTILITY, orbitalStorm, type StormReport } from './storm.ts';
-import { networkFaults } from './weather.ts';
+import { faults, networkFaults } from './weather.ts';
 
 const SEEDS = 2 ** 31;
 
@@ -72,10 +72,10 @@ function textOf(report: StormReport): string {
       fateNames.map((fate) => [fate, befell[fate], fates[fate]]),
     ),
     table(
-      ['network', 'times'],
+      ['network', 'times', 'what it is'],
       [
-        ...networkFaults.map((fault) => [fault, report.networkFaults.get(fault) ?? 0]),
-        ['broker killed', restarts],
+        ...networkFaults.map((fault) => [fault, report.networkFaults.get(fault) ?? 0, faults[fault].about]),
+        ['restart', restarts, 'the broker killed, and started again'],
       ],
     ),
     table(['refused as', 'messages'], [...rejections].sort()),

@@ -5,19 +5,18 @@ import type { FaultProxy } from '../../testkit/proxy.ts';
 import { Random } from '../storm/random.ts';
 import type { StormBroker } from './brokers.ts';
 
-/** How often each comes, of all. */
-const faults = {
-  reset: { share: 4, about: 'all connections reset, once' },
-  cut: { share: 2, about: 'no connection for a while' },
-  'half-open': { share: 2, about: 'connections stay, and nothing passes' },
-  slow: { share: 2, about: 'every chunk late' },
-  'cut within a message': { share: 3, about: 'reset after some bytes more' },
+/** How often each comes, of all, and the longest that it lasts, in milliseconds. */
+export const faults = {
+  reset: { share: 4, maxMs: 100, about: 'all connections reset, once' },
+  cut: { share: 2, maxMs: 1_500, about: 'no connection for a while' },
+  'half-open': { share: 2, maxMs: 6_000, about: 'connections stay, and nothing passes' },
+  slow: { share: 2, maxMs: 3_000, about: 'every chunk late' },
+  'cut within a message': { share: 3, maxMs: 1_500, about: 'reset after some bytes more' },
 } as const;
 export type NetworkFault = keyof typeof faults;
 export const networkFaults = Object.keys(faults) as readonly NetworkFault[];
 
 const MAX_LULL_MS = 6_000;
-const MAX_GUST_MS = 1_500;
 const MAX_SLOW_MS = 200;
 const MAX_BYTES = 20_000;
 const MAX_AWAY_MS = 1_000;
@@ -50,7 +49,7 @@ export function startWeather(networks: readonly FaultProxy[], broker: StormBroke
       else if (fault === 'half-open') network.swallow();
       else if (fault === 'slow') network.delay(own.int(MAX_SLOW_MS));
       else network.cutAfter(1 + own.int(MAX_BYTES), own.pick(directions));
-      await pause(own.int(MAX_GUST_MS));
+      await pause(own.int(faults[fault].maxMs));
       network.resume();
     }
   }
