@@ -59,7 +59,7 @@ function jobsOf(random: Random, entity: string, wanted: number): PlannedJob[] {
   let left = wanted;
   let mustCut = false;
   while (left > 0) {
-    const kind = mustCut ? 'CUT' : kindOf(random, left);
+    const kind: Kind = mustCut ? 'CUT' : kindOf(random, left);
     const undone: boolean = !mustCut && random.chance(UNDONE);
     const cancelled = kind === 'APPLY' && random.chance(CANCELLED);
     planned.push({
