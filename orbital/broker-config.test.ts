@@ -36,7 +36,10 @@ test('a file that is not there, holds something else, or a key that others may r
   await writeFile(open, 'a key');
   await chmod(open, 0o644);
   for (const ca of [nowhere, empty])
-    await assert.rejects(brokerTls({ url, tls: { ca } }), { code: 'BROKER_TLS_FILES', message: new RegExp(ca) });
+    await assert.rejects(brokerTls({ url, tls: { ca } }), {
+      code: 'BROKER_TLS_FILES',
+      message: new RegExp(ca),
+    });
   await assert.rejects(
     brokerTls({ url, tls: { ca: files.caFile, client: { cert: files.certFile, key: open } } }),
     { code: 'CONFIG_TOO_OPEN' },

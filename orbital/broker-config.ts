@@ -40,7 +40,9 @@ export async function brokerTls({ tls }: BrokerConfig): Promise<Pick<TransportOp
 
 async function readPublic(path: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new OkcmError('BROKER_TLS_FILES', `${path} cannot be read: ${errorMessage(error)}`, { cause: error });
+    throw new OkcmError('BROKER_TLS_FILES', `${path} cannot be read: ${errorMessage(error)}`, {
+      cause: error,
+    });
   });
   if (!text.includes('-----BEGIN CERTIFICATE-----'))
     throw new OkcmError('BROKER_TLS_FILES', `${path} holds no certificate`);

@@ -255,7 +255,10 @@ export function connectNats(url: string, role: TransportRole, options: Transport
         await pulling;
         // The last acknowledgements; over a dead network nobody answers.
         if (live !== undefined && up)
-          await waitAtMost(CLOSE_TIMEOUT_MS, live.connection.flush().catch(() => {}));
+          await waitAtMost(
+            CLOSE_TIMEOUT_MS,
+            live.connection.flush().catch(() => {}),
+          );
       },
     };
     subscriptions.add(subscription);

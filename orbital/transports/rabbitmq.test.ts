@@ -20,41 +20,45 @@ before(async () => {
   pki = await testPki();
 });
 
-transportContract('RabbitMQ', async () => {
-  const files = await pemFiles(await pki.server(), pki.ca);
-  tlsPort = await freePort();
-  const server = await startRabbit({
-    config: [
-      `listeners.ssl.1 = 127.0.0.1:${tlsPort}`,
-      `ssl_options.cacertfile = ${files.caFile}`,
-      `ssl_options.certfile = ${files.certFile}`,
-      `ssl_options.keyfile = ${files.keyFile}`,
-      'ssl_options.verify = verify_peer',
-      'ssl_options.fail_if_no_peer_cert = true',
-    ],
-    users: [
-      { ...CREDENTIALS, configure: '.*', write: '.*', read: '.*' },
-      ...['north', 'south'].map((region) => ({
-        user: region,
-        password: 'secret',
-        ...rabbitRegionPermissions(region),
-      })),
-    ],
-  });
-  return {
-    openNetwork: () => startProxy({ targetPort: server.port }),
-    connect: (role, port = server.port) =>
-      connectTransport(`amqp://127.0.0.1:${port}`, role, {
-        credentials: credentialsOf(role.plane === 'governance' ? CREDENTIALS.user : role.region),
-      }),
-    kill: () => server.kill(),
-    start: () => server.start(),
-    end: () => server.stop(),
-  };
-}, (parts) => {
-  unroutable(parts);
-  overTls();
-});
+transportContract(
+  'RabbitMQ',
+  async () => {
+    const files = await pemFiles(await pki.server(), pki.ca);
+    tlsPort = await freePort();
+    const server = await startRabbit({
+      config: [
+        `listeners.ssl.1 = 127.0.0.1:${tlsPort}`,
+        `ssl_options.cacertfile = ${files.caFile}`,
+        `ssl_options.certfile = ${files.certFile}`,
+        `ssl_options.keyfile = ${files.keyFile}`,
+        'ssl_options.verify = verify_peer',
+        'ssl_options.fail_if_no_peer_cert = true',
+      ],
+      users: [
+        { ...CREDENTIALS, configure: '.*', write: '.*', read: '.*' },
+        ...['north', 'south'].map((region) => ({
+          user: region,
+          password: 'secret',
+          ...rabbitRegionPermissions(region),
+        })),
+      ],
+    });
+    return {
+      openNetwork: () => startProxy({ targetPort: server.port }),
+      connect: (role, port = server.port) =>
+        connectTransport(`amqp://127.0.0.1:${port}`, role, {
+          credentials: credentialsOf(role.plane === 'governance' ? CREDENTIALS.user : role.region),
+        }),
+      kill: () => server.kill(),
+      start: () => server.start(),
+      end: () => server.stop(),
+    };
+  },
+  (parts) => {
+    unroutable(parts);
+    overTls();
+  },
+);
 
 function unroutable(parts: () => Parts): void {
   test('a message that no queue takes is not called accepted', async () => {

@@ -90,7 +90,9 @@ describe('TLS to NATS', () => {
     await refused(`nats://127.0.0.1:${liar.port}`, trusting(pki.ca));
     assert.ok(!liar.text().includes(PASSWORD), 'it has the password');
     // The same liar is believed where nobody asked for TLS: the test can see a password.
-    const plain = await connectTransport(`nats://127.0.0.1:${liar.port}`, GOVERNANCE, { credentials: CREDENTIALS });
+    const plain = await connectTransport(`nats://127.0.0.1:${liar.port}`, GOVERNANCE, {
+      credentials: CREDENTIALS,
+    });
     await eventually('it has the password', () => liar.text().includes(PASSWORD));
     await plain.close();
   });
@@ -110,7 +112,13 @@ describe('TLS to RabbitMQ', () => {
     const unknown = await impostor(await stranger.server());
     assert.match(await refused(`amqps://localhost:${unknown.port}`, trusting(pki.ca)), /certificate/);
     const elsewhere = await impostor(
-      await issue({ ca: pki.ca, commonName: 'elsewhere', dnsNames: ['elsewhere.example'], usages: ['server'], days: 1 }),
+      await issue({
+        ca: pki.ca,
+        commonName: 'elsewhere',
+        dnsNames: ['elsewhere.example'],
+        usages: ['server'],
+        days: 1,
+      }),
     );
     assert.match(await refused(`amqps://127.0.0.1:${elsewhere.port}`, trusting(pki.ca)), /altnames|IP/);
     for (const { text } of [unknown, elsewhere]) assert.ok(!text().includes(PASSWORD), 'it has the password');

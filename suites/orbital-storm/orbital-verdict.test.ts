@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import type { Evidence } from './evidence.ts';
 import { judge, type RuleName, rules } from './verdict.ts';
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? Mutable<U>[] : Mutable<T[K]> };
+type Mutable<T> = {
+  -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? Mutable<U>[] : Mutable<T[K]>;
+};
 
 /** One entity: an APPLY in both regions, a STEPS in one, a REFUSE, an APPLY that a CUT has cancelled, that CUT. */
 function calmDay(): Mutable<Evidence> {
@@ -59,7 +61,13 @@ function calmDay(): Mutable<Evidence> {
     settlings: jobs.filter(({ state }) => state !== 'cancelled'),
     regions: {
       north: {
-        applied: [applied('a1', 0), applied('b1', 1, 1), applied('b1', 1, 2), applied('b1', 1, 3), applied('e1', 4)],
+        applied: [
+          applied('a1', 0),
+          applied('b1', 1, 1),
+          applied('b1', 1, 2),
+          applied('b1', 1, 3),
+          applied('e1', 4),
+        ],
         unsent: 0,
       },
       south: { applied: [applied('a2', 0)], unsent: 0 },
@@ -89,9 +97,14 @@ const harm: Readonly<Record<RuleName, (day: Mutable<Evidence>) => void>> = {
     of(day.jobs, 0).state = 'failed';
   },
   'what is done has been applied in its region': (day) => void day.regions.south.applied.pop(),
-  'nothing is applied twice': (day) => void day.regions.south.applied.push({ ...of(day.regions.south.applied, 0) }),
+  'nothing is applied twice': (day) =>
+    void day.regions.south.applied.push({ ...of(day.regions.south.applied, 0) }),
   'what was refused or undone is not applied': (day) => {
-    day.regions.north.applied.splice(4, 0, { ...of(day.regions.north.applied, 0), taskId: 'c1', position: 2 });
+    day.regions.north.applied.splice(4, 0, {
+      ...of(day.regions.north.applied, 0),
+      taskId: 'c1',
+      position: 2,
+    });
   },
   'each entity is changed in the order of its jobs': (day) => {
     day.regions.north.applied.unshift(...day.regions.north.applied.splice(3, 1));

@@ -169,7 +169,10 @@ function reportOf(
   evidence: Evidence,
   tookMs: number,
 ): StormReport {
-  const outcomes = Object.fromEntries(kindNames.map((kind) => [kind, {}])) as Record<Kind, Record<string, number>>;
+  const outcomes = Object.fromEntries(kindNames.map((kind) => [kind, {}])) as Record<
+    Kind,
+    Record<string, number>
+  >;
   const kindOf = new Map(evidence.wishes.map(({ jobId, kind }) => [jobId, kind]));
   for (const { jobId, state } of evidence.jobs) {
     const kind = kindOf.get(jobId);

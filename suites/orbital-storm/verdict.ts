@@ -127,7 +127,10 @@ export const rules = {
     for (const region of regionNames)
       for (const [entity, rows] of grouped(regions[region].applied, (row) => row.entity))
         for (const [earlier, later] of pairs(rows))
-          if (later.position < earlier.position || (later.position === earlier.position && later.step <= earlier.step))
+          if (
+            later.position < earlier.position ||
+            (later.position === earlier.position && later.step <= earlier.step)
+          )
             yield `${region} applied ${entity} ${shown(later)} after ${shown(earlier)}`;
   },
   *'nothing older is applied after what cancels it'({ regions, cutsOf }) {
@@ -181,7 +184,10 @@ function index(evidence: Evidence): Indexed {
     tasksOf: grouped(evidence.tasks, ({ jobId }) => jobId),
     stepsOf: ({ taskId, target }) => (applied[target]?.get(taskId) ?? []).map(({ step }) => step),
     cutsOf: new Map(
-      [...cuts].map(([entity, wishes]) => [entity, wishes.map(({ position }) => position).sort((a, b) => a - b)]),
+      [...cuts].map(([entity, wishes]) => [
+        entity,
+        wishes.map(({ position }) => position).sort((a, b) => a - b),
+      ]),
     ),
   };
 }

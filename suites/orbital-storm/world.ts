@@ -18,7 +18,7 @@ import {
   type TrustedKey,
   taskChannel,
 } from '../../orbital/index.ts';
-import { type Hostility, type HostileTransport, hostile } from '../../orbital/testing/hostile.ts';
+import { type HostileTransport, type Hostility, hostile } from '../../orbital/testing/hostile.ts';
 import { createLogger } from '../../platform/log.ts';
 import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
