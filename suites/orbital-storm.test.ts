@@ -5,7 +5,7 @@ import { type TransportName, transports } from './orbital-storm/brokers.ts';
 import { failuresOf, HOSTILITY, orbitalStorm } from './orbital-storm/storm.ts';
 
 const TIMEOUT_MS = 110_000;
-const JOBS = 96;
+const JOBS = 60;
 /** Always the same, so that what fails here has a chance to fail again. */
 const SEED = 30_303;
 /** RabbitMQ takes seconds of both processors to start: that it comes back is for its contract, and for the long form. */
@@ -20,7 +20,7 @@ for (const transport of transports)
         transport,
         jobs: JOBS,
         seed: SEED,
-        entities: 24,
+        entities: 20,
         living: 60,
         managers: 2,
         cores: 2,

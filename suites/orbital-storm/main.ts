@@ -22,7 +22,7 @@ const options = {
   jobs: { default: 10_000, about: 'how many jobs, over each broker' },
   seed: { default: randomInt(SEEDS), about: 'what decides the jobs and the fates of frames, in their order' },
   entities: { default: 100, about: 'things that the jobs are about; the jobs of each run in order' },
-  living: { default: 300, about: 'jobs alive at once' },
+  living: { default: 120, about: 'jobs alive at once' },
   managers: { default: 2, about: 'managers that share the database of governance' },
   cores: { default: 2, about: 'cores in each of the two regions' },
   restarts: { default: 5, about: 'times that the broker is killed and started again' },
