@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import {
+  brokerTls,
   connectTransport,
   createManager,
   KeyDirectory,
@@ -229,7 +230,10 @@ async function connectBroker(config: CmkConfig, logger: Logger): Promise<Transpo
   return await connectTransport(
     config.broker.url,
     { plane: 'governance' },
-    { onTrouble: (error) => logger.warn({ err: error }, 'trouble with the broker; it is tried again') },
+    {
+      ...(await brokerTls(config.broker)),
+      onTrouble: (error) => logger.warn({ err: error }, 'trouble with the broker; it is tried again'),
+    },
   );
 }
 

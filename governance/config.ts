@@ -3,6 +3,7 @@
  * read. Durations are milliseconds.
  */
 import { type Static, Type } from 'typebox';
+import { BrokerConfig } from '../orbital/index.ts';
 import { ServerTlsConfig } from '../platform/tls-config.ts';
 import { TracingConfig } from '../platform/tracing-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
@@ -36,7 +37,7 @@ export const CmkConfig = Type.Object(
     health: Type.Object({ host: Type.String({ minLength: 1, maxLength: 255 }), port: Port }, closed),
     /** The owner migrates and is then no longer used; the app role owns nothing and is held by row-level security. */
     database: Type.Object({ ownerUrl: Url, appUrl: Url }, closed),
-    broker: Type.Object({ url: Url }, closed),
+    broker: BrokerConfig,
     /** Ed25519, PKCS#8 PEM: signs every job. Regions hold the public half under `keyId`. */
     orbital: Type.Object(
       {

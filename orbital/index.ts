@@ -2,6 +2,7 @@
  * Orbital: the one road between the planes (D11, D12). Governance runs a manager, each region an operator, and a
  * broker lies between them. Orbital knows no kind of job; it carries `kind`, `entity`, `lane` and a JSON payload.
  */
+export { BrokerConfig, brokerTls } from './broker-config.ts';
 export { connectTransport } from './connect.ts';
 export type { JsonValue } from './json.ts';
 export { ExchangeableSigner, KeyDirectory, publicPemOf, readSigner } from './keys/signer.ts';

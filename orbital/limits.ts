@@ -78,6 +78,8 @@ export const REDELIVERY_BASE_MS = 500;
 export const REDELIVERY_CAP_MS = 15_000;
 export const RECONNECT_BASE_MS = 100;
 export const RECONNECT_CAP_MS = 1_000;
+/** Closing in order waits this long for a broker that may be gone. */
+export const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
  * How many tasks a region may have been sent in one lane and not answered yet. Beyond that they wait in the database:
@@ -107,6 +109,7 @@ export const SENT_MARK_BATCH = 64;
 export const MAX_SENT_MARKS = 1_024;
 /** Batches of old answers that are forgotten in one go. */
 export const PURGE_BATCHES = 20;
+
 /** Frames that are remembered, so that one that comes again is known for what it is. */
 export const MAX_SEEN_FRAMES = 8_192;
 /** What was answered and comes again so much later was recorded by somebody: no resend and no broker is that slow. */
@@ -121,5 +124,3 @@ export const MEASURE_EVERY_MS = 2_000;
 export const STALLED_AFTER_MS = 60_000;
 /** Regions that have series of their own; what concerns further ones is counted as of the region `other`. */
 export const MAX_MEASURED_REGIONS = 1_024;
-/** Closing in order waits this long for a broker that may be gone. */
-export const CLOSE_TIMEOUT_MS = 2_000;

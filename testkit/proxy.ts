@@ -146,7 +146,8 @@ function carry(pair: Pair, direction: 'toServer' | 'toClient', fault: Fault): vo
 }
 
 function pass(pair: Pair, direction: 'toServer' | 'toClient', to: Socket, chunk: Buffer, fault: Fault): void {
-  if (to.destroyed) return;
+  // A TCP stream may end early, and never lacks something in its middle.
+  if (to.destroyed || pair.lostBytes) return;
   if (fault.kind === 'swallow') {
     pair.lostBytes = true;
     return;

@@ -1,6 +1,7 @@
 /** The core's configuration file: JSON, private to its owner, since it holds the database password. */
 import { type Static, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S } from '../../contracts/index.ts';
+import { BrokerConfig } from '../../orbital/index.ts';
 import { ServerTlsConfig } from '../../platform/tls-config.ts';
 import { TracingConfig } from '../../platform/tracing-config.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../envelope/index.ts';
@@ -151,7 +152,7 @@ export const CoreConfig = Type.Object(
      */
     tls: ServerTlsConfig,
     database: Type.Object({ url: Type.String({ pattern: '^postgres(ql)?://' }) }, closed),
-    broker: Type.Object({ url: Type.String({ minLength: 1, maxLength: 2048 }) }, closed),
+    broker: BrokerConfig,
     /** What protects the unseal key, or shall (D2). */
     seal: Seal,
     /** What protected it before: needed until `okcm region migrate-seal` has moved the region to `seal`. */

@@ -1,6 +1,7 @@
 /** The core as one thing that starts and closes: what `main.ts` runs as a process, and tests run inside their own. */
 import { parseRegionId, regionLog } from '../../contracts/index.ts';
 import {
+  brokerTls,
   connectTransport,
   createOperator,
   type Operator,
@@ -269,7 +270,10 @@ async function connectBroker(config: CoreConfig, logger: Logger, steps: Steps): 
   const transport = await connectTransport(
     config.broker.url,
     { plane: 'region', region: config.region },
-    { onTrouble: (err) => logger.warn({ err }, 'the broker has trouble') },
+    {
+      ...(await brokerTls(config.broker)),
+      onTrouble: (err) => logger.warn({ err }, 'the broker has trouble'),
+    },
   );
   steps.add(() => transport.close());
   return transport;

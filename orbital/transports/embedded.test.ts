@@ -32,8 +32,9 @@ transportContract('the embedded broker', async () => {
   await prepareEmbeddedBroker(url, users);
   await prepareEmbeddedBroker(url, users); // safe to repeat
   return {
-    connect: (role) =>
-      connectTransport(`postgres://127.0.0.1:${port}/${name}`, role, { credentials: loginOf(role) }),
+    openNetwork: () => startProxy({ targetPort: port }),
+    connect: (role, through = port) =>
+      connectTransport(`postgres://127.0.0.1:${through}/${name}`, role, { credentials: loginOf(role) }),
     kill: () => server.kill(),
     start: async () => {
       server = await freshPostgres({ directory, port });

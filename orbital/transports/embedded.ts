@@ -1,11 +1,11 @@
 /** The transport over the embedded broker (see embedded-setup.ts): a pool for calls, one LISTEN to be woken by. */
 import { createHash } from 'node:crypto';
 import type { PoolClient } from 'pg';
-import { withDeadline } from '../../platform/backoff.ts';
+import { waitAtMost, withDeadline } from '../../platform/backoff.ts';
 import { errorCode, OkcmError } from '../../platform/errors.ts';
 import { createPool } from '../../platform/postgres.ts';
 import { listen } from '../../platform/postgres-listen.ts';
-import { POLL_INTERVAL_MS, PUBLISH_TIMEOUT_MS } from '../limits.ts';
+import { CLOSE_TIMEOUT_MS, POLL_INTERVAL_MS, PUBLISH_TIMEOUT_MS } from '../limits.ts';
 import {
   policyOf,
   redeliveryDelayMs,
@@ -71,12 +71,12 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
   async function call<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
     if (closed) throw new TransportError('CLOSED');
     let broken = true;
-    let client: PoolClient | undefined;
+    const connecting = pool.connect();
     try {
-      client = await pool.connect();
-      const query = client.query<Row>(text, [...values]);
       // A dead network answers nothing, not even the server's own statement timeout.
-      const { rows } = await withDeadline(PUBLISH_TIMEOUT_MS, 'a call of the broker', () => query);
+      const { rows } = await withDeadline(PUBLISH_TIMEOUT_MS, 'a call of the broker', async () =>
+        (await connecting).query<Row>(text, [...values]),
+      );
       broken = false;
       setUp(true);
       return rows;
@@ -86,7 +86,8 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
       if (broken) setUp(false, error);
       throw new TransportError(code, error);
     } finally {
-      client?.release(broken);
+      const release = (client: PoolClient): void => client.release(broken);
+      connecting.then(release, () => {}); // also one that comes too late
     }
   }
 
@@ -179,7 +180,8 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
       await Promise.all([...subscriptions].map((each) => each.close()));
       closed = true;
       clearInterval(health);
-      await Promise.all([listener.stop(), pool.end()]);
+      // A graceful close waits for the server, which may be gone.
+      await waitAtMost(CLOSE_TIMEOUT_MS, Promise.all([listener.stop(), pool.end()]));
     },
   };
 }

@@ -1,27 +1,70 @@
 // NATS keeps the contract, with a user for each region that may do no more than it needs.
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startNats } from '../../testkit/nats.ts';
+import { startProxy } from '../../testkit/proxy.ts';
 import { connectTransport } from '../connect.ts';
+import type { Parts } from '../testing/broker-under-test.ts';
+import { eventually } from '../testing/eventually.ts';
+import { taskChannel } from '../transport.ts';
 import { natsRegionPermissions } from './nats.ts';
 import { transportContract } from './transport.contract.ts';
 
-transportContract('NATS JetStream', async () => {
-  const server = await startNats({
-    users: [
-      { user: 'governance', password: 'secret' },
-      ...['north', 'south'].map((region) => ({
-        user: region,
-        password: 'secret',
-        permissions: natsRegionPermissions(region),
-      })),
-    ],
+transportContract(
+  'NATS JetStream',
+  async () => {
+    const server = await startNats({
+      users: [
+        { user: 'governance', password: 'secret' },
+        ...['north', 'south'].map((region) => ({
+          user: region,
+          password: 'secret',
+          permissions: natsRegionPermissions(region),
+        })),
+      ],
+    });
+    return {
+      openNetwork: () => startProxy({ targetPort: server.port }),
+      connect: (role, port = server.port) =>
+        connectTransport(`nats://127.0.0.1:${port}`, role, {
+          credentials: { user: role.plane === 'governance' ? 'governance' : role.region, password: 'secret' },
+        }),
+      kill: () => server.kill(),
+      start: () => server.start(),
+      end: () => server.stop(),
+    };
+  },
+  slowReconnection,
+);
+
+/** Each way: a request is answered later than it is waited for, and connecting still succeeds. */
+const SLOW_MS = 600;
+const REQUESTS_GIVEN_UP_MS = 2_500;
+const SOON_MS = 6_000;
+
+function slowReconnection(parts: () => Parts): void {
+  test('a broker that answers too late after a restart is asked again soon', async () => {
+    const { broker, governance } = parts();
+    const network = await broker.openNetwork();
+    const transport = await broker.connect({ plane: 'region', region: 'south' }, network.port);
+    const channel = taskChannel('south', 'normal');
+    const got: string[] = [];
+    await transport.consume(channel, async (message) => {
+      got.push(Buffer.from(message).toString());
+    });
+    const send = (text: string) => governance.publish(channel, Buffer.from(text));
+    await send('before');
+    await eventually('it flows', () => got.includes('before'));
+    network.delay(SLOW_MS);
+    await broker.kill();
+    await eventually('the loss is noticed', () => !transport.healthy());
+    await broker.start();
+    await eventually('both are connected again', () => transport.healthy() && governance.healthy());
+    await delay(REQUESTS_GIVEN_UP_MS);
+    network.delay(0);
+    await send('after');
+    await eventually('it comes', () => got.includes('after'), SOON_MS);
+    await transport.close();
+    await network.close();
   });
-  return {
-    connect: (role) =>
-      connectTransport(server.url, role, {
-        credentials: { user: role.plane === 'governance' ? 'governance' : role.region, password: 'secret' },
-      }),
-    kill: () => server.kill(),
-    start: () => server.start(),
-    end: () => server.stop(),
-  };
-});
+}

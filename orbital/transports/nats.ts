@@ -2,6 +2,8 @@
  * The transport over NATS JetStream (server 2.9 or newer): one file-backed work-queue stream per channel with one
  * durable pull consumer. Only governance creates them; what a region's user needs is in `natsRegionPermissions`.
  */
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import {
   AckPolicy,
   type ConsumerMessages,
@@ -16,8 +18,14 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { connect, type NatsConnection, nanos, PermissionViolationError } from '@nats-io/transport-node';
-import { backoffMs, sleep } from '../../platform/backoff.ts';
-import { ACK_WAIT_MS, PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_MS } from '../limits.ts';
+import { backoffMs, sleep, waitAtMost } from '../../platform/backoff.ts';
+import {
+  ACK_WAIT_MS,
+  CLOSE_TIMEOUT_MS,
+  PUBLISH_TIMEOUT_MS,
+  RECONNECT_BASE_MS,
+  RECONNECT_CAP_MS,
+} from '../limits.ts';
 import { lanes } from '../messages.ts';
 import {
   policyOf,
@@ -39,6 +47,8 @@ const PING_INTERVAL_MS = 5_000;
 const DEFAULT_PREFETCH = 8;
 /** A server that has just come back drops the first requests: ask again soon. */
 const API_TIMEOUT_MS = 1_000;
+/** How long one request for messages is good for. What a broken connection swallowed is asked for anew after as much. */
+const PULL_EXPIRES_MS = 5_000;
 /** JetStream's word for "a stream of this name has another configuration". */
 const STREAM_NAME_IN_USE = 10058;
 const CONSUMER_NAME_EXISTS = 10148;
@@ -78,6 +88,9 @@ export function connectNats(url: string, role: TransportRole, options: Transport
   /** Channels known to exist; asked again after each reconnection, since the broker may have been replaced. */
   const ensured = new Set<string>();
   const subscriptions = new Set<Subscription>();
+  /** What ends the requests for messages that are under way; each subscription makes its own anew. */
+  const pulls = new Set<ConsumerMessages>();
+  const tls = tlsOf(url, options);
   let live: Live | undefined;
   let up = false;
 
@@ -90,7 +103,7 @@ export function connectNats(url: string, role: TransportRole, options: Transport
       ...(options.credentials === undefined
         ? {}
         : { user: options.credentials.user, pass: options.credentials.password }),
-      ...(options.tls === undefined ? {} : { tls: { ...options.tls } }),
+      ...(tls === undefined ? {} : { tls }),
       timeout: PUBLISH_TIMEOUT_MS,
       pingInterval: PING_INTERVAL_MS,
       reconnect: true,
@@ -119,6 +132,9 @@ export function connectNats(url: string, role: TransportRole, options: Transport
           else if (status.type === 'reconnect') {
             ensured.clear();
             up = true;
+            // The library asks once whether its consumer is still there; a broker that has just come back may not answer,
+            // and then it waits for most of a minute.
+            for (const pull of pulls) pull.stop();
           } else if (status.type === 'error') trouble(status.error);
         }
       } catch (error) {
@@ -185,8 +201,6 @@ export function connectNats(url: string, role: TransportRole, options: Transport
     policyOf(channel); // refuses a name that is no channel
     const slots = createSlots(prefetch);
     const stopping = new AbortController();
-    let messages: ConsumerMessages | undefined;
-
     async function deliver(message: JsMsg): Promise<void> {
       try {
         await handler(message.data);
@@ -196,19 +210,34 @@ export function connectNats(url: string, role: TransportRole, options: Transport
       }
       message.ack();
     }
+    async function takeAll(messages: ConsumerMessages): Promise<void> {
+      pulls.add(messages);
+      const stop = (): void => messages.stop();
+      stopping.signal.addEventListener('abort', stop);
+      try {
+        if (stopping.signal.aborted) stop();
+        for await (const message of messages) {
+          await slots.available();
+          slots.run(() => deliver(message));
+        }
+      } finally {
+        stopping.signal.removeEventListener('abort', stop);
+        pulls.delete(messages);
+      }
+    }
     async function pull(): Promise<void> {
       for (let attempt = 0; !stopping.signal.aborted; attempt++) {
         try {
           if (live !== undefined && up) {
             await ensure(live, channel);
             const consumer = await live.client.consumers.get(streamOf(channel), CONSUMER);
-            messages = await consumer.consume({ max_messages: prefetch, abort_on_missing_resource: true });
-            if (stopping.signal.aborted) messages.stop();
+            const messages = await consumer.consume({
+              max_messages: prefetch,
+              expires: PULL_EXPIRES_MS,
+              abort_on_missing_resource: true,
+            });
             attempt = 0;
-            for await (const message of messages) {
-              await slots.available();
-              slots.run(() => deliver(message));
-            }
+            await takeAll(messages);
           }
         } catch (error) {
           // A region may be there before governance has made its stream: said once, then waited for.
@@ -223,9 +252,13 @@ export function connectNats(url: string, role: TransportRole, options: Transport
       async close() {
         stopping.abort();
         subscriptions.delete(subscription);
-        messages?.stop();
         await pulling;
-        await live?.connection.flush().catch(() => {}); // the last acknowledgements
+        // The last acknowledgements; over a dead network nobody answers.
+        if (live !== undefined && up)
+          await waitAtMost(
+            CLOSE_TIMEOUT_MS,
+            live.connection.flush().catch(() => {}),
+          );
       },
     };
     subscriptions.add(subscription);
@@ -239,9 +272,25 @@ export function connectNats(url: string, role: TransportRole, options: Transport
     async close() {
       await Promise.all([...subscriptions].map((each) => each.close()));
       closing.abort();
-      await live?.connection.close();
-      await running;
+      if (live !== undefined) await waitAtMost(CLOSE_TIMEOUT_MS, live.connection.close());
+      await waitAtMost(CLOSE_TIMEOUT_MS, running); // it may be connecting
     },
+  };
+}
+
+/**
+ * The library encrypts if the server offers it, unless it is told to insist; what merely offers can be made silent by
+ * whoever sits in between, and the password would follow in the clear.
+ */
+function tlsOf(url: string, { tls }: TransportOptions) {
+  const address = new URL(url);
+  if (tls === undefined && address.protocol !== 'tls:') return undefined;
+  const host = address.hostname.replace(/^\[|\]$/g, '');
+  return {
+    ...tls,
+    // Of a server that is addressed by number the library knows no name, and Node compares with "localhost" then.
+    checkServerIdentity: (name: string, certificate: PeerCertificate) =>
+      checkServerIdentity(isIP(host) !== 0 && name === 'localhost' ? host : name, certificate),
   };
 }
 

@@ -1,27 +1,83 @@
 // RabbitMQ keeps the contract, with a user for each region that may do no more than it needs.
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { freePort } from '../../platform/ports.ts';
+import { pemFiles, type TestPki, testPki } from '../../testkit/pki.ts';
+import { startProxy } from '../../testkit/proxy.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { connectTransport } from '../connect.ts';
+import type { Parts } from '../testing/broker-under-test.ts';
+import { reportChannel } from '../transport.ts';
 import { rabbitRegionPermissions } from './rabbitmq.ts';
+import { CREDENTIALS, flows, refused } from './tls.contract.ts';
 import { transportContract } from './transport.contract.ts';
 
-transportContract('RabbitMQ', async () => {
-  const server = await startRabbit({
-    users: [
-      { user: 'governance', password: 'secret', configure: '.*', write: '.*', read: '.*' },
-      ...['north', 'south'].map((region) => ({
-        user: region,
-        password: 'secret',
-        ...rabbitRegionPermissions(region),
-      })),
-    ],
-  });
-  return {
-    connect: (role) =>
-      connectTransport(`amqp://127.0.0.1:${server.port}`, role, {
-        credentials: { user: role.plane === 'governance' ? 'governance' : role.region, password: 'secret' },
-      }),
-    kill: () => server.kill(),
-    start: () => server.start(),
-    end: () => server.stop(),
-  };
+const credentialsOf = (user: string) =>
+  user === CREDENTIALS.user ? CREDENTIALS : { user, password: 'secret' };
+let pki: TestPki;
+let tlsPort: number;
+before(async () => {
+  pki = await testPki();
 });
+
+transportContract(
+  'RabbitMQ',
+  async () => {
+    const files = await pemFiles(await pki.server(), pki.ca);
+    tlsPort = await freePort();
+    const server = await startRabbit({
+      config: [
+        `listeners.ssl.1 = 127.0.0.1:${tlsPort}`,
+        `ssl_options.cacertfile = ${files.caFile}`,
+        `ssl_options.certfile = ${files.certFile}`,
+        `ssl_options.keyfile = ${files.keyFile}`,
+        'ssl_options.verify = verify_peer',
+        'ssl_options.fail_if_no_peer_cert = true',
+      ],
+      users: [
+        { ...CREDENTIALS, configure: '.*', write: '.*', read: '.*' },
+        ...['north', 'south'].map((region) => ({
+          user: region,
+          password: 'secret',
+          ...rabbitRegionPermissions(region),
+        })),
+      ],
+    });
+    return {
+      openNetwork: () => startProxy({ targetPort: server.port }),
+      connect: (role, port = server.port) =>
+        connectTransport(`amqp://127.0.0.1:${port}`, role, {
+          credentials: credentialsOf(role.plane === 'governance' ? CREDENTIALS.user : role.region),
+        }),
+      kill: () => server.kill(),
+      start: () => server.start(),
+      end: () => server.stop(),
+    };
+  },
+  (parts) => {
+    unroutable(parts);
+    overTls();
+  },
+);
+
+function unroutable(parts: () => Parts): void {
+  test('a message that no queue takes is not called accepted', async () => {
+    // The exchange is there, since governance listens to statuses; the queue of reports is not.
+    const { north } = parts();
+    for (let i = 0; i < 5; i++)
+      await assert.rejects(north.publish(reportChannel(), Buffer.from('nowhere')), {
+        code: 'BROKER_UNAVAILABLE',
+      });
+  });
+}
+
+function overTls(): void {
+  test('over TLS everything flows with certificates on both sides, and nothing without the client’s', async () => {
+    const { certificatePem, privateKeyPem } = await pki.client('governance');
+    const trusting = { ca: pki.ca.certificatePem };
+    const tls = { ...trusting, cert: certificatePem, key: privateKeyPem };
+    await flows((through) => `amqps://localhost:${through}`, tlsPort, tls);
+    await flows((through) => `amqps://127.0.0.1:${through}`, tlsPort, tls);
+    await refused(`amqps://localhost:${tlsPort}`, trusting);
+  });
+}

@@ -4,15 +4,16 @@
  * region's user needs is in `rabbitRegionPermissions`.
  */
 import { randomUUID } from 'node:crypto';
-import { AMQPError, Connection, ConsumerStatus, type ReturnedMessage } from 'rabbitmq-client';
-import { sleep, waitAtMost, withDeadline } from '../../platform/backoff.ts';
+import { isIP } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AMQPError, Connection, type ReturnedMessage } from 'rabbitmq-client';
+import { waitAtMost, withDeadline } from '../../platform/backoff.ts';
 import { errorCode } from '../../platform/errors.ts';
-import { PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_MS } from '../limits.ts';
+import { CLOSE_TIMEOUT_MS, PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_MS } from '../limits.ts';
 import { lanes } from '../messages.ts';
 import {
   familyOf,
   policyOf,
-  redeliveryDelayMs,
   type Subscription,
   type Transport,
   TransportError,
@@ -20,10 +21,10 @@ import {
   type TransportRole,
   taskChannel,
 } from '../transport.ts';
+import { consumeQueue } from './rabbitmq-consumer.ts';
 
 const HEARTBEAT_S = 5;
 const DEFAULT_PREFETCH = 8;
-const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Everybody's default exchange reaches every queue, so each direction has an exchange that permissions can name. */
 const exchangeOf = (channel: string): string =>
@@ -57,6 +58,7 @@ function topologyOf(channel: string) {
 
 export function connectRabbit(url: string, role: TransportRole, options: TransportOptions): Transport {
   const trouble = options.onTrouble ?? (() => {});
+  const tls = tlsOf(url, options);
   const connection = new Connection({
     url: withCredentials(url, options),
     connectionName: role.plane === 'region' ? `orbital ${role.region}` : 'orbital governance',
@@ -65,7 +67,7 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
     retryHigh: RECONNECT_CAP_MS,
     acquireTimeout: PUBLISH_TIMEOUT_MS,
     connectionTimeout: PUBLISH_TIMEOUT_MS,
-    ...(options.tls === undefined ? {} : { tls: { ...options.tls } }),
+    ...(tls === undefined ? {} : { tls }),
   });
   /** Queues known to exist; asked again after each reconnection, since the broker may have been replaced. */
   const declared = new Map<string, Promise<void>>();
@@ -73,9 +75,11 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
   connection.on('connection', () => declared.clear());
 
   const publisher = connection.createPublisher({ confirm: true });
-  const unroutable = new Set<string>();
-  publisher.on('basic.return', (message: ReturnedMessage) => {
-    if (message.messageId !== undefined) unroutable.add(message.messageId);
+  /** Messages under way, by their id: whether they have come back because no queue takes them. */
+  const sending = new Map<string, { returned: boolean }>();
+  publisher.on('basic.return', ({ messageId = '' }: ReturnedMessage) => {
+    const sent = sending.get(messageId);
+    if (sent !== undefined) sent.returned = true;
   });
   const subscriptions = new Set<Subscription>();
   let closed = false;
@@ -97,6 +101,8 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
   async function send(channel: string, message: Uint8Array): Promise<void> {
     await declare(channel);
     const messageId = randomUUID();
+    const sent = { returned: false };
+    sending.set(messageId, sent);
     try {
       const body = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
       const envelope = {
@@ -107,10 +113,12 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
         messageId,
       };
       await publisher.send(envelope, body);
-      // An unroutable message is first returned and then confirmed: it went nowhere.
-      if (unroutable.has(messageId)) throw new TransportError('BROKER_UNAVAILABLE');
+      // An unroutable message is first returned and then confirmed: it went nowhere. The library tells of the confirmation
+      // at once, and of the return in the next turn of the event loop.
+      await nextTurn();
+      if (sent.returned) throw new TransportError('BROKER_UNAVAILABLE');
     } finally {
-      unroutable.delete(messageId);
+      sending.delete(messageId);
     }
   }
 
@@ -120,34 +128,24 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
     { prefetch = DEFAULT_PREFETCH }: { prefetch?: number } = {},
   ): Promise<Subscription> {
     const { exchange, queue, binding } = topologyOf(channel);
-    const stopping = new AbortController();
-    const consumer = connection.createConsumer(
-      {
-        queue: channel,
-        qos: { prefetchCount: prefetch },
-        concurrency: prefetch,
-        ...(role.plane === 'governance'
-          ? { queueOptions: queue, exchanges: [exchange], queueBindings: [binding] }
-          : { queueOptions: { passive: true } }),
+    const own = consumeQueue({
+      connection,
+      queue: channel,
+      prefetch,
+      handler,
+      trouble,
+      async prepare(opened) {
+        if (role.plane === 'governance') {
+          await opened.exchangeDeclare(exchange);
+          await opened.queueDeclare(queue);
+          await opened.queueBind(binding);
+        } else await opened.queueDeclare({ queue: channel, passive: true });
       },
-      async ({ body, headers }) => {
-        try {
-          await handler(Buffer.isBuffer(body) ? body : Buffer.from(String(body)));
-          return ConsumerStatus.ACK;
-        } catch {
-          // A requeue alone would spin; the wait keeps one of the prefetched places.
-          const deliveries = 1 + Number(headers?.['x-delivery-count'] ?? 0);
-          await sleep(redeliveryDelayMs(deliveries), stopping.signal).catch(() => {});
-          return ConsumerStatus.REQUEUE;
-        }
-      },
-    );
-    consumer.on('error', trouble);
+    });
     const subscription: Subscription = {
       async close() {
-        stopping.abort();
         subscriptions.delete(subscription);
-        await consumer.close();
+        await own.close();
       },
     };
     subscriptions.add(subscription);
@@ -172,11 +170,22 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
       await Promise.all([...subscriptions].map((each) => each.close()));
       closed = true;
       // A graceful close waits for the server, which may be gone.
-      const graceful = publisher.close().then(() => connection.close());
-      await waitAtMost(CLOSE_TIMEOUT_MS, graceful).catch(() => {});
+      const graceful = publisher
+        .close()
+        .then(() => connection.close())
+        .catch(() => {});
+      await waitAtMost(CLOSE_TIMEOUT_MS, graceful);
       connection.unsafeDestroy();
     },
   };
+}
+
+/** Node names the server in its greeting only where it is told to; brokers behind a balancer are found by that name. */
+function tlsOf(url: string, { tls }: TransportOptions) {
+  const { protocol, hostname } = new URL(url);
+  if (tls === undefined && protocol !== 'amqps:') return undefined;
+  const isNumber = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
+  return { ...tls, ...(isNumber ? {} : { servername: hostname }) };
 }
 
 function withCredentials(url: string, { credentials }: TransportOptions): string {

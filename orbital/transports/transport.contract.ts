@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BrokerUnderTest, Parts } from '../testing/broker-under-test.ts';
+import { eventually } from '../testing/eventually.ts';
 import {
   statusChannel,
   type Transport,
@@ -9,41 +11,28 @@ import {
   type TransportRole,
   taskChannel,
 } from '../transport.ts';
+import { networkContract } from './network.contract.ts';
 
-export interface BrokerUnderTest {
-  /** With the credentials that belong to the role; regions are `north` and `south`. */
-  connect(role: TransportRole): Promise<Transport>;
-  /** As a crash would. */
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  end(): Promise<void>;
-}
+export { eventually } from '../testing/eventually.ts';
 
 const GOVERNANCE: TransportRole = { plane: 'governance' };
 const NORTH: TransportRole = { plane: 'region', region: 'north' };
 const SOUTH: TransportRole = { plane: 'region', region: 'south' };
-const WAIT_MS = 15_000;
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (message: Uint8Array): string => new TextDecoder().decode(message);
 
-export async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  waitMs = WAIT_MS,
-): Promise<void> {
-  const end = performance.now() + waitMs;
-  while (!(await holds())) {
-    if (performance.now() > end) assert.fail(`still not so after ${waitMs} ms: ${what}`);
-    await delay(10);
-  }
-}
 const ready = (transport: Transport): Promise<void> =>
   eventually('the transport is healthy', () => transport.healthy());
 const code = (expected: string) => (error: unknown) =>
   error instanceof TransportError && error.code === expected;
 
-export function transportContract(name: string, launch: () => Promise<BrokerUnderTest>): void {
+/** `further` are tests of this one transport, against the same broker. */
+export function transportContract(
+  name: string,
+  launch: () => Promise<BrokerUnderTest>,
+  further: (parts: () => Parts) => void = () => {},
+): void {
   describe(`${name} as a transport`, () => {
     let broker: BrokerUnderTest;
     let governance: Transport;
@@ -164,6 +153,9 @@ export function transportContract(name: string, launch: () => Promise<BrokerUnde
         code('MESSAGE_TOO_LARGE'),
       );
     });
+
+    further(() => ({ broker, governance, north }));
+    networkContract(() => ({ broker, governance, north }));
 
     test('an accepted message survives the death of the broker, and both ends come back by themselves', async () => {
       const inbox = await collect(north, taskChannel('north', 'normal'));
