@@ -1,5 +1,12 @@
 /** What an installation whose planes are apart is like. */
-import { REGIONS } from '../../cli/installation/names.ts';
+import {
+  cmkComponent,
+  cmkDatabase,
+  coreOf,
+  databaseOf,
+  gatewayOf,
+  REGIONS,
+} from '../../cli/installation/names.ts';
 
 /**
  * What keeps them apart: a network of its own for each plane and for the broker, which only root can make; or a guard in each
@@ -15,6 +22,13 @@ export type BrokerName = (typeof brokers)[number];
 export const GOVERNANCE = 'governance';
 export const planes = [GOVERNANCE, ...REGIONS] as const;
 export type Plane = (typeof planes)[number];
+
+/** What the processes of a plane are, the database first. */
+export function componentsOf(plane: Plane): readonly [database: string, ...programs: string[]] {
+  return plane === GOVERNANCE
+    ? [cmkDatabase, cmkComponent]
+    : [databaseOf(plane), coreOf(plane), gatewayOf(plane)];
+}
 
 export interface ApartPlan {
   readonly fence: Fence;

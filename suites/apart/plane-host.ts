@@ -1,20 +1,14 @@
 /** One plane, in the network that this process is in: its components under a supervisor, as `okcm up` runs them. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { homePaths } from '../../cli/home/paths.ts';
 import { buildSupervisor, initialiseRegion } from '../../cli/installation/components.ts';
 import { Installation } from '../../cli/installation/installation.ts';
-import { cmkComponent, cmkDatabase, coreOf, databaseOf, gatewayOf } from '../../cli/installation/names.ts';
-import { homePaths } from '../../cli/home/paths.ts';
 import type { Supervisor } from '../../cli/supervisor/supervisor.ts';
 import { serveCalls } from './calls.ts';
 import { bringUp, ip, type Network, openDoor, type Reach, reach } from './network.ts';
-import { GOVERNANCE, type Plane } from './plan.ts';
+import { componentsOf, GOVERNANCE, type Plane } from './plan.ts';
 import { type Relay, startRelay } from './relay.ts';
-
-/** What the processes of a plane are, the database first. */
-export function componentsOf(plane: Plane): readonly [database: string, ...programs: string[]] {
-  return plane === GOVERNANCE
-    ? [cmkDatabase, cmkComponent]
-    : [databaseOf(plane), coreOf(plane), gatewayOf(plane)];
-}
 
 export interface PlaneCalls {
   /** Only in a network of its own. */
@@ -25,6 +19,8 @@ export interface PlaneCalls {
   expose(argument: { ports: readonly number[]; directory: string }): Promise<void>;
   openDoor(argument: { address: string }): Promise<number>;
   reach(argument: Reach): Promise<string>;
+  /** Sends the text as it is, whatever becomes of it. */
+  say(argument: { host: string; port: number; text: string }): Promise<void>;
   /** `add` or `delete` a route to one address by way of another. */
   route(argument: { change: 'add' | 'delete'; to: string; via: string }): Promise<void>;
 }
@@ -53,6 +49,14 @@ const calls: PlaneCalls = {
   },
   openDoor: ({ address }) => openDoor(address),
   reach,
+  async say({ host, port, text }) {
+    const socket = connect({ host, port });
+    socket.on('error', () => undefined); // whoever listens there need not like it
+    const over = once(socket, 'close');
+    socket.end(text);
+    socket.resume();
+    await over;
+  },
   route: ({ change, to, via }) => ip('route', change, `${to}/32`, 'via', via),
 };
 
