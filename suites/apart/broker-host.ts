@@ -15,7 +15,7 @@ import { startNats } from '../../testkit/nats.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { bodiesIn } from '../broker-capture/frames.ts';
 import { serveCalls } from './calls.ts';
-import { bringUp, forwarding, type Network, openDoor, type Reach, reach } from './network.ts';
+import { bringUp, type Door, forwarding, type Network, openDoor, type Reach, reach } from './network.ts';
 import { type BrokerName, GOVERNANCE, type Line, type Plane } from './plan.ts';
 import { type Relay, startRelay, type Watch } from './relay.ts';
 
@@ -40,7 +40,7 @@ interface Broker {
 export interface BrokerCalls {
   bringUp(network: Network): Promise<void>;
   forwarding(argument: null): Promise<string>;
-  openDoor(argument: { address: string }): Promise<number>;
+  openDoor(argument: Door): Promise<void>;
   reach(argument: Reach): Promise<string>;
   /** Resolves with the port at which each line's end listens. */
   start(argument: {
@@ -163,7 +163,7 @@ function running(): Broker {
 const calls: BrokerCalls = {
   bringUp,
   forwarding,
-  openDoor: ({ address }) => openDoor(address),
+  openDoor,
   reach,
   async start(given) {
     ({ lines, directory } = given);

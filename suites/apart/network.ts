@@ -3,6 +3,7 @@
  * anywhere else, and the broker's host forwards nothing. All of it ends with the processes that are in it.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
@@ -48,20 +49,20 @@ export async function forwarding(): Promise<string> {
   return (await readFile(FORWARDING, 'utf8')).trim();
 }
 
-/** A door that is open to whoever can reach it, and lets nobody further in. Returns its port. */
-export async function openDoor(address: string): Promise<number> {
+export interface Door {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A door that is open to whoever can reach it, and lets nobody further in. */
+export async function openDoor({ address, port }: Door): Promise<void> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.end();
   });
   server.unref();
-  return await new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: address, port: 0 }, () => {
-      const bound = server.address();
-      resolve(typeof bound === 'object' && bound !== null ? bound.port : 0);
-    });
-  });
+  server.listen({ host: address, port });
+  await once(server, 'listening');
 }
 
 export interface Reach {

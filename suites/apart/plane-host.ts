@@ -6,7 +6,7 @@ import { buildSupervisor, initialiseRegion } from '../../cli/installation/compon
 import { Installation } from '../../cli/installation/installation.ts';
 import type { Supervisor } from '../../cli/supervisor/supervisor.ts';
 import { serveCalls } from './calls.ts';
-import { bringUp, ip, type Network, openDoor, type Reach, reach } from './network.ts';
+import { bringUp, type Door, ip, type Network, openDoor, type Reach, reach } from './network.ts';
 import { componentsOf, GOVERNANCE, type Plane } from './plan.ts';
 import { type Relay, startRelay } from './relay.ts';
 
@@ -17,7 +17,7 @@ export interface PlaneCalls {
   serve(argument: { home: string; plane: Plane }): Promise<void>;
   /** Each port of this network's loopback also at a socket of that name in the directory. */
   expose(argument: { ports: readonly number[]; directory: string }): Promise<void>;
-  openDoor(argument: { address: string }): Promise<number>;
+  openDoor(argument: Door): Promise<void>;
   reach(argument: Reach): Promise<string>;
   /** Sends the text as it is, whatever becomes of it. */
   say(argument: { host: string; port: number; text: string }): Promise<void>;
@@ -47,7 +47,7 @@ const calls: PlaneCalls = {
         await startRelay({ listen: { path: `${directory}/${port}` }, to: { host: '127.0.0.1', port } }),
       );
   },
-  openDoor: ({ address }) => openDoor(address),
+  openDoor,
   reach,
   async say({ host, port, text }) {
     const socket = connect({ host, port });
