@@ -42,14 +42,15 @@ export interface BrokerCalls {
   forwarding(argument: null): Promise<string>;
   openDoor(argument: Door): Promise<void>;
   reach(argument: Reach): Promise<string>;
-  /** Resolves with the port at which each line's end listens. */
+  /** Resolves with its port; what passes is written into the directory. */
   start(argument: {
     kind: BrokerName;
     home: string;
     logins: readonly Login[];
-    lines: readonly Line[];
     directory: string;
   }): Promise<number>;
+  /** The broker's port at its end of each line. */
+  openLines(argument: { lines: readonly Line[] }): Promise<void>;
   down(argument: null): Promise<void>;
   up(argument: null): Promise<void>;
   /** Resolves when that many planes wait for a task of this kind of the tenant: it is kept from them until `release`. */
@@ -166,10 +167,13 @@ const calls: BrokerCalls = {
   openDoor,
   reach,
   async start(given) {
-    ({ lines, directory } = given);
+    directory = given.directory;
     broker = await openers[given.kind](given.home, given.logins);
-    await openLines(broker.port);
     return broker.port;
+  },
+  async openLines(given) {
+    lines = given.lines;
+    await openLines(running().port);
   },
   async down() {
     await closeLines();

@@ -58,6 +58,8 @@ export function linesOf(fence: Fence): readonly Line[] {
   }));
 }
 export const LINE_BITS = 30;
+/** Of a door at each plane's own address that stands open, for attempts to go through it. */
+export const DOOR_PORT = 7_777;
 
 export function defaultFence(): Fence {
   return process.getuid?.() === 0 ? 'namespaces' : 'guard';
