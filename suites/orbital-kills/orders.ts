@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CmkAddress } from '../../cli/access/address.ts';
+import { jobsIn } from '../support/jobs.ts';
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const RETRY_MS = 250;
@@ -112,15 +113,4 @@ export class Orders {
 interface Answer {
   readonly status: number;
   readonly body: unknown;
-}
-
-/** Routes name their jobs in one of three ways. */
-function jobsIn(body: unknown): string[] {
-  const { job, jobs, proposal } = (body ?? {}) as {
-    job?: string | null;
-    jobs?: { job: string }[];
-    proposal?: { jobs?: { job: string }[] };
-  };
-  const listed = [...(jobs ?? []), ...(proposal?.jobs ?? [])].map((each) => each.job);
-  return typeof job === 'string' ? [job, ...listed] : listed;
 }
