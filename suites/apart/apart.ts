@@ -93,18 +93,15 @@ async function onboardHeld(
   tenant: string,
 ): Promise<{ services: readonly OnboardedService[]; prepared: RegionGoods }> {
   const holding = world.broker.call('hold', { kind: 'LINK', tenant, planes: REGIONS.length });
-  const onboarding = onboardTenant(world, world.cmk, tenant, 1);
-  const [, services, prepared] = await Promise.all([
-    onboarding.then(() => undefined),
-    onboarding,
-    holding.then(async () => {
-      try {
-        return await takeGoods(world);
-      } finally {
-        await world.broker.call('release', null);
-      }
-    }),
-  ]);
+  const taking = async (): Promise<RegionGoods> => {
+    await holding;
+    try {
+      return await takeGoods(world);
+    } finally {
+      await world.broker.call('release', null);
+    }
+  };
+  const [services, prepared] = await Promise.all([onboardTenant(world, world.cmk, tenant, 1), taking()]);
   return { services, prepared };
 }
 

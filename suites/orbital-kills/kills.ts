@@ -18,8 +18,11 @@ import { type OuterBroker, type Victim, victims } from './plan.ts';
 
 /** In a hundred. */
 const shares: Readonly<Record<Victim, number>> = { cmk: 20, core: 30, broker: 20, database: 30 };
-/** Fewer than a supervisor forgives in its window: one that gave up would be right, and the storm at fault. */
-const MAX_KILLS_IN_WINDOW = 3;
+/**
+ * Fewer than a supervisor forgives in its window: one that gave up would be right, and the storm at fault. A program that comes back
+ * while its database is away needs a start more.
+ */
+const maxKillsInWindow: Readonly<Record<Victim, number>> = { cmk: 2, core: 2, broker: 3, database: 3 };
 const BACK_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
 const OUTER_BROKER_AWAY_MS = 2_000;
@@ -81,7 +84,7 @@ export class Killer {
     const now = performance.now();
     const candidates = this.#componentsOf(victim).filter((component) => {
       const recent = (this.#killedAt.get(component) ?? []).filter((at) => now - at < RESTART_WINDOW_MS);
-      return !this.#away.has(component) && recent.length < MAX_KILLS_IN_WINDOW;
+      return !this.#away.has(component) && recent.length < maxKillsInWindow[victim];
     });
     return candidates[randomInt(Math.max(1, candidates.length))];
   }
