@@ -132,7 +132,7 @@ function watchOf(plane: Plane): Watch {
     tail = recent.subarray(-TAIL_BYTES);
     const { kind, tenant, held, wanted, full, released } = hold;
     const isMeant = bodiesIn(recent).some(
-      (body) => body['kind'] === kind && (body['payload'] as { tenant?: string })?.tenant === tenant,
+      (body) => body['kind'] === kind && (body['payload'] as { tenant?: string } | undefined)?.tenant === tenant,
     );
     if (!isMeant) return;
     held.add(plane);

@@ -38,6 +38,8 @@ export async function takeGoods({ home }: Apart): Promise<RegionGoods> {
   return goods;
 }
 
+const LEVELS = ['L2', 'L3', 'link secret'] as const;
+
 export interface CaptureReport {
   readonly bytes: number;
   readonly isWhole: boolean;
@@ -50,7 +52,9 @@ export interface CaptureReport {
   readonly inPlain: readonly string[];
   readonly envelopes: number;
   readonly underL1: number;
-  /** L2, L3 and link secrets of the regions that the search did not know: it would have overlooked them. */
+  /** Of which level keys were opened from the regions' databases, so that the search is known to know of them. */
+  readonly levels: readonly string[];
+  /** Those of them that it did not know: it would have overlooked them. */
   readonly overlooked: readonly string[];
   /** Sealed link secrets that the region which they are for could open, and of those the ones that the other one could. */
   readonly sealed: number;
@@ -83,9 +87,12 @@ export async function judgeCapture(
   if (!findings.inPlain.includes(planted.name)) throw new Error('the search does not find what was planted');
   const isTold = new Set(secrets.map(({ bytes }) => bytes.toString('hex')));
   const overlooked: string[] = [];
+  const levels = new Set<string>();
   for (const goods of (await takeGoods(apart)).values())
-    for (const [name, plain] of await opened(goods))
+    for (const [name, plain] of await opened(goods)) {
+      levels.add(LEVELS.find((level) => name.includes(`: ${level} `)) ?? 'other');
       if (plain.length === KEY_BYTES && !isTold.has(plain.toString('hex'))) overlooked.push(name);
+    }
   return {
     isWhole,
     ...countsOf(findings),
@@ -93,6 +100,7 @@ export async function judgeCapture(
     inPlain: findings.inPlain.filter((name) => name !== planted.name),
     envelopes: findings.envelopes,
     underL1: findings.underL1,
+    levels: [...levels],
     overlooked,
     ...(await unseal(findings, prepared)),
   };
@@ -141,6 +149,10 @@ export function failuresIn(report: CaptureReport): string[] {
   if (report.envelopes > 0) failures.push(`${report.envelopes} envelopes crossed the broker`);
   if (report.underL1 > 0) failures.push(`${report.underL1} secrets under an L1 crossed the broker`);
   none('secrets that were not searched for', report.overlooked);
+  none(
+    'levels of which no key was opened',
+    LEVELS.filter((level) => !report.levels.includes(level)),
+  );
   none('sealed secrets that another region opens', report.openedByOthers);
   if (report.sealed < REGIONS.length) failures.push(`only ${report.sealed} sealed secrets could be opened at all`);
   none(

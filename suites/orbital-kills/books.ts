@@ -138,7 +138,7 @@ async function readRegion(query: Query): Promise<RegionBook> {
 async function reading<T>(url: string, read: (query: Query) => Promise<T>): Promise<T> {
   return await withClient({ url }, async (client) => {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    return await read(async <Row extends object>(text: string) => (await client.query<Row>(text)).rows);
+    return await read(async <Row extends object>(text: string) => (await client.query(text)).rows as readonly Row[]);
   });
 }
 

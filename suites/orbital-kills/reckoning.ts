@@ -166,7 +166,7 @@ export const checks = {
     inEach(books, ({ links }, region) =>
       differences((books.links.get(region) ?? []).map(shownLink), links.map(shownLink)),
     ),
-} as const satisfies Readonly<Record<string, Check>>;
+} satisfies Readonly<Record<string, Check>>;
 export type CheckName = keyof typeof checks;
 
 export interface Reckoning {
