@@ -13,6 +13,7 @@ test('CMK, a core, the broker and a database killed while jobs run: none is lost
       jobs: 120,
       kills: 5,
       broker: 'embedded',
+      secondCores: false,
       hands: { keys: 4, applications: 2, links: 1 },
       pauseMs: 100,
       first: ['cmk', 'core', 'broker', 'database', 'core'],

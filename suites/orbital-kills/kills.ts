@@ -14,6 +14,7 @@ import {
 import { RESTART_WINDOW_MS } from '../../cli/supervisor/restart-budget.ts';
 import { errorCode } from '../../platform/errors.ts';
 import type { System } from '../../testkit/system.ts';
+import type { SecondCore } from '../soak/second-core.ts';
 import { type OuterBroker, type Victim, victims } from './plan.ts';
 
 /** In a hundred. */
@@ -25,7 +26,11 @@ const shares: Readonly<Record<Victim, number>> = { cmk: 20, core: 30, broker: 20
 const maxKillsInWindow: Readonly<Record<Victim, number>> = { cmk: 2, core: 2, broker: 3, database: 3 };
 const BACK_TIMEOUT_MS = 120_000;
 const POLL_MS = 50;
-const OUTER_BROKER_AWAY_MS = 2_000;
+/** What belongs to the storm and not to the installation is brought back within this, or tried again after it. */
+const AWAY_MS = 2_000;
+
+/** The storm's own processes, by name: the supervisor knows nothing of them. */
+export type Own = ReadonlyMap<string, Pick<OuterBroker | SecondCore, 'kill' | 'start'>>;
 
 export interface Kill {
   readonly victim: Victim;
@@ -34,17 +39,20 @@ export interface Kill {
   readonly backAfterMs: number;
 }
 
+export const secondCoreOf = (region: string): string => `${coreOf(region)}-2`;
+
 export class Killer {
   readonly #system: System;
-  readonly #broker: OuterBroker | undefined;
+  readonly #own: Own;
   /** When each was killed last, the latest at the end. */
   readonly #killedAt = new Map<string, number[]>();
   readonly #away = new Set<string>();
   readonly #returning: Promise<Kill>[] = [];
 
-  constructor(system: System, broker: OuterBroker | undefined) {
+  /** @param own an outer broker by the name of the embedded one; second cores as `secondCoreOf` names them */
+  constructor(system: System, own: Own) {
     this.#system = system;
-    this.#broker = broker;
+    this.#own = own;
   }
 
   get count(): number {
@@ -73,7 +81,7 @@ export class Killer {
     const { regions } = this.#system;
     const all: Readonly<Record<Victim, readonly string[]>> = {
       cmk: [cmkComponent],
-      core: regions.map(coreOf),
+      core: [...regions.map(coreOf), ...regions.map(secondCoreOf).filter((name) => this.#own.has(name))],
       broker: [brokerComponent],
       database: [cmkDatabase, ...regions.map(databaseOf)],
     };
@@ -91,15 +99,15 @@ export class Killer {
 
   /** False where it was not up. */
   async #strike(victim: Victim, component: string): Promise<boolean> {
-    const outer = component === brokerComponent ? this.#broker : undefined;
-    const pid = outer === undefined ? await this.#pidOf(component) : null;
-    if (outer === undefined && pid === null) return false;
+    const own = this.#own.get(component);
+    const pid = own === undefined ? await this.#pidOf(component) : null;
+    if (own === undefined && pid === null) return false;
     const startedAt = performance.now();
     this.#away.add(component);
     this.#killedAt.set(component, [...(this.#killedAt.get(component) ?? []), startedAt]);
-    if (outer !== undefined) await outer.kill();
+    if (own !== undefined) await own.kill();
     else if (pid !== null) killHard(pid);
-    const back = outer === undefined ? this.#isBack(component, pid) : returned(outer);
+    const back = own === undefined ? this.#isBack(component, pid) : broughtBack(component, own.start.bind(own));
     const kill = back.then(() => {
       this.#away.delete(component);
       return { victim, component, backAfterMs: performance.now() - startedAt };
@@ -129,9 +137,17 @@ export class Killer {
   }
 }
 
-async function returned(broker: OuterBroker): Promise<void> {
-  await delay(randomInt(OUTER_BROKER_AWAY_MS));
-  await broker.start();
+async function broughtBack(component: string, start: () => Promise<void>): Promise<void> {
+  const giveUpAt = performance.now() + BACK_TIMEOUT_MS;
+  for (;;) {
+    await delay(randomInt(AWAY_MS));
+    try {
+      return await start();
+    } catch (error) {
+      // What it stands on may be away as well.
+      if (performance.now() > giveUpAt) throw new Error(`${component} does not start`, { cause: error });
+    }
+  }
 }
 
 function killHard(pid: number): void {

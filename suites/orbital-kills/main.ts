@@ -14,6 +14,7 @@ const options = {
   jobs: { default: 10_000, about: 'jobs that are made over REST, at least' },
   kills: { default: 50, about: 'times that a process is killed' },
   broker: { default: 'embedded', choices: brokers, about: 'what lies between the planes' },
+  'one-core': { default: false, about: 'no second core in each region' },
   keys: { default: 24, about: 'services whose keys are rotated, each by one hand' },
   applications: { default: 8, about: 'applications that come and go' },
   links: { default: 4, about: 'tenants whose links are opened, rotated and closed' },
@@ -27,6 +28,7 @@ await measure('orbital-kills', options, async (given, stage) => {
     kills,
     // One of the choices, or the option would have been refused.
     broker: given.broker as BrokerName,
+    secondCores: !given['one-core'],
     hands: { keys, applications, links },
     pauseMs,
   };

@@ -8,16 +8,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CmkClient } from '../../cli/cmk/client.ts';
 import { authority } from '../../cli/installation/authorities.ts';
 import { homePaths } from '../../cli/home/paths.ts';
+import { brokerComponent } from '../../cli/installation/names.ts';
 import { KEYSTORE } from '../../cli/job/names.ts';
 import { waitAtMost } from '../../platform/backoff.ts';
 import { issue } from '../../platform/pki.ts';
 import { withClient } from '../../platform/postgres-admin.ts';
 import type { Tell } from '../../testkit/measure/command.ts';
 import { System } from '../../testkit/system.ts';
+import { SecondCore } from '../soak/second-core.ts';
 import { governanceDatabase, regionDatabase } from '../support/databases.ts';
 import { readBooks } from './books.ts';
 import { applicationHand, type Desk, keyHand, linkHand, untilRefused } from './hands.ts';
-import { type Kill, Killer } from './kills.ts';
+import { type Kill, Killer, type Own, secondCoreOf } from './kills.ts';
 import { Orders } from './orders.ts';
 import { type KillPlan, startOuterBroker } from './plan.ts';
 import { failuresOf as faultsIn, type Reckoning, reckon } from './reckoning.ts';
@@ -48,10 +50,14 @@ export async function orbitalKills(plan: KillPlan, tell: Tell): Promise<KillRepo
   const broker = await startOuterBroker(plan.broker);
   const system = await System.start(...(broker === undefined ? [] : ['--broker', broker.url]));
   const settlements = new Settlements(await governanceDatabase(system.home));
+  const cores = new Map<string, SecondCore>();
   try {
     settlements.start();
+    for (const region of plan.secondCores ? system.regions : [])
+      cores.set(secondCoreOf(region), await SecondCore.start(system, region));
     const orders = new Orders(system.endpoints.cmk);
-    const killer = new Killer(system, broker);
+    const own: Own = new Map([...cores, ...(broker === undefined ? [] : [[brokerComponent, broker] as const])]);
+    const killer = new Killer(system, own);
     const troubles: string[] = [];
     const isOpen = (): boolean =>
       troubles.length === 0 && (orders.promised.length < plan.jobs || killer.count < plan.kills);
@@ -84,6 +90,7 @@ export async function orbitalKills(plan: KillPlan, tell: Tell): Promise<KillRepo
     return { plan, kills, orders, troubles, reckoning, convergedMs, tookMs };
   } finally {
     await settlements.close();
+    for (const core of cores.values()) await core.stop();
     await system.interrupt();
     await broker?.stop();
   }

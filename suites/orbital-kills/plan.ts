@@ -15,6 +15,8 @@ export interface KillPlan {
   readonly jobs: number;
   readonly kills: number;
   readonly broker: BrokerName;
+  /** A second one in each region: both take jobs from the same queues. */
+  readonly secondCores: boolean;
   /** Hands that order changes, each one after the other: of keys, of applications and of links. */
   readonly hands: { readonly keys: number; readonly applications: number; readonly links: number };
   /** The longest pause between a kill that is due and the kill, in milliseconds; the shortest is none. */
