@@ -71,7 +71,7 @@ interface Hold {
 let broker: Broker | undefined;
 let lines: readonly Line[] = [];
 let directory = '';
-let relays: Relay[] = [];
+const relays: Relay[] = [];
 let hold: Hold | undefined;
 let bytes = 0;
 
@@ -132,7 +132,8 @@ function watchOf(plane: Plane): Watch {
     tail = recent.subarray(-TAIL_BYTES);
     const { kind, tenant, held, wanted, full, released } = hold;
     const isMeant = bodiesIn(recent).some(
-      (body) => body['kind'] === kind && (body['payload'] as { tenant?: string } | undefined)?.tenant === tenant,
+      (body) =>
+        body['kind'] === kind && (body['payload'] as { tenant?: string } | undefined)?.tenant === tenant,
     );
     if (!isMeant) return;
     held.add(plane);

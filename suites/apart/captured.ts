@@ -2,15 +2,24 @@
  * What the capture of everything that crossed the broker may show, and what it must not (D1, D12): no secret in any spelling, no
  * key that is wrapped, but link secrets that are sealed each to one region and open in no other.
  */
-import { type JobKind, jobKinds } from '../../contracts/index.ts';
+
+import { join } from 'node:path';
 import { homePaths } from '../../cli/home/paths.ts';
 import { coreOf, REGIONS, type RegionName } from '../../cli/installation/names.ts';
-import { join } from 'node:path';
+import { type JobKind, jobKinds } from '../../contracts/index.ts';
 import { frameOf } from '../broker-capture/frames.ts';
 import { type Findings, searchCapture, toldIn } from '../broker-capture/search.ts';
 import { governanceDatabase, regionDatabase } from '../support/databases.ts';
 import type { Pattern } from '../support/memory-scan.ts';
-import { cmkDatabase, coreDatabase, dumpPostgres, keyFile, only, recordedFrames, type Stolen } from '../support/stolen.ts';
+import {
+  cmkDatabase,
+  coreDatabase,
+  dumpPostgres,
+  keyFile,
+  only,
+  recordedFrames,
+  type Stolen,
+} from '../support/stolen.ts';
 import { opened } from '../support/thief.ts';
 import { KEY_BYTES } from '../support/wrapped.ts';
 import type { Apart } from './installation.ts';
@@ -30,7 +39,9 @@ export type RegionGoods = ReadonlyMap<RegionName, Stolen>;
 export async function takeGoods({ home }: Apart): Promise<RegionGoods> {
   const goods = new Map<RegionName, Stolen>();
   for (const region of REGIONS) {
-    const database = coreDatabase(only(await dumpPostgres(await regionDatabase(home, region)), ...KEY_TABLES));
+    const database = coreDatabase(
+      only(await dumpPostgres(await regionDatabase(home, region)), ...KEY_TABLES),
+    );
     const seal = keyFile(join(homePaths(home).component(coreOf(region)), 'DEVELOPMENT-SEAL.json'));
     // What is a key by its place is enough to begin with: each opens the next.
     goods.set(region, { wrapped: database.wrapped, keys: seal.keys, values: [] });
@@ -154,7 +165,8 @@ export function failuresIn(report: CaptureReport): string[] {
     LEVELS.filter((level) => !report.levels.includes(level)),
   );
   none('sealed secrets that another region opens', report.openedByOthers);
-  if (report.sealed < REGIONS.length) failures.push(`only ${report.sealed} sealed secrets could be opened at all`);
+  if (report.sealed < REGIONS.length)
+    failures.push(`only ${report.sealed} sealed secrets could be opened at all`);
   none(
     'kinds of which no task was seen',
     jobKinds.filter((kind) => report.tasks[kind] === undefined),

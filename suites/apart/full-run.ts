@@ -58,7 +58,8 @@ async function destruction({ cmk, tenant, service }: Subject): Promise<void> {
   for (const { region, inventory } of await cmk.list<InventoryView>(`${path}/inventory`)) {
     const l3 = inventory?.services.find((each) => each.service === service)?.l3;
     const oldest = l3?.versions.find(({ version }) => version === 1);
-    if (oldest === undefined) throw new Error(`${region} does not know the first key of ${tenant}/${service}`);
+    if (oldest === undefined)
+      throw new Error(`${region} does not know the first key of ${tenant}/${service}`);
     const { version, dependents } = oldest;
     const order = { region, service, version, dependents, reason: 'a full run' };
     await ordered(cmk, 'POST', `${path}/destructions`, order);
@@ -111,6 +112,10 @@ async function simulation({ cmk, tenant }: Subject): Promise<void> {
   await drillComesTo(cmk, `${path}/drills/${drill.id}`, ({ state }) => state === 'ended');
 }
 
-async function drillComesTo(cmk: CmkClient, path: string, holds: (drill: DrillView) => boolean): Promise<void> {
+async function drillComesTo(
+  cmk: CmkClient,
+  path: string,
+  holds: (drill: DrillView) => boolean,
+): Promise<void> {
   await waitUntil('a drill', WAIT_MS, async () => (holds(await cmk.get<DrillView>(path)) ? true : undefined));
 }

@@ -80,7 +80,11 @@ async function begin(plan: ApartPlan, undoing: Undoing, tell: Tell): Promise<Omi
   const ports = installation.stored.ports ?? {};
 
   tell('starting the broker');
-  const broker = await Host.start<BrokerCalls>({ name: 'broker', program: program('broker-host.ts'), isolated });
+  const broker = await Host.start<BrokerCalls>({
+    name: 'broker',
+    program: program('broker-host.ts'),
+    isolated,
+  });
   undoing.push(() => broker.stop());
   if (isolated) await broker.call('bringUp', { ends: [] });
   const logins = loginsFor(plan.broker);
@@ -107,12 +111,25 @@ async function begin(plan: ApartPlan, undoing: Undoing, tell: Tell): Promise<Omi
 
   tell('starting both planes, apart');
   await Promise.all([...hosts].map(([plane, host]) => host.call('serve', { home, plane })));
-  if (isolated) for (const [plane, host] of hosts) await comeIn(host, [...portsOf(plane, ports).values()], sockets, undoing);
+  if (isolated)
+    for (const [plane, host] of hosts)
+      await comeIn(host, [...portsOf(plane, ports).values()], sockets, undoing);
   const token = (await readPrivate(paths.token)).trim();
   const cmk = new CmkClient({ url: `http://${LOOPBACK}:${portOf(ports, cmkComponent)}`, token });
   await enrolRegions({ paths, ports }, cmk, tell);
   await cmk.ensure('/v1/keystores', { name: KEYSTORE, kind: 'software', config: { path: paths.keystore } });
-  return { plan, home, ports, cmk, lines, broker, planes: hosts, brokerPort, captureDirectory, secretsDirectory };
+  return {
+    plan,
+    home,
+    ports,
+    cmk,
+    lines,
+    broker,
+    planes: hosts,
+    brokerPort,
+    captureDirectory,
+    secretsDirectory,
+  };
 }
 
 const program = (name: string): string => join(import.meta.dirname, name);

@@ -46,10 +46,7 @@ function textOf({ plan, tries, traffic, ordered, waited, convergedMs, capture }:
   return [
     table(
       [`from, kept apart by ${plan.fence}`, ...planes, 'broker'],
-      planes.map((from) => [
-        from,
-        ...[...planes, 'broker' as const].map((to) => shown(tries, from, to)),
-      ]),
+      planes.map((from) => [from, ...[...planes, 'broker' as const].map((to) => shown(tries, from, to))]),
     ),
     table(
       ['L4 operations', 'served', 'refused', 'p50', 'p99', 'max'],

@@ -50,12 +50,7 @@ export async function startRelay({ listen, to, watch }: RelayOptions): Promise<R
   };
 }
 
-async function carry(
-  from: Socket,
-  to: Socket,
-  direction: Direction,
-  see: Watch | undefined,
-): Promise<void> {
+async function carry(from: Socket, to: Socket, direction: Direction, see: Watch | undefined): Promise<void> {
   if (see === undefined) return await pipeline(from, to);
   await pipeline(
     from,

@@ -24,12 +24,15 @@ export async function tryEverything(apart: Apart): Promise<readonly Try[]> {
     await hostOf(apart, plane).call('openDoor', { address, port: DOOR_PORT });
   const tries: Promise<Try>[] = [];
   for (const line of apart.lines) {
-    tries.push(ask(apart, line, 'broker', 'the broker', line.brokerAddress, apart.brokerPort, BROKER_TIMEOUT_MS));
+    tries.push(
+      ask(apart, line, 'broker', 'the broker', line.brokerAddress, apart.brokerPort, BROKER_TIMEOUT_MS),
+    );
     for (const other of apart.lines) {
       tries.push(ask(apart, line, other.plane, 'door', other.planeAddress, DOOR_PORT));
       if (other.plane === line.plane) continue;
       for (const [name, port] of portsOf(other.plane, apart.ports))
-        for (const host of [other.planeAddress, LOOPBACK]) tries.push(ask(apart, line, other.plane, name, host, port));
+        for (const host of [other.planeAddress, LOOPBACK])
+          tries.push(ask(apart, line, other.plane, name, host, port));
     }
   }
   const done = await Promise.all(tries);

@@ -128,9 +128,7 @@ async function readRegion(query: Query): Promise<RegionBook> {
         `select fingerprint from core.identities where role = 'application'`,
       )
     ).map(({ fingerprint }) => fingerprint),
-    links: await query<LinkRow>(
-      `select tenant, epoch from keychain.links where state = 'open'`,
-    ),
+    links: await query<LinkRow>(`select tenant, epoch from keychain.links where state = 'open'`),
   };
 }
 
@@ -138,7 +136,9 @@ async function readRegion(query: Query): Promise<RegionBook> {
 async function reading<T>(url: string, read: (query: Query) => Promise<T>): Promise<T> {
   return await withClient({ url }, async (client) => {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    return await read(async <Row extends object>(text: string) => (await client.query(text)).rows as readonly Row[]);
+    return await read(
+      async <Row extends object>(text: string) => (await client.query(text)).rows as readonly Row[],
+    );
   });
 }
 
@@ -146,5 +146,7 @@ function byRegion<R extends { readonly region: string }, T>(
   rows: readonly R[],
   of: (row: R) => T,
 ): ReadonlyMap<string, readonly T[]> {
-  return new Map([...Map.groupBy(rows, ({ region }) => region)].map(([region, its]) => [region, its.map(of)]));
+  return new Map(
+    [...Map.groupBy(rows, ({ region }) => region)].map(([region, its]) => [region, its.map(of)]),
+  );
 }

@@ -30,7 +30,8 @@ const POLL_MS = 50;
 const AWAY_MS = 2_000;
 
 /** The storm's own processes, by name: the supervisor knows nothing of them. */
-export type Own = ReadonlyMap<string, Pick<OuterBroker | SecondCore, 'kill' | 'start'>>;
+export type OwnProcess = Pick<OuterBroker | SecondCore, 'kill' | 'start'>;
+export type Own = ReadonlyMap<string, OwnProcess>;
 
 export interface Kill {
   readonly victim: Victim;
@@ -107,7 +108,8 @@ export class Killer {
     this.#killedAt.set(component, [...(this.#killedAt.get(component) ?? []), startedAt]);
     if (own !== undefined) await own.kill();
     else if (pid !== null) killHard(pid);
-    const back = own === undefined ? this.#isBack(component, pid) : broughtBack(component, own.start.bind(own));
+    const back =
+      own === undefined ? this.#isBack(component, pid) : broughtBack(component, own.start.bind(own));
     const kill = back.then(() => {
       this.#away.delete(component);
       return { victim, component, backAfterMs: performance.now() - startedAt };

@@ -6,8 +6,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CmkClient } from '../../cli/cmk/client.ts';
-import { authority } from '../../cli/installation/authorities.ts';
 import { homePaths } from '../../cli/home/paths.ts';
+import { authority } from '../../cli/installation/authorities.ts';
 import { brokerComponent } from '../../cli/installation/names.ts';
 import { KEYSTORE } from '../../cli/job/names.ts';
 import { waitAtMost } from '../../platform/backoff.ts';
@@ -19,7 +19,7 @@ import { SecondCore } from '../soak/second-core.ts';
 import { governanceDatabase, regionDatabase } from '../support/databases.ts';
 import { readBooks } from './books.ts';
 import { applicationHand, type Desk, keyHand, linkHand, untilRefused } from './hands.ts';
-import { type Kill, Killer, type Own, secondCoreOf } from './kills.ts';
+import { type Kill, Killer, type Own, type OwnProcess, secondCoreOf } from './kills.ts';
 import { Orders } from './orders.ts';
 import { type KillPlan, startOuterBroker } from './plan.ts';
 import { failuresOf as faultsIn, type Reckoning, reckon } from './reckoning.ts';
@@ -56,7 +56,10 @@ export async function orbitalKills(plan: KillPlan, tell: Tell): Promise<KillRepo
     for (const region of plan.secondCores ? system.regions : [])
       cores.set(secondCoreOf(region), await SecondCore.start(system, region));
     const orders = new Orders(system.endpoints.cmk);
-    const own: Own = new Map([...cores, ...(broker === undefined ? [] : [[brokerComponent, broker] as const])]);
+    const own: Own = new Map<string, OwnProcess>([
+      ...cores,
+      ...(broker === undefined ? [] : [[brokerComponent, broker] as const]),
+    ]);
     const killer = new Killer(system, own);
     const troubles: string[] = [];
     const isOpen = (): boolean =>
@@ -135,7 +138,8 @@ async function takeUp(
     }
     return id;
   };
-  const tenantOf = (hand: number): Promise<string> => tenant(`storm-${Math.floor(hand / HANDS_PER_TENANT) + 1}`);
+  const tenantOf = (hand: number): Promise<string> =>
+    tenant(`storm-${Math.floor(hand / HANDS_PER_TENANT) + 1}`);
   const all: (() => Promise<void>)[] = [];
   for (let hand = 0; hand < keys; hand++) {
     const id = await tenantOf(hand);

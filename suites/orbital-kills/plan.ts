@@ -1,5 +1,5 @@
 /** What a storm of kills is like. */
-import { type TestNats, startNats } from '../../testkit/nats.ts';
+import { startNats, type TestNats } from '../../testkit/nats.ts';
 import { startRabbit, type TestRabbit } from '../../testkit/rabbitmq.ts';
 
 export const victims = ['cmk', 'core', 'broker', 'database'] as const;

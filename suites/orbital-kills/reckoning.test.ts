@@ -23,7 +23,14 @@ const task: TaskRow = {
   result: '{"version": 2}',
   error: null,
 };
-const later: TaskRow = { ...task, id: 't2', job: 'j2', sequence: 2, correlationId: 'c2', result: '{"version":3}' };
+const later: TaskRow = {
+  ...task,
+  id: 't2',
+  job: 'j2',
+  sequence: 2,
+  correlationId: 'c2',
+  result: '{"version":3}',
+};
 const recorded = ({ id, kind, correlationId, result }: TaskRow) => ({
   task: id,
   kind,
