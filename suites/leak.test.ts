@@ -7,9 +7,8 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { SUPERUSER } from '../platform/embedded-postgres.ts';
-import { PASSWORD_FILE } from '../platform/embedded-postgres-files.ts';
 import { System } from '../testkit/system.ts';
+import { governanceDatabase, regionDatabase } from './support/databases.ts';
 import { leavesOf } from './support/spellings.ts';
 import { dumpPostgres } from './support/stolen.ts';
 
@@ -117,17 +116,6 @@ describe('leaks', () => {
     ];
   });
 
-  /** The database in a component's configuration; the superuser's password lies beside the server's data. */
-  async function superuserUrl(component: string, server: string): Promise<string> {
-    const config = await readFile(join(system.home, component, 'config.json'), 'utf8');
-    const { database } = JSON.parse(config) as { database: { url?: string; ownerUrl?: string } };
-    const data = system.endpoints.data.find((path) => path.endsWith(`/${server}`)) ?? '';
-    const url = new URL(database.url ?? database.ownerUrl ?? '');
-    url.username = SUPERUSER;
-    url.password = (await readFile(join(await realpath(data), PASSWORD_FILE), 'utf8')).trim();
-    return url.href;
-  }
-
   test('the search finds what is there', async () => {
     assert.equal(keys.length, 4);
     const found = await search(join(system.home, 'cmk', 'software-keystore.json'), needles);
@@ -136,12 +124,13 @@ describe('leaks', () => {
 
   test('no table of any database holds a key', async () => {
     const read = new Set<string>();
-    for (const [component, server] of [
-      ['cmk', 'cmk-db'],
-      ['eu-west-1/core', 'eu-west-1-db'],
-      ['us-east-1/core', 'us-east-1-db'],
-    ] as const) {
-      for (const [table, rows] of await dumpPostgres(await superuserUrl(component, server))) {
+    const { home, regions } = system;
+    const urls = [
+      await governanceDatabase(home),
+      ...(await Promise.all(regions.map((region) => regionDatabase(home, region)))),
+    ];
+    for (const url of urls) {
+      for (const [table, rows] of await dumpPostgres(url)) {
         if (rows.length > 0) read.add(table);
         for (const leaf of rows.flatMap((row) => [...leavesOf(row)]))
           for (const { what, bytes } of needles)

@@ -21,7 +21,7 @@ export interface OnboardedService {
 
 /** Resolves when both regions know everything; a gateway may hear of the applications a moment later. */
 export async function onboardTenant(
-  system: System,
+  system: Pick<System, 'home'>,
   cmk: CmkClient,
   tenant: string,
   services: number,
@@ -45,7 +45,7 @@ export async function onboardTenant(
 
 /** An application for the service, of the same name. */
 async function register(
-  system: System,
+  system: Pick<System, 'home'>,
   cmk: CmkClient,
   tenant: string,
   service: string,

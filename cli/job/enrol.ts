@@ -24,7 +24,11 @@ type Tell = (text: string) => void;
 const GATEWAYS_DEADLINE_MS = 30_000;
 
 /** CMK learns the regions' public keys and who may be a gateway; the regions learn whom to trust. */
-export async function enrolRegions(launch: Launch, cmk: CmkClient, tell: Tell): Promise<string> {
+export async function enrolRegions(
+  launch: Pick<Launch, 'paths' | 'ports'>,
+  cmk: CmkClient,
+  tell: Tell,
+): Promise<string> {
   const known = await cmk.list<{ name: string; gateways: readonly { name: string }[] }>('/v1/regions');
   for (const region of REGIONS) {
     const enrolled = known.find(({ name }) => name === region);
@@ -59,7 +63,7 @@ export async function enrolRegions(launch: Launch, cmk: CmkClient, tell: Tell): 
 }
 
 /** True once the gateway's certificate has gone by job to its region, and the two have met. */
-async function gatewayIsConnected(launch: Launch, region: string): Promise<boolean> {
+async function gatewayIsConnected(launch: Pick<Launch, 'ports'>, region: string): Promise<boolean> {
   return (await coreConnection(healthUrl(launch.ports, gatewayOf(region)))) === 'connected';
 }
 

@@ -76,6 +76,18 @@ export function natsRegionPermissions(region: string): { publish: string[]; subs
   };
 }
 
+/** The client reads no login out of an address: one that stands there is taken out, for an installation has nothing else. */
+function addressOf(
+  url: string,
+  credentials: TransportOptions['credentials'],
+): { readonly servers: string; readonly user?: string; readonly pass?: string } {
+  const { protocol, host, username, password } = new URL(url);
+  const servers = `${protocol}//${host}`;
+  if (credentials !== undefined) return { servers, user: credentials.user, pass: credentials.password };
+  if (username === '') return { servers };
+  return { servers, user: decodeURIComponent(username), pass: decodeURIComponent(password) };
+}
+
 interface Live {
   readonly connection: NatsConnection;
   readonly client: JetStreamClient;
@@ -96,13 +108,10 @@ export function connectNats(url: string, role: TransportRole, options: Transport
 
   async function connectOnce(): Promise<Live> {
     const connection = await connect({
-      servers: url,
+      ...addressOf(url, options.credentials),
       name: role.plane === 'region' ? `orbital ${role.region}` : 'orbital governance',
       // An inbox of one's own: with the common `_INBOX.>` one region could read what is delivered to another.
       inboxPrefix: role.plane === 'region' ? regionInbox(role.region) : '_INBOX_governance',
-      ...(options.credentials === undefined
-        ? {}
-        : { user: options.credentials.user, pass: options.credentials.password }),
       ...(tls === undefined ? {} : { tls }),
       timeout: PUBLISH_TIMEOUT_MS,
       pingInterval: PING_INTERVAL_MS,

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { homePaths } from '../../cli/home/paths.ts';
+import { coreOf } from '../../cli/installation/names.ts';
 import { writePrivate } from '../../platform/config-file.ts';
 import { freePort } from '../../platform/ports.ts';
 import { type Child, startChild } from '../../testkit/children.ts';
@@ -22,8 +23,8 @@ export class SecondCore {
     this.#configFile = configFile;
   }
 
-  static async start(system: System): Promise<SecondCore> {
-    const first = join(homePaths(system.home).component(`${REGION}/core`), 'config.json');
+  static async start(system: System, region: string = REGION): Promise<SecondCore> {
+    const first = join(homePaths(system.home).component(coreOf(region)), 'config.json');
     const config = JSON.parse(await readFile(first, 'utf8')) as { kmip: object; health: object };
     const configFile = join(temporaryDirectory('second-core'), 'config.json');
     const second = {
