@@ -38,6 +38,7 @@ const examples: { readonly [K in JobKind]: JobPayload<K> } = {
   IDENTITY_PUT: { identity: { fingerprint: FINGERPRINT, role: 'application', name: 'shop', tenant: 'acme' } },
   IDENTITY_REMOVE: { fingerprint: FINGERPRINT, reason: 'lost laptop' },
   ISSUER_PUT: { fingerprint: FINGERPRINT, certificate: '-----BEGIN CERTIFICATE-----' },
+  MANIFEST_READ: { class: 'service', after: 'acme payments' },
 };
 
 test('every job kind accepts its example and refuses a field that it does not know', () => {

@@ -10,6 +10,7 @@ import { type CountDependents, type DestroyRequest, destroyVersion } from './key
 import { type Inventory, takeInventory } from './keys/inventory.ts';
 import { KeyCache } from './keys/key-cache.ts';
 import type { KeyEvent } from './keys/key-events.ts';
+import { type Holding, type Standing, takeHoldings, takeStandings } from './keys/holdings.ts';
 import { historyOf } from './keys/manifest.ts';
 import { type RotationPolicy, setRotationPolicy } from './keys/policy.ts';
 import { provisionService, provisionTenant } from './keys/provisioning.ts';
@@ -349,6 +350,19 @@ export class Keychain {
       ...stateOf(epochs, expiresAtMs, nowMs),
       ...(expiresAtMs === null ? {} : { expiresAt: new Date(expiresAtMs) }),
     }));
+  }
+
+  /** What the region holds of each tenant, in pages, for its manifest; also while sealed. */
+  standings(db: Db, page: LinkPage): Promise<Standing[]> {
+    return takeStandings(db, page);
+  }
+
+  /** The names and versions of each tenant's keys, from one tenant on. @throws KeychainError SEALED, STORE_UNAVAILABLE. */
+  holdings(
+    db: Db,
+    page: { readonly from: string; readonly upTo?: string | undefined; readonly limit: number },
+  ): Promise<Holding[]> {
+    return takeHoldings(db, this.#realm, page);
   }
 
   /** @throws KeychainError SEALED: the list of services is authenticated under the IVK. */
