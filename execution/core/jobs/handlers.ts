@@ -16,6 +16,7 @@ import type { Push } from '../../mesh/index.ts';
 import { appendAudit } from '../audit/trail.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
 import { PUSH_ACK_WAIT_MS } from '../limits.ts';
+import { readManifest } from '../manifest/pages.ts';
 import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
@@ -224,6 +225,8 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       });
       return { fingerprint };
     }),
+
+    MANIFEST_READ: handlerFor('MANIFEST_READ', (payload, { trx }) => readManifest(trx, keychain, payload)),
   };
 }
 

@@ -20,8 +20,8 @@ export interface Standing {
 }
 
 /** Of every tenant of which there are keys or a closure, also while sealed. */
-export async function takeStandings(db: Db, page: LinkPage): Promise<Standing[]> {
-  const facts = await readFacts(db, undefined, page);
+export async function takeStandings(db: Db, page: Omit<LinkPage, 'held'>): Promise<Standing[]> {
+  const facts = await readFacts(db, undefined, { ...page, held: true });
   return facts.map(({ tenant, epochs, manifestCounter }) => ({
     tenant,
     hasKeys: manifestCounter !== null,
@@ -46,13 +46,13 @@ export interface Holding {
 
 /**
  * Of every tenant that has keys; one read of the home of keys for each. What is damaged is its tenant's alone.
- * @param page `from`: that tenant included, instead of `after`.
+ * @param page `from`: as `after`, that tenant included.
  * @throws KeychainError SEALED, STORE_UNAVAILABLE.
  */
 export async function takeHoldings(
   db: Db,
   realm: Realm,
-  page: Omit<LinkPage, 'after'> & { readonly from: string },
+  page: Pick<LinkPage, 'upTo' | 'limit'> & { readonly from: string },
 ): Promise<Holding[]> {
   realm.root();
   let query = db

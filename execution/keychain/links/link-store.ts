@@ -21,6 +21,8 @@ export interface LinkPage {
   readonly after?: string | undefined;
   /** This one included; the end when left out. */
   readonly upTo?: string | undefined;
+  /** Only of those of which there are keys or a closure. */
+  readonly held?: boolean;
   readonly limit: number;
 }
 
@@ -44,6 +46,8 @@ export async function readFacts(db: Db, tenants?: readonly string[], page?: Link
   if (tenants !== undefined) query = query.where('h.tenant', 'in', tenants);
   if (page?.after !== undefined) query = query.where(inOrder, '>', page.after);
   if (page?.upTo !== undefined) query = query.where(inOrder, '<=', page.upTo);
+  if (page?.held === true)
+    query = query.where((eb) => eb.or([eb('h.manifest_counter', 'is not', null), eb('h.closed_epoch', '>', 0)]));
   if (page !== undefined) query = query.limit(page.limit);
   const rows = await query.execute();
   return rows.map((row) => {
