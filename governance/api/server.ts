@@ -33,6 +33,7 @@ import { toCmkError, toProblem } from './problem.ts';
 import { accessRoutes } from './routes/access.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { driftRoutes } from './routes/drift.ts';
 import { drillRoutes } from './routes/drills.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -204,6 +205,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     systemRoutes,
     simulationRoutes,
     drillRoutes,
+    driftRoutes,
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);

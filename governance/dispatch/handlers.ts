@@ -6,6 +6,7 @@ import { Value } from 'typebox/value';
 import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
 import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
 import { onClosed } from '../domain/lifecycle-answers.ts';
+import { pageRead } from '../drift/pages.ts';
 import {
   type Answer,
   type AnswerContext,
@@ -111,6 +112,7 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
     USE_INSPECT: handler('USE_INSPECT', useInspected),
     DRILL_CUT: handler('DRILL_CUT', drills.cut),
     DRILL_RESTORE: handler('DRILL_RESTORE', drills.restored),
+    MANIFEST_READ: handler('MANIFEST_READ', pageRead),
   } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
   return byKind;
 }

@@ -72,6 +72,7 @@ const retries: Readonly<Record<JobKind, Outdated>> = {
   ROTATION_POLICY: askedAnew,
   DRILL_CUT: askedAnew,
   DRILL_RESTORE: askedAnew,
+  MANIFEST_READ: askedAnew,
 };
 
 /** Throws JOB_NOT_RETRYABLE. */
