@@ -120,6 +120,8 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const tenants = new Map<string, Tenant>();
   const identities = new Map<string, JsonValue>();
   const issuers = new Map<string, string>();
+  /** Of tenants that are not there. */
+  const closures = new Map<string, number>();
   const applied: string[] = [];
   const secrets: string[] = [];
   const cuts = new Map<string, { drill: string; untilMs: number }>();
@@ -200,7 +202,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
         tenants.set(tenant, {
           standsOn: { epoch: 0, secret: '' },
           open: 0,
-          closed: 0,
+          closed: closures.get(tenant) ?? 0,
           expiresAt: '',
           epochKeys: new Map(),
           keys: new TestKeys(),
@@ -259,7 +261,8 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     }),
     UNLINK: on('UNLINK', ({ tenant, epoch }) => {
       const known = tenants.get(tenant);
-      if (known !== undefined) {
+      if (known === undefined) closures.set(tenant, Math.max(epoch, closures.get(tenant) ?? 0));
+      else {
         known.closed = Math.max(known.closed, epoch);
         known.open = 0;
         known.epochKeys.clear();
@@ -374,14 +377,17 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     holds(of) {
       const items: ManifestItem[] = [];
       for (const [tenant, { open: openEpoch, closed, keys }] of tenants) {
-        const { counter, ...history } = { counter: keys.l2.versions.length, l2: keys.l2.versions };
         if (of === 'tenant')
           items.push({ key: tenant, state: tenantWord({ hasKeys: true, open: openEpoch, closed }) });
-        if (of === 'key') items.push({ key: tenant, state: keysState(counter, history) });
+        if (of === 'key') items.push({ key: tenant, state: keysState(keys.l2.versions.length, keys.l2.versions) });
         if (of === 'service')
           for (const service of keys.services.keys())
             items.push({ key: serviceKey(tenant, service), state: SERVICE_HELD });
       }
+      if (of === 'tenant')
+        for (const [key, closed] of closures)
+          if (!tenants.has(key))
+            items.push({ key, state: tenantWord({ hasKeys: false, open: 0, closed }) });
       if (of === 'identity')
         for (const [key, identity] of identities)
           items.push({ key, state: identityState(identity as unknown as Identity) });

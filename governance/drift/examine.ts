@@ -109,8 +109,7 @@ async function examine(cmk: Cmk, read: ReadOut, correlationId: string): Promise<
     await raiseAnchors(cmk, of, region, wanted, told);
     for (const finding of kept) {
       if (mendOf(finding.verdict.kind) === 'tell') continue;
-      mending = true;
-      await mend(cmk, finding, correlationId);
+      if (await mend(cmk, finding, correlationId)) mending = true;
     }
     found += kept.length;
     if (kept.length < part.found.length) return { afterMs: cmk.drift.settleMs, own };

@@ -35,17 +35,20 @@ export const subjectOf = ({ class: of, key, region }: Pick<Found, 'class' | 'key
 /** It is not so any more: the transaction ends without a change. */
 class Changed extends Error {}
 
-/** Returns the job, or undefined where nothing is to be done now. */
-export async function mend(cmk: Cmk, found: Found, correlationId: string): Promise<string | undefined> {
-  if (await isBeingMended(cmk, found)) return undefined;
+/** Returns whether it is to be looked at again: false where it has been tried often enough. */
+export async function mend(cmk: Cmk, found: Found, correlationId: string): Promise<boolean> {
+  const tried = await triesOf(cmk, found);
+  if (tried === 'given up') return false;
+  if (tried === 'under way') return true;
   try {
-    return await asPlatform(cmk.db, async (trx) => {
+    await asPlatform(cmk.db, async (trx) => {
       const tenant = tenantOf(found);
       if (tenant !== undefined) await lockIfThere(trx, tenant);
       // The job first, and with it Orbital's lock on the entity: what a removal or a registration changes, it changes behind it.
       const job = await ask(cmk, trx, found, correlationId);
       const now = await wantedOf(trx, found.region, found.class, found.key);
       if (!isStill(found, now)) throw new Changed();
+      if (found.verdict.kind === 'tenant-missing') await forgetKeys(trx, found);
       const { region, class: of, key, verdict, told = null, wanted = null } = found;
       await trx
         .updateTable('drift_findings')
@@ -70,13 +73,22 @@ export async function mend(cmk: Cmk, found: Found, correlationId: string): Promi
         { region, finding: verdict.kind, key, wanted, told, job, correlationId },
         'a region differs; it is mended',
       );
-      return job;
     });
   } catch (error) {
     // Somebody has just changed it, or is doing so: the next look tells.
-    if (error instanceof Changed || error instanceof JobConflictError) return undefined;
-    throw error;
+    if (!(error instanceof Changed || error instanceof JobConflictError)) throw error;
   }
+  return true;
+}
+
+/** Its keys are lost, which the audit log has: what the region tells of the new ones is older than what it told of those. */
+async function forgetKeys(trx: Trx, { key: tenant, region }: Found): Promise<void> {
+  await trx
+    .updateTable('tenant_regions')
+    .set({ keys_counter: null, keys_versions: null })
+    .where('tenant', '=', tenant)
+    .where('region', '=', region)
+    .execute();
 }
 
 function isStill(found: Found, now: Wanted | undefined): boolean {
@@ -85,8 +97,11 @@ function isStill(found: Found, now: Wanted | undefined): boolean {
   return verdict?.kind === found.verdict.kind && verdict.epoch === found.verdict.epoch;
 }
 
-/** A try is under way, was ended after the region was asked, or has been made often enough. */
-async function isBeingMended(cmk: Cmk, { region, class: of, key, askedAt }: Found): Promise<boolean> {
+/** One is under way, too, if it was ended after the region was asked. */
+async function triesOf(
+  cmk: Cmk,
+  { region, class: of, key, askedAt }: Found,
+): Promise<'under way' | 'given up' | undefined> {
   const row = await asPlatform(cmk.db, (trx) =>
     trx
       .selectFrom('drift_findings')
@@ -97,9 +112,10 @@ async function isBeingMended(cmk: Cmk, { region, class: of, key, askedAt }: Foun
       .executeTakeFirst(),
   );
   // One that found no room in the list waits for it.
-  if (row === undefined || row.attempts >= MAX_DRIFT_ATTEMPTS) return true;
+  if (row === undefined) return 'under way';
   const job = row.job === null ? undefined : await cmk.manager.getJob(row.job);
-  return job !== undefined && (job.settledAt === null || job.settledAt > askedAt);
+  if (job !== undefined && (job.settledAt === null || job.settledAt >= askedAt)) return 'under way';
+  return row.attempts >= MAX_DRIFT_ATTEMPTS ? 'given up' : undefined;
 }
 
 const tenantOf = ({ class: of, key, tenant }: Found): string | undefined =>
