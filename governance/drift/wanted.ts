@@ -153,6 +153,8 @@ interface ServiceRow {
   readonly row: RowState;
   readonly tenant_row: RowState;
   readonly state: TenantState;
+  /** The tenant's link is closed: no key is made until it is linked again. */
+  readonly waits: boolean;
   readonly changed_at: Date;
 }
 
@@ -160,13 +162,18 @@ const readServices: Reader = async (trx, region, place, limit) => {
   const key = sql`(v.tenant || ' ' || v.service)`;
   const { rows } = await sql<ServiceRow>`
     SELECT v.tenant, v.service, v.state AS row, r.state AS tenant_row, s.state,
+           NOT EXISTS (SELECT FROM links l WHERE l.tenant = v.tenant AND l.region = v.region AND l.state = 'active')
+             AND (EXISTS (SELECT FROM links l
+                     WHERE l.tenant = v.tenant AND l.region = v.region AND l.state IN ('closing', 'closed'))
+                  OR EXISTS (SELECT FROM tenant_closings c WHERE c.tenant = v.tenant AND c.region = v.region))
+             AS waits,
            greatest(v.updated_at, r.updated_at, s.since) AS changed_at
       FROM service_regions v
       JOIN tenant_states s ON s.tenant = v.tenant
       JOIN tenant_regions r ON r.tenant = v.tenant AND r.region = v.region
       WHERE v.region = ${region} AND ${within(key, place)}
       ORDER BY ${key} COLLATE "C" LIMIT ${limit}`.execute(trx);
-  return rows.map(({ tenant, service, row, tenant_row, state, changed_at }) => {
+  return rows.map(({ tenant, service, row, tenant_row, state, waits, changed_at }) => {
     const want = {
       served: stageOf[state] === 'served' && tenant_row === 'active',
       provisioned: row === 'active',
@@ -175,7 +182,7 @@ const readServices: Reader = async (trx, region, place, limit) => {
       key: `${tenant} ${service}`,
       tenant,
       expected: verdicts.expectedService(want),
-      isBusy: row === 'provisioning' && want.served,
+      isBusy: want.served && (row === 'provisioning' || waits),
       changedAt: changed_at,
       judge: (told) => verdicts.serviceVerdict(want, told),
       provision: provisioning('SERVICE_PROVISION', { tenant, service }),

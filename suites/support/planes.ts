@@ -111,7 +111,7 @@ export interface PlanesOptions {
   readonly manifest?: CoreConfig['manifest'];
 }
 
-export async function startPlanes(options: PlanesOptions = {}): Promise<Planes> {
+export async function startPlanes({ drift, manifest }: PlanesOptions = {}): Promise<Planes> {
   const directory = temporaryDirectory('planes');
   const server = await freshPostgres({ directory });
   const pki = await testPki();
@@ -165,9 +165,7 @@ export async function startPlanes(options: PlanesOptions = {}): Promise<Planes> 
     regions: [],
     link: { ttlMs: LINK_TTL_MS, renewEveryMs: RENEW_EVERY_MS, probeEveryMs: PROBE_EVERY_MS },
     deps: { transport: await connected({ plane: 'governance' }, 'governance') },
-    ...(options.drift === undefined
-      ? {}
-      : { configure: (config) => ({ ...config, drift: options.drift }) }),
+    ...(drift === undefined ? {} : { configure: (config) => ({ ...config, drift }) }),
   });
   steps.push(() => world.close());
   const pem = (key: KeyObject, type: 'spki' | 'pkcs8') => key.export({ type, format: 'pem' }).toString();
@@ -194,7 +192,7 @@ export async function startPlanes(options: PlanesOptions = {}): Promise<Planes> 
       rotation: { l2AfterSeconds: 0, l3AfterSeconds: 0, ivkAfterSeconds: 0, leadSeconds: 0 },
       lease: { ttlMs: 300_000, graceMs: 900_000 },
       log: { level: 'silent' },
-      ...(options.manifest === undefined ? {} : { manifest: options.manifest }),
+      ...(manifest === undefined ? {} : { manifest }),
     };
     await initialiseRegion(config, quiet);
     const transport = await connected({ plane: 'region', region: name }, name);

@@ -3,6 +3,7 @@
  * Never material.
  */
 import type { TenantId } from '../../../contracts/index.ts';
+import { EnvelopeError } from '../../envelope/index.ts';
 import { KeychainError } from '../errors.ts';
 import { inOrder, type LinkPage, readFacts } from '../links/link-store.ts';
 import type { Realm } from '../realm.ts';
@@ -78,7 +79,10 @@ async function keysOf(db: Db, realm: Realm, tenant: TenantId): Promise<Holding['
     const services = Object.keys(manifest.services).sort();
     return { counter, services, versions: versionsOf(manifest, services) };
   } catch (error) {
-    if (error instanceof KeychainError && error.code === 'RECORD_REJECTED') return undefined;
+    const isDamaged =
+      error instanceof EnvelopeError ||
+      (error instanceof KeychainError && error.code === 'RECORD_REJECTED');
+    if (isDamaged) return undefined;
     throw error;
   }
 }
