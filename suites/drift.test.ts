@@ -36,13 +36,13 @@ const query = (url: string, sql: string) =>
 const cmk = (sql: string) => query(planes.cmkUrl, sql);
 const eu = (sql: string) => query(planes.eu.databaseUrl, sql);
 
-/** A service of a tenant that nobody links again waits for that. */
+/** What is done about; a service of a tenant that nobody links again waits for that. */
 const MENDED = findingKinds
   .filter((kind) => mendOf(kind) !== 'tell' && kind !== 'service-missing')
   .map((kind) => `'${kind}'`)
   .join(', ');
 const UNDER_WAY = `SELECT count(*) FROM orbital_tasks WHERE state IN ('pending', 'processing')
-  AND NOT (kind = 'SERVICE_PROVISION' AND error->>'code' IN ('LINK_CLOSED', 'TENANT_UNKNOWN'))`;
+  AND NOT (kind IN ('SERVICE_PROVISION', 'KEY_ROTATE') AND coalesce(error->>'code', '') = 'LINK_CLOSED')`;
 
 async function idle(): Promise<void> {
   await until('nothing is under way', async () => Number((await cmk(UNDER_WAY))[0]?.count) === 0, WAIT_MS);
@@ -96,7 +96,7 @@ const deeds = {
   'add an application': (name: string) => addApplication(`${name}-a`, `${name}-late`),
   'remove an application': (name: string) =>
     planes.world.call('DELETE', `/v1/tenants/${name}-a/applications/${name}-shop`),
-  'rotate a key': (name: string) => post(`/v1/tenants/${name}-a/keys/rotate`),
+  'rotate a key': (name: string) => post(`/v1/tenants/${name}-a/rotations`),
   'onboard c': async (name: string) => {
     const { status } = await planes.world.call('GET', `/v1/tenants/${name}-c`);
     if (status !== 200) await planes.onboard(`${name}-c`, 'payments');
