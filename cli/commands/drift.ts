@@ -1,6 +1,6 @@
 /** `okcm drift …`: what regions hold that governance does not want, what they lack, and what is being done about it. */
 import { type Command, Option } from 'commander';
-import type { Client } from '../../governance/client/index.ts';
+import type { Client, DriftFinding } from '../../governance/client/index.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { contextOf } from '../context.ts';
 import { table } from '../output.ts';
@@ -16,6 +16,31 @@ interface ListOptions {
 const MAX_LIMIT = 200;
 /** Fingerprints are long, and their beginning tells them apart. */
 const ITEM_WIDTH = 40;
+/** So are digests. */
+const STATE_WIDTH = 16;
+
+const mendedBy = ({ mend, givenUp }: DriftFinding): string =>
+  mend === 'tell' ? 'nobody' : givenUp ? `${mend}: given up` : mend;
+
+/** What differs, line by line, and below it what each kind of finding means. */
+export function describeDrift(items: readonly DriftFinding[]): string {
+  if (items.length === 0) return 'no region differs from what is wanted there, as far as they have told';
+  return [
+    table(
+      ['region', 'item', 'finding', 'wanted', 'told', 'mended by', 'job'],
+      items.map((item) => [
+        item.region,
+        item.item.slice(0, ITEM_WIDTH),
+        item.finding,
+        item.wanted?.slice(0, STATE_WIDTH),
+        item.told?.slice(0, STATE_WIDTH),
+        mendedBy(item),
+        item.job,
+      ]),
+    ),
+    ...new Set(items.map(({ finding, meaning }) => `${finding}: ${meaning}`)),
+  ].join('\n');
+}
 
 export function registerDriftCommands(program: Command): void {
   const drift = program
@@ -47,25 +72,7 @@ export function registerDriftCommands(program: Command): void {
       const { home, output } = contextOf(command);
       const cmk = await CmkClient.ofHome(home);
       const { items } = await cmk.api.listDrift({ query: { ...options } });
-      output.result(items, () =>
-        items.length === 0
-          ? 'no region differs from what governance wants there, as far as they have told'
-          : [
-              table(
-                ['region', 'item', 'finding', 'wanted', 'told', 'mended by', 'job'],
-                items.map((item) => [
-                  item.region,
-                  item.item.slice(0, ITEM_WIDTH),
-                  item.finding,
-                  item.wanted?.slice(0, ITEM_WIDTH),
-                  item.told?.slice(0, ITEM_WIDTH),
-                  item.givenUp ? 'nobody: given up' : item.mend === 'tell' ? 'nobody' : item.mend,
-                  item.job,
-                ]),
-              ),
-              ...new Set(items.map(({ finding, meaning }) => `${finding}: ${meaning}`)),
-            ].join('\n'),
-      );
+      output.result(items, () => describeDrift(items));
     });
   drift
     .command('regions')

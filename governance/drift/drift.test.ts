@@ -1,7 +1,7 @@
 /** Regions that hold something else than governance wants, over a real database and broker: what is mended, told, and refused. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { LAST_EPOCH, type ManifestItem, manifestDigest } from '../../contracts/index.ts';
+import { LAST_EPOCH, type ManifestItem, manifestClasses, manifestDigest } from '../../contracts/index.ts';
 import { issue } from '../../platform/pki.ts';
 import { testPki } from '../../testkit/pki.ts';
 import { MAX_DRIFT_ATTEMPTS } from '../limits.ts';
@@ -11,6 +11,7 @@ import { until, type World } from '../test-world.ts';
 import type { DriftView, RegionDriftView } from './view.ts';
 
 const RETRY_MS = 100;
+const CLASSES = manifestClasses.length;
 
 let world: World;
 let north: TestRegion;
@@ -41,14 +42,24 @@ const looked = (region = north): Promise<true> =>
   });
 
 const everything = (region: TestRegion): string =>
-  JSON.stringify((['tenant', 'service', 'key', 'identity', 'issuer'] as const).map(region.holds));
+  JSON.stringify(manifestClasses.map((of) => region.holds(of)));
 
-/** Tells what the region holds until that is the same for two rounds. */
+/** Tells all that the region holds, and waits until that has led to whatever it leads to. */
+async function tell(region = north): Promise<void> {
+  const [{ now } = {}] = await world.query('SELECT now()::text AS now');
+  await region.tellManifest();
+  await until('it is told', async () => {
+    const told = `FROM drift_pages WHERE region = '${region.name}' AND told_at >= '${String(now)}'`;
+    return (await count(`SELECT count(*) AS n ${told}`)) === CLASSES;
+  });
+  await looked(region);
+}
+
+/** Until what the region holds is the same for two rounds. */
 async function settle(region = north): Promise<void> {
   for (let before = '', same = 0; same < 2; ) {
     before = everything(region);
-    await region.tellManifest();
-    await looked(region);
+    await tell(region);
     same = everything(region) === before ? same + 1 : 0;
   }
 }
@@ -99,8 +110,7 @@ test('what agrees is told once more and asked for no more', async () => {
   await settle();
   assert.deepEqual(await drift(), []);
   const asked = applied('MANIFEST_READ');
-  await north.tellManifest();
-  await looked();
+  await tell();
   assert.equal(applied('MANIFEST_READ'), asked);
   const { items } = await world.must(200, 'GET', '/v1/drift/regions');
   const told = items.find(({ region }: RegionDriftView) => region === 'north');
@@ -292,8 +302,7 @@ test('a mend that does not take is tried so often, and then left to people', asy
   north.interfere = (kind) =>
     kind === 'IDENTITY_REMOVE' ? { done: { fingerprint: stubborn } as never } : undefined;
   await until('it is given up', async () => {
-    await north.tellManifest();
-    await looked();
+    await tell();
     const [finding] = await drift('&mend=revoke');
     return finding?.givenUp === true;
   });

@@ -86,6 +86,7 @@ CREATE TABLE drift_pages (
 );
 CREATE INDEX drift_pages_to_check ON drift_pages (told_at) WHERE checked_at IS NULL OR checked_at < told_at;
 CREATE INDEX drift_pages_due ON drift_pages (region, class, checked_at) WHERE due;
+CREATE INDEX drift_pages_differing ON drift_pages (region) WHERE NOT agrees;
 CREATE TABLE drift_reads (
   region text NOT NULL REFERENCES regions,
   class text NOT NULL,
