@@ -1,0 +1,58 @@
+/**
+ * Convergence as a command: stories of two planes of which one or both are put back to an earlier moment.
+ *
+ *     npm run drift -- --stories 200 --seed 7
+ */
+import { randomInt } from 'node:crypto';
+import { table } from '../../cli/output.ts';
+import { distributionTable, measure } from '../../testkit/measure/command.ts';
+import { distributionOf } from '../../testkit/measure/distribution.ts';
+import { play, type Story, storiesOf } from './stories.ts';
+import { DriftWorld } from './world.ts';
+
+const options = {
+  stories: { default: 200, about: 'stories to be played' },
+  seed: { default: 0, about: 'what the stories follow from; 0: chance' },
+} as const;
+
+await measure('drift', options, async ({ stories: count, seed: given }, stage) => {
+  const seed = given === 0 ? randomInt(1, 2 ** 31) : given;
+  const tookMs: number[] = [];
+  let failed: { readonly story: Story; readonly error: string } | undefined;
+  const findings = await stage(`${count} stories of seed ${seed}`, async (tell) => {
+    const world = await DriftWorld.start();
+    try {
+      for (const [index, story] of storiesOf(count, seed).entries()) {
+        const startedAt = performance.now();
+        try {
+          await play(world, `s${index}`, story);
+        } catch (error) {
+          failed = { story, error: String(error) };
+          break;
+        }
+        tookMs.push(performance.now() - startedAt);
+        tell(`${index + 1} of ${count}`);
+      }
+      return await world.cmk(
+        `SELECT action || ' ' || (detail::jsonb->>'finding') AS what, count(*)::int AS times
+           FROM audit_events WHERE action LIKE 'drift.%' GROUP BY 1 ORDER BY 1`,
+      );
+    } finally {
+      await world.close();
+    }
+  });
+  return {
+    data: { seed, played: tookMs.length, findings, ...(failed === undefined ? {} : { failed }) },
+    text: [
+      distributionTable('until both sides had come together', [['story', distributionOf(tookMs)]]),
+      table(
+        ['done or told', 'times, in what is left of the audit log'],
+        findings.map(({ what, times }) => [String(what), Number(times)]),
+      ),
+    ].join('\n\n'),
+    failures:
+      failed === undefined
+        ? []
+        : [`seed ${seed}, story ${JSON.stringify(failed.story)}: ${failed.error}`],
+  };
+});
