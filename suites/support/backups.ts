@@ -32,7 +32,9 @@ export async function takeBackup(url: string, tables: readonly string[]): Promis
     restore: () =>
       withClient({ url }, async (client) => {
         await client.query('BEGIN');
-        await client.query(`SET LOCAL session_replication_role = replica`);
+        await client.query('SET LOCAL session_replication_role = replica');
+        // All at once, or what waits for one of them here would be waited for there.
+        await client.query(`LOCK TABLE ${tables.join(', ')} IN ACCESS EXCLUSIVE MODE`);
         for (const table of tables) {
           const columns = await columnsOf(client, table);
           await client.query(`DELETE FROM ${table}`);

@@ -1,6 +1,7 @@
 /** A region's manifest: every thing in one page and no more, in the order that governance compares, also while damaged or sealed. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { sql } from 'kysely';
 import { Value } from 'typebox/value';
 import {
   type JobPayload,
@@ -137,11 +138,8 @@ describe('the manifest', () => {
     assert.equal(after.get('a'), before.get('a'));
     const { db } = region.core;
     await db.transaction().execute(async (trx) => {
-      const keys = keysIn(trx);
-      await keys
-        .selectNoFrom((eb) => eb.fn('set_config', [eb.val('keychain.tenant'), eb.val('ab'), eb.val(true)]).as('c'))
-        .execute();
-      await keys
+      await sql`select set_config('keychain.tenant', 'ab', true)`.execute(trx);
+      await keysIn(trx)
         .updateTable('keychain.tenants')
         .set({ manifest: Buffer.alloc(200, 7) })
         .where('tenant', '=', 'ab')
