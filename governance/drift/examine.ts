@@ -72,8 +72,8 @@ async function close(trx: Trx, read: DriftRead, { afterMs, own }: Rest): Promise
     .set({
       due: false,
       look_again_at: afterMs === null ? null : new Date(Date.now() + afterMs),
-      // What has failed is known as it is told now; what was read is known as it was read.
-      ...(own === undefined ? {} : { own_digest: own }),
+      // What was not read is left alone for a while as it is told now; what was read is known as it was read.
+      own_digest: own ?? null,
       read_digest: read.answer === null ? sql<string>`digest` : manifestDigest(read.answer.items),
     })
     .where('region', '=', read.region)

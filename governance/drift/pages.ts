@@ -77,7 +77,7 @@ async function checkPage(trx: Trx, page: DriftPage): Promise<void> {
   const agrees = own === page.digest;
   const isKnown =
     page.read_digest === page.digest &&
-    page.own_digest === own &&
+    (page.own_digest === null || page.own_digest === own) &&
     (page.look_again_at === null || page.look_again_at.getTime() > Date.now());
   const stored = await trx
     .updateTable('drift_pages')

@@ -21,7 +21,7 @@ export interface DriftPageRow {
   agrees: Generated<boolean>;
   /** It differs, and is to be read. */
   due: Generated<boolean>;
-  /** Both digests when it was read last: as long as neither changes there is nothing new in it. */
+  /** Both digests when it was read last: as long as neither changes there is nothing new in it. Ours is null where it could not be read. */
   read_digest: string | null;
   own_digest: string | null;
   /** Something in it was under way, or is being mended: it is read again then. */
