@@ -133,6 +133,7 @@ const jobEffects: Readonly<Record<JobKind, Effect>> = {
   IDENTITY_PUT: 'unaffected',
   IDENTITY_REMOVE: 'unaffected',
   ISSUER_PUT: 'unaffected',
+  MANIFEST_READ: 'unaffected',
 };
 
 /** Of a proposal that is approved afterwards, by its action: what would be left to be done. */
