@@ -96,6 +96,36 @@ export type ApprovalRules = {
 };
 
 /**
+ * DriftFinding
+ */
+export type DriftFinding = {
+    region: string;
+    class: 'tenant' | 'service' | 'key' | 'identity' | 'issuer';
+    /**
+     * A tenant, TENANT/SERVICE, or a fingerprint
+     */
+    item: string;
+    finding: 'tenant-unknown' | 'tenant-residue' | 'tenant-ended' | 'tenant-blocked' | 'tenant-lost' | 'tenant-missing' | 'tenant-unconfirmed' | 'tenant-ended-there' | 'link-open' | 'link-unheld' | 'link-ahead' | 'link-lost' | 'tenant-unclear' | 'service-missing' | 'service-unconfirmed' | 'service-unknown' | 'keys-rewound' | 'keys-damaged' | 'identity-unknown' | 'identity-removed' | 'identity-missing' | 'identity-different' | 'identity-unconfirmed' | 'issuer-missing' | 'issuer-unknown';
+    meaning: string;
+    mend: 'close' | 'revoke' | 'provision' | 'tell';
+    /**
+     * Mended as often as is tried: somebody has to look
+     */
+    givenUp: boolean;
+    wanted: string | null;
+    told: string | null;
+    /**
+     * RFC 3339, UTC
+     */
+    foundAt: string;
+    /**
+     * RFC 3339, UTC
+     */
+    seenAt: string;
+    job: string | null;
+};
+
+/**
  * Issuer
  */
 export type Issuer = {
@@ -375,6 +405,18 @@ export type Region = {
         state: string;
         error: string | null;
     }>;
+};
+
+/**
+ * RegionDrift
+ */
+export type RegionDrift = {
+    region: string;
+    pages: number;
+    agreeing: number;
+    items: number;
+    oldestTold: string | null;
+    findings: number;
 };
 
 /**
@@ -7371,6 +7413,82 @@ export type StopTenantDrillResponses = {
 };
 
 export type StopTenantDrillResponse = StopTenantDrillResponses[keyof StopTenantDrillResponses];
+
+export type ListDriftData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region?: string;
+        class?: 'tenant' | 'service' | 'key' | 'identity' | 'issuer';
+        finding?: 'tenant-unknown' | 'tenant-residue' | 'tenant-ended' | 'tenant-blocked' | 'tenant-lost' | 'tenant-missing' | 'tenant-unconfirmed' | 'tenant-ended-there' | 'link-open' | 'link-unheld' | 'link-ahead' | 'link-lost' | 'tenant-unclear' | 'service-missing' | 'service-unconfirmed' | 'service-unknown' | 'keys-rewound' | 'keys-damaged' | 'identity-unknown' | 'identity-removed' | 'identity-missing' | 'identity-different' | 'identity-unconfirmed' | 'issuer-missing' | 'issuer-unknown';
+        mend?: 'close' | 'revoke' | 'provision' | 'tell';
+    };
+    url: '/v1/drift';
+};
+
+export type ListDriftErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListDriftError = ListDriftErrors[keyof ListDriftErrors];
+
+export type ListDriftResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<DriftFinding>;
+        next?: string;
+    };
+};
+
+export type ListDriftResponse = ListDriftResponses[keyof ListDriftResponses];
+
+export type ListDriftRegionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/drift/regions';
+};
+
+export type ListDriftRegionsErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListDriftRegionsError = ListDriftRegionsErrors[keyof ListDriftRegionsErrors];
+
+export type ListDriftRegionsResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<RegionDrift>;
+    };
+};
+
+export type ListDriftRegionsResponse = ListDriftRegionsResponses[keyof ListDriftRegionsResponses];
 
 export type GetLoginData = {
     body?: never;
