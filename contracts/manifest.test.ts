@@ -71,7 +71,10 @@ test('an identity is the same however its services and operations are ordered, a
     operations: ['Get', 'Create'],
   };
   const state = identityState(identity);
-  assert.equal(identityState({ ...identity, services: ['a', 'b', 'a'], operations: ['Create', 'Get'] }), state);
+  assert.equal(
+    identityState({ ...identity, services: ['a', 'b', 'a'], operations: ['Create', 'Get'] }),
+    state,
+  );
   for (const other of [
     { ...identity, role: 'gateway' },
     { ...identity, name: 'shop2' },

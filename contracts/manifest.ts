@@ -143,7 +143,5 @@ export function parseKeysState(
   state: string,
 ): { readonly counter: number; readonly versions: string } | undefined {
   const [, counter, versions] = /^([1-9]\d{0,9}):([A-Za-z0-9_-]{32})$/.exec(state) ?? [];
-  return counter === undefined || versions === undefined
-    ? undefined
-    : { counter: Number(counter), versions };
+  return counter === undefined || versions === undefined ? undefined : { counter: Number(counter), versions };
 }

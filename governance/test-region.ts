@@ -22,8 +22,8 @@ import {
   REGION_CHAIN,
   type RegionReport,
   regionLog,
-  type Sealed,
   SERVICE_HELD,
+  type Sealed,
   serviceKey,
   type TaskErrorCode,
   taskErrors,
@@ -379,15 +379,15 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       for (const [tenant, { open: openEpoch, closed, keys }] of tenants) {
         if (of === 'tenant')
           items.push({ key: tenant, state: tenantWord({ hasKeys: true, open: openEpoch, closed }) });
-        if (of === 'key') items.push({ key: tenant, state: keysState(keys.l2.versions.length, keys.l2.versions) });
+        if (of === 'key')
+          items.push({ key: tenant, state: keysState(keys.l2.versions.length, keys.l2.versions) });
         if (of === 'service')
           for (const service of keys.services.keys())
             items.push({ key: serviceKey(tenant, service), state: SERVICE_HELD });
       }
       if (of === 'tenant')
         for (const [key, closed] of closures)
-          if (!tenants.has(key))
-            items.push({ key, state: tenantWord({ hasKeys: false, open: 0, closed }) });
+          if (!tenants.has(key)) items.push({ key, state: tenantWord({ hasKeys: false, open: 0, closed }) });
       if (of === 'identity')
         for (const [key, identity] of identities)
           items.push({ key, state: identityState(identity as unknown as Identity) });

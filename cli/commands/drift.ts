@@ -43,9 +43,7 @@ export function describeDrift(items: readonly DriftFinding[]): string {
 }
 
 export function registerDriftCommands(program: Command): void {
-  const drift = program
-    .command('drift')
-    .description('where regions differ from what governance wants there');
+  const drift = program.command('drift').description('where regions differ from what governance wants there');
   drift
     .command('list', { isDefault: true })
     .description('what differs, and what is done about it')

@@ -39,7 +39,10 @@ export async function examineAnswers(cmk: Cmk, correlationId: () => string): Pro
       await asPlatform(cmk.db, (trx) => close(trx, read, rest));
     } catch (error) {
       // Its claim ends by itself; what others have told is not held up.
-      cmk.logger.error({ err: error, region, class: of }, 'an answer about a manifest could not be examined yet');
+      cmk.logger.error(
+        { err: error, region, class: of },
+        'an answer about a manifest could not be examined yet',
+      );
     }
   }
 }
@@ -105,7 +108,9 @@ async function examine(cmk: Cmk, read: ReadOut, correlationId: string): Promise<
     unsettled ||= part.unsettled.length > 0;
     const kept = part.found.slice(0, MAX_DRIFT_FINDINGS_PER_READ - found);
     const upTo = kept.length < part.found.length ? (kept.at(-1)?.key ?? from) : (last?.key ?? end);
-    await asPlatform(cmk.db, (trx) => record(cmk, trx, kept, { after: from, upTo, read, unsettled: part.unsettled }, correlationId));
+    await asPlatform(cmk.db, (trx) =>
+      record(cmk, trx, kept, { after: from, upTo, read, unsettled: part.unsettled }, correlationId),
+    );
     await raiseAnchors(cmk, of, region, wanted, told);
     for (const finding of kept) {
       if (mendOf(finding.verdict.kind) === 'tell') continue;
@@ -166,7 +171,12 @@ async function record(
   cmk: Cmk,
   trx: Trx,
   found: readonly Found[],
-  { read, after, upTo, unsettled }: Part & { readonly read: DriftRead; readonly unsettled: readonly string[] },
+  {
+    read,
+    after,
+    upTo,
+    unsettled,
+  }: Part & { readonly read: DriftRead; readonly unsettled: readonly string[] },
   correlationId: string,
 ): Promise<void> {
   const { region, class: of } = read;

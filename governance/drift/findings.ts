@@ -95,7 +95,8 @@ export const findings = {
   'keys-rewound': {
     class: 'key',
     mend: 'tell',
-    meaning: 'the tenant’s keys are older than the region has told before: its database was restored or changed',
+    meaning:
+      'the tenant’s keys are older than the region has told before: its database was restored or changed',
   },
   'keys-damaged': { class: 'key', mend: 'tell', meaning: 'the manifest of the tenant’s keys does not open' },
   'identity-unknown': {

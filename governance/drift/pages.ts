@@ -171,8 +171,12 @@ async function answered(
 
 /** What a region's answer does to the question (dispatch/handlers.ts): it is looked at outside of Orbital's transaction. */
 export const pageRead = {
-  done: (trx: Trx, answer: Answer, payload: JobPayload<'MANIFEST_READ'>, result: JobResult<'MANIFEST_READ'>) =>
-    answered(trx, answer, payload, { answer: JSON.stringify(result) }),
+  done: (
+    trx: Trx,
+    answer: Answer,
+    payload: JobPayload<'MANIFEST_READ'>,
+    result: JobResult<'MANIFEST_READ'>,
+  ) => answered(trx, answer, payload, { answer: JSON.stringify(result) }),
   failed: (trx: Trx, answer: Answer, payload: JobPayload<'MANIFEST_READ'>, error: TaskError) =>
     answered(trx, answer, payload, { error: error.code }),
   cancelled: (trx: Trx, answer: Answer, payload: JobPayload<'MANIFEST_READ'>) =>

@@ -127,7 +127,11 @@ test('what is mended never opens anything: epochs only close, and keys are made 
 test('what governance expects is no finding, so that pages that agree are not read', () => {
   for (const want of wants()) {
     if (want === undefined) continue;
-    assert.equal(verdicts.tenantVerdict(want, verdicts.expectedTenant(want)), undefined, JSON.stringify(want));
+    assert.equal(
+      verdicts.tenantVerdict(want, verdicts.expectedTenant(want)),
+      undefined,
+      JSON.stringify(want),
+    );
   }
   for (const served of [true, false])
     for (const provisioned of [true, false]) {

@@ -100,7 +100,8 @@ export interface ServiceWant {
   readonly provisioned: boolean;
 }
 
-export const expectedService = ({ provisioned }: ServiceWant): Told => (provisioned ? SERVICE_HELD : undefined);
+export const expectedService = ({ provisioned }: ServiceWant): Told =>
+  provisioned ? SERVICE_HELD : undefined;
 
 export function serviceVerdict(want: ServiceWant | undefined, told: Told): Verdict | undefined {
   if (want === undefined) return told === undefined ? undefined : { kind: 'service-unknown' };

@@ -2,7 +2,15 @@
 import { sql } from 'kysely';
 import type { ManifestClass } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
-import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest, toPage } from '../domain/pages.ts';
+import {
+  cursorOf,
+  instant,
+  instantOrNull,
+  limitOf,
+  type Page,
+  type PageRequest,
+  toPage,
+} from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_DRIFT_ATTEMPTS, MAX_REGIONS } from '../limits.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
@@ -57,7 +65,9 @@ export async function listDrift(cmk: Cmk, filter: DriftFilter, page: PageRequest
       const [afterRegion, afterClass, afterItem] = after.split('/');
       if (afterRegion === undefined || afterClass === undefined || afterItem === undefined)
         throw new CmkError('INVALID_CURSOR', 'the cursor names no finding');
-      query = query.where(sql<boolean>`(region, class, item) > (${afterRegion}, ${afterClass}, ${afterItem})`);
+      query = query.where(
+        sql<boolean>`(region, class, item) > (${afterRegion}, ${afterClass}, ${afterItem})`,
+      );
     }
     return toPage(
       await query.execute(),

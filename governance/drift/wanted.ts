@@ -250,7 +250,10 @@ const readIdentities: Reader = async (trx, region, place, limit) => {
       ...(services === null ? {} : { services }),
       ...(operations === null ? {} : { operations }),
     };
-    const want = { state: identityState(identity), row: row.row === 'provisioning' ? 'active' : row.row } as const;
+    const want = {
+      state: identityState(identity),
+      row: row.row === 'provisioning' ? 'active' : row.row,
+    } as const;
     return {
       key: fingerprint,
       tenant: tenant ?? undefined,

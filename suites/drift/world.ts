@@ -154,10 +154,7 @@ export class DriftWorld {
       const want = wanted.find((row) => row.tenant === tenant);
       const about = `${tenant} is served under epoch ${open}; wanted is ${JSON.stringify(want)}`;
       assert.equal(want?.state, 'active', about);
-      assert.ok(
-        (open === want.open && (open > 0 || !want.closed)) || told(tenant, 'link-ahead'),
-        about,
-      );
+      assert.ok((open === want.open && (open > 0 || !want.closed)) || told(tenant, 'link-ahead'), about);
     }
     for (const { tenant, state, open, closed } of wanted)
       if (state === 'active' && (open > 0 || !closed))

@@ -5,10 +5,10 @@ import { sql } from 'kysely';
 import { Value } from 'typebox/value';
 import {
   type JobPayload,
+  MAX_MANIFEST_ITEMS,
   type ManifestClass,
   type ManifestItem,
   ManifestReport,
-  MAX_MANIFEST_ITEMS,
   manifestClasses,
   manifestDigest,
 } from '../../../contracts/index.ts';

@@ -80,8 +80,7 @@ async function keysOf(db: Db, realm: Realm, tenant: TenantId): Promise<Holding['
     return { counter, services, versions: versionsOf(manifest, services) };
   } catch (error) {
     const isDamaged =
-      error instanceof EnvelopeError ||
-      (error instanceof KeychainError && error.code === 'RECORD_REJECTED');
+      error instanceof EnvelopeError || (error instanceof KeychainError && error.code === 'RECORD_REJECTED');
     if (isDamaged) return undefined;
     throw error;
   }

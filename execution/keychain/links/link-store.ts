@@ -47,7 +47,9 @@ export async function readFacts(db: Db, tenants?: readonly string[], page?: Link
   if (page?.after !== undefined) query = query.where(inOrder, '>', page.after);
   if (page?.upTo !== undefined) query = query.where(inOrder, '<=', page.upTo);
   if (page?.held === true)
-    query = query.where((eb) => eb.or([eb('h.manifest_counter', 'is not', null), eb('h.closed_epoch', '>', 0)]));
+    query = query.where((eb) =>
+      eb.or([eb('h.manifest_counter', 'is not', null), eb('h.closed_epoch', '>', 0)]),
+    );
   if (page !== undefined) query = query.limit(page.limit);
   const rows = await query.execute();
   return rows.map((row) => {
