@@ -52,6 +52,7 @@ test('help is no error', () => {
     'simulate',
     'drill',
     'audit',
+    'drift',
   ]) {
     assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'));
   }

@@ -10,6 +10,7 @@ import { registerAppCommands } from './commands/app.ts';
 import { registerApprovalCommands } from './commands/approvals.ts';
 import { registerAuditCommands } from './commands/audit.ts';
 import { registerComponentCommands } from './commands/component.ts';
+import { registerDriftCommands } from './commands/drift.ts';
 import { registerDrillCommands } from './commands/drill.ts';
 import { registerHoldCommands } from './commands/hold.ts';
 import { registerJobsCommands } from './commands/jobs.ts';
@@ -66,6 +67,7 @@ registerAuditCommands(program);
 registerKeystoreCommands(program);
 registerKeyCommands(program);
 registerSigningKeyCommands(program);
+registerDriftCommands(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -41,6 +41,7 @@ const examples: { readonly [K in JobKind]: JobPayload<K> } = {
   GOVERNANCE_KEYS: { keys: [{ keyId: 'cmk-2', publicKey: '-----BEGIN PUBLIC KEY-----' }] },
   REGION_KEY_MAKE: { keyId: 'region:north-2' },
   REGION_KEY_USE: { keyId: 'region:north-2' },
+  MANIFEST_READ: { class: 'service', after: 'acme payments' },
 };
 
 test('every job kind accepts its example and refuses a field that it does not know', () => {

@@ -4,6 +4,7 @@
  * Byte strings are base64url without padding; instants are RFC 3339 in UTC with milliseconds.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { MAX_MANIFEST_ITEMS, ManifestItem, ManifestKey, manifestRange } from './manifest.ts';
 
 const Tenant = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
 const Service = Tenant;
@@ -334,6 +335,20 @@ export const jobs = {
     payload: Type.Object({ keyId: SigningKeyId }, closed),
     result: Type.Object({ keyId: SigningKeyId }, closed),
   },
+  /**
+   * What the region holds in a range of its manifest (manifest.ts), in the order of keys. It reads, and changes nothing.
+   * Where there is more than fits, the answer ends with `upTo`.
+   */
+  MANIFEST_READ: {
+    payload: Type.Object(manifestRange, closed),
+    result: Type.Object(
+      {
+        items: Type.Array(ManifestItem, { maxItems: MAX_MANIFEST_ITEMS }),
+        upTo: Type.Optional(ManifestKey),
+      },
+      closed,
+    ),
+  },
 } as const satisfies Record<string, { payload: TSchema; result: TSchema }>;
 
 export type JobKind = keyof typeof jobs;
@@ -347,7 +362,13 @@ export const jobKinds = Object.keys(jobs) as readonly JobKind[];
  * exactly the link jobs before it and nothing else.
  */
 export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): string {
-  const p = payload as Partial<{ tenant: string; service: string; fingerprint: string; identity: Identity }>;
+  const p = payload as Partial<{
+    tenant: string;
+    service: string;
+    fingerprint: string;
+    identity: Identity;
+    class: string;
+  }>;
   switch (kind) {
     case 'TENANT_PROVISION':
       return `tenant:${p.tenant}`;
@@ -373,6 +394,8 @@ export function entityOf<K extends JobKind>(kind: K, payload: JobPayload<K>): st
     case 'DRILL_RESTORE':
       // Apart from the link: neither waits for the other, and an UNLINK cancels no drill.
       return `drill:${p.tenant}`;
+    case 'MANIFEST_READ':
+      return `manifest:${p.class}`;
     case 'IDENTITY_PUT':
       return `identity:${p.identity?.fingerprint}`;
     case 'IDENTITY_REMOVE':

@@ -35,10 +35,17 @@ import type { CmkConfig } from './config.ts';
 import type { Cmk } from './context.ts';
 import { createHandlers } from './dispatch/handlers.ts';
 import { regionNames } from './domain/lookups.ts';
-import { storeReport } from './domain/reports.ts';
+import { compareManifests, onRegionReport } from './drift/compare.ts';
 import { isLoopback } from './keystores/configs.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from './keystores/registry.ts';
-import { DRILL_CHECK_MS, EXPIRY_POLL_MS, IDEMPOTENCY_SWEEP_MS } from './limits.ts';
+import {
+  DRIFT_CHECK_EVERY_MS,
+  DRIFT_RETRY_MS,
+  DRIFT_SETTLE_MS,
+  DRILL_CHECK_MS,
+  EXPIRY_POLL_MS,
+  IDEMPOTENCY_SWEEP_MS,
+} from './limits.ts';
 import { startProbing } from './links/probe.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
 import { startSealing } from './links/sealing.ts';
@@ -134,7 +141,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     const working: Manager<CmkDatabase> = createManager({
       ...orbital,
       db: workDb,
-      onReport: (source, report, at, signedBy) => storeReport(work, source, report, { at, signedBy }),
+      onReport: (source, report, at, signedBy) => onRegionReport(work, source, report, { at, signedBy }),
       onRejected: (rejection) => refused.add(rejection),
       regions: () => asPlatform(workDb, regionNames),
       listenOn: { url: config.database.appUrl },
@@ -152,6 +159,11 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
         config.keystoreDirectory ?? dirname(config.auth.developmentToken ?? config.orbital.signingKey),
       pkcs11Modules: config.pkcs11Modules ?? [],
       link: config.link,
+      drift: config.drift ?? {
+        checkEveryMs: DRIFT_CHECK_EVERY_MS,
+        settleMs: DRIFT_SETTLE_MS,
+        retryMs: DRIFT_RETRY_MS,
+      },
       logger,
       metrics,
       brokerHealthy: () => transport.healthy(),
@@ -264,6 +276,7 @@ function startWork(
     ...(cmk.notifications === undefined ? [] : [startNotifications(cmk, cmk.notifications)]),
     startPeriodic('idempotency keys', IDEMPOTENCY_SWEEP_MS, cmk.logger, () => forgetExpiredKeys(cmk.db)),
     ...others,
+    startPeriodic('compare manifests', cmk.drift.checkEveryMs, cmk.logger, () => compareManifests(cmk)),
   ];
   // A keystore that hangs does not hold up the end: whatever is cut off here is resumed from the rows.
   const stop = (work: { stop(): Promise<void> }) => () => waitAtMost(STOP_MS, work.stop());

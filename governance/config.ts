@@ -96,6 +96,19 @@ export const CmkConfig = Type.Object(
     audit: Type.Optional(AuditConfig),
     /** Where spans of requests and jobs are sent; left out: none are recorded. */
     tracing: Type.Optional(TracingConfig),
+    /** When what regions hold is compared with what they should (drift/). Default 1 s, a minute, ten minutes. */
+    drift: Type.Optional(
+      Type.Object(
+        {
+          checkEveryMs: Type.Integer({ minimum: 50, maximum: 86_400_000 }),
+          /** What has changed so shortly before a region was asked is left alone. */
+          settleMs: Type.Integer({ minimum: 0, maximum: 86_400_000 }),
+          /** What is still wrong so long after it was mended is mended again. */
+          retryMs: Type.Integer({ minimum: 50, maximum: 86_400_000 }),
+        },
+        closed,
+      ),
+    ),
   },
   closed,
 );

@@ -22,6 +22,7 @@ export interface Cmk {
   /** The PKCS#11 libraries that keystores may name. */
   readonly pkcs11Modules: readonly string[];
   readonly link: CmkConfig['link'];
+  readonly drift: NonNullable<CmkConfig['drift']>;
   readonly logger: Logger;
   readonly metrics: CmkMetrics;
   /** Whether the broker can be reached now. */

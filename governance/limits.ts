@@ -218,3 +218,24 @@ export const MAX_KEPT_SIGNING_KEYS = 1024;
 export const MAX_REFUSED_KINDS = 500;
 /** Failed tasks that one request asks once more. */
 export const MAX_RETRIED_JOBS = 100;
+
+/** How often manifests that regions have told are looked at, where nothing else is configured. */
+export const DRIFT_CHECK_EVERY_MS = 1_000;
+/** What has changed so shortly before a region was asked is left alone; clocks of CMK's processes may differ by less. */
+export const DRIFT_SETTLE_MS = 60_000;
+/** What is still wrong so long after it was mended is mended again, so often at most. */
+export const DRIFT_RETRY_MS = 600_000;
+export const MAX_DRIFT_ATTEMPTS = 5;
+/** Pages, questions and answers of one look. */
+export const DRIFT_BATCH = 64;
+/** Items that are wanted in the range of one page and looked at in one statement. */
+export const DRIFT_OWN_LIMIT = 512;
+/** A region that has not read a page out by then is asked again later. */
+export const DRIFT_READ_DEADLINE_MS = 5 * 60_000;
+/** How long a CMK that looks at an answer keeps others away from it. */
+export const DRIFT_CLAIM_MS = 60_000;
+/** Pages that are kept of one region: some six million things. */
+export const MAX_DRIFT_PAGES_PER_REGION = 50_000;
+/** Findings of one answer that are recorded and mended before the page is read again, and that are kept of one region. */
+export const MAX_DRIFT_FINDINGS_PER_READ = 256;
+export const MAX_DRIFT_FINDINGS_PER_REGION = 10_000;

@@ -1,6 +1,7 @@
 /** The metrics of CMK itself, each set to 0 at the start; Orbital adds its own to the same registry. */
 import type { JobKind } from '../contracts/index.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics.ts';
+import { type FindingKind, findingKinds, mendOf } from './drift/findings.ts';
 import { keyStates } from './keystores/provider.ts';
 import { linkStates } from './links/states.ts';
 
@@ -27,6 +28,11 @@ export interface CmkMetrics {
   notification(outcome: NotificationOutcome): void;
   /** L1 keys by state, and how many of them nothing clear is heard of, counted anew. */
   l1Keys(counts: Readonly<Record<string, number>>, warnings: number): void;
+  driftFound(kind: FindingKind): void;
+  /** A job was made to mend it. */
+  driftMended(kind: FindingKind): void;
+  /** Findings that stand, by kind, and pages of manifests that do not agree, counted anew. */
+  drift(counts: Readonly<Record<string, number>>, differingPages: number): void;
 }
 
 export const notificationOutcomes = ['delivered', 'failed', 'lost'] as const;
@@ -97,6 +103,34 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     help: 'L1 keys of which CMK hears nothing clear',
     registers,
   });
+  const found = new Counter({
+    name: 'okcm_cmk_drift_found_total',
+    help: 'Things of regions that were found to differ from what governance wants, by kind of finding',
+    labelNames: ['finding'],
+    registers,
+  });
+  const mended = new Counter({
+    name: 'okcm_cmk_drift_mends_total',
+    help: 'Jobs that were made to mend them, by kind of finding',
+    labelNames: ['finding'],
+    registers,
+  });
+  const standing = new Gauge({
+    name: 'okcm_cmk_drift_findings',
+    help: 'Findings that stand, by kind: alert on those that nothing mends',
+    labelNames: ['finding', 'mend'],
+    registers,
+  });
+  for (const finding of findingKinds) {
+    found.inc({ finding }, 0);
+    if (mendOf(finding) !== 'tell') mended.inc({ finding }, 0);
+    standing.set({ finding, mend: mendOf(finding) }, 0);
+  }
+  const differing = new Gauge({
+    name: 'okcm_cmk_drift_differing_pages',
+    help: 'Pages of regions’ manifests whose digests are not those of what governance wants',
+    registers,
+  });
   return {
     request: (method, route, status, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
@@ -112,6 +146,13 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     l1Keys: (counts, unclear) => {
       for (const state of Object.keys(keyStates)) l1Keys.set({ state }, counts[state] ?? 0);
       warnings.set(unclear);
+    },
+    driftFound: (finding) => found.inc({ finding }),
+    driftMended: (finding) => mended.inc({ finding }),
+    drift: (counts, pages) => {
+      for (const finding of findingKinds)
+        standing.set({ finding, mend: mendOf(finding) }, counts[finding] ?? 0);
+      differing.set(pages);
     },
   };
 }

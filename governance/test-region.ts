@@ -6,17 +6,28 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
   type AuditHead,
+  type Identity,
+  identityState,
+  issuerState,
   type JobKind,
   type JobPayload,
   type JobResult,
+  keysState,
+  type ManifestClass,
+  type ManifestItem,
+  manifestClasses,
+  manifestDigest,
   parseRegionId,
   parseTenantId,
   REGION_CHAIN,
   type RegionReport,
   regionLog,
+  SERVICE_HELD,
   type Sealed,
+  serviceKey,
   type TaskErrorCode,
   taskErrors,
+  tenantWord,
 } from '../contracts/index.ts';
 import { generateHpkeKeyPair, type HpkeKeyPair, openLinkSecret, SealingError } from '../contracts/sealing.ts';
 import {
@@ -57,8 +68,10 @@ export interface TestRegion {
   readonly name: string;
   readonly keyId: string;
   readonly publicKeyPem: string;
-  readonly tenants: ReadonlyMap<string, Tenant>;
-  readonly identities: ReadonlyMap<string, JsonValue>;
+  readonly tenants: Map<string, Tenant>;
+  readonly identities: Map<string, JsonValue>;
+  /** Certificates of issuers, by fingerprint. */
+  readonly issuers: Map<string, string>;
   /** Kinds in the order in which they were applied. */
   readonly applied: readonly string[];
   /** Whether LINK_PREPARE says which epoch L2 stands on; an older core does not. */
@@ -81,6 +94,12 @@ export interface TestRegion {
   /** Every link secret that was opened here, in hexadecimal. */
   readonly secrets: readonly string[];
   report(change?: Partial<RegionReport>): Promise<void>;
+  /** A report of whatever shape, signed. */
+  say(report: unknown): Promise<void>;
+  /** All that the region holds, in the order of a manifest. */
+  holds(of: ManifestClass): ManifestItem[];
+  /** Tells it, a page of each class. */
+  tellManifest(): Promise<void>;
   /** The head of a trail, as this region signs it. */
   signTrail(sequence: number, hash: string): AuditHead;
   stop(): Promise<void>;
@@ -112,6 +131,9 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const transport: Transport = await connectTransport(options.brokerUrl, { plane: 'region', region: name });
   const tenants = new Map<string, Tenant>();
   const identities = new Map<string, JsonValue>();
+  const issuers = new Map<string, string>();
+  /** Of tenants that are not there. */
+  const closures = new Map<string, number>();
   const applied: string[] = [];
   const secrets: string[] = [];
   const cuts = new Map<string, { drill: string; untilMs: number }>();
@@ -202,7 +224,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
         tenants.set(tenant, {
           standsOn: { epoch: 0, secret: '' },
           open: 0,
-          closed: 0,
+          closed: closures.get(tenant) ?? 0,
           expiresAt: '',
           epochKeys: new Map(),
           keys: new TestKeys(),
@@ -261,7 +283,8 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     }),
     UNLINK: on('UNLINK', ({ tenant, epoch }) => {
       const known = tenants.get(tenant);
-      if (known !== undefined) {
+      if (known === undefined) closures.set(tenant, Math.max(epoch, closures.get(tenant) ?? 0));
+      else {
         known.closed = Math.max(known.closed, epoch);
         known.open = 0;
         known.epochKeys.clear();
@@ -319,8 +342,8 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       identities.delete(fingerprint);
       return { done: { fingerprint } };
     }),
-    ISSUER_PUT: on('ISSUER_PUT', ({ fingerprint }) => {
-      identities.set(fingerprint, 'issuer');
+    ISSUER_PUT: on('ISSUER_PUT', ({ fingerprint, certificate }) => {
+      issuers.set(fingerprint, certificate);
       return { done: { fingerprint } };
     }),
     GOVERNANCE_KEYS: on('GOVERNANCE_KEYS', ({ keys }, { signedBy }) => {
@@ -340,6 +363,10 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       signer.use({ keyId: name, privateKey });
       return done({ keyId: name });
     }),
+    MANIFEST_READ: on('MANIFEST_READ', ({ class: of, after = '', upTo }) => {
+      const items = region.holds(of).filter(({ key }) => key > after && (upTo === undefined || key <= upTo));
+      return done({ items });
+    }),
   };
   const operator: Operator = createOperator<NoTables>({
     db,
@@ -356,6 +383,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     publicKeyPem: signing.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     tenants,
     identities,
+    issuers,
     applied,
     secrets,
     cuts,
@@ -389,6 +417,35 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
         ...change,
       };
       await operator.sendReport(report as unknown as JsonValue);
+    },
+    say: (report) => operator.sendReport(report as JsonValue),
+    holds(of) {
+      const items: ManifestItem[] = [];
+      for (const [tenant, { open: openEpoch, closed, keys }] of tenants) {
+        if (of === 'tenant')
+          items.push({ key: tenant, state: tenantWord({ hasKeys: true, open: openEpoch, closed }) });
+        if (of === 'key')
+          items.push({ key: tenant, state: keysState(keys.l2.versions.length, keys.l2.versions) });
+        if (of === 'service')
+          for (const service of keys.services.keys())
+            items.push({ key: serviceKey(tenant, service), state: SERVICE_HELD });
+      }
+      if (of === 'tenant')
+        for (const [key, closed] of closures)
+          if (!tenants.has(key)) items.push({ key, state: tenantWord({ hasKeys: false, open: 0, closed }) });
+      if (of === 'identity')
+        for (const [key, identity] of identities)
+          items.push({ key, state: identityState(identity as unknown as Identity) });
+      if (of === 'issuer')
+        for (const [key, certificate] of issuers) items.push({ key, state: issuerState(certificate) });
+      return items.sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
+    async tellManifest() {
+      const pages = manifestClasses.map((of) => {
+        const items = region.holds(of);
+        return { class: of, items: items.length, digest: manifestDigest(items) };
+      });
+      await region.say({ kind: 'manifest', region: name, pages });
     },
     async stop() {
       await operator.stop();

@@ -207,6 +207,10 @@ export const CoreConfig = Type.Object(
      * clients that are there already. The gateways of the region have the same switch.
      */
     cryptography: Type.Optional(Type.Object({ allowWeak: Type.Boolean({ default: false }) }, closed)),
+    /** How often governance is told a part of what the region holds. Default 10 s. */
+    manifest: Type.Optional(
+      Type.Object({ everyMs: Type.Integer({ minimum: 50, maximum: HOUR_MS }) }, closed),
+    ),
     log: Type.Object(
       {
         level: Type.Union(

@@ -131,3 +131,5 @@ export const ASYNCHRONOUS_DEADLINE_MS = 5 * 60_000;
 export const ASYNCHRONOUS_KEPT_MS = 3_600_000;
 /** Events of the trail that are recomputed for one report at most. */
 export const MAX_RECOMPUTED_EVENTS = 10_000;
+/** Parts of the region's manifest, as digests, go to governance this often. */
+export const MANIFEST_EVERY_MS = 10_000;

@@ -37,6 +37,8 @@ import { startUpkeep } from './keys/upkeep.ts';
 import { Later } from './kmip/later.ts';
 import { HOUSEKEEPING_EVERY_MS, UNSEAL_RETRY_MS } from './limits.ts';
 import { LinkRounds } from './link-rounds.ts';
+import { ManifestRounds } from './manifest/pages.ts';
+import { startManifests } from './manifest/reports.ts';
 import type { MeshDependencies } from './mesh/dependencies.ts';
 import { Elsewhere } from './mesh/elsewhere.ts';
 import { Gateways } from './mesh/gateways.ts';
@@ -225,6 +227,14 @@ async function start(
     },
     logger,
   );
+  const manifests = startManifests({
+    region,
+    rounds: new ManifestRounds(db, keychain),
+    operator,
+    logger,
+    everyMs: config.manifest?.everyMs,
+  });
+  steps.add(() => manifests.stop());
   startHousekeeping({ db, keychain, unsealings, lease }, steps, logger);
   const upkeep = startUpkeep({ db, instance, keychain, metrics, logger });
   steps.add(() => upkeep.stop());

@@ -4,6 +4,7 @@ export type { Cut, CutTarget } from './cuts.ts';
 export { KeychainError, type KeychainErrorCode, keychainErrors } from './errors.ts';
 export { createKeychain, Keychain, type KeychainLogger, type KeychainOptions } from './keychain.ts';
 export type { CountDependents, DestroyRequest } from './keys/destruction.ts';
+export type { Holding, Standing } from './keys/holdings.ts';
 export type { Inventory, KeyFacts } from './keys/inventory.ts';
 export type { KeyEvent } from './keys/key-events.ts';
 export { defaultRotation, type RotationDefaults } from './keys/schedule.ts';

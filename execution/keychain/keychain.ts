@@ -7,6 +7,7 @@ import type { RegionId, ServiceName, TenantId } from '../../contracts/index.ts';
 import { type Cut, type CutTarget, endCut, putCut } from './cuts.ts';
 import { KeychainError } from './errors.ts';
 import { type CountDependents, type DestroyRequest, destroyVersion } from './keys/destruction.ts';
+import { type Holding, type Standing, takeHoldings, takeStandings } from './keys/holdings.ts';
 import { type Inventory, takeInventory } from './keys/inventory.ts';
 import { KeyCache } from './keys/key-cache.ts';
 import type { KeyEvent } from './keys/key-events.ts';
@@ -349,6 +350,19 @@ export class Keychain {
       ...stateOf(epochs, expiresAtMs, nowMs),
       ...(expiresAtMs === null ? {} : { expiresAt: new Date(expiresAtMs) }),
     }));
+  }
+
+  /** What the region holds of each tenant, in pages, for its manifest; also while sealed. */
+  standings(db: Db, page: LinkPage): Promise<Standing[]> {
+    return takeStandings(db, page);
+  }
+
+  /** The names and versions of each tenant's keys, from one tenant on. @throws KeychainError SEALED, STORE_UNAVAILABLE. */
+  holdings(
+    db: Db,
+    page: { readonly from: string; readonly upTo?: string | undefined; readonly limit: number },
+  ): Promise<Holding[]> {
+    return takeHoldings(db, this.#realm, page);
   }
 
   /** @throws KeychainError SEALED: the list of services is authenticated under the IVK. */

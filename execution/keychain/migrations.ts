@@ -25,6 +25,11 @@ export const keychainMigrations: Record<string, Migration> = {
   },
   '0004_usage': usageMigration,
   '0005_cuts': cutsMigration,
+  '0006_order': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`create index link_heads_in_order on keychain.link_heads (tenant collate "C")`.execute(db);
+    },
+  },
 };
 
 const SCHEMA = [

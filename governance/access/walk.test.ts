@@ -96,6 +96,7 @@ const ofInstallation: Readonly<Record<string, readonly string[]>> = {
   'audit.read': [O],
   'audit.verify': [O],
   'audit-key.read': EVERYBODY,
+  'drift.read': [O],
   'gateway.register': [O],
   'gateway.remove': [O],
   'issuer.read': [O],

@@ -33,6 +33,7 @@ import { toCmkError, toProblem } from './problem.ts';
 import { accessRoutes } from './routes/access.ts';
 import { applicationRoutes } from './routes/applications.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { driftRoutes } from './routes/drift.ts';
 import { drillRoutes } from './routes/drills.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -208,6 +209,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     simulationRoutes,
     drillRoutes,
     signingRoutes,
+    driftRoutes,
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);

@@ -61,6 +61,8 @@ export const operations = {
   listAudit: { method: 'GET', path: '/v1/audit' },
   listAuditCheckpoints: { method: 'GET', path: '/v1/audit/checkpoints' },
   listAuditKeys: { method: 'GET', path: '/v1/audit/keys' },
+  listDrift: { method: 'GET', path: '/v1/drift' },
+  listDriftRegions: { method: 'GET', path: '/v1/drift/regions' },
   listIssuers: { method: 'GET', path: '/v1/issuers' },
   listJobs: { method: 'GET', path: '/v1/jobs' },
   listKeystores: { method: 'GET', path: '/v1/keystores' },
@@ -184,6 +186,8 @@ export interface Operations {
   listAudit: { request: types.ListAuditData; answer: types.ListAuditResponse };
   listAuditCheckpoints: { request: types.ListAuditCheckpointsData; answer: types.ListAuditCheckpointsResponse };
   listAuditKeys: { request: types.ListAuditKeysData; answer: types.ListAuditKeysResponse };
+  listDrift: { request: types.ListDriftData; answer: types.ListDriftResponse };
+  listDriftRegions: { request: types.ListDriftRegionsData; answer: types.ListDriftRegionsResponse };
   listIssuers: { request: types.ListIssuersData; answer: types.ListIssuersResponse };
   listJobs: { request: types.ListJobsData; answer: types.ListJobsResponse };
   listKeystores: { request: types.ListKeystoresData; answer: types.ListKeystoresResponse };

@@ -6,6 +6,7 @@ import { Value } from 'typebox/value';
 import { type JobKind, type JobPayload, type JobResult, jobs } from '../../contracts/index.ts';
 import type { EndedTask, HandlersByKind, JobHandlers, JsonValue, TaskError } from '../../orbital/index.ts';
 import { onClosed } from '../domain/lifecycle-answers.ts';
+import { pageRead } from '../drift/pages.ts';
 import {
   type Answer,
   type AnswerContext,
@@ -116,6 +117,7 @@ export function createHandlers(cmk: AnswerContext): HandlersByKind<CmkDatabase> 
     GOVERNANCE_KEYS: handler('GOVERNANCE_KEYS', trustAnswers),
     REGION_KEY_MAKE: handler('REGION_KEY_MAKE', regionKeys.made),
     REGION_KEY_USE: handler('REGION_KEY_USE', regionKeys.used),
+    MANIFEST_READ: handler('MANIFEST_READ', pageRead),
   } satisfies Record<JobKind, JobHandlers<CmkDatabase>>;
   return byKind;
 }

@@ -185,6 +185,8 @@ export const identityRemoved = {
     await trx
       .deleteFrom('identities')
       .where('fingerprint', '=', fingerprint)
+      // A key that no region should know (drift/) may be a machine's, which speaks to CMK alone.
+      .where('role', '<>', 'client')
       .where((eb) =>
         eb.not(
           eb.exists(eb.selectFrom('applications').select('name').where('fingerprint', '=', fingerprint)),

@@ -76,6 +76,7 @@ const retries: Readonly<Record<JobKind, Outdated>> = {
   GOVERNANCE_KEYS: askedAnew,
   REGION_KEY_MAKE: askedAnew,
   REGION_KEY_USE: askedAnew,
+  MANIFEST_READ: askedAnew,
 };
 
 /** Throws JOB_NOT_RETRYABLE. */

@@ -136,6 +136,7 @@ const jobEffects: Readonly<Record<JobKind, Effect>> = {
   GOVERNANCE_KEYS: 'unaffected',
   REGION_KEY_MAKE: 'unaffected',
   REGION_KEY_USE: 'unaffected',
+  MANIFEST_READ: 'unaffected',
 };
 
 /** Of a proposal that is approved afterwards, by its action: what would be left to be done. */

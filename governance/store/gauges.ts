@@ -1,6 +1,7 @@
 /** Gauges that are counted in the database now and then, rather than at every scrape. */
 import type { Cmk } from '../context.ts';
 import { countKeys } from '../domain/key-states.ts';
+import { countDrift } from '../drift/view.ts';
 import { MAX_REGIONS } from '../limits.ts';
 import { countLinks } from '../links/rows.ts';
 import { asPlatform } from './transactions.ts';
@@ -15,6 +16,8 @@ export async function collectGauges(cmk: Cmk): Promise<void> {
       .select(['name', 'reported_at', 'enrolled_at'])
       .limit(MAX_REGIONS)
       .execute();
+    const drift = await countDrift(trx);
+    cmk.metrics.drift(drift.findings, drift.differingPages);
     const now = Date.now();
     for (const { name, reported_at, enrolled_at } of regions)
       cmk.metrics.regionReportAge(name, (now - (reported_at ?? enrolled_at).getTime()) / 1000);

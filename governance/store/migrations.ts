@@ -11,6 +11,7 @@ import {
   AUDIT_TENANT_TABLES,
   REGION_AUDIT_HEADS,
 } from './audit-tables.ts';
+import { DRIFT_PLATFORM_TABLES, DRIFT_TABLES } from './drift-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import {
@@ -62,6 +63,7 @@ const PLATFORM_TABLES = [
   'keystores',
   ...AUDIT_PLATFORM_TABLES,
   ...SIGNING_PLATFORM_TABLES,
+  ...DRIFT_PLATFORM_TABLES,
 ] as const;
 /** The serving role adds to these, and neither changes nor removes. */
 const APPEND_ONLY: readonly string[] = ['audit_events', 'audit_checkpoints', 'audit_keys'];
@@ -349,6 +351,11 @@ const migrations: Record<string, Migration> = {
   '0072_leaving_channels': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(LEAVING_CHANNELS).execute(db);
+    },
+  },
+  '0073_drift': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(DRIFT_TABLES).execute(db);
     },
   },
   '0080_signing_keys': {

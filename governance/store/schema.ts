@@ -16,6 +16,7 @@ import type {
   RegionAuditHeadRow,
   RegionAuditRow,
 } from './audit-tables.ts';
+import type { DriftFindingRow, DriftPageRow, DriftReadRow } from './drift-tables.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
@@ -111,6 +112,9 @@ export interface TenantRegionRow extends Provisioned {
   reported_epoch: Generated<number | null>;
   reported_state: Generated<ReportedLink['state'] | null>;
   reported_expires_at: Generated<string | null>;
+  /** The youngest that the region has told of the tenant's keys in its manifest; both or neither. */
+  keys_counter: Generated<number | null>;
+  keys_versions: Generated<string | null>;
 }
 
 export interface ServiceRow {
@@ -353,6 +357,9 @@ export interface CmkDatabase extends AccessTables {
   region_trusts: RegionTrustRow;
   region_keys: RegionKeyRow;
   refused_messages: RefusedMessageRow;
+  drift_pages: DriftPageRow;
+  drift_reads: DriftReadRow;
+  drift_findings: DriftFindingRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -14,6 +14,7 @@ import {
 import { readHead } from '../../execution/core/store/pushes.ts';
 import { type GatewayConfig, type RunningGateway, startGateway } from '../../execution/gateway/index.ts';
 import { KmipClient, Operation } from '../../execution/kmip/index.ts';
+import type { CmkConfig } from '../../governance/config.ts';
 import { startWorld, type World } from '../../governance/test-world.ts';
 import {
   connectTransport,
@@ -103,7 +104,14 @@ export class Recording {
   }
 }
 
-export async function startPlanes(): Promise<Planes> {
+export interface PlanesOptions {
+  /** Of CMK. */
+  readonly drift?: CmkConfig['drift'];
+  /** Of the cores. */
+  readonly manifest?: CoreConfig['manifest'];
+}
+
+export async function startPlanes({ drift, manifest }: PlanesOptions = {}): Promise<Planes> {
   const directory = temporaryDirectory('planes');
   const server = await freshPostgres({ directory });
   const pki = await testPki();
@@ -157,6 +165,7 @@ export async function startPlanes(): Promise<Planes> {
     regions: [],
     link: { ttlMs: LINK_TTL_MS, renewEveryMs: RENEW_EVERY_MS, probeEveryMs: PROBE_EVERY_MS },
     deps: { transport: await connected({ plane: 'governance' }, 'governance') },
+    ...(drift === undefined ? {} : { configure: (config) => ({ ...config, drift }) }),
   });
   steps.push(() => world.close());
   const pem = (key: KeyObject, type: 'spki' | 'pkcs8') => key.export({ type, format: 'pem' }).toString();
@@ -183,6 +192,7 @@ export async function startPlanes(): Promise<Planes> {
       rotation: { l2AfterSeconds: 0, l3AfterSeconds: 0, ivkAfterSeconds: 0, leadSeconds: 0 },
       lease: { ttlMs: 300_000, graceMs: 900_000 },
       log: { level: 'silent' },
+      ...(manifest === undefined ? {} : { manifest }),
     };
     await initialiseRegion(config, quiet);
     const transport = await connected({ plane: 'region', region: name }, name);

@@ -17,6 +17,7 @@ import { appendAudit } from '../audit/trail.ts';
 import { auditOf, pushesOf } from '../keys/key-changes.ts';
 import { PUSH_ACK_WAIT_MS } from '../limits.ts';
 import { signingHandlers } from '../signing/jobs.ts';
+import { readManifest } from '../manifest/pages.ts';
 import { dependentsIn } from '../store/dependents.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { putIdentity, putIssuer, removeIdentity } from '../store/registry.ts';
@@ -226,6 +227,8 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       });
       return { fingerprint };
     }),
+
+    MANIFEST_READ: handlerFor('MANIFEST_READ', (payload, { trx }) => readManifest(trx, keychain, payload)),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Rows of links and of their heads. Every change of a tenant locks its head first, so that changes come one by one. */
+import { sql } from 'kysely';
 import type { TenantId } from '../../../contracts/index.ts';
 import type { SealedUnderIvk } from '../root/ivks.ts';
 import type { Db } from '../tables.ts';
@@ -15,11 +16,18 @@ export interface LinkFacts {
   readonly manifestCounter: number | null;
 }
 
-/** A part of all tenants, in the order of their names. */
+/** A part of all tenants, in the order of their names, byte by byte. */
 export interface LinkPage {
-  readonly after?: TenantId | undefined;
+  readonly after?: string | undefined;
+  /** This one included; the end when left out. */
+  readonly upTo?: string | undefined;
+  /** Only of those of which there are keys or a closure. */
+  readonly held?: boolean;
   readonly limit: number;
 }
+
+/** Whatever the database's own collation is: both planes have to agree about the order (contracts/manifest.ts). */
+export const inOrder = sql<string>`h.tenant collate "C"`;
 
 /** @param tenants all of them when left out. */
 export async function readFacts(db: Db, tenants?: readonly string[], page?: LinkPage): Promise<LinkFacts[]> {
@@ -34,9 +42,14 @@ export async function readFacts(db: Db, tenants?: readonly string[], page?: Link
     )
     .select(['h.tenant', 'h.closed_epoch', 'h.manifest_counter', 'o.epoch as open_epoch', 'o.expires_at'])
     .select(['o.proved_at', 'p.epoch as prepared_epoch'])
-    .orderBy('h.tenant');
+    .orderBy(inOrder);
   if (tenants !== undefined) query = query.where('h.tenant', 'in', tenants);
-  if (page?.after !== undefined) query = query.where('h.tenant', '>', page.after);
+  if (page?.after !== undefined) query = query.where(inOrder, '>', page.after);
+  if (page?.upTo !== undefined) query = query.where(inOrder, '<=', page.upTo);
+  if (page?.held === true)
+    query = query.where((eb) =>
+      eb.or([eb('h.manifest_counter', 'is not', null), eb('h.closed_epoch', '>', 0)]),
+    );
   if (page !== undefined) query = query.limit(page.limit);
   const rows = await query.execute();
   return rows.map((row) => {
