@@ -8,16 +8,11 @@ import type { Logger } from '../platform/log.ts';
 import type { PostgresAddress } from '../platform/postgres.ts';
 import { listen } from '../platform/postgres-listen.ts';
 import type { JsonValue } from './json.ts';
-import {
-  NORMAL_GAP_MS,
-  REPLAY_AFTER_MS,
-  REPORT_PREFETCH,
-  STATUS_PREFETCH,
-  URGENT_GAP_MS,
-} from './limits.ts';
+import { NORMAL_GAP_MS, REPLAY_AFTER_MS, REPORT_PREFETCH, STATUS_PREFETCH, URGENT_GAP_MS } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createDispatcher } from './manager/dispatcher.ts';
 import type { JobSpec } from './manager/jobs.ts';
+import { measureLevels } from './manager/levels.ts';
 import { cancelTelling, type HandlersByKind, Progressor } from './manager/progress.ts';
 import {
   getJob,
@@ -29,7 +24,6 @@ import {
   type TaskFilter,
 } from './manager/queries.ts';
 import { type ManagerDb, WAKE_CHANNEL } from './manager/schema.ts';
-import { measureLevels } from './manager/levels.ts';
 import { createSweeper } from './manager/sweeper.ts';
 import { lanes, type Rejection, type Signer, type TrustedKey, verifyMessage } from './messages.ts';
 import { managerMetrics } from './observe.ts';

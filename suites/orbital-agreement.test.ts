@@ -58,7 +58,7 @@ describe('governance', () => {
       transport: { ...transport, healthy: () => true } as unknown as Transport,
       signer: { keyId: 'governance', privateKey: generateKeyPairSync('ed25519').privateKey },
       logger,
-      metrics: managerMetrics(undefined),
+      metrics: managerMetrics(undefined, { healthy: () => true }),
     };
     const jobs = (): JobRow[] => [...governance.rows.jobs.values()];
     const tasks = (): TaskRow[] => [...governance.rows.tasks.values()];

@@ -160,6 +160,28 @@ export type Job = {
 };
 
 /**
+ * JobRetries
+ */
+export type JobRetries = {
+    retried: Array<string>;
+    /**
+     * Jobs that were left as they are, and why
+     */
+    left: Array<{
+        /**
+         * See GET /v1/jobs/{id}
+         */
+        job: string;
+        code: string;
+        detail: string;
+    }>;
+    /**
+     * The cursor that continues; absent at the end
+     */
+    next?: string;
+};
+
+/**
  * JobTask
  */
 export type JobTask = {
@@ -279,7 +301,7 @@ export type Problem = {
     type: string;
     title: string;
     status: number;
-    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'FOUR_EYES' | 'NOT_APPROVER' | 'NOT_PROPOSER' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'ACCESS_GROUP_UNKNOWN' | 'MEMBER_UNKNOWN' | 'ROLE_UNKNOWN' | 'CLIENT_UNKNOWN' | 'WORKSPACE_UNKNOWN' | 'ACTION_UNKNOWN' | 'GROUP_UNKNOWN' | 'CHANNEL_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'SIMULATION_UNKNOWN' | 'DRILL_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'QUORUM_UNREACHABLE' | 'GROUP_IN_USE' | 'KEY_SWITCH_NEEDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'WORKSPACE_TAKEN' | 'ACCESS_GROUP_IN_USE' | 'LAST_OF_ITS_ROLE' | 'APPOINTMENT_OVER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'NOT_A_DRILL_TARGET' | 'DRILL_TARGET_IN_USE' | 'DRILL_TARGET' | 'DRILL_RUNNING' | 'DRILL_OVER' | 'AUDIT_CHAIN_BROKEN' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'CHANNEL_REFUSED' | 'NOTIFICATIONS_OFF' | 'LIMIT_REACHED' | 'DRILL_NOT_CONFIRMED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'ISSUER_UNAVAILABLE' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE' | 'AUDIT_BUSY' | 'IMPORT_UNKNOWN' | 'IMPORT_EXPIRED' | 'IMPORT_REFUSED' | 'KEYSTORE_CANNOT' | 'POLICY_REFUSED' | 'CLIENT_KEY_DIFFERS' | 'APPROVER_BY_CLAIM';
+    code: 'INVALID_REQUEST' | 'INVALID_CERTIFICATE' | 'INVALID_PUBLIC_KEY' | 'INVALID_CURSOR' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'FOUR_EYES' | 'NOT_APPROVER' | 'NOT_PROPOSER' | 'ROUTE_UNKNOWN' | 'REGION_UNKNOWN' | 'GATEWAY_UNKNOWN' | 'TENANT_UNKNOWN' | 'SERVICE_UNKNOWN' | 'KEYSTORE_UNKNOWN' | 'KEY_UNKNOWN' | 'KEY_CONFIGURATION_UNKNOWN' | 'SYSTEM_UNKNOWN' | 'APPLICATION_UNKNOWN' | 'PROPOSAL_UNKNOWN' | 'ACCESS_GROUP_UNKNOWN' | 'MEMBER_UNKNOWN' | 'ROLE_UNKNOWN' | 'CLIENT_UNKNOWN' | 'WORKSPACE_UNKNOWN' | 'ACTION_UNKNOWN' | 'GROUP_UNKNOWN' | 'CHANNEL_UNKNOWN' | 'SIGNING_KEY_UNKNOWN' | 'JOB_UNKNOWN' | 'KEY_VERSION_UNKNOWN' | 'SIMULATION_UNKNOWN' | 'DRILL_UNKNOWN' | 'ALREADY_EXISTS' | 'KEY_FINGERPRINT_TAKEN' | 'KEY_BELONGS_TO_OTHER_TENANT' | 'ALREADY_LINKED' | 'LINK_BUSY' | 'NOT_LINKED' | 'NO_REGIONS' | 'PROPOSAL_DECIDED' | 'QUORUM_UNREACHABLE' | 'GROUP_IN_USE' | 'KEY_SWITCH_NEEDED' | 'JOB_LIVE' | 'JOB_NOT_RETRYABLE' | 'JOB_NOT_CANCELLABLE' | 'SIGNING_KEY_STATE' | 'SIGNING_KEY_IN_USE' | 'KEY_NOT_USABLE' | 'INVENTORY_NEEDED' | 'KEY_VERSION_STATE' | 'DEPENDENTS_DIFFER' | 'WORKSPACE_TAKEN' | 'ACCESS_GROUP_IN_USE' | 'LAST_OF_ITS_ROLE' | 'APPOINTMENT_OVER' | 'TENANT_STATE' | 'TENANT_NOT_EMPTY' | 'KEY_CONFIGURATION_EMPTY' | 'KEY_CONFIGURATION_IN_USE' | 'REVISION_DIFFERS' | 'IDEMPOTENCY_KEY_BUSY' | 'IDEMPOTENT_ANSWER_LOST' | 'IDEMPOTENCY_KEY_REUSED' | 'NOT_A_DRILL_TARGET' | 'DRILL_TARGET_IN_USE' | 'DRILL_TARGET' | 'DRILL_RUNNING' | 'DRILL_OVER' | 'AUDIT_CHAIN_BROKEN' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'KEYSTORE_PATH_REFUSED' | 'CHANNEL_REFUSED' | 'NOTIFICATIONS_OFF' | 'LIMIT_REACHED' | 'DRILL_NOT_CONFIRMED' | 'TOO_MANY_FAILURES' | 'INTERNAL' | 'ISSUER_UNAVAILABLE' | 'KEYSTORE_UNAVAILABLE' | 'DATABASE_UNAVAILABLE' | 'AUDIT_BUSY' | 'IMPORT_UNKNOWN' | 'IMPORT_EXPIRED' | 'IMPORT_REFUSED' | 'KEYSTORE_CANNOT' | 'POLICY_REFUSED' | 'CLIENT_KEY_DIFFERS' | 'APPROVER_BY_CLAIM';
     detail: string;
     /**
      * What to do next
@@ -342,6 +364,26 @@ export type Proposal = {
         detail: string;
     } | null;
     correlationId: string;
+};
+
+/**
+ * RefusedMessage
+ */
+export type RefusedMessage = {
+    code: string;
+    meaning: string;
+    channel: string;
+    keyId: string | null;
+    claims: string | null;
+    count: number;
+    /**
+     * RFC 3339, UTC
+     */
+    firstAt: string;
+    /**
+     * RFC 3339, UTC
+     */
+    lastAt: string;
 };
 
 /**
@@ -420,6 +462,23 @@ export type RegionDrift = {
 };
 
 /**
+ * RegionKey
+ */
+export type RegionKey = {
+    /**
+     * Names a signing key; never used twice
+     */
+    keyId: string;
+    /**
+     * Ed25519, SubjectPublicKeyInfo PEM
+     */
+    publicKey: string;
+    state: 'announced' | 'active' | 'retiring' | 'retired';
+    since: string | null;
+    heardAt: string | null;
+};
+
+/**
  * Service
  */
 export type Service = {
@@ -435,6 +494,29 @@ export type Service = {
         l3Version: number | null;
         error: string | null;
     }>;
+};
+
+/**
+ * SigningKey
+ */
+export type SigningKey = {
+    /**
+     * Names a signing key; never used twice
+     */
+    keyId: string;
+    /**
+     * Ed25519, SubjectPublicKeyInfo PEM
+     */
+    publicKey: string;
+    state: 'announced' | 'active' | 'retiring' | 'retired';
+    /**
+     * RFC 3339, UTC
+     */
+    since: string;
+    /**
+     * Regions that have said so
+     */
+    trustedBy: Array<string>;
 };
 
 /**
@@ -3522,6 +3604,10 @@ export type ListTasksData = {
          * 1 to 63 lower-case letters, digits and inner hyphens
          */
         region?: string;
+        /**
+         * Of the last failure, such as EPOCH_CLOSED or DEADLINE
+         */
+        errorCode?: string;
     };
     url: '/v1/tasks';
 };
@@ -3633,6 +3719,91 @@ export type RetryJobResponses = {
 };
 
 export type RetryJobResponse = RetryJobResponses[keyof RetryJobResponses];
+
+export type CreateJobRetryData = {
+    body: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region?: string;
+        kind?: string;
+        /**
+         * Of the last failure, such as EPOCH_CLOSED or DEADLINE
+         */
+        errorCode?: string;
+        /**
+         * The `next` of the page before
+         */
+        cursor?: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        tenant?: string;
+    };
+    url: '/v1/job-retries';
+};
+
+export type CreateJobRetryErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateJobRetryError = CreateJobRetryErrors[keyof CreateJobRetryErrors];
+
+export type CreateJobRetryResponses = {
+    /**
+     * Default Response
+     */
+    202: JobRetries;
+};
+
+export type CreateJobRetryResponse = CreateJobRetryResponses[keyof CreateJobRetryResponses];
+
+export type ListRefusedMessagesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/refused-messages';
+};
+
+export type ListRefusedMessagesErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListRefusedMessagesError = ListRefusedMessagesErrors[keyof ListRefusedMessagesErrors];
+
+export type ListRefusedMessagesResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<RefusedMessage>;
+    };
+};
+
+export type ListRefusedMessagesResponse = ListRefusedMessagesResponses[keyof ListRefusedMessagesResponses];
 
 export type CancelJobData = {
     body?: never;
@@ -7413,6 +7584,290 @@ export type StopTenantDrillResponses = {
 };
 
 export type StopTenantDrillResponse = StopTenantDrillResponses[keyof StopTenantDrillResponses];
+
+export type ListSigningKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/signing-keys';
+};
+
+export type ListSigningKeysErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListSigningKeysError = ListSigningKeysErrors[keyof ListSigningKeysErrors];
+
+export type ListSigningKeysResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<SigningKey>;
+    };
+};
+
+export type ListSigningKeysResponse = ListSigningKeysResponses[keyof ListSigningKeysResponses];
+
+export type CreateSigningKeyData = {
+    body: {
+        /**
+         * Names a signing key; never used twice
+         */
+        keyId: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/signing-keys';
+};
+
+export type CreateSigningKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateSigningKeyError = CreateSigningKeyErrors[keyof CreateSigningKeyErrors];
+
+export type CreateSigningKeyResponses = {
+    /**
+     * Default Response
+     */
+    202: SigningKey;
+};
+
+export type CreateSigningKeyResponse = CreateSigningKeyResponses[keyof CreateSigningKeyResponses];
+
+export type ActivateSigningKeyData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * Names a signing key; never used twice
+         */
+        key: string;
+    };
+    query?: never;
+    url: '/v1/signing-keys/{key}/activate';
+};
+
+export type ActivateSigningKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ActivateSigningKeyError = ActivateSigningKeyErrors[keyof ActivateSigningKeyErrors];
+
+export type ActivateSigningKeyResponses = {
+    /**
+     * Default Response
+     */
+    200: SigningKey;
+};
+
+export type ActivateSigningKeyResponse = ActivateSigningKeyResponses[keyof ActivateSigningKeyResponses];
+
+export type RetireSigningKeyData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * Names a signing key; never used twice
+         */
+        key: string;
+    };
+    query?: never;
+    url: '/v1/signing-keys/{key}/retire';
+};
+
+export type RetireSigningKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RetireSigningKeyError = RetireSigningKeyErrors[keyof RetireSigningKeyErrors];
+
+export type RetireSigningKeyResponses = {
+    /**
+     * Default Response
+     */
+    202: SigningKey;
+};
+
+export type RetireSigningKeyResponse = RetireSigningKeyResponses[keyof RetireSigningKeyResponses];
+
+export type ListRegionKeysData = {
+    body?: never;
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+    };
+    query?: never;
+    url: '/v1/regions/{region}/keys';
+};
+
+export type ListRegionKeysErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type ListRegionKeysError = ListRegionKeysErrors[keyof ListRegionKeysErrors];
+
+export type ListRegionKeysResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<RegionKey>;
+    };
+};
+
+export type ListRegionKeysResponse = ListRegionKeysResponses[keyof ListRegionKeysResponses];
+
+export type CreateRegionKeyData = {
+    body: {
+        /**
+         * Names a signing key; never used twice
+         */
+        keyId: string;
+        /**
+         * Ed25519, SubjectPublicKeyInfo PEM
+         */
+        publicKey?: string;
+    };
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+    };
+    query?: never;
+    url: '/v1/regions/{region}/keys';
+};
+
+export type CreateRegionKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type CreateRegionKeyError = CreateRegionKeyErrors[keyof CreateRegionKeyErrors];
+
+export type CreateRegionKeyResponses = {
+    /**
+     * Default Response
+     */
+    202: {
+        job: string | null;
+    };
+};
+
+export type CreateRegionKeyResponse = CreateRegionKeyResponses[keyof CreateRegionKeyResponses];
+
+export type RetireRegionKeyData = {
+    body?: never;
+    headers?: {
+        /**
+         * A UUID, say: the same request with the same key is carried out once
+         */
+        'idempotency-key'?: string;
+    };
+    path: {
+        /**
+         * 1 to 63 lower-case letters, digits and inner hyphens
+         */
+        region: string;
+        /**
+         * Names a signing key; never used twice
+         */
+        key: string;
+    };
+    query?: never;
+    url: '/v1/regions/{region}/keys/{key}/retire';
+};
+
+export type RetireRegionKeyErrors = {
+    /**
+     * Default Response
+     */
+    '4XX': Problem;
+    /**
+     * Default Response
+     */
+    '5XX': Problem;
+};
+
+export type RetireRegionKeyError = RetireRegionKeyErrors[keyof RetireRegionKeyErrors];
+
+export type RetireRegionKeyResponses = {
+    /**
+     * Default Response
+     */
+    200: {
+        items: Array<RegionKey>;
+    };
+};
+
+export type RetireRegionKeyResponse = RetireRegionKeyResponses[keyof RetireRegionKeyResponses];
 
 export type ListDriftData = {
     body?: never;
