@@ -262,9 +262,7 @@ test('issuers go to every region, also to one that is enrolled later', async () 
   const { fingerprint } = await world.must(202, 'POST', '/v1/issuers', {
     certificate: pki.ca.certificatePem,
   });
-  await until('both have it', async () =>
-    world.regions.every((region) => region.identities.has(fingerprint)),
-  );
+  await until('both have it', async () => world.regions.every((region) => region.issuers.has(fingerprint)));
   const { publicKey } = generateKeyPairSync('ed25519');
   const late = {
     name: 'late',

@@ -57,24 +57,31 @@ export interface ManagerOverview {
 
 const isUuid = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 
-/** The job with its tasks in order of target, or undefined. */
+/** The job with its tasks in order of target, all as of one moment, or undefined. */
 export async function getJob(
   db: ManagerDb,
   jobId: string,
 ): Promise<(JobView & { readonly tasks: readonly TaskView[] }) | undefined> {
   if (!isUuid(jobId)) return undefined;
-  const row = await db.selectFrom('orbital_jobs').selectAll().where('id', '=', jobId).executeTakeFirst();
-  if (row === undefined) return undefined;
-  const tasks = await db
-    .selectFrom('orbital_tasks')
-    .selectAll()
-    .where('job_id', '=', jobId)
-    .orderBy('target')
-    .execute();
-  return {
-    ...jobView(row),
-    tasks: tasks.map(taskView),
-  };
+  return await db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      const row = await trx
+        .selectFrom('orbital_jobs')
+        .selectAll()
+        .where('id', '=', jobId)
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      const tasks = await trx
+        .selectFrom('orbital_tasks')
+        .selectAll()
+        .where('job_id', '=', jobId)
+        .orderBy('target')
+        .execute();
+      return { ...jobView(row), tasks: tasks.map(taskView) };
+    });
 }
 
 const taskView = (task: Selectable<OrbitalManagerTables['orbital_tasks']>): TaskView => ({

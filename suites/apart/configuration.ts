@@ -12,6 +12,9 @@ import { type BrokerName, componentsOf, GOVERNANCE, type Line, type Plane, plane
 
 /** Soon enough for a RENEW to be seen in a short run. */
 const LINK = { ttlMs: 86_400_000, renewEveryMs: 3_000, probeEveryMs: 5_000 };
+/** Likewise for what differs between the planes to be found. */
+const DRIFT = { checkEveryMs: 500, settleMs: 500, retryMs: 600_000 };
+const MANIFEST = { everyMs: 500 };
 const PASSWORD_BYTES = 16;
 const SCHEMES = { nats: 'nats', rabbitmq: 'amqp' } as const;
 
@@ -73,7 +76,7 @@ export async function pointAtBroker(
     const changed = {
       ...config,
       broker: { url: url.href },
-      ...(plane === GOVERNANCE ? { link: LINK } : {}),
+      ...(plane === GOVERNANCE ? { link: LINK, drift: DRIFT } : { manifest: MANIFEST }),
     };
     await writePrivate(path, JSON.stringify(changed));
   }

@@ -4,8 +4,11 @@ import { waitForLink } from '../../cli/cmk/progress.ts';
 import type { DrillView, InventoryView, SimulationView } from '../../cli/cmk/views.ts';
 import { homePaths } from '../../cli/home/paths.ts';
 import { authority } from '../../cli/installation/authorities.ts';
+import { REGIONS } from '../../cli/installation/names.ts';
 import { issue } from '../../platform/pki.ts';
+import { withClient } from '../../platform/postgres-admin.ts';
 import type { Tell } from '../../testkit/measure/command.ts';
+import { regionDatabase } from '../support/databases.ts';
 import { allDone, jobsIn } from '../support/jobs.ts';
 
 const WAIT_MS = 60_000;
@@ -32,6 +35,8 @@ export async function fullRun(subject: Subject, tell: Tell): Promise<void> {
     ['a link rotated, closed and opened again', links],
     ['an application that comes and goes', applications],
     ['a simulation and a drill', simulation],
+    ['keys that sign', signingKeys],
+    ['a page of a manifest that differs', manifests],
   ];
   for (const [title, step] of steps) {
     tell(title);
@@ -76,9 +81,13 @@ async function links({ cmk, tenant, key }: Subject): Promise<void> {
   await waitForLink(cmk, tenant, quietly);
 }
 
-async function applications({ home, cmk, tenant, service }: Subject): Promise<void> {
-  const name = 'leaver';
-  const path = `/v1/tenants/${tenant}/applications`;
+async function applications(subject: Subject): Promise<void> {
+  await register(subject, 'leaver');
+  const gone = await subject.cmk.delete(`/v1/tenants/${subject.tenant}/applications/leaver`);
+  await allDone(subject.cmk, jobsIn(gone));
+}
+
+async function register({ home, cmk, tenant, service }: Subject, name: string): Promise<void> {
   const ca = await authority(homePaths(home), 'application-ca');
   const uris = [`spiffe://openkcm.dev/tenant/${tenant}/application/${name}`];
   const { certificatePem: certificate } = await issue({
@@ -88,8 +97,8 @@ async function applications({ home, cmk, tenant, service }: Subject): Promise<vo
     usages: ['client'],
     days: CERTIFICATE_DAYS,
   });
+  const path = `/v1/tenants/${tenant}/applications`;
   await ordered(cmk, 'POST', path, { name, services: [service], certificate });
-  await allDone(cmk, jobsIn(await cmk.delete(`${path}/${name}`)));
 }
 
 async function simulation({ cmk, tenant }: Subject): Promise<void> {
@@ -110,6 +119,49 @@ async function simulation({ cmk, tenant }: Subject): Promise<void> {
   await drillComesTo(cmk, `${path}/drills/${drill.id}`, cutEverywhere);
   await cmk.post(`${path}/drills/${drill.id}/stop`, {});
   await drillComesTo(cmk, `${path}/drills/${drill.id}`, ({ state }) => state === 'ended');
+}
+
+/** Governance's, and one of a region: made known, taken over. None is retired, which would refuse what is under way. */
+async function signingKeys({ cmk }: Subject): Promise<void> {
+  const keyId = 'governance-2';
+  await cmk.post('/v1/signing-keys', { keyId });
+  await comesToSign(cmk, '/v1/signing-keys', keyId);
+  for (const region of REGIONS) {
+    const own = `${region}-2`;
+    await cmk.post(`/v1/regions/${region}/keys`, { keyId: own });
+    await comesToSign(cmk, `/v1/regions/${region}/keys`, own);
+  }
+}
+
+interface SigningKeys {
+  readonly items: readonly { readonly keyId: string; readonly state: string }[];
+}
+
+async function comesToSign(cmk: CmkClient, path: string, keyId: string): Promise<void> {
+  await waitUntil(`${keyId} signs`, WAIT_MS, async () => {
+    const { items } = await cmk.get<SigningKeys>(path);
+    return items.some((key) => key.keyId === keyId && key.state === 'active') ? true : undefined;
+  });
+}
+
+/** A region loses an application, as by a careless hand: governance sees it in the manifest, reads the page and mends it. */
+async function manifests(subject: Subject): Promise<void> {
+  const { home, cmk, tenant } = subject;
+  const [region] = REGIONS;
+  const name = 'forgotten';
+  await register(subject, name);
+  await withClient({ url: await regionDatabase(home, region) }, async (database) => {
+    const known = async (): Promise<boolean> =>
+      (await database.query('select from core.identities where name = $1', [name])).rows.length > 0;
+    if (!(await known())) throw new Error(`${region} does not know the application of ${tenant}`);
+    await database.query('delete from core.identities where name = $1', [name]);
+    await waitUntil('the application is back', WAIT_MS, async () => (await known()) || undefined);
+  });
+  const reads = await cmk.list<{ readonly id: string }>('/v1/jobs?kind=MANIFEST_READ');
+  await allDone(
+    cmk,
+    reads.map(({ id }) => id),
+  );
 }
 
 async function drillComesTo(

@@ -160,6 +160,8 @@ function environmentOf(plane: Plane, guards: readonly string[], secretsDirectory
 /** The plane's one line. */
 async function connect(broker: Host<BrokerCalls>, host: Host<PlaneCalls>, line: Line): Promise<void> {
   const device = `line${planes.indexOf(line.plane)}`;
+  // Before it has answered it may be in our network still, where the line would end.
+  await host.call('bringUp', { ends: [] });
   await lay({ pid: broker.pid, device }, { pid: host.pid, device: 'line' });
   await broker.call('bringUp', { ends: [{ device, address: line.brokerAddress }] });
   await host.call('bringUp', { ends: [{ device: 'line', address: line.planeAddress }] });

@@ -197,7 +197,7 @@ function reportOf(
   };
 }
 
-/** What altered, forged or misdirected frames may be refused with; a status with a good signature is never refused. */
+/** What altered, forged, misdirected or repeated frames may be refused with; a status with a good signature never is otherwise. */
 const EXPECTED_REJECTIONS: ReadonlySet<string> = new Set([
   'MALFORMED',
   'INVALID_BODY',
@@ -205,6 +205,7 @@ const EXPECTED_REJECTIONS: ReadonlySet<string> = new Set([
   'BAD_SIGNATURE',
   'WRONG_AUDIENCE',
   'WRONG_TYPE',
+  'REPLAYED',
 ]);
 
 /** Every reason why the storm has failed. */
