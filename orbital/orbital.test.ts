@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { temporaryDirectory } from '../testkit/directories.ts';
 import { freshPostgres, testDatabase } from '../testkit/postgres.ts';
-import { POLL_INTERVAL_MS } from './limits.ts';
 import { appliedIn, brokerUsers, createPlay, createWorld, type Region, type World } from './test-world.ts';
+import { statusChannel } from './transport.ts';
 import { prepareEmbeddedBroker } from './transports/embedded-setup.ts';
 import { eventually } from './transports/transport.contract.ts';
 
@@ -144,15 +144,23 @@ describe('the life of a job', () => {
     assert.match((await world.manager.getJob(unknown))?.tasks[0]?.error?.message ?? '', /UNKNOWN_KIND/);
   });
 
-  test('what was published is marked as sent in moments, so that it is not published again', async () => {
-    const ids = await Promise.all(Array.from({ length: 100 }, () => world.createJob({ kind: 'APPLY' })));
-    for (const id of ids) assert.equal(await world.ended(id), 'done');
-    const unsent = async (): Promise<number> => {
-      const { rows } = await sql<{ n: number }>`
-        select count(*)::int as n from orbital_inbox where unsent`.execute(north.db);
-      return rows[0]?.n ?? Number.NaN;
+  test('what was published is marked as sent, so that it is not published again', async () => {
+    const jobs = 100;
+    let published = 0;
+    north.faults.refuse = (channel) => {
+      if (channel === statusChannel()) published += 1;
+      return false;
     };
-    await eventually('all are marked', async () => (await unsent()) === 0, POLL_INTERVAL_MS / 2);
+    const create = () => world.createJob({ kind: 'APPLY', targets: ['north'] });
+    const ids = await Promise.all(Array.from({ length: jobs }, create));
+    for (const id of ids) assert.equal(await world.ended(id), 'done');
+    await eventually('all are marked', async () => {
+      const { rows } = await sql`select from orbital_inbox where unsent limit 1`.execute(north.db);
+      return rows.length === 0;
+    });
+    north.faults.refuse = undefined;
+    // A mark that comes late on a busy machine costs a repeat; without marks every status is published once more.
+    assert.ok(published < 1.5 * jobs, `${jobs} answers were published ${published} times`);
   });
 
   test('a report reaches governance as what it is', async () => {

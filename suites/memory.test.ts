@@ -139,7 +139,7 @@ describe('the memory of core and gateway', () => {
       10_000,
     );
     // The gateway follows a rotation in the background: it holds the new version a moment later.
-    await until('the gateway has followed', () => scan(gateway).get('leased L3') === 4, 10_000);
+    await until('the gateway has followed', () => scan(gateway).get('leased L3') === 4, 20_000);
     const inCore = scan(core);
     assert.deepEqual([...inCore.keys()].sort(), ['L3', 'key of the region']);
     // One service is held open: its key from before the first link and the one from after it, in two halves each.

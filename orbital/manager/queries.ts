@@ -68,11 +68,7 @@ export async function getJob(
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (trx) => {
-      const row = await trx
-        .selectFrom('orbital_jobs')
-        .selectAll()
-        .where('id', '=', jobId)
-        .executeTakeFirst();
+      const row = await trx.selectFrom('orbital_jobs').selectAll().where('id', '=', jobId).executeTakeFirst();
       if (row === undefined) return undefined;
       const tasks = await trx
         .selectFrom('orbital_tasks')
