@@ -68,6 +68,13 @@ export const TASK_TIMEOUT_MS = 50_000;
 export const DUPLICATE_WAIT_MS = 1_000;
 /** Clocks of the planes may differ by this much (D1). */
 export const CLOCK_SKEW_MS = 60_000;
+/**
+ * A sequence comes from governance's clock, so none that is honest runs far ahead of it. What names one that does would
+ * close its entity for every later wish: governance takes no status in that is further ahead than the first, and a
+ * region no task further than the second, which leaves room for clocks that differ.
+ */
+export const STATUS_SEQUENCE_AHEAD_MS = 5 * 60_000;
+export const TASK_SEQUENCE_AHEAD_MS = 10 * 60_000;
 
 /** A publish that the broker has not confirmed by then is a failure. */
 export const PUBLISH_TIMEOUT_MS = 3_000;

@@ -149,6 +149,7 @@ export const rejectionCodes = {
   WRONG_AUDIENCE: 'the message is for another region',
   TARGET_MISMATCH: 'a region reports on a task that is not its own',
   UNKNOWN_TASK: 'the status is for a task that does not exist',
+  SEQUENCE_AHEAD: 'the message names a wish that is further ahead of the clock than any can be',
   REPLAYED: 'the message has come before, and was dealt with',
 } as const;
 export type RejectionCode = keyof typeof rejectionCodes;
