@@ -118,6 +118,23 @@ test('forged, altered, replayed and misplaced messages, and a status for another
   assert.match(metrics, /messages_rejected_total\{code="TARGET_MISMATCH",region="south"[^}]*\} 1/);
 });
 
+test('a region that says what cannot be stored is refused, and the others are heard', async () => {
+  const core = { instance: 'core \0', startedAt: '', seal: 'sealed', sealKind: 'test' } as const;
+  for (let i = 0; i < 10; i++) await north.report({ core });
+  await south.report({ core: { ...core, instance: 'an honest core' } });
+  await until('the other is heard', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/regions');
+    return JSON.stringify(items).includes('an honest core');
+  });
+  await until('it is in the list', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/refused-messages');
+    type Item = { code: string; claims: string | null; count: number };
+    return items.some(
+      ({ code, claims, count }: Item) => code === 'INVALID_BODY' && claims === 'north' && count === 10,
+    );
+  });
+});
+
 test('a flood of them is a few events', async () => {
   const count = async () =>
     Number(
