@@ -121,9 +121,15 @@ export const PURGE_BATCHES = 20;
 export const MAX_SEEN_FRAMES = 8_192;
 /** What was answered and comes again so much later was recorded by somebody: no resend and no broker is that slow. */
 export const REPLAY_AFTER_MS = 10 * 60_000;
-/** Refused messages become entries of an audit trail so often, and so many at a time, beside one for each code and channel. */
+/**
+ * Refused messages become entries of an audit trail so often, and so many at a time, beside one for each code and channel.
+ * That is a budget, too, of which each entry takes one, and one comes back in a while; when it is used up, names are no
+ * longer told apart, and entries are written so seldom.
+ */
 export const REJECTIONS_EVERY_MS = 2_000;
 export const MAX_REJECTION_SUMS = 32;
+export const REJECTION_SUM_REFILL_MS = 60_000;
+export const FLOODED_REJECTIONS_EVERY_MS = 5 * 60_000;
 
 /** How often it is counted how far regions are behind. */
 export const MEASURE_EVERY_MS = 2_000;
