@@ -93,6 +93,22 @@ test('an epoch is a positive 31-bit integer', () => {
   }
 });
 
+test('an instant is one that there is', () => {
+  const at = (expiresAt: string) => Value.Check(jobs.RENEW.result, { epoch: 1, expiresAt });
+  for (const good of ['2026-11-26T13:37:58.000Z', '2024-02-29T00:00:00.000Z', '9999-12-31T23:59:59.999Z'])
+    assert.ok(at(good), good);
+  for (const bad of [
+    '2026-13-01T00:00:00.000Z',
+    '2026-02-29T00:00:00.000Z',
+    '2026-04-31T00:00:00.000Z',
+    '2026-01-01T24:00:00.000Z',
+    '2026-01-01T00:60:00.000Z',
+    '0000-01-01T00:00:00.000Z',
+    '2026-01-01T00:00:00Z',
+  ])
+    assert.ok(!at(bad), bad);
+});
+
 test('names are parsed, never assumed', () => {
   assert.equal(parseTenantId('acme-2'), 'acme-2');
   for (const bad of ['', '-a', 'a-', 'A', 'a_b', 'a'.repeat(64), 'a/b', "a'b", 7, undefined]) {

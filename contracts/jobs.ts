@@ -4,12 +4,12 @@
  * Byte strings are base64url without padding; instants are RFC 3339 in UTC with milliseconds.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { Instant } from './instant.ts';
 import { MAX_MANIFEST_ITEMS, ManifestItem, ManifestKey, manifestRange } from './manifest.ts';
 
 const Tenant = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
 const Service = Tenant;
 const Fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const Instant = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' });
 const Bytes = (maxBytes: number) =>
   Type.String({ pattern: '^[A-Za-z0-9_-]*$', maxLength: Math.ceil((maxBytes * 4) / 3) });
 /** Epochs start at 1 and never come back (D1). */

@@ -3,6 +3,7 @@
  * "Crypto → CMK: Strictly read-only status reporting").
  */
 import { type Static, Type } from 'typebox';
+import { Instant } from './instant.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -25,9 +26,7 @@ export const ReportedLink = Type.Object(
       Type.Literal('expired'),
       Type.Literal('closed'),
     ]),
-    expiresAt: Type.Optional(
-      Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' }),
-    ),
+    expiresAt: Type.Optional(Instant),
   },
   closed,
 );

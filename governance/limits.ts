@@ -214,7 +214,7 @@ export const SIGNING_KEY_POLL_MS = 1_000;
 export const SIGNING_OVERLAP_MS = 10_000;
 /** Of governance, and of each region: retired ones are kept, so that they stay refused. */
 export const MAX_KEPT_SIGNING_KEYS = 1024;
-/** Kinds of refused messages that are listed: by code, channel, key and region; the ones of longest ago go first. */
+/** Kinds of refused messages that are listed: by code, channel, key and region; of the most numerous code the ones of longest ago go first. */
 export const MAX_REFUSED_KINDS = 500;
 /** Failed tasks that one request asks once more. */
 export const MAX_RETRIED_JOBS = 100;

@@ -68,6 +68,13 @@ export const TASK_TIMEOUT_MS = 50_000;
 export const DUPLICATE_WAIT_MS = 1_000;
 /** Clocks of the planes may differ by this much (D1). */
 export const CLOCK_SKEW_MS = 60_000;
+/**
+ * A sequence comes from governance's clock, so none that is honest runs far ahead of it. What names one that does would
+ * close its entity for every later wish: governance takes no status in that is further ahead than the first, and a
+ * region no task further than the second, which leaves room for clocks that differ.
+ */
+export const STATUS_SEQUENCE_AHEAD_MS = 5 * 60_000;
+export const TASK_SEQUENCE_AHEAD_MS = 10 * 60_000;
 
 /** A publish that the broker has not confirmed by then is a failure. */
 export const PUBLISH_TIMEOUT_MS = 3_000;
@@ -114,9 +121,15 @@ export const PURGE_BATCHES = 20;
 export const MAX_SEEN_FRAMES = 8_192;
 /** What was answered and comes again so much later was recorded by somebody: no resend and no broker is that slow. */
 export const REPLAY_AFTER_MS = 10 * 60_000;
-/** Refused messages become entries of an audit trail so often, and so many at a time, beside one for each code and channel. */
+/**
+ * Refused messages become entries of an audit trail so often, and so many at a time, beside one for each code and channel.
+ * That is a budget, too, of which each entry takes one, and one comes back in a while; when it is used up, names are no
+ * longer told apart, and entries are written so seldom.
+ */
 export const REJECTIONS_EVERY_MS = 2_000;
 export const MAX_REJECTION_SUMS = 32;
+export const REJECTION_SUM_REFILL_MS = 60_000;
+export const FLOODED_REJECTIONS_EVERY_MS = 5 * 60_000;
 
 /** How often it is counted how far regions are behind. */
 export const MEASURE_EVERY_MS = 2_000;

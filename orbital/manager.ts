@@ -11,6 +11,7 @@ import type { JsonValue } from './json.ts';
 import { NORMAL_GAP_MS, REPLAY_AFTER_MS, REPORT_PREFETCH, STATUS_PREFETCH, URGENT_GAP_MS } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { createDispatcher } from './manager/dispatcher.ts';
+import { isAboutData } from './manager/errors.ts';
 import type { JobSpec } from './manager/jobs.ts';
 import { measureLevels } from './manager/levels.ts';
 import { cancelTelling, type HandlersByKind, Progressor } from './manager/progress.ts';
@@ -105,9 +106,11 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
     const channel = statusChannel();
     const taken = await take(channel, 'status', frame);
     if (taken === undefined) return;
-    const { body: status, keyId, claims, signature } = taken;
-    const progress = await takingStatus(db, status, () => progressor.onStatus(status));
-    seen.add(signature);
+    const { body: status, keyId, claims } = taken;
+    const progress = await digest(channel, taken, () =>
+      takingStatus(db, status, () => progressor.onStatus(status)),
+    );
+    if (progress === undefined) return;
     if (progress.step === 'rejected') return reject(channel, { code: progress.code, keyId, claims });
     if (progress.step === 'ignored' && Date.now() - Date.parse(status.at) > REPLAY_AFTER_MS)
       return reject(channel, { code: 'REPLAYED', keyId, claims });
@@ -121,11 +124,33 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
   }
 
   async function onReportFrame(frame: Uint8Array): Promise<void> {
-    const taken = await take(reportChannel(), 'report', frame);
+    const channel = reportChannel();
+    const taken = await take(channel, 'report', frame);
     if (taken === undefined) return;
     const { source, report, at } = taken.body;
-    await options.onReport?.(source, report, at, taken.keyId);
-    seen.add(taken.signature);
+    await digest(channel, taken, async () => options.onReport?.(source, report, at, taken.keyId));
+  }
+
+  /**
+   * Does what the message is for. One that cannot be stored is refused, for the broker would repeat it for ever, and a few
+   * of them would take every slot; the answer is undefined then.
+   * @throws what may be otherwise the next time
+   */
+  async function digest<T>(
+    channel: string,
+    { keyId, claims, signature }: { keyId: string; claims: string; signature: string },
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      const result = await work();
+      seen.add(signature);
+      return result;
+    } catch (error) {
+      if (!isAboutData(error)) throw error;
+      logger.debug({ err: error, channel, claims }, 'a message holds what cannot be stored');
+      reject(channel, { code: 'INVALID_BODY', keyId, claims });
+      return undefined;
+    }
   }
 
   function consume(channel: string, prefetch: number, onFrame: (frame: Uint8Array) => Promise<void>) {

@@ -9,6 +9,7 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
+import { Instant } from '../contracts/instant.ts';
 import { OkcmError } from '../platform/errors.ts';
 import { type JsonValue, nestsTooDeep, parseJson } from './json.ts';
 import { MAX_ERROR_MESSAGE_LENGTH, MAX_ETAG, MAX_FRAME_BYTES, MAX_REPORT_FRAME_BYTES } from './limits.ts';
@@ -16,7 +17,6 @@ import { MAX_ERROR_MESSAGE_LENGTH, MAX_ETAG, MAX_FRAME_BYTES, MAX_REPORT_FRAME_B
 const closed = { additionalProperties: false } as const;
 const Name = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
-const Instant = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$' });
 const Correlation = Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,64}$' });
 const Counter = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const Etag = Type.Integer({ minimum: 1, maximum: MAX_ETAG });
@@ -142,13 +142,14 @@ export interface TrustedKey {
 export const rejectionCodes = {
   TOO_LARGE: 'the frame exceeds the limit of its type',
   MALFORMED: 'not a signed frame of version 1',
-  INVALID_BODY: 'the body does not follow its schema',
+  INVALID_BODY: 'the body does not follow its schema, or cannot be stored',
   WRONG_TYPE: 'a message of this type does not belong on this channel',
   UNKNOWN_KEY: 'the signing key is not registered for the region that the message names',
   BAD_SIGNATURE: 'the signature does not cover the body',
   WRONG_AUDIENCE: 'the message is for another region',
   TARGET_MISMATCH: 'a region reports on a task that is not its own',
   UNKNOWN_TASK: 'the status is for a task that does not exist',
+  SEQUENCE_AHEAD: 'the message names a wish that is further ahead of the clock than any can be',
   REPLAYED: 'the message has come before, and was dealt with',
 } as const;
 export type RejectionCode = keyof typeof rejectionCodes;

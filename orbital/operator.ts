@@ -22,7 +22,7 @@ import {
   URGENT_PREFETCH,
 } from './limits.ts';
 import { type Loop, startLoop } from './loop.ts';
-import { overtakes } from './machine/operator.ts';
+import { overtakes, whyNotTaken } from './machine/operator.ts';
 import {
   lanes,
   type Rejection,
@@ -122,6 +122,8 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     const { body: task, keyId, claims, signature } = verified;
     if (claims !== region) return reject(channel, { code: 'WRONG_AUDIENCE', keyId, claims });
     if (seen.has(signature)) return reject(channel, { code: 'REPLAYED', keyId, claims });
+    const why = whyNotTaken({ sequence: task.entitySequence, etag: task.etag }, Date.now());
+    if (why !== undefined) return reject(channel, { code: why, keyId, claims });
     const execution = `${task.taskId}/${task.entitySequence}/${task.etag}`;
     const first = inHand.get(execution);
     // A repeat may be acknowledged only after the first has been, and must not sit in its slot for long.

@@ -213,6 +213,49 @@ describe('orbital under faults', () => {
     assert.notEqual((await world.manager.getJob(id))?.tasks[0]?.result, 'forged');
   });
 
+  test('a wish that there cannot be closes its entity for nobody, on neither side', async () => {
+    const entity = `ahead:${randomUUID()}`;
+    let release = (): void => {};
+    play.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const id = await world.createJob({ kind: 'APPLY', entity, payload: 'held', targets: ['north'] });
+    const taskId = (await world.manager.getJob(id))?.tasks[0]?.id ?? '';
+    world.rejections.length = 0;
+    const forged = signMessage(north.signer, {
+      type: 'status',
+      taskId,
+      entitySequence: Number.MAX_SAFE_INTEGER,
+      etag: 1,
+      target: 'north',
+      phase: 'processing',
+      workingState: null,
+      retryAfterMs: 0,
+      correlationId: 'c',
+      at: new Date().toISOString(),
+    });
+    await north.transport.publish(statusChannel(), forged);
+    await eventually('governance refuses it', () => world.rejections.length > 0);
+    const [{ code, claims, keyId } = {}] = world.rejections;
+    assert.deepEqual({ code, claims, keyId }, { code: 'SEQUENCE_AHEAD', claims: 'north', keyId: 'north-1' });
+
+    north.rejections.length = 0;
+    const ahead = taskFor({ entity, entitySequence: Date.now() + 20 * 60_000, cancels: true });
+    await world.transport.publish(taskChannel('north', 'urgent'), signMessage(world.signer, ahead));
+    await eventually('the region refuses it', () => north.rejections.length > 0);
+    assert.deepEqual(
+      north.rejections.map((each) => each.code),
+      ['SEQUENCE_AHEAD'],
+    );
+    release();
+    play.hold = undefined;
+    assert.equal(await world.ended(id), 'done');
+    const later = await world.createJob({ kind: 'APPLY', entity, payload: 'later', targets: ['north'] });
+    assert.equal(await world.ended(later), 'done');
+    assert.deepEqual(await appliedIn(north, entity), ['"held"', '"later"']);
+    assert.ok((await highest(north, entity)) <= Date.now() + 60_000);
+  });
+
   test('with the broker away nothing is lost, and all goes on when it is back', async () => {
     const entity = `outage:${randomUUID()}`;
     let release = (): void => {};

@@ -32,6 +32,8 @@ describe('governance', () => {
   const CHANGES = 200;
   /** Both clocks move on with each change, so that sequences differ in the same order. */
   const APART_MS = 3;
+  /** Ahead of any clock here. */
+  const FAR_MS = 30 * 24 * 3_600_000;
   const TARGETS: readonly (readonly RegionName[])[] = [['north', 'south'], ['north'], ['south']];
   let db: Kysely<OrbitalManagerTables>;
   before(async () => {
@@ -112,8 +114,8 @@ describe('governance', () => {
           .select(['entity_sequence', 'etag'])
           .where('id', '=', id(task.id))
           .executeTakeFirstOrThrow();
-        // Of the present execution, an older or a newer one; of the present wish, an older or a newer one.
-        const [wish, execution] = [random.pick([0, 0, 0, 0, -1, 1]), random.pick([0, 0, 0, -1, 2])];
+        // Of the present execution, an older or a newer one; of the present wish, an older, a newer or an impossible one.
+        const [wish, execution] = [random.pick([0, 0, 0, 0, -1, 1, FAR_MS]), random.pick([0, 0, 0, -1, 2])];
         const phase = random.pick(['done', 'processing', 'failed'] as const);
         const retryable = random.chance(0.5);
         const error: TaskError | null =

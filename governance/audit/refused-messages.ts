@@ -33,11 +33,12 @@ export async function recordRefused(db: Db, sums: readonly RejectionSum[]): Prom
           }),
         )
         .execute();
+    // Whoever makes names up adds to one code as many kinds as he likes, and is to push out no others.
     await sql`
-      DELETE FROM refused_messages WHERE last_at < (
-        SELECT last_at FROM refused_messages ORDER BY last_at DESC OFFSET ${MAX_REFUSED_KINDS} LIMIT 1)`.execute(
-      trx,
-    );
+      DELETE FROM refused_messages WHERE (code, channel, key_id, claims) IN (
+        SELECT code, channel, key_id, claims FROM refused_messages
+          ORDER BY row_number() OVER (PARTITION BY code ORDER BY last_at DESC), last_at DESC
+          OFFSET ${MAX_REFUSED_KINDS})`.execute(trx);
     for (const { firstAt, lastAt, ...sum } of sums)
       await audit(
         trx,

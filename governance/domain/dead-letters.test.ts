@@ -5,6 +5,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { type Signer, statusChannel } from '../../orbital/index.ts';
 import { type StatusMessage, signMessage } from '../../orbital/messages.ts';
+import { MAX_REFUSED_KINDS } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
@@ -118,6 +119,23 @@ test('forged, altered, replayed and misplaced messages, and a status for another
   assert.match(metrics, /messages_rejected_total\{code="TARGET_MISMATCH",region="south"[^}]*\} 1/);
 });
 
+test('a region that says what cannot be stored is refused, and the others are heard', async () => {
+  const core = { instance: 'core \0', startedAt: '', seal: 'sealed', sealKind: 'test' } as const;
+  for (let i = 0; i < 10; i++) await north.report({ core });
+  await south.report({ core: { ...core, instance: 'an honest core' } });
+  await until('the other is heard', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/regions');
+    return JSON.stringify(items).includes('an honest core');
+  });
+  await until('it is in the list', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/refused-messages');
+    type Item = { code: string; claims: string | null; count: number };
+    return items.some(
+      ({ code, claims, count }: Item) => code === 'INVALID_BODY' && claims === 'north' && count === 10,
+    );
+  });
+});
+
 test('a flood of them is a few events', async () => {
   const count = async () =>
     Number(
@@ -135,4 +153,24 @@ test('a flood of them is a few events', async () => {
     return found?.count === flood;
   });
   assert.ok((await count()) - before < 20);
+});
+
+test('made-up names push no other kind out of the list', async () => {
+  await world.query(
+    `INSERT INTO refused_messages (code, channel, key_id, claims, count, first_at, last_at)
+       SELECT 'UNKNOWN_KEY', 'okcm.status', 'made-up-' || n, 'north', 1, now(), now() + n * interval '1 ms'
+         FROM generate_series(1, $1) n`,
+    [2 * MAX_REFUSED_KINDS],
+  );
+  type Item = { code: string; keyId: string | null };
+  const list = async (): Promise<Item[]> => (await world.must(200, 'GET', '/v1/refused-messages')).items;
+  await send(signMessage(south.signer, status({ target: 'south' })));
+  const codes = await until('the list has its length, with all kinds of before', async () => {
+    const [{ n } = {}] = await world.query('SELECT count(*) AS n FROM refused_messages');
+    return Number(n) === MAX_REFUSED_KINDS && new Set((await list()).map(({ code }) => code));
+  });
+  for (const code of ['BAD_SIGNATURE', 'MALFORMED', 'REPLAYED', 'TARGET_MISMATCH', 'UNKNOWN_TASK'])
+    assert.ok(codes.has(code), code);
+  const names = (await list()).map(({ keyId }) => keyId);
+  assert.ok(names.includes(`made-up-${2 * MAX_REFUSED_KINDS}`), 'of the made-up ones the latest are left');
 });

@@ -2,10 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { CLOCK_SKEW_MS, MAX_ETAG, MAX_RETRY_AFTER_MS, MIN_RETRY_AFTER_MS } from '../limits.ts';
+import {
+  CLOCK_SKEW_MS,
+  MAX_ETAG,
+  MAX_RETRY_AFTER_MS,
+  MIN_RETRY_AFTER_MS,
+  STATUS_SEQUENCE_AHEAD_MS,
+  TASK_SEQUENCE_AHEAD_MS,
+} from '../limits.ts';
 import { type Execution, isNewer } from './execution.ts';
 import { type ManagedTask, onStatus, type Status, whyNotHeard } from './manager.ts';
-import { type Fence, fenceAfter, onTask, type Recorded } from './operator.ts';
+import { type Fence, fenceAfter, onTask, type Recorded, whyNotTaken } from './operator.ts';
 import { jobStateOf, type TaskState, taskStates } from './states.ts';
 
 const execution = fc.record({
@@ -47,13 +54,15 @@ describe('the state of a job', () => {
 });
 
 describe('a status', () => {
+  const NOW_MS = 1_000_000;
+  const LATEST = NOW_MS + STATUS_SEQUENCE_AHEAD_MS;
   const task: ManagedTask = { sequence: 5, etag: 2, state: 'processing', failures: 1 };
   const status: Status = { sequence: 5, etag: 2, phase: 'done' };
   const refused = { code: 'REFUSED', message: '', retryable: false };
   const stumbled = { ...refused, code: 'UNAVAILABLE', retryable: true };
   const large = 'x'.repeat(40_000);
   const step = (said: Partial<Status>, of: Partial<ManagedTask> = {}) =>
-    onStatus({ ...task, ...of }, { ...status, ...said }).step;
+    onStatus({ ...task, ...of }, { ...status, ...said }, NOW_MS).step;
 
   const table: readonly (readonly [string, Partial<Status>, Partial<ManagedTask>, string])[] = [
     ['of the present execution counts', {}, {}, 'done'],
@@ -61,6 +70,14 @@ describe('a status', () => {
     ['of an older wish does not', { sequence: 4, etag: 9 }, {}, 'ignored'],
     ['of a newer execution, from before a restore, counts', { etag: 3 }, {}, 'done'],
     ['of a newer wish, from before a restore, counts', { sequence: 6, etag: 1 }, {}, 'done'],
+    ['of the newest wish that there can be counts', { sequence: LATEST, etag: 1 }, {}, 'done'],
+    ['of a wish that there cannot be is rejected', { sequence: LATEST + 1, etag: 1 }, {}, 'rejected'],
+    [
+      'of its own wish counts, whatever the clock says',
+      { sequence: LATEST + 9 },
+      { sequence: LATEST + 9 },
+      'done',
+    ],
     ['for a task that is cancelled does not', {}, { state: 'cancelled' }, 'ignored'],
     ['with a refusal ends the task', { phase: 'failed', error: refused }, {}, 'failed'],
     ['with a failure that may pass goes on', { phase: 'failed', error: stumbled }, {}, 'continues'],
@@ -83,7 +100,7 @@ describe('a status', () => {
             phase: 'processing' as const,
             ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
           };
-          const decision = onStatus({ ...task, sequence: 1, etag: 1 }, asked, () => random);
+          const decision = onStatus({ ...task, sequence: 1, etag: 1 }, asked, NOW_MS, () => random);
           assert.ok(decision.step === 'continues');
           assert.ok(isNewer(decision.next, said));
           assert.equal(decision.failures, 0);
@@ -91,7 +108,7 @@ describe('a status', () => {
         },
       ),
     );
-    const last = onStatus(task, { ...status, etag: MAX_ETAG, phase: 'processing' });
+    const last = onStatus(task, { ...status, etag: MAX_ETAG, phase: 'processing' }, NOW_MS);
     assert.ok(last.step === 'continues' && last.next.etag === MAX_ETAG);
   });
 
@@ -174,6 +191,12 @@ describe('a task in a region', () => {
       const decision = onTask({ ...task, ...deadline }, record, { ...fence, ...changes }, NOW_MS);
       assert.equal(decision.step === 'refuse' ? decision.code : decision.step, expected);
     });
+
+  test('is taken unless it names a wish that there cannot be', () => {
+    const latest = NOW_MS + TASK_SEQUENCE_AHEAD_MS;
+    assert.equal(whyNotTaken({ sequence: latest, etag: 1 }, NOW_MS), undefined);
+    assert.equal(whyNotTaken({ sequence: latest + 1, etag: 1 }, NOW_MS), 'SEQUENCE_AHEAD');
+  });
 
   test('leaves a fence that never falls; a failure is a try and no change', () => {
     const phase = fc.constantFrom('processing' as const, 'done' as const, 'failed' as const);

@@ -13,6 +13,7 @@ import {
   MIN_RETRY_AFTER_MS,
   RETRY_BASE_MS,
   RETRY_CAP_MS,
+  STATUS_SEQUENCE_AHEAD_MS,
 } from '../limits.ts';
 import type { TaskError } from '../messages.ts';
 import { type Execution, isNewer } from './execution.ts';
@@ -106,7 +107,7 @@ export function whyNotHeard(
 export type StatusDecision =
   /** A repeat, an answer to an older execution, or one for a task that has ended otherwise. */
   | { readonly step: 'ignored' }
-  | { readonly step: 'rejected'; readonly code: 'TOO_LARGE' }
+  | { readonly step: 'rejected'; readonly code: 'TOO_LARGE' | 'SEQUENCE_AHEAD' }
   | { readonly step: 'done'; readonly result: JsonValue }
   | { readonly step: 'failed'; readonly error: TaskError }
   | Continuation;
@@ -125,10 +126,12 @@ export interface Continuation {
 export function onStatus(
   task: ManagedTask,
   status: Status,
+  nowMs: number,
   random: () => number = Math.random,
 ): StatusDecision {
   if (!isLive(task.state)) return { step: 'ignored' };
   if (isNewer(task, status)) return { step: 'ignored' };
+  if (isAhead(task, status, nowMs)) return { step: 'rejected', code: 'SEQUENCE_AHEAD' };
   if (status.phase === 'done') {
     const result = status.result ?? null;
     return jsonSizeBytes(result) > MAX_RESULT_BYTES
@@ -139,6 +142,10 @@ export function onStatus(
   const error = status.error ?? NO_REASON;
   return error.retryable ? another(task, status, error, random) : { step: 'failed', error };
 }
+
+/** No region can have been asked for this wish, whatever governance has forgotten of its own. */
+const isAhead = (task: Execution, { sequence }: Execution, nowMs: number): boolean =>
+  sequence > Math.max(task.sequence, nowMs + STATUS_SEQUENCE_AHEAD_MS);
 
 const NO_REASON: TaskError = { code: 'UNAVAILABLE', message: 'the region gave no reason', retryable: true };
 

@@ -3,7 +3,7 @@
  * Functions of rows and of nothing else. `operator/` reads the rows under the entity's lock, asks here, and writes down
  * the answer; `suites/orbital-schedules` runs the same functions through every fault that it can think of.
  */
-import { CLOCK_SKEW_MS } from '../limits.ts';
+import { CLOCK_SKEW_MS, TASK_SEQUENCE_AHEAD_MS } from '../limits.ts';
 import { type Execution, isNewer } from './execution.ts';
 
 /** What a region has answered last about a task. */
@@ -30,6 +30,14 @@ export type TaskDecision =
   | { readonly step: 'refuse'; readonly code: 'SUPERSEDED' | 'DEADLINE' }
   /** The recorded answer, from now on as the one to the execution `as`. */
   | { readonly step: 'repeat'; readonly as: Execution };
+
+/**
+ * Asked before a task is taken in hand: what is not taken leaves nothing behind, least of all in the fence, which would
+ * refuse every later wish of the entity for ever.
+ */
+export function whyNotTaken({ sequence }: Execution, nowMs: number): 'SEQUENCE_AHEAD' | undefined {
+  return sequence > nowMs + TASK_SEQUENCE_AHEAD_MS ? 'SEQUENCE_AHEAD' : undefined;
+}
 
 /** Asked before a task runs, and again before the failure of one is recorded, whose transaction was undone. */
 export function onTask(

@@ -1,5 +1,5 @@
 /** What the manager's callers can be told, by stable code. */
-import { OkcmError } from '../../platform/errors.ts';
+import { errorCode, OkcmError } from '../../platform/errors.ts';
 
 export const managerErrors = {
   ORBITAL_JOB_CONFLICT: 'a job of this kind is already under way for this entity',
@@ -25,3 +25,12 @@ export class JobConflictError extends OrbitalError {
     this.liveJobId = liveJobId;
   }
 }
+
+const DATA_EXCEPTION = /^22[0-9A-Z]{3}$/;
+
+/**
+ * Whether taking a message in has failed by what it says: PostgreSQL cannot hold a value (SQLSTATE class 22), or it is no
+ * date. That is so each time, where everything else that fails may pass.
+ */
+export const isAboutData = (error: unknown): boolean =>
+  error instanceof RangeError || DATA_EXCEPTION.test(errorCode(error) ?? '');

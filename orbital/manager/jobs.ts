@@ -86,6 +86,20 @@ async function lockForWish(trx: ManagerTransaction, entity: string): Promise<num
   return nextSequence(Number(row.last_sequence), Number(row.now_ms));
 }
 
+/** A region knows of a wish that governance has forgotten: the next one comes after it. The entity's row is locked. */
+export async function learnSequence(
+  trx: ManagerTransaction,
+  entity: string,
+  sequence: number,
+): Promise<void> {
+  await trx
+    .updateTable('orbital_entities')
+    .set({ last_sequence: sequence })
+    .where('entity', '=', entity)
+    .where('last_sequence', '<', String(sequence))
+    .execute();
+}
+
 /** For the statement that writes the wish down. */
 const sequenceTaken = (trx: ManagerTransaction, entity: string, sequence: number) =>
   trx.with('taken', (db) =>

@@ -17,6 +17,7 @@ import {
   type EndedTask,
   endedTask,
   type JobSpec,
+  learnSequence,
   lockEntity,
   type OnCancelled,
   retryJob,
@@ -102,10 +103,14 @@ export class Progressor<DB> {
         return { step: 'rejected', code: code ?? 'UNKNOWN_TASK' };
       const task = await lockTask(trx, known.entity, status.taskId);
       if (task === undefined) return { step: 'ignored' }; // forgotten a moment ago
+      const sequence = status.entitySequence ?? task.execution.sequence;
       const decision = onStatus(
         { state: task.state, failures: task.failures, ...task.execution },
-        { ...status, sequence: status.entitySequence ?? task.execution.sequence },
+        { ...status, ...legibleError(status), sequence },
+        task.now.getTime(),
       );
+      if (decision.step === 'ignored' || decision.step === 'rejected') return decision;
+      if (sequence > task.execution.sequence) await learnSequence(trx, task.entity, sequence);
       switch (decision.step) {
         case 'done':
           return this.#end(trx, task, decision, 'done');
@@ -113,8 +118,6 @@ export class Progressor<DB> {
           return this.#end(trx, task, decision, 'failed');
         case 'continues':
           return continueTask(trx, task, decision);
-        default:
-          return decision;
       }
     });
   }
@@ -190,6 +193,16 @@ export class Progressor<DB> {
       lagMs: Math.max(0, Date.now() - task.created_at.getTime()),
     };
   }
+}
+
+/**
+ * PostgreSQL stores a NUL within JSON and reads nothing out of it any more: one such message would spoil every list of tasks
+ * that asks for errors. The code has none, by its schema.
+ */
+function legibleError({ error }: StatusMessage): { readonly error?: TaskError } {
+  return error === undefined
+    ? {}
+    : { error: { ...error, message: error.message.replaceAll('\0', '\ufffd') } };
 }
 
 type LockedTask = NonNullable<Awaited<ReturnType<typeof lockTask>>>;

@@ -208,4 +208,14 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
       await sql`alter table orbital_jobs drop column trace`.execute(db);
     },
   },
+  '0004_orbital_legible_errors': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // As errors are stored since (progress.ts). JSON.stringify writes a NUL in no other way; where the backslash is
+      // itself escaped, this changes a letter of the text and nothing else.
+      await sql`
+        update orbital_tasks set error = replace(error::text, '\\u0000', '\\ufffd')::json
+          where position('\\u0000' in error::text) > 0`.execute(db);
+    },
+    async down(): Promise<void> {},
+  },
 };

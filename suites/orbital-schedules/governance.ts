@@ -140,13 +140,15 @@ export class Governance {
       return;
     }
     const { error, ...rest } = status;
-    const decision = onStatus(task, error === null ? rest : { ...rest, error }, MIDDLE);
+    const decision = onStatus(task, error === null ? rest : { ...rest, error }, nowMs, MIDDLE);
     say(
       () =>
         `governance hears that ${task.id} is ${status.phase}${error === null ? '' : ` (${error.code})`} in ${status.target}, ${named(status)}: ${decision.step}`,
     );
     if (decision.step === 'ignored' || decision.step === 'rejected') return;
     this.#world.happened({ what: 'heard', task, status });
+    const last = this.rows.sequences.get(task.entity) ?? 0;
+    this.rows.sequences.set(task.entity, Math.max(last, status.sequence));
     if (decision.step === 'continues') {
       const { next, failures, waitMs } = decision;
       const nextAttemptAtMs = nowMs + waitMs;

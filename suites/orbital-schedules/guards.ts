@@ -94,6 +94,12 @@ export const guards: Readonly<Record<string, Guard>> = {
     instead: '',
     breaks: 'done means that the region has applied it',
   },
+  'a wish that there cannot be is not heard of': {
+    file: 'manager.ts',
+    code: "if (isAhead(task, status, nowMs)) return { step: 'rejected', code: 'SEQUENCE_AHEAD' };",
+    instead: '',
+    breaks: 'everything comes to its end',
+  },
   'what may be retried is retried': {
     file: 'manager.ts',
     code: 'error.retryable ? another(task, status, error, random)',
@@ -111,7 +117,7 @@ export const guards: Readonly<Record<string, Guard>> = {
     code: 'next: executionAfter(status),',
     instead: 'next: { ...executionAfter(status), sequence: task.sequence },',
     breaks: 'everything comes to its end',
-    seed: 106_308,
+    seed: 126_651,
   },
   'a task that has ended misses no deadline': {
     file: 'manager.ts',
@@ -156,6 +162,12 @@ export const guards: Readonly<Record<string, Guard>> = {
     instead: 'one.etag > other.etag',
     breaks: 'an answer counts for the execution that it answers',
     seed: 102_756,
+  },
+  'a task of a wish that there cannot be is not taken': {
+    file: 'operator.ts',
+    code: "return sequence > nowMs + TASK_SEQUENCE_AHEAD_MS ? 'SEQUENCE_AHEAD' : undefined;",
+    instead: 'return undefined;',
+    breaks: 'nothing fails without a cause',
   },
   'a repeat is answered from the record': {
     file: 'operator.ts',

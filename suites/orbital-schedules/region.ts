@@ -8,6 +8,7 @@ import {
   onTask,
   overtakes,
   type TaskDecision,
+  whyNotTaken,
 } from '../../orbital/machine/operator.ts';
 import type { TaskError } from '../../orbital/messages.ts';
 import type { Surroundings } from './happenings.ts';
@@ -77,6 +78,11 @@ export class Region {
   /** False: this core has that execution in hand, and the broker is to come again. */
   take(core: Core, frame: TaskFrame): boolean {
     const { task, entity, sequence } = frame;
+    const why = whyNotTaken(frame, this.#nowMs);
+    if (why !== undefined) {
+      this.#world.say(() => `${core.name} throws away ${task}, ${named(frame)}: ${why}`);
+      return true;
+    }
     if (core.hands.some((hand) => isRepeat(hand.frame, frame))) return false;
     core.hands.push({ frame, stage: 'taken' });
     if (frame.cancels) {

@@ -32,6 +32,8 @@ const DEADLINES_MS = [null, 600_000, 60_000, 5_000] as const;
 const TICKS_MS = [2_000, 1, 30_000, 150_000] as const;
 /** A restore takes longer than an entity's sequence may be ahead of the clock by wishes within one millisecond. */
 const RESTORE_MS = 10_000;
+/** No clock of these worlds gets so far. */
+const FAR_MS = 365 * 24 * 3_600_000;
 const MAX_JOBS = 8;
 const MAX_FRAMES = 32;
 const OUTCOMES: readonly Outcome[] = [
@@ -204,6 +206,35 @@ export const actions = {
       world.say(() => `${name} signs that ${task.id} is done, which is for ${task.target}`);
       const { id, sequence, etag } = task;
       world.publish({ type: 'status', target: name, task: id, sequence, etag, phase: 'done', error: null });
+      return true;
+    },
+  ],
+  'sign a wish of the far future for governance': [
+    1,
+    (world, choices) => {
+      const { name } = someRegion(world, choices);
+      const tasks = [...world.governance.rows.tasks.values()];
+      const task = choices.of(tasks.filter(({ target, state }) => target === name && isLive(state)));
+      if (task === undefined || world.frames.length >= MAX_FRAMES) return false;
+      const sequence = world.nowMs + FAR_MS;
+      world.say(() => `a thief of ${name}’s key signs that ${task.id} goes on, sequence ${sequence}`);
+      const phase = 'processing';
+      world.publish({ type: 'status', target: name, task: task.id, sequence, etag: 1, phase, error: null });
+      return true;
+    },
+  ],
+  'sign a wish of the far future for a region': [
+    1,
+    (world, choices) => {
+      const { name } = someRegion(world, choices);
+      const entity = choices.of(entities);
+      if (entity === undefined || world.frames.length >= MAX_FRAMES) return false;
+      const sequence = world.nowMs + FAR_MS;
+      world.say(
+        () => `a thief of governance’s key asks ${name} for a change of ${entity}, sequence ${sequence}`,
+      );
+      const wish = { kind: 'UNLINK', entity, cancels: true, deadlineAtMs: null };
+      world.publish({ type: 'task', task: 'forged', target: name, sequence, etag: 1, ...wish });
       return true;
     },
   ],
