@@ -1,10 +1,10 @@
 /**
  * The README is true: every `sh` block that follows the mark `<!-- runnable -->` is run as it is written, in order, in
- * a copy of the repository with the system up.
+ * a folder that is the repository by links, so that what its commands leave behind is not, with the system up.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Child, startChild } from '../testkit/children.ts';
@@ -13,7 +13,7 @@ import { REPOSITORY } from '../testkit/system.ts';
 
 const START_TIMEOUT_MS = 90_000;
 const BLOCK_TIMEOUT_MS = 90_000;
-const NOT_COPIED = new Set(['node_modules', '.git', '.build', '.okcm']);
+const NOT_LINKED: ReadonlySet<string> = new Set(['.git', '.okcm']);
 
 const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/<!-- runnable -->\s*```sh\n([\s\S]*?)```/g)].map(
@@ -21,19 +21,19 @@ const blocks = [...readme.matchAll(/<!-- runnable -->\s*```sh\n([\s\S]*?)```/g)]
 );
 
 describe('README', () => {
-  const copy = join(temporaryDirectory('readme'), 'openkcm');
+  const folder = join(temporaryDirectory('readme'), 'openkcm');
   let up: Child;
 
   before(async () => {
+    mkdirSync(folder);
     for (const name of readdirSync(REPOSITORY)) {
-      if (!NOT_COPIED.has(name)) cpSync(join(REPOSITORY, name), join(copy, name), { recursive: true });
+      if (!NOT_LINKED.has(name)) symlinkSync(join(REPOSITORY, name), join(folder, name));
     }
-    symlinkSync(join(REPOSITORY, 'node_modules'), join(copy, 'node_modules'));
     up = await startChild({
       name: 'npm start',
       command: 'npm',
       args: ['start', '--silent', '--', '--ports', 'auto'],
-      cwd: copy,
+      cwd: folder,
     });
     await up.waitForLine(/Ctrl-C stops everything/, START_TIMEOUT_MS);
   });
@@ -52,7 +52,7 @@ describe('README', () => {
   for (const [index, block] of blocks.entries()) {
     test(`block ${index + 1}: ${block.trim().split('\n')[0]}`, () => {
       execFileSync('sh', ['-eu', '-c', block], {
-        cwd: copy,
+        cwd: folder,
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: BLOCK_TIMEOUT_MS,
         encoding: 'utf8',
