@@ -118,6 +118,10 @@ export const REPLAY_AFTER_MS = 10 * 60_000;
 export const REJECTIONS_EVERY_MS = 2_000;
 export const MAX_REJECTION_SUMS = 32;
 
+/** Keys of governance that a region knows, most of them retired: so many by messages, and beyond them by a person alone. */
+export const MAX_KNOWN_KEYS = 1_024;
+export const MAX_KNOWN_KEYS_BY_HAND = 2_048;
+
 /** How often it is counted how far regions are behind. */
 export const MEASURE_EVERY_MS = 2_000;
 /** A task that has not ended by then is called stalled. */
