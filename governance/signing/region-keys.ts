@@ -5,7 +5,7 @@
  */
 import { createPublicKey } from 'node:crypto';
 import { sql } from 'kysely';
-import { type JobPayload, type JobResult, MAX_SIGNING_KEYS } from '../../contracts/index.ts';
+import { entityOf, type JobPayload, type JobResult, MAX_SIGNING_KEYS } from '../../contracts/index.ts';
 import { canonicalPem, type TaskError, type TrustedKey } from '../../orbital/index.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
@@ -77,10 +77,15 @@ export async function listRegionKeys(cmk: Cmk, region: string): Promise<{ items:
   };
 }
 
+/** One decision about keys of regions at a time; answers of regions wait for it, or it for them. */
+async function lockRegionKeys(trx: Trx): Promise<void> {
+  await sql`LOCK TABLE region_keys IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
+}
+
 /** Before the second key: the first gets a row of its own. Throws REGION_UNKNOWN, SIGNING_KEY_STATE, ALREADY_EXISTS. */
 async function prepare(trx: Trx, region: string, keyId: string): Promise<readonly Row[]> {
   await requireRegion(trx, region);
-  await sql`LOCK TABLE region_keys IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
+  await lockRegionKeys(trx);
   await sql`
     INSERT INTO region_keys (region, key_id, public_key, state)
       SELECT name, key_id, public_key, 'active' FROM regions r
@@ -140,35 +145,63 @@ export async function putRegionKey(
   return { job: null };
 }
 
-/** Throws SIGNING_KEY_UNKNOWN, SIGNING_KEY_STATE, SIGNING_KEY_IN_USE. */
-export async function retireRegionKey(cmk: Cmk, who: Actor, region: string, keyId: string): Promise<void> {
+/**
+ * `stolen`: whoever has the key keeps it in use for as long as they like, so that does not count. The key that signs is never
+ * retired, so one always counts. Throws SIGNING_KEY_UNKNOWN, SIGNING_KEY_STATE, SIGNING_KEY_BUSY, SIGNING_KEY_IN_USE.
+ */
+export async function retireRegionKey(
+  cmk: Cmk,
+  who: Actor,
+  region: string,
+  { keyId, stolen = false }: { readonly keyId: string; readonly stolen?: boolean | undefined },
+): Promise<void> {
   await asPlatform(cmk.db, async (trx) => {
     await requireRegion(trx, region);
+    await lockRegionKeys(trx);
     const row = (await keysNow(trx, region)).find(({ key_id }) => key_id === keyId);
     if (row === undefined) throw new CmkError('SIGNING_KEY_UNKNOWN', `${region} has no signing key ${keyId}`);
     if (row.state === 'retired') return;
     if (row.state === 'active')
       throw new CmkError('SIGNING_KEY_STATE', `${region} signs by ${keyId} now: rotate it first`);
-    if (row.heard_at !== null && Date.now() - row.heard_at.getTime() < SIGNING_OVERLAP_MS)
+    const job = await liveJobOf(trx, region, keyId);
+    if (job !== undefined)
+      throw new CmkError('SIGNING_KEY_BUSY', `${region} is told to make or use ${keyId}, by job ${job}`);
+    if (!stolen && row.heard_at !== null && Date.now() - row.heard_at.getTime() < SIGNING_OVERLAP_MS)
       throw new CmkError('SIGNING_KEY_IN_USE', `a core of ${region} still signs by ${keyId}`);
     await trx
       .updateTable('region_keys')
       .set({ state: 'retired', since: new Date() })
       .where('region', '=', region)
       .where('key_id', '=', keyId)
+      .where('state', '<>', 'active')
       .execute();
-    await tell(trx, who, 'retire', region, { keyId });
+    await tell(trx, who, 'retire', region, { keyId, ...(stolen ? { stolen } : {}) });
   });
 }
 
-/** With each report, so that nobody retires a key that a core of the region still signs by. */
-export async function noteReportKey(trx: Trx, region: string, keyId: string): Promise<void> {
-  await trx
-    .updateTable('region_keys')
-    .set({ heard_at: new Date() })
-    .where('region', '=', region)
-    .where('key_id', '=', keyId)
-    .execute();
+/** The job that makes the region sign by that key; retired meanwhile, it would be obeyed by nobody but the region. */
+async function liveJobOf(trx: Trx, region: string, keyId: string): Promise<string | undefined> {
+  const { rows } = await sql<{ job_id: string }>`
+    SELECT job_id FROM orbital_tasks
+      WHERE entity = ${`${entityOf('REGION_KEY_USE', { keyId })}@${region}`} AND target = ${region}
+        AND state IN ('pending', 'processing') AND payload->>'keyId' = ${keyId} LIMIT 1`.execute(trx);
+  return rows[0]?.job_id;
+}
+
+/**
+ * With each report that is news, so that nobody retires a key that a core of the region still signs by; one that was recorded
+ * and comes again keeps no key in use. Before the report is stored: `region_keys` is taken before `regions`, always.
+ */
+export async function noteReportKey(
+  trx: Trx,
+  region: string,
+  { at, signedBy }: { readonly at: string; readonly signedBy: string },
+): Promise<void> {
+  await sql`
+    UPDATE region_keys k SET heard_at = ${new Date()}
+      FROM regions r
+      WHERE k.region = ${region} AND k.key_id = ${signedBy} AND r.name = k.region
+        AND (r.last_report IS NULL OR r.last_report->>'at' < ${at})`.execute(trx);
 }
 
 export const regionKeyAnswers = (jobs: JobMaker) => ({
@@ -196,33 +229,14 @@ export const regionKeyAnswers = (jobs: JobMaker) => ({
   },
   used: {
     async done(trx: Trx, answer: Answer, { keyId }: JobPayload<'REGION_KEY_USE'>): Promise<void> {
-      await goOver(trx, answer.region, keyId);
-      await tellAnswer(trx, answer, 'used', keyId);
+      // The region signs by it whatever is thought of it here: where it was retired, a person has to help (signing-keys.md).
+      const isOver = await goOver(trx, answer.region, keyId);
+      await tellAnswer(trx, answer, 'used', keyId, isOver ? undefined : 'SIGNING_KEY_STATE');
     },
     failed: (trx: Trx, answer: Answer, { keyId }: JobPayload<'REGION_KEY_USE'>, error: TaskError) =>
       tellAnswer(trx, answer, 'used', keyId, error.code),
   },
 });
-
-/** What a region has said about governance's keys. */
-export const trustAnswers = {
-  async done(
-    trx: Trx,
-    answer: Answer,
-    _payload: JobPayload<'GOVERNANCE_KEYS'>,
-    { trusted }: JobResult<'GOVERNANCE_KEYS'>,
-  ): Promise<void> {
-    const { region } = answer;
-    await trx.deleteFrom('region_trusts').where('region', '=', region).execute();
-    await trx
-      .insertInto('region_trusts')
-      .values([...new Set(trusted)].map((key_id) => ({ region, key_id })))
-      .execute();
-    await tellTrust(trx, answer, { trusted });
-  },
-  failed: (trx: Trx, answer: Answer, _payload: JobPayload<'GOVERNANCE_KEYS'>, error: TaskError) =>
-    tellTrust(trx, answer, { error: error.code }),
-};
 
 /** False where the name or the key is somebody else's, or was retired. */
 async function insertKey(trx: Trx, region: string, keyId: string, publicKey: string): Promise<boolean> {
@@ -238,7 +252,8 @@ async function insertKey(trx: Trx, region: string, keyId: string, publicKey: str
   return row?.public_key === publicKey && row.state !== 'retired';
 }
 
-async function goOver(trx: Trx, region: string, keyId: string): Promise<void> {
+/** False where the key was retired. */
+async function goOver(trx: Trx, region: string, keyId: string): Promise<boolean> {
   const since = new Date();
   const next = await trx
     .selectFrom('region_keys')
@@ -247,7 +262,7 @@ async function goOver(trx: Trx, region: string, keyId: string): Promise<void> {
     .where('key_id', '=', keyId)
     .where('state', '<>', 'retired')
     .executeTakeFirst();
-  if (next === undefined) return;
+  if (next === undefined) return false;
   await trx
     .updateTable('region_keys')
     .set({ state: 'retiring', since })
@@ -266,6 +281,7 @@ async function goOver(trx: Trx, region: string, keyId: string): Promise<void> {
     .set({ key_id: next.key_id, public_key: next.public_key })
     .where('name', '=', region)
     .execute();
+  return true;
 }
 
 async function tell(
@@ -295,14 +311,5 @@ async function tellAnswer(
     subject: `region:${region}`,
     outcome: error === undefined ? 'succeeded' : 'failed',
     detail: { keyId, ...(error === undefined ? {} : { error }) },
-  });
-}
-
-async function tellTrust(trx: Trx, { region, who }: Answer, detail: Record<string, unknown>): Promise<void> {
-  await audit(trx, who, {
-    action: 'signing-key.trusted',
-    subject: `region:${region}`,
-    outcome: 'error' in detail ? 'failed' : 'succeeded',
-    detail,
   });
 }
