@@ -5,7 +5,7 @@
  */
 import { createPublicKey } from 'node:crypto';
 import { sql } from 'kysely';
-import { entityOf, type JobPayload, type JobResult, MAX_SIGNING_KEYS } from '../../contracts/index.ts';
+import { type JobPayload, type JobResult, MAX_SIGNING_KEYS } from '../../contracts/index.ts';
 import { canonicalPem, type TaskError, type TrustedKey } from '../../orbital/index.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
@@ -15,7 +15,7 @@ import { parseSigningKey } from '../domain/certificates.ts';
 import { requireRegion } from '../domain/lookups.ts';
 import { instant, instantOrNull } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
-import { MAX_KEPT_SIGNING_KEYS, PROVISION_DEADLINE_MS, SIGNING_OVERLAP_MS } from '../limits.ts';
+import { MAX_KEPT_SIGNING_KEYS, PROVISION_DEADLINE_MS } from '../limits.ts';
 import type { Answer } from '../links/answers.ts';
 import type { SigningKeyState } from '../store/signing-tables.ts';
 import { asPlatform, type Db, type Trx } from '../store/transactions.ts';
@@ -42,7 +42,7 @@ interface Row {
   readonly since: Date;
   readonly heard_at: Date | null;
 }
-async function keysNow(db: Db | Trx, region: string): Promise<readonly Row[]> {
+export async function keysNow(db: Db | Trx, region: string): Promise<readonly Row[]> {
   const { rows } = await sql<Row>`
     SELECT * FROM (${KEYS}) AS k WHERE region = ${region} ORDER BY since, key_id`.execute(db);
   return rows;
@@ -78,7 +78,7 @@ export async function listRegionKeys(cmk: Cmk, region: string): Promise<{ items:
 }
 
 /** One decision about keys of regions at a time; answers of regions wait for it, or it for them. */
-async function lockRegionKeys(trx: Trx): Promise<void> {
+export async function lockRegionKeys(trx: Trx): Promise<void> {
   await sql`LOCK TABLE region_keys IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
 }
 
@@ -122,7 +122,7 @@ export async function rotateRegionKey(
       correlationId: who.correlationId,
       deadlineMs: PROVISION_DEADLINE_MS,
     });
-    await tell(trx, who, 'rotate', region, { keyId, job });
+    await tellRegionKey(trx, who, 'rotate', region, { keyId, job });
     return { job };
   });
 }
@@ -140,52 +140,9 @@ export async function putRegionKey(
     if (!(await insertKey(trx, region, key.keyId, publicKey)))
       throw new CmkError('ALREADY_EXISTS', 'this is the key of another name, or of another region');
     await goOver(trx, region, key.keyId);
-    await tell(trx, who, 'put', region, { keyId: key.keyId });
+    await tellRegionKey(trx, who, 'put', region, { keyId: key.keyId });
   });
   return { job: null };
-}
-
-/**
- * `stolen`: whoever has the key keeps it in use for as long as they like, so that does not count. The key that signs is never
- * retired, so one always counts. Throws SIGNING_KEY_UNKNOWN, SIGNING_KEY_STATE, SIGNING_KEY_BUSY, SIGNING_KEY_IN_USE.
- */
-export async function retireRegionKey(
-  cmk: Cmk,
-  who: Actor,
-  region: string,
-  { keyId, stolen = false }: { readonly keyId: string; readonly stolen?: boolean | undefined },
-): Promise<void> {
-  await asPlatform(cmk.db, async (trx) => {
-    await requireRegion(trx, region);
-    await lockRegionKeys(trx);
-    const row = (await keysNow(trx, region)).find(({ key_id }) => key_id === keyId);
-    if (row === undefined) throw new CmkError('SIGNING_KEY_UNKNOWN', `${region} has no signing key ${keyId}`);
-    if (row.state === 'retired') return;
-    if (row.state === 'active')
-      throw new CmkError('SIGNING_KEY_STATE', `${region} signs by ${keyId} now: rotate it first`);
-    const job = await liveJobOf(trx, region, keyId);
-    if (job !== undefined)
-      throw new CmkError('SIGNING_KEY_BUSY', `${region} is told to make or use ${keyId}, by job ${job}`);
-    if (!stolen && row.heard_at !== null && Date.now() - row.heard_at.getTime() < SIGNING_OVERLAP_MS)
-      throw new CmkError('SIGNING_KEY_IN_USE', `a core of ${region} still signs by ${keyId}`);
-    await trx
-      .updateTable('region_keys')
-      .set({ state: 'retired', since: new Date() })
-      .where('region', '=', region)
-      .where('key_id', '=', keyId)
-      .where('state', '<>', 'active')
-      .execute();
-    await tell(trx, who, 'retire', region, { keyId, ...(stolen ? { stolen } : {}) });
-  });
-}
-
-/** The job that makes the region sign by that key; retired meanwhile, it would be obeyed by nobody but the region. */
-async function liveJobOf(trx: Trx, region: string, keyId: string): Promise<string | undefined> {
-  const { rows } = await sql<{ job_id: string }>`
-    SELECT job_id FROM orbital_tasks
-      WHERE entity = ${`${entityOf('REGION_KEY_USE', { keyId })}@${region}`} AND target = ${region}
-        AND state IN ('pending', 'processing') AND payload->>'keyId' = ${keyId} LIMIT 1`.execute(trx);
-  return rows[0]?.job_id;
 }
 
 /**
@@ -284,7 +241,7 @@ async function goOver(trx: Trx, region: string, keyId: string): Promise<boolean>
   return true;
 }
 
-async function tell(
+export async function tellRegionKey(
   trx: Trx,
   who: Actor,
   what: string,

@@ -1,6 +1,12 @@
 /** By which key this process signs: the configured one at first, then whichever governance has gone over to. */
 import { sql } from 'kysely';
-import { ExchangeableSigner, isKey, type KeyDirectory, publicPemOf, type Signer } from '../../orbital/index.ts';
+import {
+  ExchangeableSigner,
+  isKey,
+  type KeyDirectory,
+  publicPemOf,
+  type Signer,
+} from '../../orbital/index.ts';
 import { OkcmError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import { SIGNING_KEY_POLL_MS } from '../limits.ts';

@@ -6,7 +6,8 @@ import {
   listSigningKeys,
   retireSigningKey,
 } from '../../signing/own-keys.ts';
-import { listRegionKeys, putRegionKey, retireRegionKey, rotateRegionKey } from '../../signing/region-keys.ts';
+import { listRegionKeys, putRegionKey, rotateRegionKey } from '../../signing/region-keys.ts';
+import { retireRegionKey } from '../../signing/region-retirement.ts';
 import { signingKeyStates } from '../../store/signing-tables.ts';
 import { actorOf, type Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
@@ -42,7 +43,9 @@ const Retirement = schemas.nullable(
   Type.Object(
     {
       stolen: Type.Optional(
-        Type.Boolean({ description: 'Also while something is signed by it: whoever has stolen it sees to that' }),
+        Type.Boolean({
+          description: 'Also while something is signed by it: whoever has stolen it sees to that',
+        }),
       ),
     },
     schemas.closed,
