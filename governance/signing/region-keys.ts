@@ -77,15 +77,15 @@ export async function listRegionKeys(cmk: Cmk, region: string): Promise<{ items:
   };
 }
 
-/** One decision about keys of regions at a time; answers of regions wait for it, or it for them. */
+/** One decision about keys of regions at a time; answers of regions wait for it, or it for them. Before `regions`, always. */
 export async function lockRegionKeys(trx: Trx): Promise<void> {
   await sql`LOCK TABLE region_keys IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
 }
 
 /** Before the second key: the first gets a row of its own. Throws REGION_UNKNOWN, SIGNING_KEY_STATE, ALREADY_EXISTS. */
 async function prepare(trx: Trx, region: string, keyId: string): Promise<readonly Row[]> {
-  await requireRegion(trx, region);
   await lockRegionKeys(trx);
+  await requireRegion(trx, region);
   await sql`
     INSERT INTO region_keys (region, key_id, public_key, state)
       SELECT name, key_id, public_key, 'active' FROM regions r

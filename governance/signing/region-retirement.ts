@@ -23,8 +23,8 @@ export async function retireRegionKey(
   { keyId, stolen = false }: { readonly keyId: string; readonly stolen?: boolean | undefined },
 ): Promise<void> {
   await asPlatform(cmk.db, async (trx) => {
-    await requireRegion(trx, region);
     await lockRegionKeys(trx);
+    await requireRegion(trx, region);
     const row = (await keysNow(trx, region)).find(({ key_id }) => key_id === keyId);
     if (row === undefined) throw new CmkError('SIGNING_KEY_UNKNOWN', `${region} has no signing key ${keyId}`);
     if (row.state === 'retired') return;
