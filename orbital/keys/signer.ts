@@ -38,7 +38,8 @@ export const publicPemOf = (key: KeyObject): string =>
   createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
 
 /** Whether the private half belongs to that public one, in the text of `publicPemOf`. */
-export const isKey = ({ privateKey }: Signer, publicKey: string): boolean => publicPemOf(privateKey) === publicKey;
+export const isKey = ({ privateKey }: Signer, publicKey: string): boolean =>
+  publicPemOf(privateKey) === publicKey;
 
 /** @throws OkcmError ORBITAL_KEY_UNUSABLE, and as readPrivate. The file is PKCS#8 PEM, private to its owner. */
 export async function readSigner(path: string, keyId: string): Promise<Signer> {
