@@ -222,6 +222,11 @@ export const cmkErrors = {
     title: 'Something has been signed by this key a moment ago',
     hint: 'Try again in ten seconds. If it stays so, some process does not have the file of the new key.',
   },
+  SIGNING_KEY_BUSY: {
+    status: 409,
+    title: 'The region is about to sign by this key',
+    hint: 'Wait for the job that the detail names. One that a region does not answer can be cancelled: POST /v1/jobs/{id}/cancel.',
+  },
   KEY_NOT_USABLE: {
     status: 409,
     title: 'The keystore says that the key cannot be used',

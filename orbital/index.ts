@@ -5,7 +5,7 @@
 export { BrokerConfig, brokerTls } from './broker-config.ts';
 export { connectTransport } from './connect.ts';
 export type { JsonValue } from './json.ts';
-export { ExchangeableSigner, KeyDirectory, publicPemOf, readSigner } from './keys/signer.ts';
+export { ExchangeableSigner, isKey, KeyDirectory, publicPemOf, readSigner } from './keys/signer.ts';
 export {
   adoptKeys,
   canonicalPem,

@@ -131,6 +131,10 @@ export const MAX_REJECTION_SUMS = 32;
 export const REJECTION_SUM_REFILL_MS = 60_000;
 export const FLOODED_REJECTIONS_EVERY_MS = 5 * 60_000;
 
+/** Keys of governance that a region knows, most of them retired: so many by messages, and beyond them by a person alone. */
+export const MAX_KNOWN_KEYS = 1_024;
+export const MAX_KNOWN_KEYS_BY_HAND = 2_048;
+
 /** How often it is counted how far regions are behind. */
 export const MEASURE_EVERY_MS = 2_000;
 /** A task that has not ended by then is called stalled. */

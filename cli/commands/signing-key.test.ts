@@ -52,6 +52,9 @@ test('governance’s key is announced, goes over by itself, and the old one is r
   assert.match(early.stderr, /SIGNING_KEY_IN_USE/);
   await world.query(`UPDATE signing_keys SET since = since - interval '1 minute'`);
   assert.match(await ok('signing-key', 'retire', 'cmk', '--yes'), /^cmk: retired/);
+  await ok('signing-key', 'rotate', 'cmk-3');
+  await until('it is active', async () => /cmk-3 +active/.test(await ok('signing-key', 'list')));
+  assert.match(await ok('signing-key', 'retire', 'cmk-2', '--stolen', '--yes'), /^cmk-2: retired/);
 });
 
 test('a region’s key is rotated by the region, or brought by hand', async () => {
@@ -63,12 +66,18 @@ test('a region’s key is rotated by the region, or brought by hand', async () =
     /north-2 +active/.test(await ok('signing-key', 'list', '--region', 'north')),
   );
   const file = join(home, 'brought.pem');
-  const { publicKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   await writeFile(file, publicKey.export({ type: 'spki', format: 'pem' }));
   const brought = ['signing-key', 'rotate', 'north-3', '--region', 'north', '--public-key', file];
   assert.match(await ok(...brought), /^north: north-3 counts from now on/);
   const retire = ['signing-key', 'retire', 'region:north', '--region', 'north', '--yes'];
   assert.match(await ok(...retire), /^north: region:north is retired/);
+  world.regions[0]?.signer.use({ keyId: 'north-3', privateKey });
+  // Its thief keeps it in use.
+  await world.query(`UPDATE region_keys SET heard_at = now() + interval '1 minute' WHERE key_id = 'north-2'`);
+  const stolen = ['signing-key', 'retire', 'north-2', '--region', 'north', '--yes'];
+  assert.match((await okcm(...stolen)).stderr, /SIGNING_KEY_IN_USE/);
+  assert.match(await ok(...stolen, '--stolen'), /^north: north-2 is retired/);
 });
 
 test('dead letters are shown with their reason and asked once more; refused messages are listed', async () => {

@@ -12,6 +12,10 @@ interface RegionOption {
 interface RotateOptions extends RegionOption {
   readonly publicKey?: string;
 }
+interface RetireOptions extends RegionOption {
+  readonly stolen?: boolean;
+  readonly yes?: boolean;
+}
 interface TrustOptions {
   readonly config: string;
   readonly publicKey?: string;
@@ -78,16 +82,18 @@ export function registerSigningKeyCommands(program: Command): void {
 
   ofRegion(keys.command('retire <key>'), 'the region’s key, not governance’s')
     .description('let a key count for nothing any more, for good')
+    .option('--stolen', 'also while something is signed by it: whoever has stolen it sees to that')
     .option('--yes', 'really')
-    .action(async (keyId: string, { region, yes }: RegionOption & { yes?: boolean }, command: Command) => {
+    .action(async (keyId: string, { region, stolen, yes }: RetireOptions, command: Command) => {
       demandYes(yes, 'a retired key never comes back, and what it has signed and has not arrived is refused');
       const { home, output } = contextOf(command);
       const { api } = await CmkClient.ofHome(home);
+      const body = stolen === true ? { stolen } : null;
       if (region === undefined) {
-        const key = await api.retireSigningKey({ path: { key: keyId } });
+        const key = await api.retireSigningKey({ path: { key: keyId }, body });
         return output.result(key, () => `${keyId}: ${key.state}; every region is told`);
       }
-      const { items } = await api.retireRegionKey({ path: { region, key: keyId } });
+      const { items } = await api.retireRegionKey({ path: { region, key: keyId }, body });
       output.result(items, () => `${region}: ${keyId} is retired`);
     });
 

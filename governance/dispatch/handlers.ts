@@ -20,7 +20,8 @@ import {
   onUnlinkFailed,
 } from '../links/answers.ts';
 import { rotationAnswers } from '../rotation/answers.ts';
-import { regionKeyAnswers, trustAnswers } from '../signing/region-keys.ts';
+import { regionKeyAnswers } from '../signing/region-keys.ts';
+import { trustAnswers } from '../signing/trust-answers.ts';
 import { alsoForSimulations, useInspected } from '../simulation/answers.ts';
 import * as drills from '../simulation/drill-answers.ts';
 import type { CmkDatabase } from '../store/schema.ts';

@@ -26,7 +26,7 @@ export async function storeReport(
   const { links, auditCounts, ...summary } = report;
   const text = JSON.stringify({ ...summary, at });
   await asPlatform(cmk.db, async (trx) => {
-    await noteReportKey(trx, source, signedBy);
+    await noteReportKey(trx, source, { at, signedBy });
     const stored = await trx
       .updateTable('regions')
       .set({ last_report: text, reported_at: new Date() })

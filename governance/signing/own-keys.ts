@@ -5,7 +5,7 @@
  */
 import { sql } from 'kysely';
 import { MAX_SIGNING_KEYS } from '../../contracts/index.ts';
-import { publicPemOf } from '../../orbital/index.ts';
+import { type NamedKey, publicPemOf } from '../../orbital/index.ts';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
@@ -27,6 +27,8 @@ export interface SigningKeyView {
 }
 
 const rowsOf = (trx: Trx) => trx.selectFrom('signing_keys').selectAll().orderBy('since').orderBy('key_id');
+
+type KeyRow = Awaited<ReturnType<ReturnType<typeof rowsOf>['execute']>>[number];
 
 /** One decision about keys at a time. Taken before Orbital's locks, always. */
 async function lockedKeys(trx: Trx) {
@@ -83,21 +85,14 @@ export async function signingKeysInto(cmk: Cmk, trx: Trx, who: Actor, region: st
  * signs as soon as all of them trust it. Throws SIGNING_KEY_STATE.
  */
 export async function announceSigningKey(cmk: Cmk, who: Actor, keyId: string): Promise<SigningKeyView> {
-  // Before the transaction (D13): a key that nobody was told of does no harm.
-  const { privateKey } = await cmk.signing.keyOf(keyId);
-  const publicKey = publicPemOf(privateKey);
+  // A file is written for a name alone that may be announced and is not known yet: the key of one that is lies elsewhere, and
+  // another one under its name would be of no use. Before the transaction (D13): a key that nobody was told of does no harm.
+  const first = await asPlatform(cmk.db, async (trx) => presentIn(await rowsOf(trx).execute(), keyId));
+  const publicKey = first?.public_key ?? publicPemOf((await cmk.signing.keyOf(keyId)).privateKey);
   await asPlatform(cmk.db, async (trx) => {
-    const known = await lockedKeys(trx);
-    const present = known.find(({ key_id }) => key_id === keyId);
-    if (present?.state === 'retired' || (present !== undefined && present.public_key !== publicKey))
-      throw new CmkError(
-        'SIGNING_KEY_STATE',
-        `${keyId} ${present.state === 'retired' ? 'is retired' : 'is another key'}`,
-      );
-    if (known.filter(({ state }) => state !== 'retired').length >= MAX_SIGNING_KEYS && present === undefined)
-      throw new CmkError('SIGNING_KEY_STATE', `${MAX_SIGNING_KEYS} keys count already: retire one first`);
-    if (known.length >= MAX_KEPT_SIGNING_KEYS && present === undefined)
-      throw new CmkError('LIMIT_REACHED', `${MAX_KEPT_SIGNING_KEYS} signing keys are kept`);
+    const present = presentIn(await lockedKeys(trx), keyId);
+    if (present !== undefined && present.public_key !== publicKey)
+      throw new CmkError('SIGNING_KEY_STATE', `${keyId} is another key`);
     if (present === undefined)
       await trx
         .insertInto('signing_keys')
@@ -108,6 +103,18 @@ export async function announceSigningKey(cmk: Cmk, who: Actor, keyId: string): P
   });
   cmk.signing.wake();
   return await viewOf(cmk, keyId);
+}
+
+/** The key of that name, undefined where there is none and one may be made. Throws SIGNING_KEY_STATE, LIMIT_REACHED. */
+function presentIn(known: readonly KeyRow[], keyId: string): KeyRow | undefined {
+  const present = known.find(({ key_id }) => key_id === keyId);
+  if (present?.state === 'retired') throw new CmkError('SIGNING_KEY_STATE', `${keyId} is retired`);
+  if (present !== undefined) return present;
+  if (known.filter(({ state }) => state !== 'retired').length >= MAX_SIGNING_KEYS)
+    throw new CmkError('SIGNING_KEY_STATE', `${MAX_SIGNING_KEYS} keys count already: retire one first`);
+  if (known.length >= MAX_KEPT_SIGNING_KEYS)
+    throw new CmkError('LIMIT_REACHED', `${MAX_KEPT_SIGNING_KEYS} signing keys are kept`);
+  return undefined;
 }
 
 /**
@@ -125,8 +132,15 @@ export async function activateSigningKey(cmk: Cmk, who: Actor, keyId: string): P
   return await viewOf(cmk, keyId);
 }
 
-/** Throws SIGNING_KEY_UNKNOWN, SIGNING_KEY_STATE, SIGNING_KEY_IN_USE. */
-export async function retireSigningKey(cmk: Cmk, who: Actor, keyId: string): Promise<SigningKeyView> {
+/**
+ * `stolen`: at once, also where a process of CMK may still sign by it; what that has signed is sent anew under the next one.
+ * The key that signs is never retired, so one always counts. Throws SIGNING_KEY_UNKNOWN, SIGNING_KEY_STATE, SIGNING_KEY_IN_USE.
+ */
+export async function retireSigningKey(
+  cmk: Cmk,
+  who: Actor,
+  { keyId, stolen = false }: { readonly keyId: string; readonly stolen?: boolean | undefined },
+): Promise<SigningKeyView> {
   await asPlatform(cmk.db, async (trx) => {
     const known = await lockedKeys(trx);
     const state = stateOf(known, keyId);
@@ -135,17 +149,17 @@ export async function retireSigningKey(cmk: Cmk, who: Actor, keyId: string): Pro
     if (state === 'retired') return;
     const since = known.find(({ key_id }) => key_id === keyId)?.since.getTime() ?? 0;
     // Every process of CMK goes over within that time.
-    if (state === 'retiring' && Date.now() - since < SIGNING_OVERLAP_MS)
+    if (!stolen && state === 'retiring' && Date.now() - since < SIGNING_OVERLAP_MS)
       throw new CmkError('SIGNING_KEY_IN_USE', `${keyId} has signed a moment ago`);
     await setState(trx, keyId, 'retired');
     await tellRegions(cmk, trx, who, await regionNames(trx));
-    await tell(trx, who, 'retire', keyId);
+    await tell(trx, who, 'retire', keyId, stolen ? { stolen } : undefined);
   });
   return await viewOf(cmk, keyId);
 }
 
-/** Goes over to the announced key that every region trusts, the newest first; answers the name of the key that signs. */
-export async function activateTrusted(cmk: Pick<Cmk, 'db'>): Promise<string | undefined> {
+/** Goes over to the announced key that every region trusts, the newest first; answers the key that signs. */
+export async function activateTrusted(cmk: Pick<Cmk, 'db'>): Promise<NamedKey | undefined> {
   return await asPlatform(cmk.db, async (trx) => {
     const announced = await rowsOf(trx).where('state', '=', 'announced').execute();
     const ready = await trustedEverywhere(trx, announced.map(({ key_id }) => key_id).toReversed());
@@ -160,7 +174,7 @@ export async function activateTrusted(cmk: Pick<Cmk, 'db'>): Promise<string | un
       );
     }
     const active = await rowsOf(trx).where('state', '=', 'active').executeTakeFirst();
-    return active?.key_id;
+    return active && { keyId: active.key_id, publicKey: active.public_key };
   });
 }
 
@@ -202,10 +216,17 @@ export async function goOver(trx: Trx, keyId: string): Promise<void> {
   await setState(trx, keyId, 'active');
 }
 
-async function tell(trx: Trx, who: Actor, what: string, keyId: string): Promise<void> {
+async function tell(
+  trx: Trx,
+  who: Actor,
+  what: string,
+  keyId: string,
+  detail?: Record<string, unknown>,
+): Promise<void> {
   await audit(trx, who, {
     action: `signing-key.${what}`,
     subject: `signing-key:${keyId}`,
     outcome: 'accepted',
+    ...(detail === undefined ? {} : { detail }),
   });
 }

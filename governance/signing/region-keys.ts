@@ -15,7 +15,7 @@ import { parseSigningKey } from '../domain/certificates.ts';
 import { requireRegion } from '../domain/lookups.ts';
 import { instant, instantOrNull } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
-import { MAX_KEPT_SIGNING_KEYS, PROVISION_DEADLINE_MS, SIGNING_OVERLAP_MS } from '../limits.ts';
+import { MAX_KEPT_SIGNING_KEYS, PROVISION_DEADLINE_MS } from '../limits.ts';
 import type { Answer } from '../links/answers.ts';
 import type { SigningKeyState } from '../store/signing-tables.ts';
 import { asPlatform, type Db, type Trx } from '../store/transactions.ts';
@@ -42,7 +42,7 @@ interface Row {
   readonly since: Date;
   readonly heard_at: Date | null;
 }
-async function keysNow(db: Db | Trx, region: string): Promise<readonly Row[]> {
+export async function keysNow(db: Db | Trx, region: string): Promise<readonly Row[]> {
   const { rows } = await sql<Row>`
     SELECT * FROM (${KEYS}) AS k WHERE region = ${region} ORDER BY since, key_id`.execute(db);
   return rows;
@@ -77,10 +77,15 @@ export async function listRegionKeys(cmk: Cmk, region: string): Promise<{ items:
   };
 }
 
+/** One decision about keys of regions at a time; answers of regions wait for it, or it for them. Before `regions`, always. */
+export async function lockRegionKeys(trx: Trx): Promise<void> {
+  await sql`LOCK TABLE region_keys IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
+}
+
 /** Before the second key: the first gets a row of its own. Throws REGION_UNKNOWN, SIGNING_KEY_STATE, ALREADY_EXISTS. */
 async function prepare(trx: Trx, region: string, keyId: string): Promise<readonly Row[]> {
+  await lockRegionKeys(trx);
   await requireRegion(trx, region);
-  await sql`LOCK TABLE region_keys IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
   await sql`
     INSERT INTO region_keys (region, key_id, public_key, state)
       SELECT name, key_id, public_key, 'active' FROM regions r
@@ -117,7 +122,7 @@ export async function rotateRegionKey(
       correlationId: who.correlationId,
       deadlineMs: PROVISION_DEADLINE_MS,
     });
-    await tell(trx, who, 'rotate', region, { keyId, job });
+    await tellRegionKey(trx, who, 'rotate', region, { keyId, job });
     return { job };
   });
 }
@@ -135,40 +140,25 @@ export async function putRegionKey(
     if (!(await insertKey(trx, region, key.keyId, publicKey)))
       throw new CmkError('ALREADY_EXISTS', 'this is the key of another name, or of another region');
     await goOver(trx, region, key.keyId);
-    await tell(trx, who, 'put', region, { keyId: key.keyId });
+    await tellRegionKey(trx, who, 'put', region, { keyId: key.keyId });
   });
   return { job: null };
 }
 
-/** Throws SIGNING_KEY_UNKNOWN, SIGNING_KEY_STATE, SIGNING_KEY_IN_USE. */
-export async function retireRegionKey(cmk: Cmk, who: Actor, region: string, keyId: string): Promise<void> {
-  await asPlatform(cmk.db, async (trx) => {
-    await requireRegion(trx, region);
-    const row = (await keysNow(trx, region)).find(({ key_id }) => key_id === keyId);
-    if (row === undefined) throw new CmkError('SIGNING_KEY_UNKNOWN', `${region} has no signing key ${keyId}`);
-    if (row.state === 'retired') return;
-    if (row.state === 'active')
-      throw new CmkError('SIGNING_KEY_STATE', `${region} signs by ${keyId} now: rotate it first`);
-    if (row.heard_at !== null && Date.now() - row.heard_at.getTime() < SIGNING_OVERLAP_MS)
-      throw new CmkError('SIGNING_KEY_IN_USE', `a core of ${region} still signs by ${keyId}`);
-    await trx
-      .updateTable('region_keys')
-      .set({ state: 'retired', since: new Date() })
-      .where('region', '=', region)
-      .where('key_id', '=', keyId)
-      .execute();
-    await tell(trx, who, 'retire', region, { keyId });
-  });
-}
-
-/** With each report, so that nobody retires a key that a core of the region still signs by. */
-export async function noteReportKey(trx: Trx, region: string, keyId: string): Promise<void> {
-  await trx
-    .updateTable('region_keys')
-    .set({ heard_at: new Date() })
-    .where('region', '=', region)
-    .where('key_id', '=', keyId)
-    .execute();
+/**
+ * With each report that is news, so that nobody retires a key that a core of the region still signs by; one that was recorded
+ * and comes again keeps no key in use. Before the report is stored: `region_keys` is taken before `regions`, always.
+ */
+export async function noteReportKey(
+  trx: Trx,
+  region: string,
+  { at, signedBy }: { readonly at: string; readonly signedBy: string },
+): Promise<void> {
+  await sql`
+    UPDATE region_keys k SET heard_at = ${new Date()}
+      FROM regions r
+      WHERE k.region = ${region} AND k.key_id = ${signedBy} AND r.name = k.region
+        AND (r.last_report IS NULL OR r.last_report->>'at' < ${at})`.execute(trx);
 }
 
 export const regionKeyAnswers = (jobs: JobMaker) => ({
@@ -196,33 +186,14 @@ export const regionKeyAnswers = (jobs: JobMaker) => ({
   },
   used: {
     async done(trx: Trx, answer: Answer, { keyId }: JobPayload<'REGION_KEY_USE'>): Promise<void> {
-      await goOver(trx, answer.region, keyId);
-      await tellAnswer(trx, answer, 'used', keyId);
+      // The region signs by it whatever is thought of it here: where it was retired, a person has to help (signing-keys.md).
+      const isOver = await goOver(trx, answer.region, keyId);
+      await tellAnswer(trx, answer, 'used', keyId, isOver ? undefined : 'SIGNING_KEY_STATE');
     },
     failed: (trx: Trx, answer: Answer, { keyId }: JobPayload<'REGION_KEY_USE'>, error: TaskError) =>
       tellAnswer(trx, answer, 'used', keyId, error.code),
   },
 });
-
-/** What a region has said about governance's keys. */
-export const trustAnswers = {
-  async done(
-    trx: Trx,
-    answer: Answer,
-    _payload: JobPayload<'GOVERNANCE_KEYS'>,
-    { trusted }: JobResult<'GOVERNANCE_KEYS'>,
-  ): Promise<void> {
-    const { region } = answer;
-    await trx.deleteFrom('region_trusts').where('region', '=', region).execute();
-    await trx
-      .insertInto('region_trusts')
-      .values([...new Set(trusted)].map((key_id) => ({ region, key_id })))
-      .execute();
-    await tellTrust(trx, answer, { trusted });
-  },
-  failed: (trx: Trx, answer: Answer, _payload: JobPayload<'GOVERNANCE_KEYS'>, error: TaskError) =>
-    tellTrust(trx, answer, { error: error.code }),
-};
 
 /** False where the name or the key is somebody else's, or was retired. */
 async function insertKey(trx: Trx, region: string, keyId: string, publicKey: string): Promise<boolean> {
@@ -238,7 +209,8 @@ async function insertKey(trx: Trx, region: string, keyId: string, publicKey: str
   return row?.public_key === publicKey && row.state !== 'retired';
 }
 
-async function goOver(trx: Trx, region: string, keyId: string): Promise<void> {
+/** False where the key was retired. */
+async function goOver(trx: Trx, region: string, keyId: string): Promise<boolean> {
   const since = new Date();
   const next = await trx
     .selectFrom('region_keys')
@@ -247,7 +219,7 @@ async function goOver(trx: Trx, region: string, keyId: string): Promise<void> {
     .where('key_id', '=', keyId)
     .where('state', '<>', 'retired')
     .executeTakeFirst();
-  if (next === undefined) return;
+  if (next === undefined) return false;
   await trx
     .updateTable('region_keys')
     .set({ state: 'retiring', since })
@@ -266,9 +238,10 @@ async function goOver(trx: Trx, region: string, keyId: string): Promise<void> {
     .set({ key_id: next.key_id, public_key: next.public_key })
     .where('name', '=', region)
     .execute();
+  return true;
 }
 
-async function tell(
+export async function tellRegionKey(
   trx: Trx,
   who: Actor,
   what: string,
@@ -295,14 +268,5 @@ async function tellAnswer(
     subject: `region:${region}`,
     outcome: error === undefined ? 'succeeded' : 'failed',
     detail: { keyId, ...(error === undefined ? {} : { error }) },
-  });
-}
-
-async function tellTrust(trx: Trx, { region, who }: Answer, detail: Record<string, unknown>): Promise<void> {
-  await audit(trx, who, {
-    action: 'signing-key.trusted',
-    subject: `region:${region}`,
-    outcome: 'error' in detail ? 'failed' : 'succeeded',
-    detail,
   });
 }

@@ -1,6 +1,12 @@
 /** By which key this process signs: the configured one at first, then whichever governance has gone over to. */
 import { sql } from 'kysely';
-import { ExchangeableSigner, type KeyDirectory, publicPemOf, type Signer } from '../../orbital/index.ts';
+import {
+  ExchangeableSigner,
+  isKey,
+  type KeyDirectory,
+  publicPemOf,
+  type Signer,
+} from '../../orbital/index.ts';
 import { OkcmError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import { SIGNING_KEY_POLL_MS } from '../limits.ts';
@@ -85,17 +91,25 @@ export class Signing {
   async #follow(): Promise<void> {
     const { db, configured, directory, logger } = this.#parts;
     const active = await activateTrusted({ db });
-    if (active === undefined || active === this.signer.keyId) return;
-    const next = active === configured.keyId ? configured : await directory.find(active);
-    if (next !== undefined) {
-      this.signer.use(next);
-      logger.info({ keyId: active }, 'jobs are signed by another key');
-    } else if (this.#missing !== active)
+    if (active === undefined) return;
+    const { keyId } = active;
+    if (keyId === this.signer.keyId && isKey(this.signer, active.publicKey)) return;
+    const { found, strange } = await directory.findAmong(configured, active);
+    if (found !== undefined) {
+      this.signer.use(found);
+      logger.info({ keyId }, 'jobs are signed by another key');
+      this.#missing = undefined;
+      return;
+    }
+    const missing = `${keyId} ${strange ?? ''}`;
+    if (this.#missing !== missing)
       logger.error(
-        { keyId: active },
-        'the key that signs jobs is not on this machine: the one before goes on',
+        { keyId, ...(strange === undefined ? {} : { file: strange }) },
+        strange === undefined
+          ? 'the key that signs jobs is not on this machine: the one before goes on'
+          : 'what lies here under the name of the key that signs jobs is another key: the one before goes on',
       );
-    this.#missing = next === undefined ? active : undefined;
+    this.#missing = missing;
   }
 
   async #stateOf(keyId: string): Promise<string | undefined> {

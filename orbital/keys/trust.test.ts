@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { MAX_KNOWN_KEYS, MAX_KNOWN_KEYS_BY_HAND } from '../limits.ts';
 import { adoptKeys, type KnownKey, type NamedKey, trustedOf, withConfigured } from './trust.ts';
 
 const KEYS = 6;
@@ -36,6 +37,27 @@ test('a retired key does not come back under another name, nor a name for anothe
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey;
   const other = { keyId: 'rsa', publicKey: rsa.export({ type: 'spki', format: 'pem' }).toString() };
   assert.deepEqual(adoptKeys(first, [key(0), other], 'cmk-0'), { ok: false, why: 'NOT_A_KEY' });
+});
+
+test('who fills the room with keys of their own keeps neither a person from naming another, nor the rest from being retired', () => {
+  const filled = (count: number): KnownKey[] => [
+    { ...key(0), state: 'trusted' },
+    ...Array.from({ length: count - 1 }, (_, index) => ({
+      keyId: `slipped-in-${index}`,
+      publicKey: `of a thief, ${index}`,
+      state: 'retired' as const,
+    })),
+  ];
+  const full = filled(MAX_KNOWN_KEYS);
+  assert.deepEqual(adoptKeys(full, [key(0), key(1)], 'cmk-0'), { ok: false, why: 'TOO_MANY' });
+  const byHand = adoptKeys(full, [key(0), key(1)], undefined);
+  assert.ok(byHand.ok);
+  assert.deepEqual(trusted(byHand.keys), ['cmk-0', 'cmk-1']);
+  const afterwards = adoptKeys(byHand.keys, [key(1)], 'cmk-1');
+  assert.ok(afterwards.ok, 'a message that names nothing new');
+  assert.deepEqual(trusted(afterwards.keys), ['cmk-1']);
+  const everything = filled(MAX_KNOWN_KEYS_BY_HAND);
+  assert.deepEqual(adoptKeys(everything, [key(1)], undefined), { ok: false, why: 'TOO_MANY' });
 });
 
 test('whatever is asked in whatever order: who signed stays trusted, and no retired key returns', () => {

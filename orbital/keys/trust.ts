@@ -4,6 +4,7 @@
  * never comes back, under whatever name (D11).
  */
 import { createPublicKey } from 'node:crypto';
+import { MAX_KNOWN_KEYS, MAX_KNOWN_KEYS_BY_HAND } from '../limits.ts';
 import type { TrustedKey } from '../messages.ts';
 
 export interface KnownKey {
@@ -14,15 +15,12 @@ export interface KnownKey {
 }
 export type NamedKey = Omit<KnownKey, 'state'>;
 
-/** Rows of one region: each rotation leaves one behind. */
-export const MAX_KNOWN_KEYS = 1024;
-
 export const trustRefusals = {
   SIGNER_MISSING: 'the key that signed this is not among them',
   KEY_RETIRED: 'a key among them was retired',
   KEY_DIFFERS: 'a key among them is known under another name, or the name stands for another key',
   NOT_A_KEY: 'one of them is no Ed25519 public key',
-  TOO_MANY: `more than ${MAX_KNOWN_KEYS} keys`,
+  TOO_MANY: `more than ${MAX_KNOWN_KEYS} keys, or ${MAX_KNOWN_KEYS_BY_HAND} by hand`,
 } as const;
 export type TrustRefusal = keyof typeof trustRefusals;
 
@@ -70,7 +68,10 @@ export function adoptKeys(
     after.set(keyId, key);
   }
   if (signedBy !== undefined && !named.has(signedBy)) return refuse('SIGNER_MISSING');
-  if (after.size > MAX_KNOWN_KEYS) return refuse('TOO_MANY');
+  // Each rotation leaves a key behind, which is kept, so that it stays refused. A thief who has used the room up with keys of his
+  // own neither keeps a person on this side from naming another, nor those that count from being retired.
+  const most = signedBy === undefined ? MAX_KNOWN_KEYS_BY_HAND : MAX_KNOWN_KEYS;
+  if (after.size > known.length && after.size > most) return refuse('TOO_MANY');
   return { ok: true, keys: [...after.values()] };
 }
 

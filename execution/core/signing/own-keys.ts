@@ -3,7 +3,14 @@
  * use stands in the region's database, so that all its cores go over together (D11).
  */
 import { sql } from 'kysely';
-import { ExchangeableSigner, type KeyDirectory, publicPemOf, type Signer } from '../../../orbital/index.ts';
+import {
+  ExchangeableSigner,
+  isKey,
+  type KeyDirectory,
+  type NamedKey,
+  publicPemOf,
+  type Signer,
+} from '../../../orbital/index.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { SIGNING_KEY_POLL_MS } from '../limits.ts';
 import type { RegionDb, RegionTx } from '../store/tables.ts';
@@ -33,7 +40,7 @@ export class OwnKeys {
     const { db, configured, logger } = this.#parts;
     await db.transaction().execute(async (tx) => {
       const rows = await this.#rows(tx);
-      const isNew = rows.length > 0 && !rows.some(({ key_id }) => key_id === configured.keyId);
+      const isNew = rows.length > 0 && !rows.some(({ keyId }) => keyId === configured.keyId);
       if (isNew) {
         await this.#insert(tx, configured);
         await this.use(tx, configured.keyId);
@@ -46,13 +53,21 @@ export class OwnKeys {
     return { stop: () => clearInterval(timer) };
   }
 
-  /** The public half of the key of that name, made where there is none; PEM. */
+  /**
+   * The public half of the key of that name, made where there is none; PEM. Of one that is known it is what was answered before,
+   * whichever core has its file: a second one under its name would be another key.
+   */
   async make(tx: RegionTx, keyId: string): Promise<string> {
     const { configured, directory } = this.#parts;
     // The first rotation finds no rows: what is in use has to be known before there is a second.
     if ((await this.#rows(tx)).length === 0) {
       await this.#insert(tx, configured);
       await this.use(tx, configured.keyId);
+    }
+    const known = await this.#row(tx, keyId);
+    if (known !== undefined) {
+      await this.#find(known);
+      return known.publicKey;
     }
     const made = keyId === configured.keyId ? configured : await directory.ensure(keyId);
     await this.#insert(tx, made);
@@ -61,8 +76,8 @@ export class OwnKeys {
 
   /** From the commit on the region signs by that key. False where it does not know it, or its file is not here. */
   async use(tx: RegionTx, keyId: string): Promise<boolean> {
-    const rows = await this.#rows(tx);
-    if (!rows.some(({ key_id }) => key_id === keyId) || (await this.#find(keyId)) === undefined) return false;
+    const row = await this.#row(tx, keyId);
+    if (row === undefined || (await this.#find(row)) === undefined) return false;
     const now = sql<Date>`now()`;
     await tx
       .updateTable('core.own_keys')
@@ -82,24 +97,41 @@ export class OwnKeys {
   /** Goes over to the key that the region uses now. Without its file the one before goes on, until governance retires it. */
   async follow(): Promise<void> {
     const rows = await this.#rows(this.#parts.db);
-    const active = rows.find(({ state }) => state === 'active')?.key_id;
-    if (active === undefined || active === this.signer.keyId) return;
+    const active = rows.find(({ state }) => state === 'active');
+    if (active === undefined) return;
+    if (active.keyId === this.signer.keyId && isKey(this.signer, active.publicKey)) return;
     const next = await this.#find(active);
-    if (next !== undefined) {
-      this.signer.use(next);
-      this.#parts.logger.info({ keyId: active }, 'the region signs by another key');
-    } else if (this.#missing !== active)
-      this.#parts.logger.error({ keyId: active }, 'the signing key of the region is not on this machine');
-    this.#missing = next === undefined ? active : undefined;
+    if (next === undefined) return;
+    this.signer.use(next);
+    this.#parts.logger.info({ keyId: active.keyId }, 'the region signs by another key');
   }
 
-  async #find(keyId: string): Promise<Signer | undefined> {
-    const { configured, directory } = this.#parts;
-    return keyId === configured.keyId ? configured : await directory.find(keyId);
+  /** Undefined, and told once, where its file is not on this machine, or another key lies under its name. */
+  async #find(key: NamedKey): Promise<Signer | undefined> {
+    const { configured, directory, logger } = this.#parts;
+    const { found, strange } = await directory.findAmong(configured, key);
+    const { keyId } = key;
+    const missing = found === undefined ? `${keyId} ${strange ?? ''}` : undefined;
+    if (missing !== undefined && missing !== this.#missing)
+      logger.error(
+        { keyId, ...(strange === undefined ? {} : { file: strange }) },
+        strange === undefined
+          ? 'the signing key of the region is not on this machine'
+          : 'what lies here under the name of the region’s signing key is another key',
+      );
+    this.#missing = missing;
+    return found;
+  }
+
+  async #row(db: RegionTx, keyId: string) {
+    return (await this.#rows(db)).find((row) => row.keyId === keyId);
   }
 
   async #rows(db: RegionDb | RegionTx) {
-    return await db.selectFrom('core.own_keys').select(['key_id', 'state']).execute();
+    return await db
+      .selectFrom('core.own_keys')
+      .select(['key_id as keyId', 'public_key as publicKey', 'state'])
+      .execute();
   }
 
   async #insert(tx: RegionTx, { keyId, privateKey }: Signer): Promise<void> {

@@ -6,7 +6,8 @@ import {
   listSigningKeys,
   retireSigningKey,
 } from '../../signing/own-keys.ts';
-import { listRegionKeys, putRegionKey, retireRegionKey, rotateRegionKey } from '../../signing/region-keys.ts';
+import { listRegionKeys, putRegionKey, rotateRegionKey } from '../../signing/region-keys.ts';
+import { retireRegionKey } from '../../signing/region-retirement.ts';
 import { signingKeyStates } from '../../store/signing-tables.ts';
 import { actorOf, type Routes } from '../api.ts';
 import * as schemas from '../schemas.ts';
@@ -37,6 +38,18 @@ const NewSigningKey = Type.Object({ keyId: KeyId }, schemas.closed);
 const NewRegionKey = Type.Object(
   { keyId: KeyId, publicKey: Type.Optional(schemas.NewRegion.properties.publicKey) },
   schemas.closed,
+);
+const Retirement = schemas.nullable(
+  Type.Object(
+    {
+      stolen: Type.Optional(
+        Type.Boolean({
+          description: 'Also while something is signed by it: whoever has stolen it sees to that',
+        }),
+      ),
+    },
+    schemas.closed,
+  ),
 );
 const all = <T extends typeof SigningKey | typeof RegionKey>(item: T) =>
   Type.Object({ items: Type.Array(item) }, schemas.closed);
@@ -82,11 +95,14 @@ export const signingRoutes: Routes = (app, cmk) => {
       schema: {
         summary: 'Trust this key nowhere any more, for good',
         params: KeyPath,
+        body: Retirement,
         response: { 202: SigningKey },
       },
     },
-    async (request, reply) =>
-      reply.status(202).send(await retireSigningKey(cmk, actorOf(request), request.params.key)),
+    async (request, reply) => {
+      const key = { keyId: request.params.key, stolen: request.body?.stolen };
+      return reply.status(202).send(await retireSigningKey(cmk, actorOf(request), key));
+    },
   );
   app.get(
     '/v1/regions/:region/keys',
@@ -129,12 +145,13 @@ export const signingRoutes: Routes = (app, cmk) => {
       schema: {
         summary: 'Let this key of the region count for nothing any more, for good',
         params: RegionKeyPath,
+        body: Retirement,
         response: { 200: all(RegionKey) },
       },
     },
     async (request) => {
       const { region, key } = request.params;
-      await retireRegionKey(cmk, actorOf(request), region, key);
+      await retireRegionKey(cmk, actorOf(request), region, { keyId: key, stolen: request.body?.stolen });
       return await listRegionKeys(cmk, region);
     },
   );
