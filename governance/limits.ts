@@ -239,3 +239,5 @@ export const MAX_DRIFT_PAGES_PER_REGION = 50_000;
 /** Findings of one answer that are recorded and mended before the page is read again, and that are kept of one region. */
 export const MAX_DRIFT_FINDINGS_PER_READ = 256;
 export const MAX_DRIFT_FINDINGS_PER_REGION = 10_000;
+/** Epochs beyond those that governance knows to have given out that are closed where a region says that one of them is open. */
+export const DRIFT_EPOCHS_AHEAD = 16;

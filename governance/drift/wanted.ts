@@ -115,7 +115,7 @@ interface TenantRow {
 
 const readTenants: Reader = async (trx, region, place, limit) => {
   const { rows } = await sql<TenantRow>`
-    SELECT r.tenant, r.state AS row, s.state, r.last_epoch AS taken,
+    SELECT r.tenant, r.state AS row, s.state, coalesce(greatest(l.newest, c.epoch), 0) AS taken,
            coalesce(l.open, 0) AS open, coalesce(l.newest, 0) AS newest, coalesce(l.failed, 0) AS failed,
            coalesce(l.closed, false) OR coalesce(c.state = 'done', false) AS closed,
            coalesce(l.busy, false) AS busy,
