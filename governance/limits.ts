@@ -232,6 +232,18 @@ export const DRIFT_BATCH = 64;
 export const DRIFT_OWN_LIMIT = 512;
 /** A region that has not read a page out by then is asked again later. */
 export const DRIFT_READ_DEADLINE_MS = 5 * 60_000;
+/** What is made anew apart from the job that all regions share must not outlive what is asked of the thing next by long. */
+export const DRIFT_APART_DEADLINE_MS = 5 * 60_000;
+/**
+ * Mends of one region that are under way at once, and mends, or events about what nobody mends, within DRIFT_ALLOWANCE_MS. Of
+ * things that governance knows as many as a region that has lost everything needs; of names that it has never heard, few.
+ */
+export const DRIFT_ALLOWANCE = {
+  known: { live: 10_000, perHour: 20_000 },
+  unknown: { live: 256, perHour: 1_000 },
+  told: { perHour: 1_000 },
+} as const;
+export const DRIFT_ALLOWANCE_MS = 3_600_000;
 /** How long a CMK that looks at an answer keeps others away from it. */
 export const DRIFT_CLAIM_MS = 60_000;
 /** Pages that are kept of one region: some six million things. */

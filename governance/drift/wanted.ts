@@ -14,11 +14,11 @@ import {
   manifestDigest,
 } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
-import { createJob } from '../dispatch/jobs.ts';
 import type { TenantState } from '../domain/tenant-states.ts';
 import { PROVISION_DEADLINE_MS } from '../limits.ts';
 import type { Trx } from '../store/transactions.ts';
 import type { Verdict } from './findings.ts';
+import { askThere } from './jobs.ts';
 import * as verdicts from './verdicts.ts';
 
 export interface Wanted {
@@ -77,10 +77,9 @@ const within = (key: RawBuilder<unknown>, place: Place): RawBuilder<unknown> =>
 const provisioning =
   <K extends JobKind>(kind: K, payload: JobPayload<K>): Wanted['provision'] =>
   (cmk, trx, region, correlationId) =>
-    // The entity of the wish itself, so that it stays in order with whatever else is asked of the thing.
-    createJob(cmk, trx, {
+    askThere(cmk, trx, {
       kind,
-      tasks: [{ region, payload }],
+      task: { region, payload },
       correlationId,
       deadlineMs: PROVISION_DEADLINE_MS,
     });
