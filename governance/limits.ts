@@ -29,6 +29,9 @@ export const MAX_REFUSALS_PER_ROUND = 16;
 /** A region that has said nothing for so long is shown as stale. Regions report every few seconds. */
 export const REPORT_STALE_MS = 15_000;
 
+/** So many epochs at most the count of a tenant's goes on with each report of a region. */
+export const MAX_EPOCHS_PER_REPORT = 16;
+
 /** Provisioning and registration that a region has not done by then has failed; it can be retried. */
 export const PROVISION_DEADLINE_MS = 24 * 3_600_000;
 /** The region's key pair of an epoch is useless once nobody waits for the link any more. */
