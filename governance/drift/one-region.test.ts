@@ -56,10 +56,14 @@ test('what a region owes is counted as tried, and shown as given up in the end',
   north.interfere = (kind) => (kind === 'IDENTITY_REMOVE' ? later : undefined);
   north.identities.set(owed, identity);
   const told = (what: string, is: () => Promise<boolean>) =>
-    until(what, async () => {
-      await north.tellManifest();
-      return is();
-    });
+    until(
+      what,
+      async () => {
+        await north.tellManifest();
+        return is();
+      },
+      60_000,
+    );
   await told('it is asked to', async () => (await found())?.job != null);
   // What it says meanwhile makes governance forget the finding, and neither the job nor that it was not done.
   north.identities.delete(owed);
