@@ -29,6 +29,9 @@ export const MAX_REFUSALS_PER_ROUND = 16;
 /** A region that has said nothing for so long is shown as stale. Regions report every few seconds. */
 export const REPORT_STALE_MS = 15_000;
 
+/** So many epochs at most the count of a tenant's goes on with each report of a region. */
+export const MAX_EPOCHS_PER_REPORT = 16;
+
 /** Provisioning and registration that a region has not done by then has failed; it can be retried. */
 export const PROVISION_DEADLINE_MS = 24 * 3_600_000;
 /** The region's key pair of an epoch is useless once nobody waits for the link any more. */
@@ -232,6 +235,18 @@ export const DRIFT_BATCH = 64;
 export const DRIFT_OWN_LIMIT = 512;
 /** A region that has not read a page out by then is asked again later. */
 export const DRIFT_READ_DEADLINE_MS = 5 * 60_000;
+/** What is made anew apart from the job that all regions share must not outlive what is asked of the thing next by long. */
+export const DRIFT_APART_DEADLINE_MS = 5 * 60_000;
+/**
+ * Mends of one region that are under way at once, and mends, or events about what nobody mends, within DRIFT_ALLOWANCE_MS. Of
+ * things that governance knows as many as a region that has lost everything needs; of names that it has never heard, few.
+ */
+export const DRIFT_ALLOWANCE = {
+  known: { live: 10_000, perHour: 20_000 },
+  unknown: { live: 256, perHour: 1_000 },
+  told: { perHour: 1_000 },
+} as const;
+export const DRIFT_ALLOWANCE_MS = 3_600_000;
 /** How long a CMK that looks at an answer keeps others away from it. */
 export const DRIFT_CLAIM_MS = 60_000;
 /** Pages that are kept of one region: some six million things. */
@@ -239,3 +254,5 @@ export const MAX_DRIFT_PAGES_PER_REGION = 50_000;
 /** Findings of one answer that are recorded and mended before the page is read again, and that are kept of one region. */
 export const MAX_DRIFT_FINDINGS_PER_READ = 256;
 export const MAX_DRIFT_FINDINGS_PER_REGION = 10_000;
+/** Epochs beyond those that governance knows to have given out that are closed where a region says that one of them is open. */
+export const DRIFT_EPOCHS_AHEAD = 16;

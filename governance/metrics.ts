@@ -31,8 +31,11 @@ export interface CmkMetrics {
   driftFound(kind: FindingKind): void;
   /** A job was made to mend it. */
   driftMended(kind: FindingKind): void;
-  /** Findings that stand, by kind, and pages of manifests that do not agree, counted anew. */
-  drift(counts: Readonly<Record<string, number>>, differingPages: number): void;
+  /** Findings that stand, by kind; pages of manifests that do not agree, and regions of which something waits, counted anew. */
+  drift(
+    counts: Readonly<Record<string, number>>,
+    of: { readonly differingPages: number; readonly heldBack: number },
+  ): void;
 }
 
 export const notificationOutcomes = ['delivered', 'failed', 'lost'] as const;
@@ -131,6 +134,11 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     help: 'Pages of regions’ manifests whose digests are not those of what governance wants',
     registers,
   });
+  const heldBackRegions = new Gauge({
+    name: 'okcm_cmk_drift_held_back_regions',
+    help: 'Regions that differ in more than is mended or told of one within an hour',
+    registers,
+  });
   return {
     request: (method, route, status, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
@@ -149,10 +157,11 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
     },
     driftFound: (finding) => found.inc({ finding }),
     driftMended: (finding) => mended.inc({ finding }),
-    drift: (counts, pages) => {
+    drift: (counts, { differingPages, heldBack }) => {
       for (const finding of findingKinds)
         standing.set({ finding, mend: mendOf(finding) }, counts[finding] ?? 0);
-      differing.set(pages);
+      differing.set(differingPages);
+      heldBackRegions.set(heldBack);
     },
   };
 }

@@ -153,6 +153,7 @@ export const identityRemoved = {
   /** With the last region's answer, the registration is gone and the key is free again. */
   async done(trx: Trx, answer: Answer, { fingerprint }: JobPayload<'IDENTITY_REMOVE'>): Promise<void> {
     const application = await applicationOf(trx, fingerprint);
+    const owner = await ownerThere(trx, answer, application);
     if (application === undefined)
       await trx
         .deleteFrom('gateways')
@@ -196,7 +197,7 @@ export const identityRemoved = {
         eb.not(eb.exists(eb.selectFrom('gateways').select('name').where('fingerprint', '=', fingerprint))),
       )
       .execute();
-    await tell(trx, answer, 'identity.removed', `identity:${fingerprint}`, application?.tenant);
+    await tell(trx, answer, 'identity.removed', `identity:${fingerprint}`, owner);
   },
   /** The key is still let in there: the row keeps saying `removing`, with the reason. */
   async failed(
@@ -205,9 +206,9 @@ export const identityRemoved = {
     { fingerprint }: JobPayload<'IDENTITY_REMOVE'>,
     error: TaskError,
   ): Promise<void> {
-    const application = await applicationOf(trx, fingerprint);
+    const owner = await ownerThere(trx, answer, await applicationOf(trx, fingerprint));
     await setIdentity(trx, answer, fingerprint, { error: error.code, updated_at: new Date() }, ['removing']);
-    await tell(trx, answer, 'identity.removed', `identity:${fingerprint}`, application?.tenant, error);
+    await tell(trx, answer, 'identity.removed', `identity:${fingerprint}`, owner, error);
   },
 };
 
@@ -217,6 +218,23 @@ async function applicationOf(trx: Trx, fingerprint: string) {
     .select(['tenant', 'name'])
     .where('fingerprint', '=', fingerprint)
     .executeTakeFirst();
+}
+
+/** Whose chain it goes to: a key that a region let in on its own (drift/) may be one of a tenant elsewhere, which that does not concern. */
+async function ownerThere(
+  trx: Trx,
+  { region }: Answer,
+  application: { readonly tenant: string; readonly name: string } | undefined,
+): Promise<string | undefined> {
+  if (application === undefined) return undefined;
+  const row = await trx
+    .selectFrom('application_regions')
+    .select('tenant')
+    .where('tenant', '=', application.tenant)
+    .where('application', '=', application.name)
+    .where('region', '=', region)
+    .executeTakeFirst();
+  return row?.tenant;
 }
 
 type Change = { state?: ProvisionState; error: string | null; updated_at: Date };

@@ -1,7 +1,13 @@
 /** A region that holds more tenants than one report names: what its pages say adds up, and stays. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { MAX_REPORTED_LINKS, type RegionReport, type ReportedLink } from '../../contracts/index.ts';
+import {
+  LAST_EPOCH,
+  MAX_REPORTED_LINKS,
+  type RegionReport,
+  type ReportedLink,
+} from '../../contracts/index.ts';
+import { MAX_EPOCHS_PER_REPORT } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
@@ -99,6 +105,17 @@ test('an epoch that goes back in a report is told, and gives no epoch out a seco
   await region.report({ links: [{ tenant, epoch: EPOCH - 1, state: 'open', expiresAt: EXPIRES_AT }] });
   await untilHeard(1, `reported_epoch = ${EPOCH - 1}`);
   assert.equal(await heard(`tenant = '${tenant}' AND last_epoch = ${EPOCH}`), 1);
+});
+
+test('what a region says brings the count of epochs on by a few, and never to their end', async () => {
+  const tenant = nameOf(3);
+  const counted = (epoch: number) => heard(`tenant = '${tenant}' AND last_epoch = ${epoch}`);
+  await region.report({ links: [{ tenant, epoch: LAST_EPOCH - 1, state: 'closed' }] });
+  await untilHeard(1, `reported_epoch = ${LAST_EPOCH - 1}`);
+  assert.equal(await counted(EPOCH + MAX_EPOCHS_PER_REPORT), 1);
+  await region.report({ links: [{ tenant, epoch: LAST_EPOCH, state: 'closed' }] });
+  await untilHeard(1, `reported_epoch = ${LAST_EPOCH}`);
+  assert.equal(await counted(EPOCH + MAX_EPOCHS_PER_REPORT), 1);
 });
 
 test('a report of more links than a page, or of an instant that is none, is thrown away', async () => {

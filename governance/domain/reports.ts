@@ -5,9 +5,10 @@
  */
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
-import { RegionReport, type ReportedLink } from '../../contracts/index.ts';
+import { LAST_EPOCH, RegionReport, type ReportedLink } from '../../contracts/index.ts';
 import { storeRegionAudit } from '../audit/regions.ts';
 import type { Cmk } from '../context.ts';
+import { MAX_EPOCHS_PER_REPORT } from '../limits.ts';
 import { noteReportKey } from '../signing/region-keys.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 
@@ -45,16 +46,21 @@ export async function storeReport(
   });
 }
 
-/** Writes what is news and nothing else: most pages say what the round before has said. */
+/**
+ * Writes what is news and nothing else: most pages say what the round before has said. The count of epochs follows a few at a
+ * time, since it is what the next block or unlink closes, for ever: a region that lies must not bring it to the end of all epochs.
+ */
 async function storeLinks(trx: Trx, region: string, links: readonly ReportedLink[]): Promise<void> {
   await sql`
     UPDATE tenant_regions t
-      SET last_epoch = greatest(t.last_epoch, said.epoch), reported_epoch = said.epoch,
+      SET last_epoch = CASE WHEN said.epoch < ${LAST_EPOCH}
+                            THEN greatest(t.last_epoch, least(said.epoch, t.last_epoch + ${MAX_EPOCHS_PER_REPORT}))
+                            ELSE t.last_epoch END, reported_epoch = said.epoch,
           reported_state = said.state, reported_expires_at = said."expiresAt"
       FROM jsonb_to_recordset(${JSON.stringify(links)}::jsonb)
         AS said (tenant text, epoch integer, state text, "expiresAt" text)
       WHERE t.tenant = said.tenant AND t.region = ${region}
-        AND (t.last_epoch < said.epoch
+        AND ((t.last_epoch < said.epoch AND said.epoch < ${LAST_EPOCH})
           OR (t.reported_epoch, t.reported_state, t.reported_expires_at)
             IS DISTINCT FROM (said.epoch, said.state, said."expiresAt"))`.execute(trx);
 }

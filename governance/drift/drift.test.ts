@@ -1,112 +1,29 @@
 /** Regions that hold something else than governance wants, over a real database and broker: what is mended, told, and refused. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { LAST_EPOCH, type ManifestItem, manifestClasses, manifestDigest } from '../../contracts/index.ts';
-import { issue } from '../../platform/pki.ts';
-import { testPki } from '../../testkit/pki.ts';
+import { after, test } from 'node:test';
+import { LAST_EPOCH, type ManifestItem, manifestDigest } from '../../contracts/index.ts';
 import { MAX_DRIFT_ATTEMPTS } from '../limits.ts';
-import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
-import { until, type World } from '../test-world.ts';
-import type { DriftView, RegionDriftView } from './view.ts';
+import { until } from '../test-world.ts';
+import { startDriftWorld } from './test-drift.test.ts';
+import type { RegionDriftView } from './view.ts';
 
-const RETRY_MS = 100;
-const CLASSES = manifestClasses.length;
-
-let world: World;
-let north: TestRegion;
-
-before(async () => {
-  world = await testWorld({
-    regions: ['north', 'south'],
-    configure: (config) => ({ ...config, drift: { checkEveryMs: 50, settleMs: 0, retryMs: RETRY_MS } }),
-  });
-  const [region] = world.regions;
-  assert.ok(region);
-  north = region;
-});
+const {
+  world,
+  north,
+  count,
+  looked,
+  everything,
+  tell,
+  settle,
+  drift,
+  kinds,
+  applied,
+  chainsWith,
+  onboarded,
+  linked,
+  held,
+} = await startDriftWorld();
 after(() => world.close());
-
-const count = async (sql: string): Promise<number> => Number((await world.query(sql))[0]?.['n']);
-
-/**
- * Until everything that was told has been looked at, and what was asked of the region is done; but for a service whose tenant is
- * to be made first, which waits for what the region tells next.
- */
-const looked = (region = north): Promise<true> =>
-  until('what was told is looked at', async () => {
-    const open = await count(`
-      SELECT (SELECT count(*) FROM drift_pages WHERE region = '${region.name}'
-                AND (due OR checked_at IS NULL OR checked_at < told_at))
-           + (SELECT count(*) FROM drift_reads WHERE region = '${region.name}')
-           + (SELECT count(*) FROM orbital_tasks WHERE target = '${region.name}'
-                AND state IN ('pending', 'processing')
-                AND coalesce(error->>'code', '') <> 'TENANT_UNKNOWN') AS n`);
-    return open === 0 && true;
-  });
-
-const everything = (region: TestRegion): string =>
-  JSON.stringify(manifestClasses.map((of) => region.holds(of)));
-
-/** Tells all that the region holds, and waits until that has led to whatever it leads to. */
-async function tell(region = north): Promise<void> {
-  const [{ now } = {}] = await world.query('SELECT now()::text AS now');
-  await region.tellManifest();
-  await until('it is told', async () => {
-    const told = `FROM drift_pages WHERE region = '${region.name}' AND told_at >= '${String(now)}'`;
-    return (await count(`SELECT count(*) AS n ${told}`)) === CLASSES;
-  });
-  await looked(region);
-}
-
-/** Until what the region holds is the same for two rounds. */
-async function settle(region = north): Promise<void> {
-  for (let before = '', same = 0; same < 2; ) {
-    before = everything(region);
-    await tell(region);
-    same = everything(region) === before ? same + 1 : 0;
-  }
-}
-
-async function drift(query = ''): Promise<DriftView[]> {
-  return (await world.must(200, 'GET', `/v1/drift?region=north${query}`)).items;
-}
-const kinds = async (): Promise<string[]> => (await drift()).map(({ finding }) => finding).sort();
-const applied = (kind: string): number => north.applied.filter((each) => each === kind).length;
-
-async function application(tenant: string, name: string): Promise<string> {
-  const pki = await testPki();
-  const pair = await issue({ ca: pki.ca, commonName: name, usages: ['client'], days: 1 });
-  await world.must(202, 'POST', `/v1/tenants/${tenant}/applications`, {
-    name,
-    services: ['payments'],
-    certificate: pair.certificatePem,
-  });
-  const path = `/v1/tenants/${tenant}/applications/${name}`;
-  return await until(`${name} is active`, async () => {
-    const { state, fingerprint } = await world.must(200, 'GET', path);
-    return state === 'active' && String(fingerprint);
-  });
-}
-
-async function onboarded(tenant: string): Promise<string> {
-  await world.onboard(tenant);
-  await world.must(202, 'POST', `/v1/tenants/${tenant}/services`, { name: 'payments' });
-  return await application(tenant, `${tenant}-shop`);
-}
-
-async function linked(tenant: string): Promise<string> {
-  const fingerprint = await onboarded(tenant);
-  await world.must(202, 'POST', `/v1/tenants/${tenant}/link`, { key: 'main' });
-  await world.linked(tenant, 'active');
-  return fingerprint;
-}
-
-function held(tenant: string) {
-  const found = north.tenants.get(tenant);
-  assert.ok(found, tenant);
-  return found;
-}
 
 test('what agrees is told once more and asked for no more', async () => {
   await onboarded('acme');
@@ -169,6 +86,8 @@ test('what governance does not know is revoked and closed, and nobody else is to
   assert.ok(!north.identities.has(stranger));
   assert.ok(north.identities.has(fingerprint));
   assert.deepEqual([held('ghost').open, held('ghost').closed], [0, 4]);
+  // Nobody has a chain of that name; whoever has once will not find in it what a region has made up.
+  assert.deepEqual(await chainsWith('link.closed', 'link:ghost/north/4'), ['_platform']);
   assert.equal(held('fern').closed, 0);
   assert.deepEqual(await kinds(), ['service-unknown', 'tenant-residue']);
   const { items } = await world.must(200, 'GET', '/v1/audit?action=drift.revoke');

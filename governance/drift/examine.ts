@@ -5,20 +5,14 @@
  */
 import { sql } from 'kysely';
 import { type ManifestClass, manifestDigest } from '../../contracts/index.ts';
-import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
-import {
-  DRIFT_BATCH,
-  DRIFT_CLAIM_MS,
-  DRIFT_OWN_LIMIT,
-  MAX_DRIFT_FINDINGS_PER_READ,
-  MAX_DRIFT_FINDINGS_PER_REGION,
-} from '../limits.ts';
+import { DRIFT_BATCH, DRIFT_CLAIM_MS, DRIFT_OWN_LIMIT, MAX_DRIFT_FINDINGS_PER_READ } from '../limits.ts';
 import type { DriftRead } from '../store/drift-tables.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
+import { type MendShare, tellHeldBack } from './allowance.ts';
 import { mendOf, type Verdict } from './findings.ts';
-import { type Found, mend, subjectOf } from './mend.ts';
-import { forget } from './pages.ts';
+import { type Found, mend, shareOf } from './mend.ts';
+import { record } from './record.ts';
 import { raisesAnchor, unknownVerdict } from './verdicts.ts';
 import { ownDigest, type Wanted, wantedIn } from './wanted.ts';
 
@@ -108,20 +102,31 @@ async function examine(cmk: Cmk, read: ReadOut, correlationId: string): Promise<
     unsettled ||= part.unsettled.length > 0;
     const kept = part.found.slice(0, MAX_DRIFT_FINDINGS_PER_READ - found);
     const upTo = kept.length < part.found.length ? (kept.at(-1)?.key ?? from) : (last?.key ?? end);
-    await asPlatform(cmk.db, (trx) =>
-      record(cmk, trx, kept, { after: from, upTo, read, unsettled: part.unsettled }, correlationId),
-    );
+    await record(cmk, kept, { after: from, upTo, region, of, unsettled: part.unsettled }, correlationId);
     await raiseAnchors(cmk, of, region, wanted, told);
-    for (const finding of kept) {
-      if (mendOf(finding.verdict.kind) === 'tell') continue;
-      if (await mend(cmk, finding, correlationId)) mending = true;
-    }
+    if (await mendAll(cmk, kept, correlationId)) mending = true;
     found += kept.length;
     if (kept.length < part.found.length) return { afterMs: cmk.drift.settleMs, own };
     if (last === undefined) break;
     from = last.key;
   }
   return { own, afterMs: unsettled ? cmk.drift.settleMs : mending ? cmk.drift.retryMs : null };
+}
+
+/** Returns whether something of it is to be looked at again. */
+async function mendAll(cmk: Cmk, found: readonly Found[], correlationId: string): Promise<boolean> {
+  const heldBack = new Set<MendShare['of']>();
+  let mending = false;
+  for (const finding of found) {
+    const share = shareOf(finding);
+    if (mendOf(finding.verdict.kind) === 'tell' || heldBack.has(share.of)) continue;
+    const outcome = await mend(cmk, finding, correlationId);
+    if (outcome !== 'given up') mending = true;
+    if (outcome !== 'held back') continue;
+    heldBack.add(share.of);
+    await tellHeldBack(cmk, share, correlationId);
+  }
+  return mending;
 }
 
 interface Part {
@@ -158,80 +163,13 @@ function compare(
         told: said,
         verdict,
         wanted: item?.expected,
+        isKnown: item !== undefined,
         tenant: item?.tenant,
         askedAt: read.asked_at,
         restedBefore,
       });
   }
   return { found, unsettled };
-}
-
-/** Findings as they are now; of what is under way, what was found before stays. */
-async function record(
-  cmk: Cmk,
-  trx: Trx,
-  found: readonly Found[],
-  {
-    read,
-    after,
-    upTo,
-    unsettled,
-  }: Part & { readonly read: DriftRead; readonly unsettled: readonly string[] },
-  correlationId: string,
-): Promise<void> {
-  const { region, class: of } = read;
-  await forget(trx, region, of, after, upTo, [...found.map(({ key }) => key), ...unsettled]);
-  const { count } = await trx
-    .selectFrom('drift_findings')
-    .select((eb) => eb.fn.countAll<string>().as('count'))
-    .where('region', '=', region)
-    .executeTakeFirstOrThrow();
-  let room = MAX_DRIFT_FINDINGS_PER_REGION - Number(count);
-  for (const finding of found) {
-    const { verdict, key, wanted = null, told = null } = finding;
-    const known = await trx
-      .selectFrom('drift_findings')
-      .select('finding')
-      .where('region', '=', region)
-      .where('class', '=', of)
-      .where('item', '=', key)
-      .executeTakeFirst();
-    if (known?.finding === verdict.kind) {
-      await trx
-        .updateTable('drift_findings')
-        .set({ wanted, told, seen_at: new Date() })
-        .where('region', '=', region)
-        .where('class', '=', of)
-        .where('item', '=', key)
-        .execute();
-      continue;
-    }
-    if (known === undefined && room-- <= 0) continue;
-    const row = { finding: verdict.kind, wanted, told, job: null };
-    await trx
-      .insertInto('drift_findings')
-      .values({ region, class: of, item: key, ...row })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['region', 'class', 'item'])
-          .doUpdateSet({ ...row, attempts: 0, found_at: new Date(), seen_at: new Date() }),
-      )
-      .execute();
-    cmk.metrics.driftFound(verdict.kind);
-    if (mendOf(verdict.kind) !== 'tell') continue;
-    cmk.logger.warn({ region, finding: verdict.kind, key, wanted, told }, 'a region differs; it is told');
-    await audit(
-      trx,
-      { actor: 'system:drift', correlationId },
-      {
-        ...(finding.tenant === undefined ? {} : { tenant: finding.tenant }),
-        action: 'drift.found',
-        subject: subjectOf(finding),
-        outcome: 'failed',
-        detail: { finding: verdict.kind, wanted, told },
-      },
-    );
-  }
 }
 
 /** What a region tells of a tenant's keys may only grow: the youngest word is kept. */

@@ -7,10 +7,12 @@ import type { ManifestClass } from '../../contracts/index.ts';
 import { JobConflictError } from '../../orbital/index.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
-import { createJob, createRegionalJob } from '../dispatch/jobs.ts';
+import { createRegionalJob } from '../dispatch/jobs.ts';
 import { MAX_DRIFT_ATTEMPTS } from '../limits.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
+import { HeldBack, type MendShare, spendOnJob } from './allowance.ts';
 import { type FindingKind, findings, mendOf, type Verdict } from './findings.ts';
+import { askThere } from './jobs.ts';
 import { unknownVerdict } from './verdicts.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 
@@ -21,6 +23,8 @@ export interface Found {
   readonly told: string | undefined;
   readonly wanted: string | undefined;
   readonly verdict: Verdict;
+  /** Governance wants something of it; else the region may have made it up. */
+  readonly isKnown: boolean;
   /** Undefined for what is the platform's, or unknown. */
   readonly tenant: string | undefined;
   /** What has changed since then says nothing against the answer. */
@@ -32,14 +36,26 @@ export interface Found {
 export const subjectOf = ({ class: of, key, region }: Pick<Found, 'class' | 'key' | 'region'>): string =>
   `${of === 'key' ? 'keys' : of}:${key.replace(' ', '/')}@${region}`;
 
+export const shareOf = ({ region, isKnown }: Pick<Found, 'region' | 'isKnown'>): MendShare => ({
+  region,
+  of: isKnown ? 'known' : 'unknown',
+});
+
 /** It is not so any more: the transaction ends without a change. */
 class Changed extends Error {}
 
-/** Returns whether it is to be looked at again: false where it has been tried often enough. */
-export async function mend(cmk: Cmk, found: Found, correlationId: string): Promise<boolean> {
+/**
+ * `again`: it is to be looked at again. `given up`: it has been tried often enough. `held back`: so much is done of that region
+ * already that this one waits.
+ */
+export async function mend(
+  cmk: Cmk,
+  found: Found,
+  correlationId: string,
+): Promise<'again' | 'given up' | 'held back'> {
   const tried = await triesOf(cmk, found);
-  if (tried === 'given up') return false;
-  if (tried === 'under way') return true;
+  if (tried === 'given up') return tried;
+  if (tried === 'under way') return 'again';
   try {
     await asPlatform(cmk.db, async (trx) => {
       const tenant = tenantOf(found);
@@ -57,6 +73,7 @@ export async function mend(cmk: Cmk, found: Found, correlationId: string): Promi
         .where('class', '=', of)
         .where('item', '=', key)
         .execute();
+      await spendOnJob(trx, shareOf(found), job);
       await audit(
         trx,
         { actor: 'system:drift', correlationId },
@@ -75,10 +92,25 @@ export async function mend(cmk: Cmk, found: Found, correlationId: string): Promi
       );
     });
   } catch (error) {
-    // Somebody has just changed it, or is doing so: the next look tells.
-    if (!(error instanceof Changed || error instanceof JobConflictError)) throw error;
+    if (error instanceof HeldBack) return 'held back';
+    // The region owes an answer about it: somebody has to see that where it never comes.
+    if (error instanceof JobConflictError) await countTry(cmk, found);
+    // Somebody has just changed it: the next look tells.
+    else if (!(error instanceof Changed)) throw error;
   }
-  return true;
+  return 'again';
+}
+
+async function countTry(cmk: Cmk, { region, class: of, key }: Found): Promise<void> {
+  await asPlatform(cmk.db, (trx) =>
+    trx
+      .updateTable('drift_findings')
+      .set((eb) => ({ attempts: eb('attempts', '+', 1) }))
+      .where('region', '=', region)
+      .where('class', '=', of)
+      .where('item', '=', key)
+      .execute(),
+  );
 }
 
 /** Its keys are lost, which the audit log has: what the region tells of the new ones is older than what it told of those. */
@@ -93,6 +125,7 @@ async function forgetKeys(trx: Trx, { key: tenant, region }: Found): Promise<voi
 
 function isStill(found: Found, now: Wanted | undefined): boolean {
   if (now !== undefined && (now.isBusy || now.changedAt > found.restedBefore)) return false;
+  if (found.isKnown !== (now !== undefined)) return false;
   const verdict = now === undefined ? unknownVerdict(found.class, found.told) : now.judge(found.told);
   return verdict?.kind === found.verdict.kind && verdict.epoch === found.verdict.epoch;
 }
@@ -145,9 +178,9 @@ async function ask(cmk: Cmk, trx: Trx, found: Found, correlationId: string): Pro
       });
     case 'revoke':
       // It cancels nothing older: the same key may be on its way into another region.
-      return await createJob(cmk, trx, {
+      return await askThere(cmk, trx, {
         kind: 'IDENTITY_REMOVE',
-        tasks: [{ region, payload: { fingerprint: key, reason } }],
+        task: { region, payload: { fingerprint: key, reason } },
         correlationId,
         deadlineMs: null,
       });

@@ -35,7 +35,7 @@ export async function storeManifest(
     .map(({ after = '', upTo = null, ...page }) => ({ ...page, after, up_to: upTo }));
   const text = JSON.stringify(pages);
   await asPlatform(cmk.db, async (trx) => {
-    // Pages begin elsewhere once something came or went before them.
+    // A page that waits to be compared keeps its place. Pages begin elsewhere once something came or went before them.
     await sql`
       DELETE FROM drift_pages p
         USING jsonb_to_recordset(${text}::jsonb) AS said (class text, after text, up_to text)
@@ -50,24 +50,25 @@ export async function storeManifest(
           WHERE EXISTS (SELECT FROM regions WHERE name = ${source})
             AND (SELECT count(*) FROM drift_pages WHERE region = ${source}) < ${MAX_DRIFT_PAGES_PER_REGION}
         ON CONFLICT (region, class, after) DO UPDATE
-          SET up_to = excluded.up_to, items = excluded.items, digest = excluded.digest, told_at = now()`.execute(
-      trx,
-    );
+          SET up_to = excluded.up_to, items = excluded.items, digest = excluded.digest,
+              told_at = CASE WHEN p.checked_at >= p.told_at THEN now() ELSE p.told_at END`.execute(trx);
   });
 }
 
-/** Compares what was told since it was compared last: one page, one statement, and nothing more where both agree. */
+/**
+ * Compares what was told since it was compared last: one page, one statement, and nothing more where both agree. Every region has
+ * its first page compared before any has its second: one that tells much holds up nobody but itself.
+ */
 export async function checkPages(cmk: Cmk): Promise<void> {
   const told = await asPlatform(cmk.db, (trx) =>
-    trx
-      .selectFrom('drift_pages')
-      .selectAll()
-      .where((eb) => eb.or([eb('checked_at', 'is', null), eb('checked_at', '<', eb.ref('told_at'))]))
-      .orderBy('told_at')
-      .limit(DRIFT_BATCH)
-      .execute(),
+    sql<DriftPage>`
+      SELECT p.* FROM regions r CROSS JOIN LATERAL (
+          SELECT d.*, row_number() OVER (ORDER BY d.told_at) AS turn FROM drift_pages d
+            WHERE d.region = r.name AND (d.checked_at IS NULL OR d.checked_at < d.told_at)
+            ORDER BY d.told_at LIMIT ${DRIFT_BATCH}) p
+        ORDER BY p.turn, p.told_at LIMIT ${DRIFT_BATCH}`.execute(trx),
   );
-  for (const page of told) await asPlatform(cmk.db, (trx) => checkPage(trx, page));
+  for (const page of told.rows) await asPlatform(cmk.db, (trx) => checkPage(trx, page));
 }
 
 async function checkPage(trx: Trx, page: DriftPage): Promise<void> {
@@ -113,10 +114,12 @@ export async function forget(
 export async function askForPages(cmk: Cmk, correlationId: () => string): Promise<void> {
   const due = await asPlatform(cmk.db, (trx) =>
     sql<Pick<DriftPage, 'region' | 'class' | 'after' | 'up_to'>>`
-      SELECT DISTINCT ON (p.region, p.class) p.region, p.class, p.after, p.up_to FROM drift_pages p
-        WHERE p.due AND NOT EXISTS (
-          SELECT FROM drift_reads r WHERE r.region = p.region AND r.class = p.class)
-        ORDER BY p.region, p.class, p.checked_at LIMIT ${DRIFT_BATCH}`.execute(trx),
+      SELECT * FROM (
+        SELECT DISTINCT ON (p.region, p.class) p.region, p.class, p.after, p.up_to, p.checked_at
+          FROM drift_pages p WHERE p.due AND NOT EXISTS (
+            SELECT FROM drift_reads r WHERE r.region = p.region AND r.class = p.class)
+          ORDER BY p.region, p.class, p.checked_at) first
+        ORDER BY checked_at LIMIT ${DRIFT_BATCH}`.execute(trx),
   );
   for (const page of due.rows) {
     try {

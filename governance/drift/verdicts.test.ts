@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { KEYS_DAMAGED, keysState, LAST_EPOCH, SERVICE_HELD, tenantWord } from '../../contracts/index.ts';
+import { DRIFT_EPOCHS_AHEAD } from '../limits.ts';
 import { type FindingKind, findingKinds, findings, mendOf, type Verdict } from './findings.ts';
 import * as verdicts from './verdicts.ts';
 
@@ -21,6 +22,8 @@ interface Pair {
 }
 
 const EPOCHS = [0, 1, 2, 3, 4, 5];
+/** What only governance put back, or a lie, explains. */
+const FAR = [DRIFT_EPOCHS_AHEAD, 2 * DRIFT_EPOCHS_AHEAD, LAST_EPOCH - 1, LAST_EPOCH];
 const told = ({ hasKeys, open, closed }: Standing): string | undefined =>
   hasKeys || closed > 0 ? tenantWord({ hasKeys, open, closed }) : undefined;
 
@@ -28,7 +31,7 @@ function* standings(): Generator<Standing> {
   for (const closed of [...EPOCHS, LAST_EPOCH]) {
     yield { hasKeys: false, open: 0, closed };
     yield { hasKeys: true, open: 0, closed };
-    for (const open of EPOCHS) if (open > closed) yield { hasKeys: true, open, closed };
+    for (const open of [...EPOCHS, ...FAR]) if (open > closed) yield { hasKeys: true, open, closed };
   }
 }
 
@@ -87,7 +90,11 @@ test('every pair of states of a tenant ends after three jobs at most, and is ser
       for (const kind of steps) seen.add(kind);
       if (left !== undefined) seen.add(left);
       pairs += 1;
-      if (isServed(end.region)) {
+      // What governance has forgotten further back than a few epochs a person has to decide.
+      const isFar = end.region.open > verdicts.mayCloseUpTo(end.want?.taken ?? 0);
+      if (isServed(end.region) && isFar && end.want?.stage !== 'ended')
+        assert.equal(left, 'link-ahead', about);
+      else if (isServed(end.region)) {
         assert.equal(end.want?.stage, 'served', about);
         const asWanted = end.region.open === end.want.open && (end.region.open > 0 || !end.want.closed);
         assert.ok(asWanted || left === 'link-ahead', about);
@@ -122,6 +129,21 @@ test('what is mended never opens anything: epochs only close, and keys are made 
       if (want?.stage === 'served' && region.open > 0 && region.open === want.open)
         assert.equal(mendOf(verdict.kind) === 'close', false, about);
     }
+});
+
+test('a region’s word ends no tenant: only what governance has given out is closed, and a few epochs more', () => {
+  const words = ['none', 'closed', 'bare', 'ended', undefined, ...FAR.map((epoch) => `open:${epoch}`)];
+  for (const want of wants())
+    for (const word of words) {
+      const verdict = verdicts.tenantVerdict(want, word);
+      if (verdict === undefined || mendOf(verdict.kind) !== 'close') continue;
+      const about = JSON.stringify({ want, word, verdict });
+      if (want?.stage === 'ended') assert.equal(verdict.epoch, LAST_EPOCH, about);
+      else assert.ok((verdict.epoch ?? LAST_EPOCH) <= (want?.taken ?? 0) + DRIFT_EPOCHS_AHEAD, about);
+    }
+  const blocked = { stage: 'blocked', provisioned: true, open: 0, failed: 0, closed: true } as const;
+  for (const want of [undefined, { ...blocked, newest: 2, taken: 3 }])
+    assert.deepEqual(verdicts.tenantVerdict(want, `open:${LAST_EPOCH}`), { kind: 'link-ahead' });
 });
 
 test('what governance expects is no finding, so that pages that agree are not read', () => {

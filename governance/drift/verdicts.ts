@@ -14,6 +14,7 @@ import {
   SERVICE_HELD,
   type TenantWord,
 } from '../../contracts/index.ts';
+import { DRIFT_EPOCHS_AHEAD } from '../limits.ts';
 import type { Verdict } from './findings.ts';
 
 /** A state of the manifest as the region told it; undefined: it told of no such item. */
@@ -30,9 +31,19 @@ export interface TenantWant {
   /** The youngest epochs that were given out, and that have failed, as the rows of links tell; 0 for none. */
   readonly newest: number;
   readonly failed: number;
-  /** The youngest epoch that must not be given out again, 0 for none. */
+  /**
+   * The youngest epoch that governance knows to have given out, 0 for none: by its own rows, and not as far as the region's
+   * reports say that epochs have gone.
+   */
   readonly taken: number;
 }
+
+/**
+ * The youngest epoch that is closed on a region's word. A closure is for ever, so the word alone must not choose it: it is the
+ * youngest that governance has given out, and a few more, which it may have given out before it was put back itself. A lie
+ * costs no more than these, and never the tenant.
+ */
+export const mayCloseUpTo = (taken: number): number => Math.min(LAST_EPOCH - 1, taken + DRIFT_EPOCHS_AHEAD);
 
 /** What the region tells where all is well. */
 export function expectedTenant(want: TenantWant): TenantWord | undefined {
@@ -49,18 +60,23 @@ export function tenantVerdict(want: TenantWant | undefined, told: Told): Verdict
   const word = said?.word;
   const epoch = said?.epoch ?? 0;
   const isUsable = word === 'none' || word === 'open';
+  const taken = want?.taken ?? 0;
+  /** An epoch that nobody closes on the region's word. */
+  const isBeyond = epoch > mayCloseUpTo(taken);
   /** Whatever was given out so far, and what the region says. */
-  const upTo = Math.max(1, epoch, want?.taken ?? 0);
+  const upTo = Math.max(1, epoch, taken);
 
   switch (want?.stage) {
     case undefined:
     case 'requested':
       if (word === undefined) return undefined;
-      return isUsable ? { kind: 'tenant-unknown', epoch: Math.max(1, epoch) } : { kind: 'tenant-residue' };
+      if (isBeyond) return { kind: 'link-ahead' };
+      return isUsable ? { kind: 'tenant-unknown', epoch: upTo } : { kind: 'tenant-residue' };
     case 'ended':
       return isUsable || word === 'closed' ? { kind: 'tenant-ended', epoch: LAST_EPOCH } : undefined;
     case 'blocked':
       if (word === 'ended') return { kind: 'tenant-ended-there' };
+      if (isBeyond) return { kind: 'link-ahead' };
       return isUsable ? { kind: 'tenant-blocked', epoch: upTo } : undefined;
     case 'served':
       break;
@@ -71,7 +87,7 @@ export function tenantVerdict(want: TenantWant | undefined, told: Told): Verdict
   if (word === undefined && (want.open > 0 || want.closed)) return { kind: 'tenant-lost', epoch: upTo };
   if (isAbsent) return { kind: 'tenant-missing' };
   if (word === 'ended') return { kind: 'tenant-ended-there' };
-  return linkVerdict(want, word, epoch, upTo);
+  return isBeyond ? { kind: 'link-ahead' } : linkVerdict(want, word, epoch, upTo);
 }
 
 function linkVerdict(

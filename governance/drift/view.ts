@@ -12,7 +12,7 @@ import {
   toPage,
 } from '../domain/pages.ts';
 import { CmkError } from '../errors.ts';
-import { MAX_DRIFT_ATTEMPTS, MAX_REGIONS } from '../limits.ts';
+import { DRIFT_ALLOWANCE_MS, MAX_DRIFT_ATTEMPTS, MAX_REGIONS } from '../limits.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 import { type FindingKind, findingKinds, findings, type Mend, mendOf } from './findings.ts';
 
@@ -126,7 +126,7 @@ export async function regionsDrift(cmk: Cmk): Promise<{ items: RegionDriftView[]
 /** For metrics. */
 export async function countDrift(
   trx: Trx,
-): Promise<{ findings: Record<string, number>; differingPages: number }> {
+): Promise<{ findings: Record<string, number>; differingPages: number; heldBack: number }> {
   const rows = await trx
     .selectFrom('drift_findings')
     .select((eb) => ['finding', eb.fn.countAll<string>().as('count')])
@@ -137,7 +137,14 @@ export async function countDrift(
     .select((eb) => eb.fn.countAll<string>().as('differing'))
     .where('agrees', '=', false)
     .executeTakeFirstOrThrow();
+  const { heldBack } = await trx
+    .selectFrom('drift_allowances')
+    .select((eb) => eb.fn.count<string>('region').distinct().as('heldBack'))
+    .where('held_back', '=', true)
+    .where('since', '>', new Date(Date.now() - DRIFT_ALLOWANCE_MS))
+    .executeTakeFirstOrThrow();
   return {
+    heldBack: Number(heldBack),
     findings: Object.fromEntries(rows.map(({ finding, count }) => [finding, Number(count)])),
     differingPages: Number(differing),
   };

@@ -14,11 +14,11 @@ import {
   manifestDigest,
 } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
-import { createJob } from '../dispatch/jobs.ts';
 import type { TenantState } from '../domain/tenant-states.ts';
 import { PROVISION_DEADLINE_MS } from '../limits.ts';
 import type { Trx } from '../store/transactions.ts';
 import type { Verdict } from './findings.ts';
+import { askThere } from './jobs.ts';
 import * as verdicts from './verdicts.ts';
 
 export interface Wanted {
@@ -77,10 +77,9 @@ const within = (key: RawBuilder<unknown>, place: Place): RawBuilder<unknown> =>
 const provisioning =
   <K extends JobKind>(kind: K, payload: JobPayload<K>): Wanted['provision'] =>
   (cmk, trx, region, correlationId) =>
-    // The entity of the wish itself, so that it stays in order with whatever else is asked of the thing.
-    createJob(cmk, trx, {
+    askThere(cmk, trx, {
       kind,
-      tasks: [{ region, payload }],
+      task: { region, payload },
       correlationId,
       deadlineMs: PROVISION_DEADLINE_MS,
     });
@@ -115,7 +114,7 @@ interface TenantRow {
 
 const readTenants: Reader = async (trx, region, place, limit) => {
   const { rows } = await sql<TenantRow>`
-    SELECT r.tenant, r.state AS row, s.state, r.last_epoch AS taken,
+    SELECT r.tenant, r.state AS row, s.state, coalesce(greatest(l.newest, c.epoch), 0) AS taken,
            coalesce(l.open, 0) AS open, coalesce(l.newest, 0) AS newest, coalesce(l.failed, 0) AS failed,
            coalesce(l.closed, false) OR coalesce(c.state = 'done', false) AS closed,
            coalesce(l.busy, false) AS busy,

@@ -40,9 +40,11 @@ async function tell(
   action: string,
   outcome: 'succeeded' | 'failed',
   detail: Record<string, unknown> = {},
+  /** Whether the tenant is to hear of it; the platform does otherwise. */
+  isTenants = true,
 ): Promise<void> {
   await audit(trx, who, {
-    tenant: id.tenant,
+    ...(isTenants ? { tenant: id.tenant } : {}),
     action,
     subject: `link:${id.tenant}/${id.region}/${id.epoch}`,
     outcome,
@@ -158,10 +160,19 @@ export async function onUnlinked(
       gateways_told: result.gatewaysTold,
       error: null,
     });
-  await tell(trx, answer, id, 'link.closed', 'succeeded', {
-    closedAt: result.closedAt,
-    gatewaysTold: result.gatewaysTold,
-  });
+  const detail = { closedAt: result.closedAt, gatewaysTold: result.gatewaysTold };
+  await tell(trx, answer, id, 'link.closed', 'succeeded', detail, await isHome(trx, id));
+}
+
+/** What a region was asked to close because of its own word alone (drift/) may be a name that it has made up, or no tenant of its. */
+async function isHome(trx: Trx, { tenant, region }: LinkId): Promise<boolean> {
+  const row = await trx
+    .selectFrom('tenant_regions')
+    .select('tenant')
+    .where('tenant', '=', tenant)
+    .where('region', '=', region)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What comparing regions with what governance wants added to the CMK schema; plain SQL, as the rest of it (migrations.ts). */
 import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { JobResult, ManifestClass } from '../../contracts/index.ts';
+import type { Allowance } from '../drift/allowance.ts';
 import type { FindingKind } from '../drift/findings.ts';
 
 type Json<T> = ColumnType<T, string, string>;
@@ -58,12 +59,34 @@ export interface DriftFindingRow {
   attempts: Generated<number>;
 }
 
+/** What a region has made governance do within the hour (drift/allowance.ts). */
+export interface DriftAllowanceRow {
+  region: string;
+  allowance: Allowance;
+  since: Generated<Date>;
+  spent: Generated<number>;
+  held_back: Generated<boolean>;
+}
+
+/** A job that mends; forgotten once it has ended. */
+export interface DriftMendRow {
+  job: string;
+  region: string;
+  allowance: Allowance;
+}
+
 export type DriftPage = Selectable<DriftPageRow>;
 export type DriftRead = Selectable<DriftReadRow>;
 export type DriftFinding = Selectable<DriftFindingRow>;
 
 /** They are about regions, and so the platform's: no tenant sees them, and none of them names a key. */
-export const DRIFT_PLATFORM_TABLES = ['drift_pages', 'drift_reads', 'drift_findings'] as const;
+export const DRIFT_PLATFORM_TABLES = [
+  'drift_pages',
+  'drift_reads',
+  'drift_findings',
+  'drift_allowances',
+  'drift_mends',
+] as const;
 
 /** Keys of items are compared byte by byte, as regions do it (contracts/manifest.ts). */
 export const DRIFT_TABLES = `
@@ -115,4 +138,24 @@ CREATE TABLE drift_findings (
 );
 ALTER TABLE tenant_regions ADD COLUMN keys_counter integer, ADD COLUMN keys_versions text,
   ADD CHECK ((keys_counter IS NULL) = (keys_versions IS NULL));
+`;
+
+export const DRIFT_ALLOWANCES = `
+CREATE TABLE drift_allowances (
+  region text NOT NULL REFERENCES regions,
+  allowance text NOT NULL,
+  since timestamptz NOT NULL DEFAULT now(),
+  spent integer NOT NULL DEFAULT 0,
+  held_back boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (region, allowance)
+);
+CREATE TABLE drift_mends (
+  job uuid PRIMARY KEY,
+  region text NOT NULL REFERENCES regions,
+  allowance text NOT NULL
+);
+CREATE INDEX drift_mends_region ON drift_mends (region, allowance);
+DROP INDEX drift_pages_to_check;
+CREATE INDEX drift_pages_to_check ON drift_pages (region, told_at)
+  WHERE checked_at IS NULL OR checked_at < told_at;
 `;

@@ -17,7 +17,7 @@ export async function collectGauges(cmk: Cmk): Promise<void> {
       .limit(MAX_REGIONS)
       .execute();
     const drift = await countDrift(trx);
-    cmk.metrics.drift(drift.findings, drift.differingPages);
+    cmk.metrics.drift(drift.findings, drift);
     const now = Date.now();
     for (const { name, reported_at, enrolled_at } of regions)
       cmk.metrics.regionReportAge(name, (now - (reported_at ?? enrolled_at).getTime()) / 1000);

@@ -11,7 +11,7 @@ import {
   AUDIT_TENANT_TABLES,
   REGION_AUDIT_HEADS,
 } from './audit-tables.ts';
-import { DRIFT_PLATFORM_TABLES, DRIFT_TABLES } from './drift-tables.ts';
+import { DRIFT_ALLOWANCES, DRIFT_PLATFORM_TABLES, DRIFT_TABLES } from './drift-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import {
@@ -366,6 +366,11 @@ const migrations: Record<string, Migration> = {
   '0081_refused_messages': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(REFUSED_MESSAGES).execute(db);
+    },
+  },
+  '0082_drift_allowances': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(DRIFT_ALLOWANCES).execute(db);
     },
   },
 };

@@ -16,7 +16,13 @@ import type {
   RegionAuditHeadRow,
   RegionAuditRow,
 } from './audit-tables.ts';
-import type { DriftFindingRow, DriftPageRow, DriftReadRow } from './drift-tables.ts';
+import type {
+  DriftAllowanceRow,
+  DriftFindingRow,
+  DriftMendRow,
+  DriftPageRow,
+  DriftReadRow,
+} from './drift-tables.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
@@ -360,6 +366,8 @@ export interface CmkDatabase extends AccessTables {
   drift_pages: DriftPageRow;
   drift_reads: DriftReadRow;
   drift_findings: DriftFindingRow;
+  drift_allowances: DriftAllowanceRow;
+  drift_mends: DriftMendRow;
 }
 
 export type Link = Selectable<LinkRow>;
