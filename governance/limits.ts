@@ -28,9 +28,13 @@ export const MAX_REFUSALS_PER_ROUND = 16;
 
 /** A region that has said nothing for so long is shown as stale. Regions report every few seconds. */
 export const REPORT_STALE_MS = 15_000;
-
-/** So many epochs at most the count of a tenant's goes on with each report of a region. */
-export const MAX_EPOCHS_PER_REPORT = 16;
+/** By so much a region's clock may be ahead of ours. */
+export const MAX_REPORT_AHEAD_MS = 5 * 60_000;
+/**
+ * Epochs beyond those that governance knows to have given out that it believes a region to have: it may have given them out before
+ * it was put back itself. More of them would let a region's word end a tenant.
+ */
+export const EPOCHS_AHEAD = 16;
 
 /** Provisioning and registration that a region has not done by then has failed; it can be retried. */
 export const PROVISION_DEADLINE_MS = 24 * 3_600_000;
@@ -254,5 +258,3 @@ export const MAX_DRIFT_PAGES_PER_REGION = 50_000;
 /** Findings of one answer that are recorded and mended before the page is read again, and that are kept of one region. */
 export const MAX_DRIFT_FINDINGS_PER_READ = 256;
 export const MAX_DRIFT_FINDINGS_PER_REGION = 10_000;
-/** Epochs beyond those that governance knows to have given out that are closed where a region says that one of them is open. */
-export const DRIFT_EPOCHS_AHEAD = 16;

@@ -7,7 +7,7 @@ import {
   type RegionReport,
   type ReportedLink,
 } from '../../contracts/index.ts';
-import { MAX_EPOCHS_PER_REPORT } from '../limits.ts';
+import { EPOCHS_AHEAD } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
@@ -112,10 +112,10 @@ test('what a region says brings the count of epochs on by a few, and never to th
   const counted = (epoch: number) => heard(`tenant = '${tenant}' AND last_epoch = ${epoch}`);
   await region.report({ links: [{ tenant, epoch: LAST_EPOCH - 1, state: 'closed' }] });
   await untilHeard(1, `reported_epoch = ${LAST_EPOCH - 1}`);
-  assert.equal(await counted(EPOCH + MAX_EPOCHS_PER_REPORT), 1);
+  assert.equal(await counted(EPOCHS_AHEAD), 1);
   await region.report({ links: [{ tenant, epoch: LAST_EPOCH, state: 'closed' }] });
   await untilHeard(1, `reported_epoch = ${LAST_EPOCH}`);
-  assert.equal(await counted(EPOCH + MAX_EPOCHS_PER_REPORT), 1);
+  assert.equal(await counted(EPOCHS_AHEAD), 1);
 });
 
 test('a report of more links than a page, or of an instant that is none, is thrown away', async () => {

@@ -5,10 +5,10 @@
  */
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
-import { LAST_EPOCH, RegionReport, type ReportedLink } from '../../contracts/index.ts';
+import { RegionReport, type ReportedLink } from '../../contracts/index.ts';
 import { storeRegionAudit } from '../audit/regions.ts';
 import type { Cmk } from '../context.ts';
-import { MAX_EPOCHS_PER_REPORT } from '../limits.ts';
+import { EPOCHS_AHEAD, MAX_REPORT_AHEAD_MS } from '../limits.ts';
 import { noteReportKey } from '../signing/region-keys.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 
@@ -21,6 +21,11 @@ export async function storeReport(
 ): Promise<void> {
   if (!Value.Check(RegionReport, report) || report.region !== source) {
     cmk.logger.warn({ region: source }, 'a region report does not follow its schema; it was thrown away');
+    return;
+  }
+  // One from far ahead would stand before every honest one that follows.
+  if (Date.parse(at) > Date.now() + MAX_REPORT_AHEAD_MS) {
+    cmk.logger.warn({ region: source, at }, 'a report comes from far ahead; it was thrown away');
     return;
   }
   // The region's clock orders its own reports; ours says when we heard of it, which is what "stale" is about.
@@ -47,20 +52,22 @@ export async function storeReport(
 }
 
 /**
- * Writes what is news and nothing else: most pages say what the round before has said. The count of epochs follows a few at a
- * time, since it is what the next block or unlink closes, for ever: a region that lies must not bring it to the end of all epochs.
+ * Writes what is news and nothing else: most pages say what the round before has said. The count of epochs follows the region's
+ * word no further than a few beyond those that governance has given out by its own rows: it is what the next block or unlink
+ * closes, for ever, and a region that lies must not bring it to the end of all epochs.
  */
 async function storeLinks(trx: Trx, region: string, links: readonly ReportedLink[]): Promise<void> {
   await sql`
     UPDATE tenant_regions t
-      SET last_epoch = CASE WHEN said.epoch < ${LAST_EPOCH}
-                            THEN greatest(t.last_epoch, least(said.epoch, t.last_epoch + ${MAX_EPOCHS_PER_REPORT}))
-                            ELSE t.last_epoch END, reported_epoch = said.epoch,
-          reported_state = said.state, reported_expires_at = said."expiresAt"
+      SET last_epoch = greatest(t.last_epoch, least(said.epoch, given.epoch + ${EPOCHS_AHEAD})),
+          reported_epoch = said.epoch, reported_state = said.state, reported_expires_at = said."expiresAt"
       FROM jsonb_to_recordset(${JSON.stringify(links)}::jsonb)
         AS said (tenant text, epoch integer, state text, "expiresAt" text)
+      CROSS JOIN LATERAL (
+        SELECT coalesce(max(l.epoch), 0) AS epoch FROM links l
+          WHERE l.tenant = said.tenant AND l.region = ${region}) given
       WHERE t.tenant = said.tenant AND t.region = ${region}
-        AND ((t.last_epoch < said.epoch AND said.epoch < ${LAST_EPOCH})
+        AND (t.last_epoch < least(said.epoch, given.epoch + ${EPOCHS_AHEAD})
           OR (t.reported_epoch, t.reported_state, t.reported_expires_at)
             IS DISTINCT FROM (said.epoch, said.state, said."expiresAt"))`.execute(trx);
 }

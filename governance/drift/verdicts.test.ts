@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { KEYS_DAMAGED, keysState, LAST_EPOCH, SERVICE_HELD, tenantWord } from '../../contracts/index.ts';
-import { DRIFT_EPOCHS_AHEAD } from '../limits.ts';
+import { EPOCHS_AHEAD } from '../limits.ts';
 import { type FindingKind, findingKinds, findings, mendOf, type Verdict } from './findings.ts';
 import * as verdicts from './verdicts.ts';
 
@@ -23,7 +23,7 @@ interface Pair {
 
 const EPOCHS = [0, 1, 2, 3, 4, 5];
 /** What only governance put back, or a lie, explains. */
-const FAR = [DRIFT_EPOCHS_AHEAD, 2 * DRIFT_EPOCHS_AHEAD, LAST_EPOCH - 1, LAST_EPOCH];
+const FAR = [EPOCHS_AHEAD, 2 * EPOCHS_AHEAD, LAST_EPOCH - 1, LAST_EPOCH];
 const told = ({ hasKeys, open, closed }: Standing): string | undefined =>
   hasKeys || closed > 0 ? tenantWord({ hasKeys, open, closed }) : undefined;
 
@@ -139,7 +139,7 @@ test('a region’s word ends no tenant: only what governance has given out is cl
       if (verdict === undefined || mendOf(verdict.kind) !== 'close') continue;
       const about = JSON.stringify({ want, word, verdict });
       if (want?.stage === 'ended') assert.equal(verdict.epoch, LAST_EPOCH, about);
-      else assert.ok((verdict.epoch ?? LAST_EPOCH) <= (want?.taken ?? 0) + DRIFT_EPOCHS_AHEAD, about);
+      else assert.ok((verdict.epoch ?? LAST_EPOCH) <= (want?.taken ?? 0) + EPOCHS_AHEAD, about);
     }
   const blocked = { stage: 'blocked', provisioned: true, open: 0, failed: 0, closed: true } as const;
   for (const want of [undefined, { ...blocked, newest: 2, taken: 3 }])

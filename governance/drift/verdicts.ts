@@ -14,7 +14,7 @@ import {
   SERVICE_HELD,
   type TenantWord,
 } from '../../contracts/index.ts';
-import { DRIFT_EPOCHS_AHEAD } from '../limits.ts';
+import { EPOCHS_AHEAD } from '../limits.ts';
 import type { Verdict } from './findings.ts';
 
 /** A state of the manifest as the region told it; undefined: it told of no such item. */
@@ -43,7 +43,7 @@ export interface TenantWant {
  * youngest that governance has given out, and a few more, which it may have given out before it was put back itself. A lie
  * costs no more than these, and never the tenant.
  */
-export const mayCloseUpTo = (taken: number): number => Math.min(LAST_EPOCH - 1, taken + DRIFT_EPOCHS_AHEAD);
+export const mayCloseUpTo = (taken: number): number => Math.min(LAST_EPOCH - 1, taken + EPOCHS_AHEAD);
 
 /** What the region tells where all is well. */
 export function expectedTenant(want: TenantWant): TenantWord | undefined {
