@@ -1,29 +1,45 @@
 /** Regions that hold something else than governance wants, over a real database and broker: what is mended, told, and refused. */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { LAST_EPOCH, type ManifestItem, manifestDigest } from '../../contracts/index.ts';
 import { MAX_DRIFT_ATTEMPTS } from '../limits.ts';
 import { until } from '../test-world.ts';
-import { startDriftWorld } from './test-drift.test.ts';
+import { type DriftWorld, startDriftWorld } from './test-drift.test.ts';
 import type { RegionDriftView } from './view.ts';
 
-const {
-  world,
-  north,
-  count,
-  looked,
-  everything,
-  tell,
-  settle,
-  drift,
-  kinds,
-  applied,
-  chainsWith,
-  onboarded,
-  linked,
-  held,
-} = await startDriftWorld();
-after(() => world.close());
+let world: DriftWorld['world'];
+let north: DriftWorld['north'];
+let count: DriftWorld['count'];
+let looked: DriftWorld['looked'];
+let everything: DriftWorld['everything'];
+let tell: DriftWorld['tell'];
+let settle: DriftWorld['settle'];
+let drift: DriftWorld['drift'];
+let kinds: DriftWorld['kinds'];
+let applied: DriftWorld['applied'];
+let chainsWith: DriftWorld['chainsWith'];
+let onboarded: DriftWorld['onboarded'];
+let linked: DriftWorld['linked'];
+let held: DriftWorld['held'];
+before(async () => {
+  ({
+    world,
+    north,
+    count,
+    looked,
+    everything,
+    tell,
+    settle,
+    drift,
+    kinds,
+    applied,
+    chainsWith,
+    onboarded,
+    linked,
+    held,
+  } = await startDriftWorld());
+});
+after(() => world?.close());
 
 test('what agrees is told once more and asked for no more', async () => {
   await onboarded('acme');

@@ -1,14 +1,24 @@
 /** What one region says or leaves out harms itself: no other waits for it, and governance does no more than it may. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { manifestDigest } from '../../contracts/index.ts';
 import { DRIFT_ALLOWANCE } from '../limits.ts';
 import { until } from '../test-world.ts';
-import { certificateOf, startDriftWorld } from './test-drift.test.ts';
+import { certificateOf, type DriftWorld, startDriftWorld } from './test-drift.test.ts';
 
-const { world, north, south, count, settle, drift, chainsWith, onboarded } = await startDriftWorld();
-after(() => world.close());
+let world: DriftWorld['world'];
+let north: DriftWorld['north'];
+let south: DriftWorld['south'];
+let count: DriftWorld['count'];
+let settle: DriftWorld['settle'];
+let drift: DriftWorld['drift'];
+let chainsWith: DriftWorld['chainsWith'];
+let onboarded: DriftWorld['onboarded'];
+before(async () => {
+  ({ world, north, south, count, settle, drift, chainsWith, onboarded } = await startDriftWorld());
+});
+after(() => world?.close());
 
 const later = { failed: { code: 'UNAVAILABLE', message: 'later', retryable: true } } as const;
 

@@ -18,6 +18,8 @@ export async function certificateOf(commonName: string): Promise<string> {
 
 type Held = NonNullable<ReturnType<TestRegion['tenants']['get']>>;
 
+export type DriftWorld = Awaited<ReturnType<typeof startDriftWorld>>;
+
 /** Regions north and south; where nothing else is said it is about north. */
 export async function startDriftWorld() {
   const world = await testWorld({
@@ -52,6 +54,11 @@ export async function startDriftWorld() {
 
   /** Tells all that the region holds, and waits until that has led to whatever it leads to. */
   async function tell(region = north): Promise<void> {
+    // What waits to be compared keeps its place, and with it the time at which it was told.
+    await until('nothing waits', async () => {
+      const waiting = `region = '${region.name}' AND (checked_at IS NULL OR checked_at < told_at)`;
+      return (await count(`SELECT count(*) AS n FROM drift_pages WHERE ${waiting}`)) === 0;
+    });
     const [{ now } = {}] = await world.query('SELECT now()::text AS now');
     await region.tellManifest();
     await until('it is told', async () => {

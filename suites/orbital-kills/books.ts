@@ -2,6 +2,9 @@
 import { type JobKind, jobKinds } from '../../contracts/index.ts';
 import { withClient } from '../../platform/postgres-admin.ts';
 
+/** Asked by governance of its own accord for as long as it runs, and changes nothing: there is no moment at which all have ended. */
+export const BY_ITSELF: JobKind = 'MANIFEST_READ';
+
 export type State = 'pending' | 'processing' | 'done' | 'failed' | 'cancelled';
 
 export interface JobRow {
@@ -85,11 +88,13 @@ export async function readBooks(
   for (const [region, url] of regionUrls) regions.set(region, await reading(url, readRegion));
   return await reading(governanceUrl, async (query) => ({
     jobs: await query<JobRow>(
-      `select id, kind, entity, state, correlation_id as "correlationId" from orbital_jobs`,
+      `select id, kind, entity, state, correlation_id as "correlationId" from orbital_jobs
+         where kind <> '${BY_ITSELF}'`,
     ),
     tasks: await query<TaskRow>(
       `select id, job_id as job, kind, target as region, state, entity_sequence::float8 as sequence,
-              correlation_id as "correlationId", result::text, error::text from orbital_tasks`,
+              correlation_id as "correlationId", result::text, error::text from orbital_tasks
+         where kind <> '${BY_ITSELF}'`,
     ),
     regions,
     applications: byRegion(
@@ -109,7 +114,10 @@ export async function readBooks(
 }
 
 async function readRegion(query: Query): Promise<RegionBook> {
-  const kinds = jobKinds.map((kind) => `'${kind}'`).join(', ');
+  const kinds = jobKinds
+    .filter((kind) => kind !== BY_ITSELF)
+    .map((kind) => `'${kind}'`)
+    .join(', ');
   return {
     inbox: await query<InboxRow>(
       `select task_id as task, kind, phase, correlation_id as "correlationId", result::text, unsent

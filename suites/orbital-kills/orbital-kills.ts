@@ -17,7 +17,7 @@ import type { Tell } from '../../testkit/measure/command.ts';
 import { System } from '../../testkit/system.ts';
 import { SecondCore } from '../soak/second-core.ts';
 import { governanceDatabase, regionDatabase } from '../support/databases.ts';
-import { readBooks } from './books.ts';
+import { BY_ITSELF, readBooks } from './books.ts';
 import { applicationHand, type Desk, keyHand, linkHand, untilRefused } from './hands.ts';
 import { type Kill, Killer, type Own, type OwnProcess, secondCoreOf } from './kills.ts';
 import { Orders } from './orders.ts';
@@ -179,9 +179,11 @@ async function nothingLeft(
     const left = await Promise.all([
       numberOf(
         governance,
-        `select count(*)::int as n from orbital_jobs where state in ('pending', 'processing')`,
+        `select count(*)::int as n from orbital_jobs where state in ('pending', 'processing') and kind <> '${BY_ITSELF}'`,
       ),
-      ...regions.map((url) => numberOf(url, `select count(*)::int as n from orbital_inbox where unsent`)),
+      ...regions.map((url) =>
+        numberOf(url, `select count(*)::int as n from orbital_inbox where unsent and kind <> '${BY_ITSELF}'`),
+      ),
     ]);
     if (left.every((n) => n === 0)) return;
     tell(`not ended yet: ${left.map((n) => n ?? 'unknown').join(', ')}`);
