@@ -7,9 +7,8 @@ import { sql } from 'kysely';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { DRIFT_ALLOWANCE, DRIFT_ALLOWANCE_MS } from '../limits.ts';
+import type { Allowance } from '../store/drift-tables.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
-
-export type Allowance = keyof typeof DRIFT_ALLOWANCE;
 
 export interface Share<A extends Allowance = Allowance> {
   readonly region: string;

@@ -1,8 +1,8 @@
 /** What comparing regions with what governance wants added to the CMK schema; plain SQL, as the rest of it (migrations.ts). */
 import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { JobResult, ManifestClass } from '../../contracts/index.ts';
-import type { Allowance } from '../drift/allowance.ts';
 import type { FindingKind } from '../drift/findings.ts';
+import type { DRIFT_ALLOWANCE } from '../limits.ts';
 
 type Json<T> = ColumnType<T, string, string>;
 
@@ -58,6 +58,8 @@ export interface DriftFindingRow {
   job: string | null;
   attempts: Generated<number>;
 }
+
+export type Allowance = keyof typeof DRIFT_ALLOWANCE;
 
 /** What a region has made governance do within the hour (drift/allowance.ts). */
 export interface DriftAllowanceRow {
