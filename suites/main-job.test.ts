@@ -68,6 +68,15 @@ describe('okcm up --once', () => {
     assert.ok(!existsSync(join(home, 'endpoints.json')), 'nothing is left that claims to run');
   });
 
+  test('a second start finds the same keys, and is quick', async (t) => {
+    const run = await okcm('up', '--once', '--home', home);
+    assert.equal(run.code, 0, run.stdout + run.stderr);
+    assert.equal(places(run.stdout).get('Decrypt (of an earlier run)'), 'gateway', run.stdout);
+    const [, seconds] = /Up after ([\d.]+) s/.exec(run.stdout) ?? [];
+    t.diagnostic(`second start: up after ${seconds} s, whole run ${Math.round(run.tookMs)} ms`);
+    assert.ok(Number(seconds) * 1000 < SECOND_START_LIMIT_MS, `up after ${seconds} s`);
+  });
+
   test('nothing in the home can be read by others', async () => {
     for (const name of ['installation.json', 'cmk/config.json', 'cmk/token', 'eu-west-1/core/config.json']) {
       assert.equal((await stat(join(home, name))).mode & 0o077, 0, name);
@@ -76,7 +85,7 @@ describe('okcm up --once', () => {
   });
 });
 
-test('a port that somebody takes is changed for another; a second Ctrl-C ends a start at once, with 130', async () => {
+test('a port that somebody takes before its component does is changed for another', async () => {
   const home = join(temporaryDirectory('squatted'), 'home');
   const readPorts = async (): Promise<Record<string, number>> =>
     (JSON.parse(await readFile(join(home, 'installation.json'), 'utf8')) as { ports: Record<string, number> })
@@ -91,26 +100,17 @@ test('a port that somebody takes is changed for another; a second Ctrl-C ends a 
   const { 'eu-west-1/db': taken, ...others } = await readPorts();
   const squatter = createServer().listen(taken, '127.0.0.1');
   await once(squatter, 'listening');
-  const said = await child.waitForLine(/starting again with another port/, 60_000);
-  assert.match(said, new RegExp(`eu-west-1/db does not start: port ${taken} is already in use`));
-  await child.waitForLine(/✔ PostgreSQL servers/, 60_000);
-  const { 'eu-west-1/db': changed, ...kept } = await readPorts();
-  squatter.close();
-  assert.notEqual(changed, taken);
-  assert.deepEqual(kept, others);
-
-  await child.waitForLine(/❯ CMK, two cores, two gateways/, 60_000);
-  const running = (): string[] =>
-    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line.includes(home));
-  // A frozen server cannot stop in order, however quick the machine is; only SIGKILL ends it.
-  const postmaster = running().find((line) => line.includes('postgres -D')) ?? assert.fail('no server');
-  process.kill(Number.parseInt(postmaster, 10), 'SIGSTOP');
-  process.kill(child.pid, 'SIGINT');
-  await sleep(SECOND_KEY_PRESS_MS);
-  assert.equal((await child.stop('SIGINT', 5_000)).code, 130, child.output());
-  await eventually('the end of all children', 12_000, () => running().length === 0);
+  try {
+    const said = await child.waitForLine(/starting again with another port/, 60_000);
+    assert.match(said, new RegExp(`eu-west-1/db does not start: port ${taken} is already in use`));
+    await child.waitForLine(/✔ PostgreSQL servers/, 60_000);
+    const { 'eu-west-1/db': changed, ...kept } = await readPorts();
+    assert.notEqual(changed, taken);
+    assert.deepEqual(kept, others);
+  } finally {
+    squatter.close();
+    await child.stop('SIGINT', INTERRUPT_LIMIT_MS);
+  }
 });
 
 describe('a start that is interrupted', () => {
@@ -139,21 +139,34 @@ describe('a start that is interrupted', () => {
   }
 });
 
+test('a second Ctrl-C ends an installation at once, with 130', async () => {
+  const home = join(temporaryDirectory('forced'), 'home');
+  const child = await startChild({
+    name: 'okcm up',
+    command: process.execPath,
+    args: ['cli/okcm.ts', 'up', '--ports', 'auto', '--home', home],
+    cwd: REPOSITORY,
+  });
+  await child.waitForLine(/❯ CMK, two cores, two gateways/, 60_000);
+  const running = (): string[] =>
+    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes(home));
+  // A frozen server cannot stop in order, however quick the machine is; only SIGKILL ends it.
+  const postmaster = running().find((line) => line.includes('postgres -D')) ?? assert.fail('no server');
+  process.kill(Number.parseInt(postmaster, 10), 'SIGSTOP');
+  process.kill(child.pid, 'SIGINT');
+  await sleep(SECOND_KEY_PRESS_MS);
+  assert.equal((await child.stop('SIGINT', 5_000)).code, 130, child.output());
+  await eventually('the end of all children', 12_000, () => running().length === 0);
+});
+
 describe('a running installation', () => {
   let system: System;
   before(async () => {
     system = await System.startIn(home);
   });
   after(() => system?.interrupt());
-
-  test('was started a second time: quickly, and with the same keys', async (t) => {
-    assert.ok(existsSync(join(home, 'endpoints.json')));
-    t.diagnostic(`up after ${Math.round(system.startMs)} ms`);
-    assert.ok(system.startMs < SECOND_START_LIMIT_MS, `up after ${system.startMs} ms`);
-    await eventually('the table with the key of the earlier run', 15_000, () =>
-      /Decrypt \(of an earlier run\)\s+gateway/.test(system.output),
-    );
-  });
 
   test('refuses a second supervisor on its home', async () => {
     const run = await system.okcm('up', '--once');
