@@ -214,20 +214,26 @@ describe('governance', () => {
   const byId = <T extends { readonly id: string }>(rows: readonly T[]): T[] =>
     rows.toSorted((one, other) => (one.id < other.id ? -1 : 1));
 
+  type Coded = Omit<Rows['tasks'][number], 'error'> & { readonly error: { readonly code: string } | null };
+  /** What both sides have to agree in, in the same order. */
+  const compared = (jobs: Rows['jobs'], tasks: readonly Coded[]): Omit<Rows, 'order'> => ({
+    jobs: byId(jobs.map(({ id, state }) => ({ id, state }))),
+    tasks: byId(
+      tasks.map(({ id, state, etag, failures, error }) => ({
+        id,
+        state,
+        etag,
+        failures,
+        error: error?.code ?? null,
+      })),
+    ),
+  });
+
   function rowsOfWorld({ governance: { rows } }: World): Rows {
     const jobs = [...rows.jobs.values()].map((job) => ({ ...job, id: id(job.id) }));
     const tasks = [...rows.tasks.values()].map((task) => ({ ...task, id: id(task.id) }));
     return {
-      jobs: byId(jobs.map(({ id, state }) => ({ id, state }))),
-      tasks: byId(
-        tasks.map(({ id, state, etag, failures, error }) => ({
-          id,
-          state,
-          etag,
-          failures,
-          error: error?.code ?? null,
-        })),
-      ),
+      ...compared(jobs, tasks),
       order: inOrder([...jobs, ...tasks]),
     };
   }
@@ -237,16 +243,7 @@ describe('governance', () => {
     for (const { state, settled_at } of jobs)
       assert.equal(settled_at === null, state === 'pending' || state === 'processing');
     return {
-      jobs: byId(jobs.map(({ id, state }) => ({ id, state }))),
-      tasks: byId(
-        tasks.map(({ id, state, etag, failures, error }) => ({
-          id,
-          state,
-          etag,
-          failures,
-          error: error?.code ?? null,
-        })),
-      ),
+      ...compared(jobs, tasks),
       order: inOrder(
         [...jobs, ...tasks].map((row) => ({ id: row.id, sequence: Number(row.entity_sequence) })),
       ),

@@ -11,9 +11,8 @@ import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { checkCmkChain, checkFile } from '../audit/check.ts';
 import { readKept, readKeys, Trust } from '../audit/trust.ts';
 import { CmkClient } from '../cmk/client.ts';
-import type { Endpoints } from '../home/endpoints.ts';
-import { writeJson } from '../home/json-file.ts';
 import { homePaths } from '../home/paths.ts';
+import { pointAt } from './test-home.test.ts';
 
 const home = temporaryDirectory('okcm-audit');
 const directory = temporaryDirectory('okcm-audit-files');
@@ -24,16 +23,7 @@ let trust: Trust;
 
 before(async () => {
   world = await testWorld({ regions: ['north'] });
-  const endpoints: Endpoints = {
-    ready: true,
-    cmk: { url: world.url(), token: TOKEN, health: world.healthUrl() },
-    regions: [],
-    tenants: [],
-    processes: [],
-    supervisor: { pid: process.pid },
-    data: [],
-  };
-  await writeJson(homePaths(home).endpoints, endpoints);
+  await pointAt(home, world, TOKEN);
   const { signingKey } = world.config.orbital;
   const key = createPublicKey(await readFile(signingKey));
   await writeFile(at('key.pem'), key.export({ type: 'spki', format: 'pem' }));

@@ -11,10 +11,8 @@ import { SECOND_TOKEN, TOKEN, until, type World } from '../../governance/test-wo
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { confirmNumber } from '../confirm.ts';
 import { CliError } from '../errors.ts';
-import type { Endpoints } from '../home/endpoints.ts';
-import { writeJson } from '../home/json-file.ts';
-import { homePaths } from '../home/paths.ts';
 import { describeSeconds, parseDuration } from './keys-text.ts';
+import { pointAt } from './test-home.test.ts';
 
 const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
 const home = temporaryDirectory('okcm-keys');
@@ -25,18 +23,8 @@ let world: World;
 
 before(async () => {
   world = await testWorld({ regions: ['north', 'south'] });
-  const endpoints: Endpoints = {
-    ready: true,
-    cmk: { url: world.url(), token: TOKEN, health: world.healthUrl() },
-    regions: [],
-    tenants: [],
-    processes: [],
-    supervisor: { pid: process.pid },
-    data: [],
-  };
-  await writeJson(homePaths(home).endpoints, endpoints);
-  const second = { ...endpoints, cmk: { ...endpoints.cmk, token: SECOND_TOKEN } };
-  await writeJson(homePaths(secondHome).endpoints, second);
+  await pointAt(home, world, TOKEN);
+  await pointAt(secondHome, world, SECOND_TOKEN);
   for (const [tenant, policy] of [
     ['acme', 'development-quorum-one'],
     ['careful', 'four-eyes'],

@@ -9,25 +9,14 @@ import { TOKEN, until, type World } from '../../governance/test-world.ts';
 import { statusChannel } from '../../orbital/index.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { type CommandResult, okcm as run } from '../../testkit/system.ts';
-import type { Endpoints } from '../home/endpoints.ts';
-import { writeJson } from '../home/json-file.ts';
-import { homePaths } from '../home/paths.ts';
+import { pointAt } from './test-home.test.ts';
 
 const home = temporaryDirectory('okcm-signing');
 let world: World;
 
 before(async () => {
   world = await testWorld({ regions: ['north'] });
-  const endpoints: Endpoints = {
-    ready: true,
-    cmk: { url: world.url(), token: TOKEN, health: world.healthUrl() },
-    regions: [],
-    tenants: [],
-    processes: [],
-    supervisor: { pid: process.pid },
-    data: [],
-  };
-  await writeJson(homePaths(home).endpoints, endpoints);
+  await pointAt(home, world, TOKEN);
 });
 after(() => world?.close());
 

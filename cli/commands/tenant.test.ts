@@ -5,25 +5,14 @@ import { testWorld } from '../../governance/test-setup.test.ts';
 import { TOKEN, type World } from '../../governance/test-world.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { type CommandResult, okcm as run } from '../../testkit/system.ts';
-import type { Endpoints } from '../home/endpoints.ts';
-import { writeJson } from '../home/json-file.ts';
-import { homePaths } from '../home/paths.ts';
+import { pointAt } from './test-home.test.ts';
 
 const home = temporaryDirectory('okcm-tenants');
 let world: World;
 
 before(async () => {
   world = await testWorld({ regions: ['north'] });
-  const endpoints: Endpoints = {
-    ready: true,
-    cmk: { url: world.url(), token: TOKEN, health: world.healthUrl() },
-    regions: [],
-    tenants: [],
-    processes: [],
-    supervisor: { pid: process.pid },
-    data: [],
-  };
-  await writeJson(homePaths(home).endpoints, endpoints);
+  await pointAt(home, world, TOKEN);
 });
 after(() => world.close());
 

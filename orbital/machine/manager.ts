@@ -213,7 +213,8 @@ export interface SendableTask {
 
 /**
  * Whether a task may be sent now: in its entity's order, which a region keeps too, by refusing what comes late. The
- * dispatcher claims by one statement (`manager/dispatcher.ts`) what this function allows; a test holds them together.
+ * dispatcher claims by one statement (`manager/claims.ts`) no more than this function allows, and less where a window is
+ * full; a test holds them together.
  */
 export function maySend(task: SendableTask, tasks: Iterable<SendableTask>, nowMs: number): boolean {
   if (!isLive(task.state) || task.nextAttemptAtMs > nowMs) return false;

@@ -3,17 +3,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { createLogger } from '../../platform/log.ts';
 import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
 import { until } from '../../testkit/until.ts';
 import { createManager, type JobSpec, type Manager, type Transport, TransportError } from '../index.ts';
-import { DISPATCH_BATCH, NORMAL_IN_FLIGHT, TARGET_PAUSE_MS } from '../limits.ts';
+import { DISPATCH_BATCH, MEASURE_SHARE, NORMAL_IN_FLIGHT, TARGET_PAUSE_MS } from '../limits.ts';
 import { type StatusMessage, signMessage, type TaskMessage } from '../messages.ts';
 import { keyPair } from '../test-world.ts';
 import { statusChannel } from '../transport.ts';
 import { claimStatement, nextDueStatement } from './claims.ts';
+import { measureLevels } from './levels.ts';
 import { type OrbitalManagerTables, orbitalManagerMigrations } from './schema.ts';
 
 const WAIT_MS = 15_000;
@@ -221,6 +223,17 @@ describe('the flow of tasks', () => {
       await manager.start();
     }
   }
+
+  test('counting what waits takes no more than its share of the time, however long it takes', async () => {
+    const countMs = 100;
+    const slowly = async (): Promise<readonly string[]> => {
+      await delay(countMs);
+      return ['north'];
+    };
+    const metrics = { levels: () => undefined };
+    // A timer may be up to a millisecond early.
+    assert.ok((await measureLevels(db, metrics, slowly)) >= (countMs - 1) * MEASURE_SHARE);
+  });
 
   async function blocksOf(
     trx: Kysely<OrbitalManagerTables>,

@@ -1,16 +1,17 @@
 /** How far each region is behind, counted in the database now and then: live and stalled tasks, and the age of the oldest. */
 import { sql } from 'kysely';
-import { MEASURE_EVERY_MS, STALLED_AFTER_MS } from '../limits.ts';
+import { MEASURE_EVERY_MS, MEASURE_SHARE, STALLED_AFTER_MS } from '../limits.ts';
 import { type Lane, lanes } from '../messages.ts';
 import type { Level, ManagerMetrics } from '../observe.ts';
 import { LIVE, type ManagerDb } from './schema.ts';
 
-/** A step that measures once; answers how long to wait for the next. */
+/** A step that measures once; answers how long to wait for the next: longer where much is pending, which takes long to count. */
 export async function measureLevels(
   db: ManagerDb,
   metrics: Pick<ManagerMetrics, 'levels'>,
   regions: (() => Promise<readonly string[]>) | undefined,
 ): Promise<number> {
+  const beganAtMs = performance.now();
   const known = (await regions?.()) ?? [];
   const rows = await db
     .selectFrom('orbital_tasks')
@@ -32,5 +33,5 @@ export async function measureLevels(
     for (const lane of lanes) place(region, lane, { live: 0, stalled: 0, oldestS: 0 });
   for (const { target, lane, ...level } of rows) place(target, lane, level);
   metrics.levels([...levels.values()]);
-  return MEASURE_EVERY_MS;
+  return Math.max(MEASURE_EVERY_MS, (performance.now() - beganAtMs) * MEASURE_SHARE);
 }
