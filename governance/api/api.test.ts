@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import { createCa, issue } from '../../platform/pki.ts';
 import { type TestPki, testPki } from '../../testkit/pki.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
@@ -47,6 +48,20 @@ test('the OpenAPI document tells every route and the problem document', async ()
   ])
     assert.ok(path in document.paths, path);
   assert.ok('4XX' in document.paths['/v1/tenants'].post.responses);
+});
+
+test('every answer has a schema that answers can be written by: none is compiled before it is needed', async () => {
+  const { components, paths } = await world.must(200, 'GET', '/v1/openapi.json');
+  const compile = SerializerSelector()();
+  let compiled = 0;
+  for (const [url, methods] of Object.entries<Record<string, { responses: object }>>(paths))
+    for (const [method, { responses }] of Object.entries(methods))
+      for (const [httpStatus, { content }] of Object.entries(responses))
+        for (const { schema } of Object.values<{ schema: object }>(content ?? {})) {
+          compile({ method, url, httpStatus, schema: { ...schema, components } });
+          compiled++;
+        }
+  assert.ok(compiled > 200, String(compiled));
 });
 
 test('failures are problem documents with code, hint and correlation id', async () => {

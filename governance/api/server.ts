@@ -6,10 +6,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyRequest, type FastifyServerFactory } from 'fastify';
 import { parseCorrelationId } from '../../contracts/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
+import { serializerCompiler, validatorCompiler } from '../../platform/http-schemas.ts';
 import type { Authenticator } from '../access/authenticate.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
@@ -90,7 +91,8 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     ...(parts.serverFactory === undefined ? {} : { serverFactory: parts.serverFactory }),
   })
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(TypeBoxValidatorCompiler);
+    .setValidatorCompiler(validatorCompiler)
+    .setSerializerCompiler(serializerCompiler);
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('operator', '');

@@ -14,9 +14,10 @@
  */
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyRequest } from 'fastify';
 import { errorMessage } from '../../../platform/errors.ts';
+import { serializerCompiler, validatorCompiler } from '../../../platform/http-schemas.ts';
 import { ServerIdentity } from '../../../platform/server-identity.ts';
 import { MAX_TRAIL_PAGE, trailCheckpoint, trailPage } from '../audit/pages.ts';
 import type { CoreConfig } from '../config.ts';
@@ -67,7 +68,8 @@ export async function startAdminServer(config: AdminConfig, parts: UnsealingPart
     },
   })
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(TypeBoxValidatorCompiler);
+    .setValidatorCompiler(validatorCompiler)
+    .setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
   app.server.maxConnections = MAX_CONNECTIONS;
   identity.onContext(() => {
