@@ -19,7 +19,7 @@ const LEFTOVER_TIMEOUT_MS = 10_000;
 const MAX_REASON_SIZE_BYTES = 4096;
 
 /** Nothing of our own environment: it may hold secrets, and PostgreSQL reads variables of its own from it. */
-const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+export const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 /** Error: POSTGRES_INITDB_FAILED. */
 export async function runInitdb(

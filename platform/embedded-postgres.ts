@@ -21,6 +21,7 @@ import {
 } from './embedded-postgres-home.ts';
 import { stopOrphan } from './embedded-postgres-orphan.ts';
 import { type Postmaster, runInitdb, spawnPostmaster } from './embedded-postgres-process.ts';
+import { copyCluster } from './embedded-postgres-seed.ts';
 import { ordinaryUser, type RunAs } from './embedded-postgres-user.ts';
 import { errorCode, OkcmError } from './errors.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
@@ -31,6 +32,8 @@ export const SUPERUSER = 'postgres';
 export const DEFAULT_STATE_DIR = '/var/lib/openkcm';
 
 const DEFAULT_LOCK_WAIT_MS = 5_000;
+/** While another makes it, which takes a second or two on an idle machine. */
+const SEED_WAIT_MS = 60_000;
 const PORT_ATTEMPTS = 5;
 const LOG_MAX_SIZE_BYTES = 16 * 1024 * 1024;
 const CLUSTER = 'cluster';
@@ -47,6 +50,11 @@ export interface StartPostgresOptions {
   readonly logFile: string;
   /** Further server settings, such as `{ max_connections: '50' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /**
+   * For the first use of several: a directory like `dataDir` in which one empty cluster is made, of which this server's
+   * is a copy with a password of its own. `removePostgres` takes it away when all have started.
+   */
+  readonly seed?: string;
   /** How long to wait for another process to let go of the data, in milliseconds. Default 5 s. */
   readonly lockWaitMs?: number;
   /** See DEFAULT_STATE_DIR; used by root only. */
@@ -132,7 +140,10 @@ interface Place {
 }
 
 /** The directory with the cluster and its password; made whole under another name first, so that it is whole or absent. */
-async function openDataHome(options: StartPostgresOptions, place: Place): Promise<string> {
+async function openDataHome(
+  options: Pick<StartPostgresOptions, 'seed' | 'superuserPassword'>,
+  place: Place,
+): Promise<string> {
   const existing = await realDataHome(place.dataDir);
   if (existing !== undefined) {
     await assertHomeIsOurs(existing, place.user);
@@ -147,13 +158,29 @@ async function openDataHome(options: StartPostgresOptions, place: Place): Promis
     const cluster = join(temporary, CLUSTER);
     await makeOwned(cluster, place.user);
     try {
-      await runInitdb(place.binaries, cluster, { name: SUPERUSER, password }, place.user);
+      const superuser = { name: SUPERUSER, password };
+      if (options.seed === undefined) await runInitdb(place.binaries, cluster, superuser, place.user);
+      else await copyCluster(await openSeed(options.seed, place), cluster, superuser, place);
     } catch (error) {
       await removeOwned(cluster, place.user);
       throw error;
     }
   });
   return await realpath(created);
+}
+
+/** The cluster that others are copied from, made by whoever comes first. */
+async function openSeed(seed: string, place: Omit<Place, 'dataDir'>): Promise<string> {
+  const dataDir = resolve(seed);
+  const lock = await takeLock(dataDir, SEED_WAIT_MS);
+  try {
+    const home = await openDataHome({}, { ...place, dataDir });
+    const cluster = join(home, CLUSTER);
+    if (!(await clusterExists(cluster, place.user))) throw notACluster(home);
+    return cluster;
+  } finally {
+    lock.release();
+  }
 }
 
 async function readPassword(home: string, wanted: string | undefined): Promise<string> {

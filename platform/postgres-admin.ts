@@ -1,14 +1,13 @@
 // What a superuser prepares for a component: a role that can log in, and a database that it owns.
-import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
 import pg from 'pg';
-import { errorCode, OkcmError } from './errors.ts';
+import { errorCode } from './errors.ts';
 import {
   addressOf,
   DEFAULT_CONNECTION_TIMEOUT_MS,
   type PostgresAddress,
   READ_MARGIN_MS,
 } from './postgres.ts';
+import { scramVerifier } from './postgres-scram.ts';
 
 /** Any number that nobody else uses as an advisory lock of the administrative database. */
 const ADMIN_LOCK = 4_711_001;
@@ -18,12 +17,6 @@ const ADMIN_STATEMENT_TIMEOUT_MS = 60_000;
 const UNIQUE_VIOLATION = '23505';
 const DUPLICATE_OBJECT = '42710';
 const DUPLICATE_DATABASE = '42P04';
-
-/** What PostgreSQL itself uses. A password of ours is random: more rounds would add no strength. */
-const SCRAM_ITERATIONS = 4096;
-const SCRAM_SALT_BYTES = 16;
-const SHA256_BYTES = 32;
-const USABLE_PASSWORD = /^[\x20-\x7e]{1,1024}$/;
 
 /**
  * Makes sure that the role can log in with this password, and has no power beyond that. Safe to repeat. The server is
@@ -85,20 +78,6 @@ export async function withClient<T>(
   } finally {
     await client.end();
   }
-}
-
-/** What a SCRAM-SHA-256 server keeps (RFC 5802 §3), in PostgreSQL's notation. Others than ASCII would need SASLprep. */
-async function scramVerifier(password: string): Promise<string> {
-  if (!USABLE_PASSWORD.test(password))
-    throw new OkcmError('POSTGRES_PASSWORD_UNUSABLE', 'a password has 1 to 1024 printable ASCII characters');
-  const salt = randomBytes(SCRAM_SALT_BYTES);
-  const salted = await promisify(pbkdf2)(password, salt, SCRAM_ITERATIONS, SHA256_BYTES, 'sha256');
-  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
-  const storedKey = createHash('sha256').update(clientKey).digest('base64');
-  const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
-  salted.fill(0);
-  clientKey.fill(0);
-  return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
 /** Until the connection ends: PostgreSQL rejects concurrent changes of one role or database instead of waiting. */

@@ -166,12 +166,14 @@ test('a connection that breaks between two statements of a transaction fails tha
 });
 
 test('a query that gets no answer fails in bounded time, and its connection is not used again', {
-  timeout: 15_000,
-}, async () => {
+  timeout: 30_000,
+}, async (t) => {
   const server = await testPostgres();
   const proxy = await startProxy({ targetPort: server.port });
+  t.after(() => proxy.close());
   const url = database.url.replace(`:${server.port}/`, `:${proxy.port}/`);
-  const { db, pool } = open(url, { statementTimeoutMs: 500, connectionTimeoutMs: 500 });
+  // Connecting takes a busy machine its time, and is not what is looked at.
+  const { db, pool } = open(url, { statementTimeoutMs: 500, connectionTimeoutMs: 2_500 });
   await Promise.all([1, 2, 3].map(() => sql`SELECT pg_sleep(0.1)`.execute(db)));
   assert.equal(pool.totalCount, 3);
   proxy.swallow();
@@ -185,7 +187,6 @@ test('a query that gets no answer fails in bounded time, and its connection is n
   assert.equal(pool.idleCount, 0);
   proxy.resume();
   assert.deepEqual((await sql`SELECT 1 AS one`.execute(db)).rows, [{ one: 1 }]);
-  await proxy.close();
 });
 
 test('listening goes on after the connection broke, and says so', { timeout: 10_000 }, async () => {

@@ -32,6 +32,8 @@ const ALONE: ReadonlySet<string> = new Set([
 const SLOWEST_SHOWN = 8;
 /** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */
 const TEST_LIMIT_MS = 2 * 60_000;
+/** A process of tests. One that does not end, since something is left open, fails by this and holds up no others. */
+const GROUP_LIMIT_MS = Number(process.env['OKCM_TEST_GROUP_LIMIT_MS'] ?? 5 * 60_000);
 const IGNORED = new Set(['node_modules', '.git', '.build', '.okcm', 'coverage']);
 const MAX_DEPTH = 12;
 
@@ -123,7 +125,9 @@ async function runGroup(
   const events: TestEvent[] = [];
   const alone = group.length === 1;
   const what = alone ? { files: [...group] } : { files: [GROUP], argv: [...group] };
-  const options = { ...what, timeout: TEST_LIMIT_MS, signal, cwd: ROOT, execArgv: [...execArgv] };
+  const late = AbortSignal.timeout(GROUP_LIMIT_MS);
+  const bounds = { timeout: TEST_LIMIT_MS, signal: AbortSignal.any([signal, late]) };
+  const options = { ...what, ...bounds, cwd: ROOT, execArgv: [...execArgv] };
   for await (const event of run(options)) {
     if (event.type !== 'test:summary') {
       // What has no file are counts of this one run: those of all runs come at the end.
@@ -138,6 +142,10 @@ async function runGroup(
     totals.passed += counts.passed;
     totals.skipped += counts.skipped;
     totals.failed += success ? failed : Math.max(failed, 1);
+  }
+  if (late.aborted) {
+    console.error(`\n${nameOf(group)} did not end within ${GROUP_LIMIT_MS / 1000} s and was ended.`);
+    totals.failed = Math.max(totals.failed, 1);
   }
   return events;
 }

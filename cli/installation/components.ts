@@ -1,5 +1,6 @@
 /** The components of a development installation, wired to their programs, ports and log files. */
 import { fileURLToPath } from 'node:url';
+import { removePostgres } from '../../platform/embedded-postgres.ts';
 import { Component } from '../supervisor/component.ts';
 import { logFile } from '../supervisor/logs.ts';
 import { type NodeProgram, nodeRunner, runProgram } from '../supervisor/node-process.ts';
@@ -29,6 +30,9 @@ import { type Ports, portOf } from './ports.ts';
 /** Outermost first when stopping: whoever serves applications ends before what it stands on. */
 const tiers = { database: 0, plane: 1, gateway: 2 } as const;
 
+/** The directory of the cluster that the databases of a first start are copied from. */
+const SEED = 'seed';
+
 const source = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const programs = {
   cmk: source('governance/main.ts'),
@@ -57,6 +61,7 @@ export function buildSupervisor(
       name,
       port: portOf(ports, name),
       dataDir: paths.postgres(name),
+      seed: paths.postgres(SEED),
       log: logFile(paths.logs, name),
       prepare,
     };
@@ -85,6 +90,11 @@ export function buildSupervisor(
     addProgram(gatewayOf(region), programs.gateway, tiers.gateway);
   }
   return supervisor;
+}
+
+/** What the first start copied its databases from; later starts have none. */
+export async function removeSeed(installation: Installation): Promise<void> {
+  await removePostgres(installation.paths.postgres(SEED));
 }
 
 /** Makes the region's MasterKey and schema. Does nothing to a region that has them. */

@@ -45,6 +45,8 @@ export interface DatabaseServer {
   readonly name: string;
   readonly port: number;
   readonly dataDir: string;
+  /** What a first start copies, instead of making a cluster by itself. */
+  readonly seed?: string;
   readonly log: string;
   /** Brings roles, databases and grants to what they shall be; runs after every start, and changes nothing then. */
   readonly prepare: (adminUrl: string) => Promise<void>;
@@ -56,6 +58,7 @@ export function postgresRunner(server: DatabaseServer): Runner {
       const running = await startPostgres({
         dataDir: server.dataDir,
         port: server.port,
+        ...(server.seed === undefined ? {} : { seed: server.seed }),
         logFile: server.log,
         settings: { max_connections: MAX_CONNECTIONS, shared_buffers: '32MB' },
       });

@@ -17,6 +17,7 @@ import {
   databaseComponents,
   healthUrl,
   initialiseRegion,
+  removeSeed,
 } from '../installation/components.ts';
 import { writeConfigs } from '../installation/configs.ts';
 import { checkGatewayStore } from '../installation/gateway-store.ts';
@@ -122,6 +123,7 @@ export class Launch {
   async startDatabases(): Promise<void> {
     const names = databaseComponents(this.installation);
     await all(names.map((name) => this.supervisor.get(name).start()));
+    await removeSeed(this.installation);
   }
 
   /** CMK, cores and gateways at once: each waits for the others by itself. */

@@ -61,6 +61,8 @@ export class DriftWorld {
     if (governance !== undefined) await this.planes.world.stop();
     await region?.restore();
     await governance?.restore();
+    // Answers that were being looked at when the backup was taken are nobody's: the minute until then passes at once.
+    if (governance !== undefined) await this.cmk('UPDATE drift_reads SET claimed_until = NULL');
     this.planes.eu.core.keychain.recheck();
     if (governance !== undefined) await this.planes.world.restart();
   }
