@@ -1,6 +1,7 @@
 /** A region of these tests, what it tells, and what comes of it. */
 import assert from 'node:assert/strict';
 import { manifestClasses } from '../../contracts/index.ts';
+import { sleep } from '../../platform/backoff.ts';
 import { issue } from '../../platform/pki.ts';
 import { testPki } from '../../testkit/pki.ts';
 import type { TestRegion } from '../test-region.ts';
@@ -8,6 +9,7 @@ import { testWorld } from '../test-setup.test.ts';
 import { until } from '../test-world.ts';
 import type { DriftView } from './view.ts';
 
+const CHECK_EVERY_MS = 50;
 const RETRY_MS = 100;
 const CLASSES = manifestClasses.length;
 
@@ -24,7 +26,10 @@ export type DriftWorld = Awaited<ReturnType<typeof startDriftWorld>>;
 export async function startDriftWorld() {
   const world = await testWorld({
     regions: ['north', 'south'],
-    configure: (config) => ({ ...config, drift: { checkEveryMs: 50, settleMs: 0, retryMs: RETRY_MS } }),
+    configure: (config) => ({
+      ...config,
+      drift: { checkEveryMs: CHECK_EVERY_MS, settleMs: 0, retryMs: RETRY_MS },
+    }),
   });
   const [first, second] = world.regions;
   assert.ok(first && second);
@@ -68,11 +73,13 @@ export async function startDriftWorld() {
     await looked(region);
   }
 
-  /** Until what the region holds is the same for two rounds. */
+  /** Until what the region holds is the same for two rounds, between which whatever is found was tried once more. */
   async function settle(region = north): Promise<void> {
+    const found = `SELECT count(*) AS n FROM drift_findings WHERE region = '${region.name}'`;
     for (let before = '', same = 0; same < 2; ) {
       before = everything(region);
       await tell(region);
+      if ((await count(found)) > 0) await sleep(RETRY_MS + CHECK_EVERY_MS);
       same = everything(region) === before ? same + 1 : 0;
     }
   }
