@@ -10,6 +10,7 @@ const program = new URL('./okcm.ts', import.meta.url);
 const NEEDED_MAJOR = 24;
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  await import('../platform/bundled-packages.mjs');
   await import(program.href);
 } else {
   const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
@@ -20,7 +21,7 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
     );
     process.exit(1);
   }
-  const child = spawn(own, [fileURLToPath(program), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // A terminal sends Ctrl-C to both; only the child decides when it is over. Others may signal only this process.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

@@ -37,7 +37,12 @@ export async function copyCluster(
 }
 
 /** Errors end it (`exit_on_error`); without it they are only printed. */
-async function runSingleUser(program: string, cluster: string, statement: string, user: RunAs): Promise<void> {
+async function runSingleUser(
+  program: string,
+  cluster: string,
+  statement: string,
+  user: RunAs,
+): Promise<void> {
   const child = spawn(program, ['--single', '-D', cluster, '-c', 'exit_on_error=on', 'postgres'], {
     ...user.ids,
     cwd: '/',

@@ -205,7 +205,10 @@ test('servers that share a seed copy one cluster, each with a password of its ow
   const [one, two] = servers;
   assert.ok(one !== undefined && two !== undefined);
   const passwords = servers.map((server) => new URL(server.url('postgres')).password);
-  assert.equal(new Set([...passwords, readFileSync(join(seed, 'superuser-password'), 'utf8').trim()]).size, 4);
+  assert.equal(
+    new Set([...passwords, readFileSync(join(seed, 'superuser-password'), 'utf8').trim()]).size,
+    4,
+  );
   await withClient({ url: one.url('postgres') }, (client) => client.query('CREATE DATABASE mine'));
   const names = await withClient({ url: two.url('postgres') }, async (client) =>
     (await client.query('SELECT datname FROM pg_database')).rows.map(({ datname }) => datname),
@@ -213,7 +216,10 @@ test('servers that share a seed copy one cluster, each with a password of its ow
   assert.deepEqual(names.sort(), ['postgres', 'template0', 'template1']);
   const stranger = new URL(two.url('postgres'));
   stranger.password = passwords[0] ?? '';
-  await assert.rejects(withClient({ url: stranger.href }, async () => {}), /password authentication failed/);
+  await assert.rejects(
+    withClient({ url: stranger.href }, async () => {}),
+    /password authentication failed/,
+  );
   await removePostgres(seed);
   assert.ok(!existsSync(seed));
   await one.stop();

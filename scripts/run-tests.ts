@@ -9,7 +9,7 @@
 //
 // The exit code is 0 only if tests ran and none failed.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
@@ -187,6 +187,11 @@ function installServices(): void {
 
 // Each file is a process of its own, and most load the same modules: their types are taken off once.
 process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.build', 'test-compile-cache');
+
+// And they, and whatever they start, take packages of many files from bundles.
+const bundled = new URL('../platform/bundled-packages.mjs', import.meta.url);
+if (existsSync(bundled))
+  process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${bundled.href}`.trim();
 
 useScratch();
 

@@ -62,9 +62,12 @@ function childEnvironment(compileCache: string): NodeJS.ProcessEnv {
   return environment;
 }
 
+const BUNDLED_PACKAGES = new URL('../../platform/bundled-packages.mjs', import.meta.url).href;
+
 /** Options of Node for all programs, between spaces, from whoever starts them: to profile and to measure them. */
 function nodeOptions(): readonly string[] {
-  return (process.env['OKCM_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '');
+  const given = (process.env['OKCM_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '');
+  return [`--import=${BUNDLED_PACKAGES}`, ...given];
 }
 
 export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
