@@ -91,9 +91,11 @@ export const CLOSE_TIMEOUT_MS = 2_000;
 /**
  * How many tasks a region may have been sent in one lane and not answered yet. Beyond that they wait in the database:
  * what waits in the broker longer than RESEND_BASE_MS is sent a second time for nothing, and statuses of bulk work would
- * stand in line before that of a revocation. It keeps every handler of several cores busy.
+ * stand in line before that of a revocation. Each time that a region slows down would then double its work. This many keep
+ * the handlers of six cores busy, and are answered in half of the shortest wait for a resend by a region that does 48 a
+ * second.
  */
-export const NORMAL_IN_FLIGHT = 64;
+export const NORMAL_IN_FLIGHT = 24;
 export const URGENT_IN_FLIGHT = 512;
 /** One that was sent more often does not count any more: whatever swallows its own tasks must not hold up all others. */
 export const IN_FLIGHT_RESENDS = 3;

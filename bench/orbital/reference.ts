@@ -1,15 +1,16 @@
 /**
  * The reference: what the broker alone takes and hands out, through Orbital's own transport. Messages as large as a signed
- * task, as many in hand as a region may leave unanswered; each is confirmed to its publisher, delivered and acknowledged.
+ * task, REFERENCE_IN_FLIGHT in hand; each is confirmed to its publisher, delivered and acknowledged.
  */
 import { randomBytes } from 'node:crypto';
 import type { Transport } from '../../orbital/index.ts';
-import { NORMAL_IN_FLIGHT } from '../../orbital/limits.ts';
 import { taskChannel } from '../../orbital/transport.ts';
 import { withDeadline } from '../../platform/backoff.ts';
 import { type Broker, connectBroker, REFERENCE_REGION } from './brokers.ts';
 
 const MESSAGE_BYTES = 1_200;
+/** Enough to keep a broker busy, whatever Orbital itself lets wait. */
+const REFERENCE_IN_FLIGHT = 64;
 const WARM_UP_MESSAGES = 200;
 const DEADLINE_MS = 120_000;
 
@@ -33,7 +34,7 @@ export class Reference {
     // Only governance makes a channel: by its first message.
     await governance.publish(reference.#channel, randomBytes(MESSAGE_BYTES));
     await region.consume(reference.#channel, async () => reference.#arrived(), {
-      prefetch: NORMAL_IN_FLIGHT,
+      prefetch: REFERENCE_IN_FLIGHT,
     });
     await reference.perSecond(WARM_UP_MESSAGES);
     return reference;
@@ -53,7 +54,7 @@ export class Reference {
       while (toSend-- > 0) await this.#governance.publish(this.#channel, body);
     };
     await withDeadline(DEADLINE_MS, 'the reference messages', async () => {
-      await Promise.all(Array.from({ length: NORMAL_IN_FLIGHT }, sender));
+      await Promise.all(Array.from({ length: REFERENCE_IN_FLIGHT }, sender));
       await done.promise;
     });
     return (messages / (performance.now() - startedAt)) * 1_000;

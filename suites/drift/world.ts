@@ -1,7 +1,9 @@
 /** Both planes whose databases can be put back, and what has to be true of them once they rest. */
 import assert from 'node:assert/strict';
+import type pg from 'pg';
 import { parseServiceName, parseTenantId } from '../../contracts/index.ts';
 import { findingKinds, mendOf } from '../../governance/drift/findings.ts';
+import { createPool } from '../../platform/postgres.ts';
 import { withClient } from '../../platform/postgres-admin.ts';
 import { type Backup, cmkTables, REGION_TABLES, takeBackup } from '../support/backups.ts';
 import { type Planes, startPlanes } from '../support/planes.ts';
@@ -30,10 +32,15 @@ interface Served {
 export class DriftWorld {
   readonly planes: Planes;
   readonly #tables: readonly string[];
+  /** Kept open: what is waited for is asked many times a second, and each new connection costs more than its question. */
+  readonly #governance: pg.Pool;
+  readonly #region: pg.Pool;
 
   private constructor(planes: Planes, tables: readonly string[]) {
     this.planes = planes;
     this.#tables = tables;
+    this.#governance = createPool({ url: planes.cmkUrl, applicationName: 'drift-test' });
+    this.#region = createPool({ url: planes.eu.databaseUrl, applicationName: 'drift-test' });
   }
 
   static async start(): Promise<DriftWorld> {
@@ -44,8 +51,9 @@ export class DriftWorld {
     return new DriftWorld(planes, await cmkTables(planes.cmkUrl));
   }
 
-  close(): Promise<void> {
-    return this.planes.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#governance.end(), this.#region.end()]);
+    await this.planes.close();
   }
 
   backupOfGovernance(): Promise<Backup> {
@@ -77,8 +85,12 @@ export class DriftWorld {
     this.planes.eu.core.keychain.recheck();
   }
 
-  cmk(sql: string): Promise<Row[]> {
-    return query(this.planes.cmkUrl, sql);
+  async cmk(sql: string): Promise<Row[]> {
+    return (await this.#governance.query<Row>(sql)).rows;
+  }
+
+  async eu(sql: string): Promise<Row[]> {
+    return (await this.#region.query<Row>(sql)).rows;
   }
 
   async idle(): Promise<void> {
@@ -120,8 +132,7 @@ export class DriftWorld {
 
   /** Whose keys the region gives out, as its rows say, and not as it tells. */
   async served(): Promise<Served[]> {
-    const rows = await query(
-      this.planes.eu.databaseUrl,
+    const rows = await this.eu(
       `SELECT h.tenant, coalesce(max(l.epoch) FILTER (WHERE l.state = 'open'), 0) AS open
          FROM keychain.link_heads h
          LEFT JOIN keychain.links l ON l.tenant = h.tenant AND l.epoch > h.closed_epoch
@@ -165,7 +176,7 @@ export class DriftWorld {
           `${tenant} is not served, and nobody is told`,
         );
     assert.deepEqual(
-      await query(this.planes.eu.databaseUrl, 'SELECT fingerprint FROM core.identities ORDER BY 1'),
+      await this.eu('SELECT fingerprint FROM core.identities ORDER BY 1'),
       await this.cmk(`SELECT a.fingerprint FROM applications a JOIN application_regions r
           ON r.tenant = a.tenant AND r.application = a.name WHERE r.region = 'eu'
         UNION ALL SELECT fingerprint FROM gateways WHERE region = 'eu' ORDER BY 1`),
@@ -186,6 +197,3 @@ export class DriftWorld {
     }
   }
 }
-
-const query = (url: string, sql: string): Promise<Row[]> =>
-  withClient({ url }, async (client) => (await client.query(sql)).rows);
