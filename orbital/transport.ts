@@ -4,7 +4,7 @@
  */
 import { OkcmError } from '../platform/errors.ts';
 import { MAX_FRAME_BYTES, MAX_REPORT_FRAME_BYTES, REDELIVERY_BASE_MS, REDELIVERY_CAP_MS } from './limits.ts';
-import type { Lane } from './messages.ts';
+import { type Lane, lanes } from './messages.ts';
 
 export interface Subscription {
   /** Stops deliveries and waits for the handlers that still run. */
@@ -130,6 +130,15 @@ export function regionOf(channel: string): string {
   const region = familyOf(channel) === 'tasks' ? channel.split('.')[2] : undefined;
   if (region === undefined) throw new RangeError(`"${channel}" belongs to no region`);
   return region;
+}
+
+/**
+ * Channels that governance makes together, so that a region finds its urgent lane before the first revocation goes out: one
+ * that waits for a channel looks for it now and then.
+ */
+export function madeTogether(channel: string): readonly string[] {
+  if (familyOf(channel) !== 'tasks') return [channel];
+  return lanes.map((lane) => taskChannel(regionOf(channel), lane));
 }
 
 /** Delay before delivery number `deliveries + 1` of a message whose handler threw. */

@@ -3,7 +3,10 @@ import type { Transport, TransportRole } from '../transport.ts';
 
 export interface BrokerUnderTest {
   /** With the credentials that belong to the role; regions are `north` and `south`. Through `port`, or directly. */
-  connect(role: TransportRole, port?: number): Promise<Transport>;
+  connect(
+    role: TransportRole,
+    options?: { readonly port?: number; readonly onTrouble?: (error: unknown) => void },
+  ): Promise<Transport>;
   /** A network of one's own to the broker, which can be broken. */
   openNetwork(): Promise<Network>;
   /** As a crash would. */

@@ -33,8 +33,11 @@ transportContract('the embedded broker', async () => {
   await prepareEmbeddedBroker(url, users); // safe to repeat
   return {
     openNetwork: () => startProxy({ targetPort: port }),
-    connect: (role, through = port) =>
-      connectTransport(`postgres://127.0.0.1:${through}/${name}`, role, { credentials: loginOf(role) }),
+    connect: (role, { port: through = port, ...options } = {}) =>
+      connectTransport(`postgres://127.0.0.1:${through}/${name}`, role, {
+        ...options,
+        credentials: loginOf(role),
+      }),
     kill: () => server.kill(),
     start: async () => {
       server = await freshPostgres({ directory, port });

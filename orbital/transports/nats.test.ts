@@ -25,8 +25,9 @@ transportContract(
     });
     return {
       openNetwork: () => startProxy({ targetPort: server.port }),
-      connect: (role, port = server.port) =>
+      connect: (role, { port = server.port, ...options } = {}) =>
         connectTransport(`nats://127.0.0.1:${port}`, role, {
+          ...options,
           credentials: { user: role.plane === 'governance' ? 'governance' : role.region, password: 'secret' },
         }),
       kill: () => server.kill(),
@@ -46,7 +47,7 @@ function slowReconnection(parts: () => Parts): void {
   test('a broker that answers too late after a restart is asked again soon', async () => {
     const { broker, governance } = parts();
     const network = await broker.openNetwork();
-    const transport = await broker.connect({ plane: 'region', region: 'south' }, network.port);
+    const transport = await broker.connect({ plane: 'region', region: 'south' }, network);
     const channel = taskChannel('south', 'normal');
     const got: string[] = [];
     await transport.consume(channel, async (message) => {

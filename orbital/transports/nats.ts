@@ -28,6 +28,7 @@ import {
 } from '../limits.ts';
 import { lanes } from '../messages.ts';
 import {
+  madeTogether,
   policyOf,
   redeliveryDelayMs,
   reportChannel,
@@ -194,10 +195,11 @@ export function connectNats(url: string, role: TransportRole, options: Transport
     if (closing.signal.aborted) throw new TransportError('CLOSED');
     if (live === undefined || !up) throw new TransportError('BROKER_UNAVAILABLE');
     try {
-      await ensure(live, channel);
-      await live.client.publish(channel, message, { timeout: PUBLISH_TIMEOUT_MS });
+      const to = live;
+      await Promise.all(madeTogether(channel).map((each) => ensure(to, each)));
+      await to.client.publish(channel, message, { timeout: PUBLISH_TIMEOUT_MS });
     } catch (error) {
-      ensured.delete(channel);
+      for (const each of madeTogether(channel)) ensured.delete(each);
       throw toTransportError(error);
     }
   }

@@ -28,7 +28,7 @@ export function networkContract(parts: () => Parts): void {
   async function overNetwork(run: (at: Consuming) => Promise<void>): Promise<void> {
     const { broker } = parts();
     const network = await broker.openNetwork();
-    const transport = await broker.connect(SOUTH, network.port);
+    const transport = await broker.connect(SOUTH, network);
     const got: string[] = [];
     const hold = new Map<string, Promise<void>>();
     try {
@@ -112,7 +112,7 @@ export function networkContract(parts: () => Parts): void {
   test('over a dead network publishing fails and closing ends, each in bounded time', async () => {
     const { broker } = parts();
     const network = await broker.openNetwork();
-    const transport = await broker.connect({ plane: 'governance' }, network.port);
+    const transport = await broker.connect({ plane: 'governance' }, network);
     await eventually('it is healthy', () => transport.healthy());
     await transport.consume('okcm.reports', async () => {});
     await transport.publish(CHANNEL, new TextEncoder().encode('before'));

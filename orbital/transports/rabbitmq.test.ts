@@ -45,8 +45,9 @@ transportContract(
     });
     return {
       openNetwork: () => startProxy({ targetPort: server.port }),
-      connect: (role, port = server.port) =>
+      connect: (role, { port = server.port, ...options } = {}) =>
         connectTransport(`amqp://127.0.0.1:${port}`, role, {
+          ...options,
           credentials: credentialsOf(role.plane === 'governance' ? CREDENTIALS.user : role.region),
         }),
       kill: () => server.kill(),

@@ -13,6 +13,7 @@ import { CLOSE_TIMEOUT_MS, PUBLISH_TIMEOUT_MS, RECONNECT_BASE_MS, RECONNECT_CAP_
 import { lanes } from '../messages.ts';
 import {
   familyOf,
+  madeTogether,
   policyOf,
   type Subscription,
   type Transport,
@@ -99,7 +100,7 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
   }
 
   async function send(channel: string, message: Uint8Array): Promise<void> {
-    await declare(channel);
+    await Promise.all(madeTogether(channel).map(declare));
     const messageId = randomUUID();
     const sent = { returned: false };
     sending.set(messageId, sent);
@@ -160,7 +161,7 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
       try {
         await withDeadline(PUBLISH_TIMEOUT_MS, 'publishing', () => send(channel, message));
       } catch (error) {
-        declared.delete(channel);
+        for (const each of madeTogether(channel)) declared.delete(each);
         throw toTransportError(error);
       }
     },
