@@ -44,6 +44,8 @@ const SHARED: readonly (readonly string[])[] = [
   ['region-lanes', 'region-many', 'sdk', 'gateway-stores'],
   ['region-cut-off', 'region-unlink'],
 ];
+/** They take longest, so they begin first: nothing else is left to run beside one that begins last. */
+const LONG: readonly string[] = ['readme', 'main-job', 'drift', 'thieves', 'orbital-kills', 'soak'];
 /** Folders whose tests compute and do not wait for anybody: they are the first to run where little time is left over. */
 const PATIENT = /^(contracts|platform|execution\/(cipher|envelope|keychain|keyforms|kmip|objects|routing))\//;
 /** Few enough that what has failed is soon found, and that the last groups end together. */
@@ -97,17 +99,17 @@ function grouped(paths: readonly string[]): Group[] {
   return groups;
 }
 
-/** Each by itself, but for those that share; in the order in which they are named above. */
+/** Each by itself, but for those that share; first those named above, in that order. */
 function suitesOf(paths: readonly string[]): Group[] {
   const left = new Map(paths.map((path) => [basename(path, '.test.ts'), path]));
-  const sharing = SHARED.map((names) =>
+  const named = [...LONG.map((name) => [name]), ...SHARED].map((names) =>
     names.flatMap((name) => {
       const path = left.get(name);
       left.delete(name);
       return path === undefined ? [] : [path];
     }),
   );
-  return [...sharing.filter((group) => group.length > 0), ...[...left.values()].map((path) => [path])];
+  return [...named.filter((group) => group.length > 0), ...[...left.values()].map((path) => [path])];
 }
 
 const nameOf = (group: Group): string => {

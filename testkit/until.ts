@@ -1,7 +1,7 @@
 // Waiting for what becomes true by itself.
 import { setTimeout as delay } from 'node:timers/promises';
 
-const POLL_MS = 10;
+const POLL_MS = 20;
 
 /** Until `holds` does; fails after `withinMs`, naming what was waited for. Returns how long it took, in milliseconds. */
 export async function until(

@@ -45,7 +45,7 @@ import { type FaultProxy, startProxy } from '../../testkit/proxy.ts';
 
 export const REGION = 'eu-west-1';
 const JOB_TIMEOUT_MS = 15_000;
-const POLL_MS = 10;
+const POLL_MS = 20;
 // biome-ignore lint/complexity/noBannedTypes: the manager has no tables of ours in its database's type
 type NoTables = {};
 
