@@ -1,6 +1,7 @@
 /**
  * Schemas of a server with hundreds of routes: each is compiled when something is first held against it, and not all at
- * every start. One that cannot be compiled would fail the request that needs it, so a test compiles each.
+ * every start. One that cannot be compiled fails the request that needs it: the tests of CMK's API compile all its answers,
+ * and whatever else a route takes or gives is compiled where a test calls it.
  */
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';

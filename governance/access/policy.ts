@@ -1,7 +1,6 @@
 /**
  * Decisions about access, made by Cedar (https://docs.cedarpolicy.com): deny by default, a forbid before every permit. The
- * policies and the schema that they are held against lie beside this file. Whether they fit together is a test's to say,
- * not that of each start: it takes Cedar half a second.
+ * policies and the schema that they are held against lie beside this file; what does not fit together is refused at start.
  */
 import { readFileSync } from 'node:fs';
 import {
@@ -45,29 +44,19 @@ let loaded = 0;
 const INSTALLATION = 'openkcm';
 const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
 
-export interface PolicyText {
-  readonly schema: string;
-  readonly policies: string;
-}
-
-/** The policies of this version. */
-export const shippedPolicy = (): PolicyText => ({
-  schema: read('./openkcm.cedarschema'),
-  policies: read('./openkcm.cedar'),
-});
-
-/** Every policy against the schema, also those that no question has met yet. Error: ACCESS_POLICY, with what Cedar says. */
-export function validatePolicy({ schema, policies }: PolicyText): void {
-  const verdict = validate({ schema, policies: { staticPolicies: policies } });
+/** Errors: ACCESS_POLICY, with what Cedar says of the policies or their schema. */
+export function loadAccessPolicy(
+  text: { readonly schema: string; readonly policies: string } = {
+    schema: read('./openkcm.cedarschema'),
+    policies: read('./openkcm.cedar'),
+  },
+): AccessPolicy {
+  const policies = { staticPolicies: text.policies };
+  const verdict = validate({ schema: text.schema, policies });
   if (verdict.type === 'failure') throw refused(verdict.errors);
   const faults = [...verdict.validationErrors, ...verdict.validationWarnings];
   if (faults.length > 0)
     throw refused(faults.map(({ policyId, error }) => ({ message: `${policyId}: ${error.message}` })));
-}
-
-/** Error: ACCESS_POLICY, with what Cedar says where the policies or their schema cannot be read. */
-export function loadAccessPolicy(text: PolicyText = shippedPolicy()): AccessPolicy {
-  const policies = { staticPolicies: text.policies };
   const name = `openkcm-${++loaded}`;
   for (const parsed of [preparseSchema(name, text.schema), preparsePolicySet(name, policies)])
     if (parsed.type === 'failure') throw refused(parsed.errors);
