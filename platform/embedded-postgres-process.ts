@@ -53,23 +53,28 @@ export async function runInitdb(
       detached: true, // a process group, so that initdb ends with its shell
     },
   );
+  const late = setTimeout(() => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }, INITDB_TIMEOUT_MS);
+  const problem = await problemOf(child, `${superuser.password}\n`);
+  clearTimeout(late);
+  if (problem !== undefined) throw new OkcmError('POSTGRES_INITDB_FAILED', `initdb failed: ${problem}`);
+}
+
+/** Gives a program its input, and waits for its end: undefined when it went well, else what it complained of last. */
+export async function problemOf(child: ChildProcess, input: string): Promise<string | undefined> {
   let output = '';
   const collect = (chunk: Buffer): void => {
     output = (output + chunk.toString('utf8')).slice(-MAX_REASON_SIZE_BYTES);
   };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
-  child.stdin.on('error', () => {}); // initdb ended early, and says why
-  child.stdin.end(`${superuser.password}\n`);
-  const late = setTimeout(() => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  }, INITDB_TIMEOUT_MS);
-  const problem = await new Promise<string | undefined>((resolve) => {
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  child.stdin?.on('error', () => {}); // it ended early, and says why
+  child.stdin?.end(input);
+  return await new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) => resolve(code === 0 ? undefined : (signal ?? output.trim())));
   });
-  clearTimeout(late);
-  if (problem !== undefined) throw new OkcmError('POSTGRES_INITDB_FAILED', `initdb failed: ${problem}`);
 }
 
 export interface Postmaster {

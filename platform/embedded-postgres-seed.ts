@@ -2,13 +2,12 @@
 // at once take several times as long; a copy takes a tenth of a second.
 import { spawn, spawnSync } from 'node:child_process';
 import type { PostgresBinaries } from './embedded-postgres-binaries.ts';
-import { ENVIRONMENT } from './embedded-postgres-process.ts';
+import { ENVIRONMENT, problemOf } from './embedded-postgres-process.ts';
 import type { RunAs } from './embedded-postgres-user.ts';
 import { OkcmError } from './errors.ts';
 import { scramVerifier } from './postgres-scram.ts';
 
 const COMMAND_TIMEOUT_MS = 60_000;
-const MAX_REASON_SIZE_BYTES = 4096;
 
 /**
  * Copies a cluster that no server runs on into an empty directory, and gives the copy a password of its own. Both belong
@@ -50,16 +49,7 @@ async function runSingleUser(
     stdio: ['pipe', 'ignore', 'pipe'],
     timeout: COMMAND_TIMEOUT_MS,
   });
-  let output = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    output = (output + chunk.toString('utf8')).slice(-MAX_REASON_SIZE_BYTES);
-  });
-  child.stdin.on('error', () => {}); // it ended early, and says why
-  child.stdin.end(statement);
-  const problem = await new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(code === 0 ? undefined : (signal ?? output.trim())));
-  });
+  const problem = await problemOf(child, statement);
   if (problem !== undefined) throw failed(problem);
 }
 
