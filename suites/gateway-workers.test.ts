@@ -214,6 +214,23 @@ describe('workers of one gateway', () => {
     await connectAnew();
   });
 
+  it('take over a connection that was on its way to one that died', async () => {
+    const [pid] = await gateway.workerPids();
+    assert.ok(pid !== undefined);
+    // It takes nothing any more, as in the moment between its death and the primary's hearing of it, only longer.
+    process.kill(pid, 'SIGSTOP');
+    const late = clients.map(() => world.client(certificate, { poolSize: 1 }));
+    const asked = late.map((each) => each.request(Operation.Query, { queryFunction: [1] }));
+    await until('each has one more', async () =>
+      (await gateway.status()).workers.each.every(({ connections }) => connections === 2),
+    );
+    process.kill(pid, 'SIGKILL');
+    await Promise.all(asked);
+    for (const each of late) each.close();
+    await gateway.whole(WHOLE_WITHIN_MS);
+    await connectAnew();
+  });
+
   it('have another one announce when the one that did dies', async () => {
     const name = 'made-before-the-leader-died';
     const uid = await create(client(1), { name });

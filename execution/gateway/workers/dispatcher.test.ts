@@ -104,7 +104,7 @@ describe('the dispatcher of connections', () => {
     assert.deepEqual(handed(...desks), [2, 4]);
   });
 
-  it('keeps what waits for a worker that dies, and gives it to another', async () => {
+  it('gives what waits for a worker that dies, or was on its way to it, to another', async () => {
     const dying = new FakeDesk(dispatcher, false);
     dispatcher.add(dying);
     await dial(5);
@@ -112,8 +112,25 @@ describe('the dispatcher of connections', () => {
     const heir = new FakeDesk(dispatcher);
     dispatcher.remove(dying);
     dispatcher.add(heir);
-    await until('the others go to the heir', () => heir.sockets.length === 4);
-    assert.equal(dying.sockets.length, 1);
+    await until('all go to the heir', () => heir.sockets.length === 5);
+    assert.deepEqual(dying.sockets, heir.sockets.slice(0, 1));
+    assert.deepEqual([dispatcher.open, dispatcher.openOf(heir)], [5, 5]);
+  });
+
+  it('holds no connection that has arrived, nor one that was coming to a worker that died after the end', async () => {
+    const prompt = new FakeDesk(dispatcher);
+    dispatcher.add(prompt);
+    await dial(1);
+    await until('it is let go', () => prompt.sockets[0]?.destroyed === true);
+    dispatcher.remove(prompt);
+    const dying = new FakeDesk(dispatcher, false);
+    dispatcher.add(dying);
+    await dial(1);
+    await until('one is on its way', () => dying.sockets.length === 1);
+    dispatcher.close();
+    assert.equal(dying.sockets[0]?.destroyed, false);
+    dispatcher.remove(dying);
+    assert.equal(dying.sockets[0]?.destroyed, true);
   });
 
   it('does not wait long for a worker that hangs', async () => {

@@ -3,8 +3,8 @@
  * the fewest open ones; after that it is the worker's alone. So connections, which live for hours, are spread evenly also
  * when there are few of them or a worker has just begun, and a port outlives every worker.
  *
- * A worker is handed one connection at a time, and the next once that has arrived: what waits here when a worker dies goes
- * to another one.
+ * A worker is handed one connection at a time, and the next once that has arrived. Until then it is held open here too: what
+ * was on its way to a worker that dies, and what waits, goes to another one.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { errorMessage } from '../../../platform/errors.ts';
@@ -19,7 +19,7 @@ import type { DoorName } from './messages.ts';
 
 /** Where a connection may be handed: a worker that serves. */
 export interface Desk {
-  /** Takes the socket away from this process. `Dispatcher.taken` is called when it has arrived. */
+  /** Sends the socket, which stays open here. `Dispatcher.taken` is called when it has arrived, `remove` when it never will. */
   give(door: DoorName, socket: Socket): void;
 }
 
@@ -31,8 +31,8 @@ interface Waiting {
 
 interface Seats {
   open: number;
-  /** Since when one is on its way (monotonic); undefined: none is. */
-  busySinceMs: number | undefined;
+  /** The one on its way, and since when (monotonic). */
+  coming: { readonly connection: Waiting; readonly sinceMs: number } | undefined;
 }
 
 export interface DispatcherOptions {
@@ -88,7 +88,7 @@ export class Dispatcher {
 
   /** The worker serves from now on. */
   add(desk: Desk): void {
-    this.#desks.set(desk, { open: 0, busySinceMs: undefined });
+    this.#desks.set(desk, { open: 0, coming: undefined });
     this.#pump();
   }
 
@@ -98,14 +98,18 @@ export class Dispatcher {
     if (seats === undefined) return;
     this.#desks.delete(desk);
     this.#open -= seats.open;
+    // A client that comes back from a worker’s death is often handed to the dead before we have heard of it.
+    if (seats.coming !== undefined) this.#takeBack(seats.coming.connection);
     this.#pump();
   }
 
   /** The connection that was handed over last has arrived. */
   taken(desk: Desk): void {
     const seats = this.#desks.get(desk);
-    if (seats === undefined) return;
-    seats.busySinceMs = undefined;
+    if (seats?.coming === undefined) return;
+    // Our end of it only: the worker’s lives on.
+    seats.coming.connection.socket.destroy();
+    seats.coming = undefined;
     this.#pump();
   }
 
@@ -158,7 +162,7 @@ export class Dispatcher {
       const next = this.#waiting.shift();
       // It has gone away while it waited.
       if (next === undefined || next.socket.destroyed) continue;
-      seats.busySinceMs = performance.now();
+      seats.coming = { connection: next, sinceMs: performance.now() };
       seats.open += 1;
       this.#open += 1;
       desk.give(next.door, next.socket);
@@ -170,11 +174,17 @@ export class Dispatcher {
     const late = performance.now() - HAND_OVER_PATIENCE_MS;
     let found: readonly [Desk, Seats] | undefined;
     for (const entry of this.#desks) {
-      const [, { open, busySinceMs }] = entry;
-      if (busySinceMs !== undefined && busySinceMs <= late) continue;
+      const [, { open, coming }] = entry;
+      if (coming !== undefined && coming.sinceMs <= late) continue;
       if (found === undefined || open < found[1].open) found = entry;
     }
-    return found?.[1].busySinceMs === undefined ? found : undefined;
+    return found?.[1].coming === undefined ? found : undefined;
+  }
+
+  /** Unread, so that another worker can have it; it has waited longer than all that wait. */
+  #takeBack(connection: Waiting): void {
+    if (this.#closed) connection.socket.destroy();
+    else this.#waiting.unshift(connection);
   }
 
   /** No worker serves: a client waits as long as it may take for a handshake, and not for ever. */

@@ -85,14 +85,9 @@ export class WorkerProcess implements Desk {
 
   give(door: DoorName, socket: Socket): void {
     const child = this.#child;
-    if (child?.connected !== true) {
-      socket.destroy();
-      return;
-    }
     const message: ToWorker = { kind: 'connection', door };
-    child.send(message, socket, { keepOpen: false }, (error) => {
-      if (error !== null) socket.destroy();
-    });
+    // What cannot be sent is told by the exit.
+    if (child?.connected === true) child.send(message, socket, { keepOpen: true }, () => undefined);
   }
 
   /** Has it read certificates, keys and revocation lists now. */
