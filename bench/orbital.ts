@@ -57,13 +57,18 @@ interface Given {
   readonly targets: number;
 }
 
-await measure('bench:orbital', options, async ({ transport, only, quick, ...all }, stage) => {
+await measure('bench:orbital', options, async ({ transport, only, quick, ...all }, stage, soFar) => {
   const given: Given = quick ? { ...all, ...QUICK } : all;
   const wants = (part: Part): boolean => only === 'all' || only === part;
   const kinds = brokerKinds.filter((kind) => transport === 'all' || transport === kind);
   const transports: TransportResult[] = [];
   if (wants('tenants') || wants('pending'))
-    for (const kind of kinds) transports.push(await overBroker(kind, given, wants, stage));
+    for (const kind of kinds) {
+      const before = [...transports];
+      const keep = (part: TransportResult): Promise<void> =>
+        soFar(verdict({ transports: [...before, part] }, given.unlinks));
+      transports.push(await overBroker(kind, given, wants, stage, keep));
+    }
   const fanOut = wants('fan-out') ? await toVeryMany(kinds[0] ?? 'embedded', given, stage) : undefined;
   return verdict({ transports, ...(fanOut === undefined ? {} : { fanOut }) }, given.unlinks);
 });
@@ -73,13 +78,18 @@ async function overBroker(
   given: Given,
   wants: (part: Part) => boolean,
   stage: Stage,
+  keep: (part: TransportResult) => Promise<void>,
 ): Promise<TransportResult> {
   const name = brokerNames[kind];
   const broker = await stage(`${name}: start the broker`, () => startBroker(kind));
   try {
     const tenants = wants('tenants') ? await tenantsOver(broker, given, stage) : undefined;
-    const pending = wants('pending') ? await pendingOver(broker, given, stage) : {};
-    return { transport: kind, ...(tenants === undefined ? {} : { tenants }), ...pending };
+    const result = { transport: kind, ...(tenants === undefined ? {} : { tenants }) };
+    await keep(result);
+    if (!wants('pending')) return result;
+    const whole = { ...result, ...(await pendingOver(broker, given, stage)) };
+    await keep(whole);
+    return whole;
   } finally {
     await broker.stop();
   }

@@ -35,6 +35,9 @@ export type Stage = <T>(
   summary?: (result: T) => string,
 ) => Promise<T>;
 
+/** Saves what is known so far, marked as provisional, so that whoever is interrupted has lost what comes after it alone. */
+export type SoFar = (measurement: Measurement) => Promise<void>;
+
 /** What stands in every result, beside what was measured. */
 export interface ResultHead {
   readonly name: string;
@@ -53,25 +56,32 @@ export interface ResultHead {
 export async function measure<O extends Options>(
   name: string,
   options: O,
-  run: (values: ValuesOf<O>, stage: Stage) => Promise<Measurement>,
+  run: (values: ValuesOf<O>, stage: Stage, soFar: SoFar) => Promise<Measurement>,
 ): Promise<never> {
   const { values, common } = parseOrExit(name, options);
   const output = new Output({ json: common.json });
   const loadBefore = loadavg()[0] ?? Number.NaN;
-  try {
-    const { data, text, failures, targets = [] } = await run(values, stageIn(output));
+  const resultOf = ({ data, failures, targets = [] }: Measurement, isWhole: boolean) => {
     const head: ResultHead = {
       name,
       machine: machine(),
       measuredAt: new Date().toISOString(),
       options: values,
-      provisional: common.provisional,
+      provisional: common.provisional || !isWhole,
       loadBefore,
       targets,
       failures,
     };
-    const result = { ...head, ...data };
-    if (common.save !== '') await save(common.save, result);
+    return { ...head, ...data };
+  };
+  const keep = async (measurement: Measurement, isWhole: boolean): Promise<void> => {
+    if (common.save !== '') await save(common.save, resultOf(measurement, isWhole));
+  };
+  try {
+    const measured = await run(values, stageIn(output), (measurement) => keep(measurement, false));
+    const { text, failures, targets = [] } = measured;
+    await keep(measured, true);
+    const result = resultOf(measured, true);
     output.result(result, () => `\n${name}: ${machineText()}\n\n${text}${targetText(targets)}`);
     for (const failure of failures) output.note(`✖ ${failure}`);
     const missed = common.assert && targets.some(({ met }) => !met);
