@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Type } from 'typebox';
-import { readConfig, writePrivate, writePublic } from './config-file.ts';
+import { isTooOpen, readConfig, writePrivate, writePublic } from './config-file.ts';
 
 const Schema = Type.Object(
   {
@@ -40,6 +40,19 @@ for (const mode of [0o644, 0o640, 0o604, 0o620, 0o610, 0o666]) {
     await assert.rejects(readConfig(path, Schema), { code: 'CONFIG_TOO_OPEN', hint: `chmod 600 ${path}` });
   });
 }
+
+test('a file that root hands to the group of an unprivileged process is private, and nothing beyond that', () => {
+  const mounted = { mode: 0o100440, uid: 0, gid: 65_532 };
+  const reader = { uid: 65_532, groups: [65_532] };
+  assert.equal(isTooOpen(mounted, reader), false);
+  assert.equal(isTooOpen({ ...mounted, mode: 0o100640 }, reader), false);
+  for (const mode of [0o444, 0o460, 0o450, 0o441, 0o442, 0o644])
+    assert.equal(isTooOpen({ ...mounted, mode }, reader), true, mode.toString(8));
+  assert.equal(isTooOpen({ ...mounted, uid: 65_532 }, reader), true, 'its owner could have closed it');
+  assert.equal(isTooOpen({ ...mounted, gid: 100 }, reader), true, 'the group of somebody else');
+  assert.equal(isTooOpen(mounted, { uid: 0, groups: [65_532] }), true, 'root needs no group');
+  assert.equal(isTooOpen(mounted, undefined), true);
+});
 
 test('a link does not hide the mode of the file behind it', async () => {
   await writePrivate(path, JSON.stringify(GOOD));

@@ -12,6 +12,8 @@ export const MAX_CONFIG_SIZE_BYTES = 1024 * 1024;
 const MODE_PRIVATE = 0o600;
 const MODE_PUBLIC = 0o644;
 const MODE_OTHERS = 0o077;
+/** What others may do with a file of root's that a group may read, and what this group may do beside reading. */
+const MODE_BEYOND_GROUP_READ = 0o037;
 
 /**
  * Reads a JSON file, fills in the schema's defaults and validates it.
@@ -49,7 +51,7 @@ export async function readPrivate(path: string, maxSizeBytes = MAX_CONFIG_SIZE_B
   try {
     const stat = await file.stat();
     if (!stat.isFile()) throw new OkcmError('CONFIG_UNREADABLE', `${path} is not a file`);
-    if ((stat.mode & MODE_OTHERS) !== 0) {
+    if (isTooOpen(stat, self())) {
       const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
       throw new OkcmError('CONFIG_TOO_OPEN', `${path} has mode ${mode}: others may read or change it`, {
         hint: `chmod 600 ${path}`,
@@ -65,6 +67,33 @@ export async function readPrivate(path: string, maxSizeBytes = MAX_CONFIG_SIZE_B
   } finally {
     await file.close();
   }
+}
+
+interface Reader {
+  readonly uid: number;
+  /** All groups of this process. */
+  readonly groups: readonly number[];
+}
+
+function self(): Reader | undefined {
+  const { getuid, getegid, getgroups } = process;
+  if (getuid === undefined || getegid === undefined || getgroups === undefined) return undefined;
+  return { uid: getuid(), groups: [getegid(), ...getgroups()] };
+}
+
+/**
+ * Private is what its owner alone may read. One more case counts: root's file that the group of an unprivileged process may
+ * read and not change, as Kubernetes mounts a Secret where `fsGroup` is set (mode 0440), for there the process can own no
+ * file. PostgreSQL draws the same line for the key of its certificate.
+ */
+export function isTooOpen(
+  file: { readonly mode: number; readonly uid: number; readonly gid: number },
+  reader: Reader | undefined,
+): boolean {
+  if ((file.mode & MODE_OTHERS) === 0) return false;
+  const isHandedOver =
+    reader !== undefined && reader.uid !== 0 && file.uid === 0 && reader.groups.includes(file.gid);
+  return !isHandedOver || (file.mode & MODE_BEYOND_GROUP_READ) !== 0;
 }
 
 /** Writes a file that only its owner may read (0600): whole, durable, or not at all. */

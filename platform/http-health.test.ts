@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { type HealthServer, startHealthServer } from './http-health.ts';
+import { type HealthServer, type HealthServerOptions, startHealthServer } from './http-health.ts';
 import { createRegistry } from './metrics.ts';
 
-function start(options: { host?: string; hosts?: readonly string[] } = {}): Promise<HealthServer> {
+function start(options: Partial<HealthServerOptions> = {}): Promise<HealthServer> {
   const registry = createRegistry({ processMetrics: false });
   return startHealthServer({ port: 0, health: () => ({ ok: true }), registry, ...options });
 }
@@ -71,6 +71,29 @@ test('a probe of HTTP/1.0, which names no host, is served', async () => {
     let answer = '';
     for await (const chunk of socket) answer += String(chunk);
     assert.match(answer, /^HTTP\/1\.1 200 /);
+  } finally {
+    await server.close();
+  }
+});
+
+test('whoever cannot do his work is alive and not ready, also when that cannot be found out', async () => {
+  let health: () => { ok: boolean; status?: string } = () => ({ ok: false, status: 'sealed' });
+  const server = await start({ health: () => health() });
+  const ask = async (path: string) => {
+    const answer = await fetch(`${server.url}${path}`);
+    return [answer.status, await answer.json()] as const;
+  };
+  try {
+    assert.deepEqual(await ask('/livez'), [200, { ok: true }]);
+    assert.deepEqual(await ask('/readyz'), [503, { ok: false, status: 'sealed' }]);
+    assert.deepEqual(await ask('/healthz'), [503, { ok: false, status: 'sealed' }]);
+    health = () => {
+      throw new Error('the database is away');
+    };
+    assert.deepEqual(await ask('/livez'), [200, { ok: true }]);
+    assert.deepEqual(await ask('/readyz'), [503, { ok: false, error: 'the database is away' }]);
+    health = () => ({ ok: true });
+    assert.deepEqual(await ask('/readyz'), [200, { ok: true }]);
   } finally {
     await server.close();
   }

@@ -1,6 +1,13 @@
-// Health and metrics over plain HTTP, for probes and scrapers beside the process: loopback unless told otherwise, two
+// Health and metrics over plain HTTP, for probes and scrapers beside the process: loopback unless told otherwise, few
 // paths, no secrets, bounded connections and times. A Host that is not ours is refused, so that no page in a browser
 // reads them through a DNS name that it points at us.
+//
+//     /livez             200 as long as the process answers: a sealed core, or one whose database is away, is alive
+//     /readyz, /healthz  200 when it can do its work, else 503; the body says why not
+//     /metrics           for Prometheus
+//
+// Who restarts what does not answer has to ask /livez: a restart neither unseals a region nor brings a database back, and
+// it throws away the shares that holders have presented.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { errorMessage } from './errors.ts';
@@ -9,7 +16,7 @@ import type { Registry } from './metrics.ts';
 const MAX_CONNECTIONS = 64;
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** What /healthz answers as JSON: 200 when `ok`, else 503. */
+/** What /readyz and /healthz answer as JSON: 200 when `ok`, else 503. */
 export interface Health {
   readonly ok: boolean;
   readonly [detail: string]: unknown;
@@ -46,9 +53,10 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
       if (!isOurs(request, names)) send(response, 421, 'text/plain', 'this name is not served here\n');
       else if (request.method !== 'GET' && request.method !== 'HEAD')
         send(response, 405, 'text/plain', 'GET only\n');
-      else if (path === '/healthz') void sendHealth(response, options.health);
+      else if (path === '/livez') send(response, 200, 'application/json', '{"ok":true}\n');
+      else if (path === '/healthz' || path === '/readyz') void sendHealth(response, options.health);
       else if (path === '/metrics') void sendMetrics(response, options.registry);
-      else send(response, 404, 'text/plain', 'try /healthz or /metrics\n');
+      else send(response, 404, 'text/plain', 'try /livez, /readyz, /healthz or /metrics\n');
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
