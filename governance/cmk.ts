@@ -244,6 +244,7 @@ async function connectBroker(config: CmkConfig, logger: Logger): Promise<Transpo
     { plane: 'governance' },
     {
       ...(await brokerTls(config.broker)),
+      replicas: config.broker.replicas,
       onTrouble: (error) => logger.warn({ err: error }, 'trouble with the broker; it is tried again'),
     },
   );

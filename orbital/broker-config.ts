@@ -21,6 +21,8 @@ export const BrokerConfig = Type.Object(
         closed,
       ),
     ),
+    /** Servers of a NATS cluster that hold each stream; CMK makes the streams, so that its word counts. Default: 1. */
+    replicas: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(3), Type.Literal(5)])),
   },
   closed,
 );

@@ -59,6 +59,8 @@ export interface TransportOptions {
   readonly credentials?: { readonly user: string; readonly password: string };
   /** PEM texts. */
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  /** Of each stream in a NATS cluster. RabbitMQ's quorum queues know by themselves. */
+  readonly replicas?: number | undefined;
   /** Told of broken connections and of refusals; the transport repairs itself. */
   readonly onTrouble?: (error: unknown) => void;
 }

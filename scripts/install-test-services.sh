@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use: the brokers, Redis, independent clients of KMIP and AWS, a PKCS#11 token in
-# software, age, Prometheus' tool that judges alerts, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
+# software, age, Prometheus' tool that judges alerts, systemd's that judges units, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
 # encryption. Run by `npm run setup:test`, by the continuous integration, and by `npm test` when something is missing.
 # Nothing is installed when all is there. No service is started: tests start their own, on ports of their own.
 set -eu
@@ -22,9 +22,10 @@ need /usr/bin/age age
 need /usr/bin/c++ g++
 need /usr/include/mongocrypt/mongocrypt.h libmongocrypt-dev
 need /usr/bin/promtool prometheus
+need /usr/bin/systemd-analyze systemd
 
 if [ -z "$PACKAGES" ]; then
-  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, python3-boto3, softhsm2, age, g++, libmongocrypt-dev, prometheus)'
+  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, python3-boto3, softhsm2, age, g++, libmongocrypt-dev, prometheus, systemd)'
   exit 0
 fi
 COMMAND="apt-get install -y --no-install-recommends$PACKAGES"

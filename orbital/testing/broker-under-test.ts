@@ -5,7 +5,11 @@ export interface BrokerUnderTest {
   /** With the credentials that belong to the role; regions are `north` and `south`. Through `port`, or directly. */
   connect(
     role: TransportRole,
-    options?: { readonly port?: number; readonly onTrouble?: (error: unknown) => void },
+    options?: {
+      readonly port?: number;
+      readonly replicas?: number;
+      readonly onTrouble?: (error: unknown) => void;
+    },
   ): Promise<Transport>;
   /** A network of one's own to the broker, which can be broken. */
   openNetwork(): Promise<Network>;

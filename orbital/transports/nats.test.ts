@@ -1,6 +1,8 @@
 // NATS keeps the contract, with a user for each region that may do no more than it needs.
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorMessage } from '../../platform/errors.ts';
 import { startNats } from '../../testkit/nats.ts';
 import { startProxy } from '../../testkit/proxy.ts';
 import { connectTransport } from '../connect.ts';
@@ -35,7 +37,10 @@ transportContract(
       end: () => server.stop(),
     };
   },
-  slowReconnection,
+  (parts) => {
+    slowReconnection(parts);
+    copies(parts);
+  },
 );
 
 /** Each way: a request is answered later than it is waited for, and connecting still succeeds. */
@@ -67,5 +72,19 @@ function slowReconnection(parts: () => Parts): void {
     await eventually('it comes', () => got.includes('after'), SOON_MS);
     await transport.close();
     await network.close();
+  });
+}
+
+function copies(parts: () => Parts): void {
+  test('as many copies of a stream are asked for as configured, which one server alone refuses', async () => {
+    const { broker, governance } = parts();
+    const transport = await broker.connect({ plane: 'governance' }, { replicas: 3 });
+    const channel = taskChannel('copied', 'normal');
+    await eventually('it is connected', () => transport.healthy());
+    await assert.rejects(transport.publish(channel, Buffer.from('x')), ({ cause }: Error) =>
+      /replicas/.test(errorMessage(cause)),
+    );
+    await transport.close();
+    await governance.publish(channel, Buffer.from('x'));
   });
 }

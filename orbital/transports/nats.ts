@@ -169,6 +169,8 @@ export function connectNats(url: string, role: TransportRole, options: Transport
       max_age: nanos(policy.maxAgeMs),
       max_msg_size: policy.maxMessageBytes,
       discard: policy.overflow === 'refuse' ? DiscardPolicy.New : DiscardPolicy.Old,
+      // Left out, streams that are there keep the number that they have.
+      ...(options.replicas === undefined ? {} : { num_replicas: options.replicas }),
     };
     try {
       const storage = { retention: RetentionPolicy.Workqueue, storage: StorageType.File };
