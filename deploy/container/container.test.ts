@@ -55,7 +55,8 @@ function problemsOf(text: string, scripts: Scripts, exists: (path: string) => bo
       problems.push(`${base} is not pinned by a tag, with its registry`);
   for (const { name, rest } of all) {
     if (!KNOWN.includes(name)) problems.push(`${name} has no place here`);
-    if ((name === 'ENV' || name === 'ARG') && SECRET.test(rest)) problems.push(`${name} may hold a secret: ${rest}`);
+    if ((name === 'ENV' || name === 'ARG') && SECRET.test(rest))
+      problems.push(`${name} may hold a secret: ${rest}`);
     if (name === 'COPY') {
       const parts = rest.split(/\s+/);
       const from = parts.find((part) => part.startsWith('--from='))?.slice('--from='.length);
@@ -67,12 +68,14 @@ function problemsOf(text: string, scripts: Scripts, exists: (path: string) => bo
       if (scripts[script] === undefined) problems.push(`package.json has no script ${script}`);
   }
   const user = last.instructions.filter(({ name }) => name === 'USER').at(-1)?.rest;
-  if (user === undefined || !/^[1-9]\d*:[1-9]\d*$/.test(user)) problems.push(`USER ${user} is no number but 0`);
+  if (user === undefined || !/^[1-9]\d*:[1-9]\d*$/.test(user))
+    problems.push(`USER ${user} is no number but 0`);
   if (COMPILER.test(last.base) || last.instructions.some(({ name }) => name === 'RUN'))
     problems.push('the last stage may hold a compiler, or has a shell');
   if (!last.instructions.some(({ name, rest }) => name === 'ENTRYPOINT' && rest.startsWith('["/')))
     problems.push('the entry needs a shell, or a path');
-  if (!all.some(({ rest }) => rest.startsWith('npm ci --omit=dev'))) problems.push('packages are not those of the lock file');
+  if (!all.some(({ rest }) => rest.startsWith('npm ci --omit=dev')))
+    problems.push('packages are not those of the lock file');
   return problems;
 }
 
@@ -122,11 +125,16 @@ test('whatever the programs import is copied, and goes to the builder', async ()
   const copied = (build?.instructions ?? [])
     .filter(({ name }) => name === 'COPY')
     .flatMap(({ rest }) => rest.split(/\s+/).slice(0, -1));
-  const ignore = (await readFile(`${FILE}.dockerignore`, 'utf8')).split('\n').filter((line) => !/^(#|$)/.test(line));
+  const ignore = (await readFile(`${FILE}.dockerignore`, 'utf8'))
+    .split('\n')
+    .filter((line) => !/^(#|$)/.test(line));
   assert.equal(ignore[0], '*', 'nothing goes there but what is named');
   assert.deepEqual(
     copied.toSorted(),
-    ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1)).toSorted(),
+    ignore
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1))
+      .toSorted(),
   );
   const folders = copied.filter((path) => !path.includes('.'));
   for (const folder of folders.filter((each) => exists(each) && each !== 'LICENSE')) {

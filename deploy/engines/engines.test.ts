@@ -88,7 +88,22 @@ for (const name of ['cmk', 'core'] as const) {
 test('the broker’s namespace lets both planes in, and nobody else', async () => {
   const documents = documentsOf(await read('network.yaml'), 'network.yaml');
   const manifests = documents.map((each) => manifestOf(each, 'network.yaml'));
-  assert.deepEqual(manifests.map(({ kind }) => kind), ['Namespace', 'NetworkPolicy']);
+  assert.deepEqual(
+    manifests.map(({ kind }) => kind),
+    ['Namespace', 'NetworkPolicy'],
+  );
+});
+
+test('Redis is what a gateway starts on, and its policy one that Kubernetes takes', async () => {
+  const guide = await read('../../docs/guide/gateway-stores.md');
+  const settings = await read('redis', 'redis.conf');
+  const wanted = [
+    ...guide.matchAll(/^ {4}((?:appendonly|appendfsync|no-appendfsync\S*|maxmemory-policy) \S+)/gm),
+  ];
+  assert.equal(wanted.length, 4);
+  for (const [, line = ''] of wanted) assert.match(settings, new RegExp(`^${line}$`, 'm'));
+  const [policy] = documentsOf(await read('redis', 'network.yaml'), 'redis');
+  assert.equal(manifestOf(policy, 'redis').kind, 'NetworkPolicy');
 });
 
 test('Patroni is told the same', async () => {
@@ -98,13 +113,15 @@ test('Patroni is told the same', async () => {
   };
   assert.equal(patroni.synchronous_mode_strict, true);
   const [cluster] = documentsOf(await read('postgresql', 'core.yaml'), 'core');
-  const { parameters } = (cluster as { spec: { postgresql: { parameters: Record<string, string> } } }).spec.postgresql;
+  const { parameters } = (cluster as { spec: { postgresql: { parameters: Record<string, string> } } }).spec
+    .postgresql;
   for (const [name, value] of Object.entries(parameters))
     assert.equal(String(patroni.postgresql.parameters[name]), value, name);
 });
 
 test('no database is asked to copy the leases of links into a backup', async () => {
-  for (const name of ['cmk', 'core']) assert.doesNotMatch(await read('postgresql', `${name}.yaml`), /barman|backup:/);
+  for (const name of ['cmk', 'core'])
+    assert.doesNotMatch(await read('postgresql', `${name}.yaml`), /barman|backup:/);
 });
 
 /** Users of accounts.conf with their subject lists; a part of nats-server's own language that the file keeps to. */
@@ -125,7 +142,10 @@ async function natsUsers(): Promise<NatsUser[]> {
 
 test('at NATS a region may do what its transport needs, and nothing else', async () => {
   const users = await natsUsers();
-  assert.deepEqual(users.map(({ user }) => user), ['governance', ...REGIONS]);
+  assert.deepEqual(
+    users.map(({ user }) => user),
+    ['governance', ...REGIONS],
+  );
   for (const region of REGIONS)
     assert.deepEqual(users.find(({ user }) => user === region)?.permissions, natsRegionPermissions(region));
 });
@@ -221,7 +241,13 @@ test('at RabbitMQ a region may do what its transport needs, and nobody has a pas
   };
   for (const region of REGIONS) assert.deepEqual(of(region), rabbitRegionPermissions(region));
   const { configure, write, read: reading } = of('governance');
-  const names = ['okcm.tasks', 'okcm.inbound', statusChannel(), reportChannel(), taskChannel('eu-west-1', 'urgent')];
+  const names = [
+    'okcm.tasks',
+    'okcm.inbound',
+    statusChannel(),
+    reportChannel(),
+    taskChannel('eu-west-1', 'urgent'),
+  ];
   for (const name of names)
     for (const pattern of [configure, write, reading]) assert.match(name, new RegExp(pattern), name);
   assert.doesNotMatch('amq.direct', new RegExp(configure));
@@ -232,7 +258,9 @@ test('the policies for OpenBao are those of the guides', async () => {
   const guide = (name: string): Promise<string> => read('../../docs/guide', name);
   const keys = /# shared\n([\s\S]*?)```/.exec(await guide('openbao.md'))?.[1] ?? '';
   assert.equal(squeeze(await read('openbao', 'keys-policy.hcl')), squeeze(keys));
-  const paths = [...(await read('openbao', 'seal-policy.hcl')).matchAll(/path "([^"]+)"/g)].map(([, path = '']) => path);
+  const paths = [...(await read('openbao', 'seal-policy.hcl')).matchAll(/path "([^"]+)"/g)].map(
+    ([, path = '']) => path,
+  );
   const unsealing = await guide('unsealing.md');
   assert.equal(paths.length, 2);
   for (const path of paths) assert.ok(unsealing.includes(`\`${path}\``), path);

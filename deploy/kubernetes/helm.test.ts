@@ -81,17 +81,19 @@ test('the schema knows each value, and nothing else', () => {
 });
 
 test('what it renders fits together, whatever is switched on', () => {
-  const annotated = { cmk: { serviceAccountAnnotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/cmk' } } };
+  const annotated = {
+    cmk: { serviceAccountAnnotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/cmk' } },
+  };
   const daemonset = { gateway: { set: { enabled: false }, daemonset: { enabled: true } } };
   for (const [changes, count] of [
     [{}, 2],
-    [withValues(annotated, governance), 9],
-    [withValues({ cmk: { autoscaling: { enabled: false } } }, governance), 8],
-    [region, 16],
-    [withValues({ core: { openbao: false } }, region), 15],
-    [withValues(deployments, region), 15],
-    [withValues(daemonset, region), 15],
-    [withValues({ networkPolicies: { enabled: false } }, region), 11],
+    [withValues(annotated, governance), 10],
+    [withValues({ cmk: { autoscaling: { enabled: false } } }, governance), 9],
+    [region, 17],
+    [withValues({ core: { openbao: false } }, region), 16],
+    [withValues(deployments, region), 16],
+    [withValues(daemonset, region), 16],
+    [withValues({ networkPolicies: { enabled: false } }, region), 12],
   ] as const) {
     const manifests = rendered(changes);
     assert.equal(manifests.length, count, JSON.stringify(changes));

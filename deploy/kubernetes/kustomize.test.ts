@@ -10,11 +10,12 @@ import { CoreConfig } from '../../execution/core/config.ts';
 import { GatewayConfig } from '../../execution/gateway/config.ts';
 import { CmkConfig } from '../../governance/config.ts';
 import { build, documentsOf, manifestOf } from './test-build.test.ts';
-import { checkContainers, checkReferences, COMPONENT, componentOf, selects } from './test-checks.test.ts';
+import { COMPONENT, checkContainers, checkReferences, componentOf, selects } from './test-checks.test.ts';
 import { containersOf, isA, type Manifest, type Of, type Workload, workloadsIn } from './test-kinds.test.ts';
 import { type Endpoint, reaches } from './test-network.test.ts';
 
 const KUSTOMIZE = join(import.meta.dirname, '../kustomize');
+const ENGINES = join(import.meta.dirname, '../engines');
 const CONFIGS = join(KUSTOMIZE, 'examples/config');
 const installations = {
   governance: 'overlays/governance',
@@ -41,7 +42,10 @@ test('each overlay builds, and what refers to something finds it', () => {
 });
 
 test('a field that the API does not have is refused, as is a patch without a target', async () => {
-  const [value] = documentsOf('apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: a }\nautomount: false', 'x');
+  const [value] = documentsOf(
+    'apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: a }\nautomount: false',
+    'x',
+  );
   assert.throws(() => manifestOf(value, 'x'), /x: ServiceAccount a: /);
   assert.throws(() => manifestOf({ kind: 'Ingress' }, 'x'), /"Ingress" is no kind/);
   assert.throws(() => documentsOf('a: 1\na: 2', 'x'), /unique/);
@@ -52,7 +56,10 @@ test('a field that the API does not have is refused, as is a patch without a tar
     { containers: pod.spec.template.spec.containers.map((each) => ({ ...each, securityContext: {} })) },
   ]) {
     const template = { ...pod.spec.template, spec: { ...pod.spec.template.spec, ...spoiled } };
-    assert.throws(() => manifestOf({ ...pod, spec: { ...pod.spec, template } }, 'x'), /Deployment|StatefulSet/);
+    assert.throws(
+      () => manifestOf({ ...pod, spec: { ...pod.spec, template } }, 'x'),
+      /Deployment|StatefulSet/,
+    );
   }
 });
 
@@ -62,9 +69,13 @@ test('every file below kustomize is used by an overlay or an example', async () 
   for (const path of files.filter((each) => each.endsWith('kustomization.yaml'))) {
     used.add(path);
     const text = await readFile(join(KUSTOMIZE, path), 'utf8');
-    for (const [, file = ''] of text.matchAll(/(?:- |path: )([a-z-]+\.yaml)$/gm)) used.add(join(path, '..', file));
+    for (const [, file = ''] of text.matchAll(/(?:- |path: )([a-z-]+\.yaml)$/gm))
+      used.add(join(path, '..', file));
   }
-  assert.deepEqual(files.filter((path) => !used.has(path)), []);
+  assert.deepEqual(
+    files.filter((path) => !used.has(path)),
+    [],
+  );
 });
 
 test('images are pinned, and each namespace of ours holds its pods to the restricted profile', () => {
@@ -91,22 +102,28 @@ const configs: readonly Mounted[] = [
   { installation: 'application', config: 'billing-0.json', schema: GatewayConfig },
 ];
 type Address = { readonly host: string; readonly port: number };
-type AnyConfig = Readonly<Record<'http' | 'kmip' | 'https' | 'health' | 'admin' | 'core', Address | undefined>> & {
+type AnyConfig = Readonly<
+  Record<'http' | 'kmip' | 'https' | 'health' | 'admin' | 'core', Address | undefined>
+> & {
   readonly workers?: number;
 };
 const readExample = async (name: string): Promise<AnyConfig> =>
   JSON.parse(await readFile(join(CONFIGS, name), 'utf8')) as AnyConfig;
 
-/** The file that the container is told of, when its pod has the given name. */
+/** The file that the container is told of, when its pod has the given name; undefined: no pod of the workload has it. */
 function configOf(workload: Workload, pod: string): string | undefined {
-  for (const container of containersOf(workload.spec.template.spec)) {
-    const option = container.args?.find((each) => each.startsWith('--config='));
-    const file = option?.replace(/^.*\//, '');
-    const { 'openkcm.io/gateway': gateway = '' } = workload.spec.template.metadata.labels;
-    const variable = container.env?.find((each) => option?.includes(`$(${each.name})`));
-    const path = variable !== undefined && 'valueFrom' in variable ? variable.valueFrom.fieldRef.fieldPath : '';
-    const name = path === 'metadata.name' ? pod : path === "metadata.labels['openkcm.io/gateway']" ? gateway : '';
-    if (file !== undefined) return variable === undefined ? file : file.replace(`$(${variable.name})`, name);
+  const { 'openkcm.io/gateway': gateway = '' } = workload.spec.template.metadata.labels;
+  const names: Readonly<Record<string, string | undefined>> = {
+    'metadata.name': pod.startsWith(`${workload.metadata.name}-`) ? pod : undefined,
+    "metadata.labels['openkcm.io/gateway']": gateway,
+  };
+  for (const { args = [], env = [] } of containersOf(workload.spec.template.spec)) {
+    const [, file] = /--config=.*\/(.+)$/.exec(args.find((each) => each.startsWith('--config=')) ?? '') ?? [];
+    if (file === undefined) continue;
+    const variable = env.find(({ name }) => file.includes(`$(${name})`));
+    if (variable === undefined) return file;
+    const name = 'valueFrom' in variable ? names[variable.valueFrom.fieldRef.fieldPath] : undefined;
+    return name === undefined ? undefined : file.replace(`$(${variable.name})`, name);
   }
   return undefined;
 }
@@ -145,13 +162,20 @@ test('what a configuration names is mounted, listened on and there', async () =>
       (each) => each !== undefined && each.host !== '127.0.0.1',
     );
     const ports = (container?.ports ?? []).map(({ containerPort }) => containerPort);
-    assert.deepEqual(listening.map((each) => each?.port), ports, `${config}: ports`);
+    assert.deepEqual(
+      listening.map((each) => each?.port),
+      ports,
+      `${config}: ports`,
+    );
     if (value.core !== undefined) {
       const [service = '', namespace] = value.core.host.split('.');
       const region = namespace === undefined ? installation : 'eu-west-1';
       const services = all(region).filter((each) => isA(each, 'Service'));
       const target = services.find(({ metadata }) => metadata.name === service);
-      assert.ok(target?.spec.ports.some(({ port }) => port === value.core?.port), `${config}: the core`);
+      assert.ok(
+        target?.spec.ports.some(({ port }) => port === value.core?.port),
+        `${config}: the core`,
+      );
     }
   }
 });
@@ -176,11 +200,19 @@ function endpoints(): Endpoint[] {
         namespace: workload.metadata.namespace ?? '',
         namespaceLabels: namespaceLabels(all(name)),
         labels: metadata.labels,
-        ports: containersOf(spec).flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort)),
+        ports: containersOf(spec).flatMap(({ ports = [] }) =>
+          ports.map(({ containerPort }) => containerPort),
+        ),
       };
     }),
   );
-  const around = (name: string, namespace: string, labels: object, ports: number[], marks: object = {}): Endpoint => ({
+  const around = (
+    name: string,
+    namespace: string,
+    labels: object,
+    ports: number[],
+    marks: object = {},
+  ): Endpoint => ({
     name,
     namespace,
     namespaceLabels: { ...marks },
@@ -218,8 +250,28 @@ function endpoints(): Endpoint[] {
   ];
 }
 
-test('by the policies CMK and cores reach the broker and not each other, and CMK alone a customer’s KMS (D12)', () => {
-  const policies = [...built.values()].flat().filter((each): each is Of<'NetworkPolicy'> => isA(each, 'NetworkPolicy'));
+/** Policies of databases, Redis and the broker; those of the second region are the first one's with its name. */
+async function ofEngines(): Promise<Manifest[]> {
+  const manifests: Manifest[] = [];
+  for (const [file, namespaces] of [
+    ['network.yaml', ['openkcm-broker']],
+    ['postgresql/cmk.yaml', ['openkcm-governance']],
+    ['postgresql/core.yaml', ['openkcm-eu-west-1', 'openkcm-us-east-1']],
+    ['redis/network.yaml', ['openkcm-eu-west-1', 'openkcm-us-east-1']],
+  ] as const) {
+    const text = await readFile(join(ENGINES, file), 'utf8');
+    for (const namespace of namespaces)
+      for (const document of documentsOf(text.replaceAll('openkcm-eu-west-1', namespace), file))
+        if ((document as { kind: string }).kind === 'NetworkPolicy')
+          manifests.push(manifestOf(document, file));
+  }
+  return manifests;
+}
+
+test('by the policies CMK and cores reach the broker and not each other, and CMK alone a customer’s KMS (D12)', async () => {
+  const policies = [...[...built.values()].flat(), ...(await ofEngines())].filter(
+    (each): each is Of<'NetworkPolicy'> => isA(each, 'NetworkPolicy'),
+  );
   const everybody = endpoints();
   const found = new Set<string>();
   const ours = (name: string): boolean => /: (cmk|core|gateway|application and gateway)$/.test(name);

@@ -19,7 +19,13 @@ const Kustomization = object({
   resources: optional(list(Type.String())),
   components: optional(list(Type.String())),
   labels: optional(
-    list(object({ pairs: Labels, includeSelectors: optional(Type.Boolean()), includeTemplates: optional(Type.Boolean()) })),
+    list(
+      object({
+        pairs: Labels,
+        includeSelectors: optional(Type.Boolean()),
+        includeTemplates: optional(Type.Boolean()),
+      }),
+    ),
   ),
   patches: optional(
     list(
@@ -47,7 +53,12 @@ export function documentsOf(text: string, what: string): unknown[] {
   });
 }
 
-export function checked<T>(value: unknown, check: () => boolean, problems: () => readonly object[], what: string): T {
+export function checked<T>(
+  value: unknown,
+  check: () => boolean,
+  problems: () => readonly object[],
+  what: string,
+): T {
   if (check()) return value as T;
   throw new Error(`${what}: ${JSON.stringify(problems().slice(0, 4), null, 1)}`);
 }
@@ -96,7 +107,12 @@ async function resourcesIn(path: string): Promise<Json[]> {
   return documentsOf(await readFile(path, 'utf8'), path).map((each) => each as Json);
 }
 
-const metadataOf = (each: Json): Json & { name?: string; labels?: Json } => (each['metadata'] ??= {}) as Json;
+type Metadata = Json & { name?: string; labels?: Json };
+function metadataOf(each: Json): Metadata {
+  const metadata = (each['metadata'] ?? {}) as Metadata;
+  each['metadata'] = metadata;
+  return metadata;
+}
 
 async function applyPatch(
   all: readonly Json[],
@@ -176,7 +192,9 @@ function rename(each: Json, { namespace, nameSuffix = '', images = [] }: Kustomi
   const metadata = metadataOf(each);
   metadata.name = `${metadata.name ?? ''}${nameSuffix}`;
   if (namespace !== undefined && each['kind'] !== 'Namespace') metadata['namespace'] = namespace;
-  const pod = ((each['spec'] as Json | undefined)?.['template'] as Json | undefined)?.['spec'] as Json | undefined;
+  const pod = ((each['spec'] as Json | undefined)?.['template'] as Json | undefined)?.['spec'] as
+    | Json
+    | undefined;
   for (const field of ['initContainers', 'containers'])
     for (const container of (pod?.[field] ?? []) as { image: string }[]) {
       const image = images.find(({ name }) => name === container.image);

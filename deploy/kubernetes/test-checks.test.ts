@@ -6,7 +6,14 @@ import * as core from '../../execution/core/limits.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../../execution/envelope/index.ts';
 import * as gateway from '../../execution/gateway/limits.ts';
 import { SHUTDOWN_DEADLINE_MS } from '../../platform/shutdown.ts';
-import { type Container, containersOf, isA, type Manifest, type Workload, workloadsIn } from './test-kinds.test.ts';
+import {
+  type Container,
+  containersOf,
+  isA,
+  type Manifest,
+  type Workload,
+  workloadsIn,
+} from './test-kinds.test.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 type Labels = Readonly<Record<string, string>>;
@@ -22,7 +29,8 @@ export const selects = (selector: Labels = {}, labels: Labels = {}): boolean =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
 const podLabels = (workload: Workload): Labels => workload.spec.template.metadata.labels;
 /** Which of our programs a container runs; undefined: somebody else's. */
-export const componentOf = ({ args: [program = ''] = [] }: Container): string | undefined => PROGRAMS[program];
+export const componentOf = ({ args: [program = ''] = [] }: Container): string | undefined =>
+  PROGRAMS[program];
 
 /** `elsewhere`: accounts that another kustomization of the same namespace brings. */
 export function checkReferences(manifests: readonly Manifest[], elsewhere: readonly string[] = []): void {
@@ -37,13 +45,19 @@ export function checkReferences(manifests: readonly Manifest[], elsewhere: reado
     const { metadata, spec } = workload.spec.template;
     assert.ok([...named('ServiceAccount'), ...elsewhere].includes(spec.serviceAccountName), where(workload));
     if (!isA(workload, 'Job'))
-      assert.ok(selects(workload.spec.selector.matchLabels, metadata.labels), `selector of ${where(workload)}`);
+      assert.ok(
+        selects(workload.spec.selector.matchLabels, metadata.labels),
+        `selector of ${where(workload)}`,
+      );
     for (const { labelSelector } of spec.topologySpreadConstraints ?? [])
       assert.ok(selects(labelSelector.matchLabels, metadata.labels), `spread of ${where(workload)}`);
     if (isA(workload, 'StatefulSet'))
       assert.ok(named('Service').includes(workload.spec.serviceName), `serviceName of ${where(workload)}`);
     const claims = isA(workload, 'StatefulSet') ? (workload.spec.volumeClaimTemplates ?? []) : [];
-    const volumes = [...(spec.volumes ?? []).map(({ name }) => name), ...claims.map((each) => each.metadata.name)];
+    const volumes = [
+      ...(spec.volumes ?? []).map(({ name }) => name),
+      ...claims.map((each) => each.metadata.name),
+    ];
     assert.equal(new Set(volumes).size, volumes.length, `volumes of ${where(workload)}`);
     for (const volume of spec.volumes ?? [])
       if ('persistentVolumeClaim' in volume)
@@ -51,7 +65,9 @@ export function checkReferences(manifests: readonly Manifest[], elsewhere: reado
           named('PersistentVolumeClaim').includes(volume.persistentVolumeClaim.claimName),
           `claim of ${where(workload)}`,
         );
-    const mounted = containersOf(spec).flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name));
+    const mounted = containersOf(spec).flatMap(({ volumeMounts = [] }) =>
+      volumeMounts.map(({ name }) => name),
+    );
     assert.deepEqual([...new Set(mounted)].toSorted(), volumes.toSorted(), `mounts of ${where(workload)}`);
   }
   for (const each of manifests) {
@@ -61,11 +77,17 @@ export function checkReferences(manifests: readonly Manifest[], elsewhere: reado
       for (const workload of behind) {
         const ports = containersOf(workload.spec.template.spec).flatMap(({ ports = [] }) => ports);
         for (const { targetPort } of each.spec.ports)
-          assert.ok(ports.some(({ name }) => name === targetPort), `${where(workload)} has no port ${targetPort}`);
+          assert.ok(
+            ports.some(({ name }) => name === targetPort),
+            `${where(workload)} has no port ${targetPort}`,
+          );
       }
     } else if (isA(each, 'PodDisruptionBudget')) {
       const { matchLabels } = each.spec.selector;
-      assert.ok(workloads.some((workload) => selects(matchLabels, podLabels(workload))), each.metadata.name);
+      assert.ok(
+        workloads.some((workload) => selects(matchLabels, podLabels(workload))),
+        each.metadata.name,
+      );
     } else if (isA(each, 'HorizontalPodAutoscaler')) {
       const { kind, name } = each.spec.scaleTargetRef;
       const target = workloads.find((workload) => workload.kind === kind && workload.metadata.name === name);
@@ -76,9 +98,9 @@ export function checkReferences(manifests: readonly Manifest[], elsewhere: reado
       const of = workloads.filter((workload) => selects(matchLabels, podLabels(workload)));
       assert.ok(of.length > 0, `policy ${each.metadata.name} is about nobody`);
       const ports = new Set(
-        of.flatMap(({ spec }) => containersOf(spec.template.spec).flatMap(({ ports = [] }) => ports)).map(
-          ({ containerPort }) => containerPort,
-        ),
+        of
+          .flatMap(({ spec }) => containersOf(spec.template.spec).flatMap(({ ports = [] }) => ports))
+          .map(({ containerPort }) => containerPort),
       );
       for (const { port } of (each.spec.ingress ?? []).flatMap((rule) => rule.ports))
         assert.ok(ports.has(port), `policy ${each.metadata.name}: nobody listens on ${port}`);
@@ -105,7 +127,8 @@ const memoryOf: Readonly<Record<string, (workers: number) => { usual: number; mo
   cmk: () => ({ usual: 2 * PROCESS_BYTES, most: 4 * PROCESS_BYTES }),
   core: () => {
     const usual = PROCESS_BYTES + MAX_SECRET_MEMORY_BYTES + core.MAX_GATEWAY_CONNECTIONS * CONNECTION_BYTES;
-    const answers = core.MAX_CONCURRENT_LIFECYCLE * (core.MAX_TUNNEL_ANSWER_BYTES + core.MAX_TUNNEL_EFFECT_BYTES);
+    const answers =
+      core.MAX_CONCURRENT_LIFECYCLE * (core.MAX_TUNNEL_ANSWER_BYTES + core.MAX_TUNNEL_EFFECT_BYTES);
     return { usual, most: usual + answers + core.MAX_QUEUED_REQUESTS * core.MAX_CLIENT_MESSAGE_BYTES };
   },
   gateway: (workers) => {
@@ -117,7 +140,10 @@ const memoryOf: Readonly<Record<string, (workers: number) => { usual: number; mo
 };
 
 /** What our own containers have to be like. `workersOf`: of a gateway's workload, as its configuration says. */
-export function checkContainers(manifests: readonly Manifest[], workersOf: (workload: Workload) => number): void {
+export function checkContainers(
+  manifests: readonly Manifest[],
+  workersOf: (workload: Workload) => number,
+): void {
   for (const workload of workloadsIn(manifests)) {
     const pod = workload.spec.template.spec;
     for (const container of containersOf(pod)) {
@@ -136,15 +162,22 @@ export function checkContainers(manifests: readonly Manifest[], workersOf: (work
       const pause = container.lifecycle?.preStop.sleep.seconds ?? 0;
       const grace = pod.terminationGracePeriodSeconds ?? 0;
       assert.ok(pause >= 3, `${where}: time for those who balance the load`);
-      assert.ok(grace >= pause + SHUTDOWN_DEADLINE_MS / 1000 + 3, `${where}: ${grace} s of grace are too few`);
+      assert.ok(
+        grace >= pause + SHUTDOWN_DEADLINE_MS / 1000 + 3,
+        `${where}: ${grace} s of grace are too few`,
+      );
       const { usual, most } = memoryOf[component]?.(workersOf(workload)) ?? { usual: 0, most: 0 };
       const { requests, limits } = container.resources;
       const words = (bytes: number): string => `${Math.ceil(bytes / MIB)} Mi`;
       assert.ok(bytesOf(requests.memory) >= usual, `${where}: ${words(usual)} are usual`);
       assert.ok(bytesOf(limits.memory) >= most, `${where}: it may take ${words(most)}`);
       const options = container.env?.find(({ name }) => name === 'NODE_OPTIONS');
-      const [, heap = ''] = /--max-old-space-size=(\d+)/.exec(options && 'value' in options ? options.value : '') ?? [];
-      assert.ok(Number(heap) * MIB < bytesOf(limits.memory) && Number(heap) > 0, `${where}: the heap’s limit`);
+      const [, heap = ''] =
+        /--max-old-space-size=(\d+)/.exec(options && 'value' in options ? options.value : '') ?? [];
+      assert.ok(
+        Number(heap) * MIB < bytesOf(limits.memory) && Number(heap) > 0,
+        `${where}: the heap’s limit`,
+      );
     }
   }
 }

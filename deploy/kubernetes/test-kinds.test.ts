@@ -19,8 +19,7 @@ const PortName = Type.String({ pattern: '^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-
 const PortNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
 const Path = Type.String({ pattern: '^/', maxLength: 4096 });
 export const Quantity = Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?(m|Ki|Mi|Gi|Ti|k|M|G)?$' });
-const LABEL_KEY =
-  '^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$';
+const LABEL_KEY = '^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$';
 export const Labels = Type.Record(
   Type.String({ pattern: LABEL_KEY }),
   Type.String({ pattern: '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$' }),
@@ -79,7 +78,9 @@ const Container = object({
     limits: object({ memory: Quantity }),
   }),
   securityContext: ContainerSecurity,
-  volumeMounts: optional(list(object({ name: Name, mountPath: Path, readOnly: optional(Type.Literal(true)) }))),
+  volumeMounts: optional(
+    list(object({ name: Name, mountPath: Path, readOnly: optional(Type.Literal(true)) })),
+  ),
 });
 export type Container = Static<typeof Container>;
 const Volume = Type.Union([
@@ -261,8 +262,10 @@ export type Manifest = { [K in Kind]: Of<K> }[Kind];
 export type Workload = Of<'Deployment' | 'StatefulSet' | 'DaemonSet' | 'Job'>;
 
 export const isKind = (name: unknown): name is Kind => typeof name === 'string' && Object.hasOwn(kinds, name);
-export const isA = <K extends Kind>(manifest: Manifest, wanted: K): manifest is Extract<Manifest, { kind: K }> =>
-  manifest.kind === wanted;
+export const isA = <K extends Kind>(
+  manifest: Manifest,
+  wanted: K,
+): manifest is Extract<Manifest, { kind: K }> => manifest.kind === wanted;
 
 export function workloadsIn(manifests: readonly Manifest[]): Workload[] {
   return manifests.filter(

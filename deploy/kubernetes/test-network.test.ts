@@ -1,7 +1,7 @@
 /** Who reaches whom by the NetworkPolicies: what the API says that they mean, for the peers that we use. */
 import { BlockList, isIP } from 'node:net';
-import type { Of } from './test-kinds.test.ts';
 import { selects } from './test-checks.test.ts';
+import type { Of } from './test-kinds.test.ts';
 
 type Policy = Of<'NetworkPolicy'>;
 type Rule = NonNullable<Policy['spec']['egress']>[number];
@@ -67,7 +67,9 @@ export function reaches(policies: readonly Policy[], from: Endpoint, to: Endpoin
   const mayEnter =
     entering.length === 0 ||
     entering.some(({ spec }) =>
-      spec.ingress?.some((rule) => onPort(rule) && rule.from.some((peer) => isPeer(peer, from, to.namespace))),
+      spec.ingress?.some(
+        (rule) => onPort(rule) && rule.from.some((peer) => isPeer(peer, from, to.namespace)),
+      ),
     );
   return mayLeave && mayEnter;
 }

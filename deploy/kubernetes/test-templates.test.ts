@@ -24,7 +24,8 @@ export function parse(template: string, what: string): readonly Node[] {
     const body = open.at(-1) ?? root;
     const action = /^\{\{(-?) (.*) \}\}$/.exec(part);
     if (action === null) {
-      if (/\{\{|\}\}/.test(part)) throw new Error(`${what}: delimiters are not balanced near ${part.trim().slice(0, 80)}`);
+      if (/\{\{|\}\}/.test(part))
+        throw new Error(`${what}: delimiters are not balanced near ${part.trim().slice(0, 80)}`);
       const trimmed = parts[index + 1]?.startsWith('{{-') === true ? part.trimEnd() : part;
       body.push({ text: trimmed });
       continue;
@@ -61,16 +62,16 @@ function renderIn(nodes: readonly Node[], root: Json, dot: unknown): string {
     .map((node) => {
       if ('text' in node) return node.text;
       if ('print' in node) {
-        const value = valueOf(node.print, root, dot);
+        const value = lookUp(node.print, root, dot);
         if (node.asJson) return JSON.stringify(value);
         if (typeof value === 'object') throw new Error(`${node.print} is no plain value`);
         return String(value);
       }
       if ('when' in node) {
-        const isTrue = Boolean(valueOf(node.when, root, dot));
+        const isTrue = Boolean(lookUp(node.when, root, dot));
         return isTrue === node.negated ? '' : renderIn(node.body, root, dot);
       }
-      const items = valueOf(node.over, root, dot);
+      const items = lookUp(node.over, root, dot);
       if (!Array.isArray(items)) throw new Error(`${node.over} is no list`);
       return items.map((item: unknown) => renderIn(node.body, root, item)).join('');
     })
@@ -78,7 +79,7 @@ function renderIn(nodes: readonly Node[], root: Json, dot: unknown): string {
 }
 
 /** @throws Error where Helm would print nothing */
-function valueOf(path: string, root: Json, dot: unknown): unknown {
+function lookUp(path: string, root: Json, dot: unknown): unknown {
   if (path === '.') return dot;
   let at: unknown = path.startsWith('$') ? root : dot;
   for (const field of path.replace(/^\$?\./, '').split('.')) at = (at as Json | undefined)?.[field];

@@ -90,7 +90,10 @@ test('the example of a configuration reads these rules, and scrapes the health p
     rule_files: string[];
     scrape_configs: { honor_labels: boolean; relabel_configs: { regex?: string; target_label?: string }[] }[];
   };
-  assert.deepEqual(files, FILES.map((file) => `${file}.rules.yml`));
+  assert.deepEqual(
+    files,
+    FILES.map((file) => `${file}.rules.yml`),
+  );
   assert.ok(jobs.every(({ honor_labels: honoured }) => honoured));
   assert.deepEqual(
     jobs.map(({ relabel_configs: [{ regex } = {}] }) => regex),

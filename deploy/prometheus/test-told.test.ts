@@ -56,7 +56,10 @@ export async function toldSeries(): Promise<readonly Series[]> {
 function seriesOf(line: string): Series[] {
   const [, name = '', labels = ''] = /^([a-z_]\w*)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
   if (name === '') return [];
-  const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', value = '']) => [key, value]);
+  const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', value = '']) => [
+    key,
+    value,
+  ]);
   return [{ name, labels: Object.fromEntries(pairs) as Labels }];
 }
 
@@ -69,7 +72,11 @@ const SELECTOR = /((?:okcm|nodejs|process)_\w+)(\{[^}]*\})?/g;
  * Throws for a metric that nobody tells, a label that it does not have, and a value that the label never has. `recorded`: names of
  * recording rules, of which any label is taken.
  */
-export function checkExpression(expression: string, told: readonly Series[], recorded: ReadonlySet<string> = new Set()): void {
+export function checkExpression(
+  expression: string,
+  told: readonly Series[],
+  recorded: ReadonlySet<string> = new Set(),
+): void {
   const ownRecords = expression.match(/\bokcm:\w+(?::\w+)*/g) ?? [];
   for (const name of ownRecords) assert.ok(recorded.has(name), `${name} is recorded nowhere`);
   assert.ok(ownRecords.length > 0 || METRIC.test(expression), `no metric of ours in ${expression}`);

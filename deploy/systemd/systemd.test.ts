@@ -31,7 +31,7 @@ function fieldsOf(text: string): Fields {
   }
   return fields;
 }
-const valueOf = (fields: Fields, name: string): string => fields.get(name)?.join(' ') ?? 'missing';
+const fieldOf = (fields: Fields, name: string): string => fields.get(name)?.join(' ') ?? 'missing';
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'okcm-units-'));
@@ -62,15 +62,21 @@ test('systemd finds nothing wrong with the units', async () => {
 });
 
 test('it calls none of them exposed', async () => {
-  const said = await analyze('security', '--offline=true', `--threshold=${MAX_EXPOSURE}`, '--no-pager', ...files());
+  const said = await analyze(
+    'security',
+    '--offline=true',
+    `--threshold=${MAX_EXPOSURE}`,
+    '--no-pager',
+    ...files(),
+  );
   assert.equal(said.match(/Overall exposure level for okcm-/g)?.length, UNITS.length, said);
 });
 
 test('a process has the time that it takes to end, and only the main one is told', () => {
   for (const [unit, fields] of units) {
-    assert.ok(Number(valueOf(fields, 'TimeoutStopSec')) >= SHUTDOWN_DEADLINE_MS / 1000 + 3, unit);
-    assert.equal(valueOf(fields, 'KillMode'), 'mixed', unit);
-    assert.equal(valueOf(fields, 'Restart'), 'on-failure', unit);
+    assert.ok(Number(fieldOf(fields, 'TimeoutStopSec')) >= SHUTDOWN_DEADLINE_MS / 1000 + 3, unit);
+    assert.equal(fieldOf(fields, 'KillMode'), 'mixed', unit);
+    assert.equal(fieldOf(fields, 'Restart'), 'on-failure', unit);
   }
   const { DRAIN_REQUESTS_MS, DRAIN_CORE_MS, WORKER_STOP_MS } = gateway;
   assert.ok(DRAIN_REQUESTS_MS + 2 * WORKER_STOP_MS + DRAIN_CORE_MS <= SHUTDOWN_DEADLINE_MS);
@@ -82,13 +88,13 @@ test('it may lock all its memory for secrets, open what its limits allow, and le
     ['okcm-gateway', gateway.MAX_CONNECTIONS + 2 * gateway.MAX_HANDSHAKES + gateway.MAX_WAITING_CONNECTIONS],
   ] as const) {
     const fields = units.get(unit) ?? new Map<string, string[]>();
-    assert.equal(valueOf(fields, 'LimitMEMLOCK'), String(MAX_SECRET_MEMORY_BYTES), unit);
-    assert.ok(Number(valueOf(fields, 'LimitNOFILE')) > open, `${unit}: ${open} may be open`);
+    assert.equal(fieldOf(fields, 'LimitMEMLOCK'), String(MAX_SECRET_MEMORY_BYTES), unit);
+    assert.ok(Number(fieldOf(fields, 'LimitNOFILE')) > open, `${unit}: ${open} may be open`);
   }
   for (const [unit, fields] of units)
     assert.deepEqual(
-      ['LimitCORE', 'MemorySwapMax', 'CapabilityBoundingSet', 'NoNewPrivileges', 'ProtectSystem'].map((name) =>
-        valueOf(fields, name),
+      ['LimitCORE', 'MemorySwapMax', 'CapabilityBoundingSet', 'NoNewPrivileges', 'ProtectSystem'].map(
+        (name) => fieldOf(fields, name),
       ),
       ['0', '0', '', 'yes', 'strict'],
       unit,
@@ -98,15 +104,15 @@ test('it may lock all its memory for secrets, open what its limits allow, and le
 test('each starts its own program, as its own user, by a configuration that only root changes', () => {
   for (const [unit, fields] of units) {
     const name = unit.replace('okcm-', '');
-    const [, program = ''] = / ([a-z/]+main\.ts) /.exec(valueOf(fields, 'ExecStart')) ?? [];
+    const [, program = ''] = / ([a-z/]+main\.ts) /.exec(fieldOf(fields, 'ExecStart')) ?? [];
     assert.ok(existsSync(join(ROOT, program)), program);
-    assert.ok(valueOf(fields, 'ExecStart').endsWith(` --config=/etc/okcm/${name}/${name}.json`), unit);
-    assert.equal(valueOf(fields, 'User'), unit);
-    assert.equal(valueOf(fields, 'StateDirectory'), unit);
+    assert.ok(fieldOf(fields, 'ExecStart').endsWith(` --config=/etc/okcm/${name}/${name}.json`), unit);
+    assert.equal(fieldOf(fields, 'User'), unit);
+    assert.equal(fieldOf(fields, 'StateDirectory'), unit);
   }
 });
 
 test('nodes let containers lock as much', async () => {
   const text = await readFile(join(import.meta.dirname, 'containerd-memlock.conf'), 'utf8');
-  assert.equal(valueOf(fieldsOf(text), 'LimitMEMLOCK'), String(MAX_SECRET_MEMORY_BYTES));
+  assert.equal(fieldOf(fieldsOf(text), 'LimitMEMLOCK'), String(MAX_SECRET_MEMORY_BYTES));
 });
