@@ -5,10 +5,12 @@ import { readConfig } from '../platform/config-file.ts';
 import { errorMessage, OkcmError } from '../platform/errors.ts';
 import { createLogger } from '../platform/log.ts';
 import { watchParent } from '../platform/parent-watch.ts';
+import { guardProcess } from '../platform/process-guard.ts';
 import { installShutdown, onShutdown } from '../platform/shutdown.ts';
 import { startCmk } from './cmk.ts';
 import { CmkConfig } from './config.ts';
 
+const guard = await guardProcess();
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
 if (values.config === undefined) {
   process.stderr.write('usage: main.ts --config FILE\n');
@@ -17,6 +19,7 @@ if (values.config === undefined) {
 try {
   const config = await readConfig(values.config, CmkConfig);
   const logger = createLogger({ name: 'cmk', level: config.log.level });
+  for (const problem of guard.problems) logger.warn(problem);
   installShutdown({ logger });
   watchParent();
   const cmk = await startCmk(config, { logger });

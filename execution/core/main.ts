@@ -9,6 +9,7 @@ import { readConfig } from '../../platform/config-file.ts';
 import { errorMessage, OkcmError } from '../../platform/errors.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { watchParent } from '../../platform/parent-watch.ts';
+import { guardProcess } from '../../platform/process-guard.ts';
 import { installShutdown, onShutdown } from '../../platform/shutdown.ts';
 import { watchMemoryLock, wipeAllSecrets } from '../envelope/index.ts';
 import { CoreConfig } from './config.ts';
@@ -29,6 +30,7 @@ async function serve(config: CoreConfig, logger: Logger): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  const guard = await guardProcess();
   const { values, positionals } = parseArgs({
     options: { config: { type: 'string' } },
     allowPositionals: true,
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
   }
   const config = await readConfig(values.config, CoreConfig);
   const logger = createLogger({ name: `core ${config.region}/${config.instance}`, level: config.log.level });
+  for (const problem of guard.problems) logger.warn(problem);
   if (command === 'serve') {
     await serve(config, logger);
     return;
