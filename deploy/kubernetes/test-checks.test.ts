@@ -117,7 +117,7 @@ export function bytesOf(quantity: string): number {
 }
 
 /** A process of ours that has just started, and an open TLS connection: measured, and rounded up. */
-const PROCESS_BYTES = 120 * MIB;
+const PROCESS_BYTES = 140 * MIB;
 const CONNECTION_BYTES = 40 * 1024;
 /** Of an opened key, outside of locked memory (docs/guide/gateway-stores.md). */
 const OPEN_KEY_BYTES = 800;
