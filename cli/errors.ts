@@ -88,6 +88,26 @@ export const cliErrors = {
     exitCode: exitCodes.failure,
     hint: 'keep database and files as they are, and compare them with what was kept elsewhere',
   },
+  DECLARATIONS_INVALID: {
+    exitCode: exitCodes.failure,
+    hint: 'mend those lines; `okcm apply --schema` prints what may stand where, for your editor',
+  },
+  DECLARATIONS_TOO_LARGE: {
+    exitCode: exitCodes.failure,
+    hint: 'split it into several folders, and apply each',
+  },
+  NOTHING_DECLARED: {
+    exitCode: exitCodes.failure,
+    hint: 'check the path: an empty folder is taken for a mistake, and nothing is removed for it',
+  },
+  RECORD_OF_ANOTHER: {
+    exitCode: exitCodes.failure,
+    hint: 'keep a record for each installation: --record FILE',
+  },
+  NOT_PERMITTED: {
+    exitCode: exitCodes.failure,
+    hint: 'apply it as somebody who belongs there (--as NAME), or leave these kinds out (--only KIND)',
+  },
   MAIN_JOB_FAILED: { exitCode: exitCodes.failure, hint: 'the log files under the home directory say more' },
 } as const satisfies Record<string, { exitCode: number; hint: string }>;
 export type CliErrorCode = keyof typeof cliErrors;

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { actAs } from './access/acting-as.ts';
 import { registerAccessCommands } from './commands/access.ts';
 import { registerAppCommands } from './commands/app.ts';
+import { registerApplyCommand } from './commands/apply.ts';
 import { registerApprovalCommands } from './commands/approvals.ts';
 import { registerAuditCommands } from './commands/audit.ts';
 import { registerComponentCommands } from './commands/component.ts';
@@ -68,6 +69,7 @@ registerKeystoreCommands(program);
 registerKeyCommands(program);
 registerSigningKeyCommands(program);
 registerDriftCommands(program);
+registerApplyCommand(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

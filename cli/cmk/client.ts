@@ -39,6 +39,10 @@ export class CmkClient {
   readonly #address: CmkAddress;
   /** Every operation by its name, typed by CMK's OpenAPI document. Errors: CMK_UNREACHABLE, CMK_REFUSED. */
   readonly api: Client;
+  /** Where it speaks to. */
+  get url(): string {
+    return this.#address.url;
+  }
   constructor(address: CmkAddress) {
     this.#address = address;
     const { url, token } = address;

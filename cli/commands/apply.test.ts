@@ -1,0 +1,266 @@
+/** Declared state against a real CMK: what is planned, done, proposed, held and removed. */
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { testWorld } from '../../governance/test-setup.test.ts';
+import { SECOND_TOKEN, TOKEN, until, type World } from '../../governance/test-world.ts';
+import { startChild } from '../../testkit/children.ts';
+import { declareTenants } from '../../testkit/declarations.ts';
+import { temporaryDirectory } from '../../testkit/directories.ts';
+import { type CommandResult, okcm as run } from '../../testkit/system.ts';
+import { carryOutPlan, makePlan, type Wanted } from '../apply/apply.ts';
+import type { Execution } from '../apply/execute.ts';
+import { countsOf } from '../apply/print.ts';
+import { keyOf, titleOf } from '../apply/things.ts';
+import { CmkClient } from '../cmk/client.ts';
+import { CliError } from '../errors.ts';
+import { pointAt } from './test-home.test.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../docs/examples/gitops', import.meta.url));
+const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
+const home = temporaryDirectory('okcm-apply');
+let world: World;
+
+before(async () => {
+  world = await testWorld({ regions: ['north'], link: { probeEveryMs: 5_000 } });
+  await pointAt(home, world, TOKEN);
+  const config = { path: world.keystorePath };
+  await world.must(201, 'POST', '/v1/keystores', { name: 'development-keystore', kind: 'software', config });
+});
+after(() => world.close());
+
+async function okcm(...args: string[]): Promise<CommandResult> {
+  const ran = await run(...args, '--home', home);
+  assert.doesNotMatch(ran.stderr, /^\s+at /m, 'no stack trace');
+  return ran;
+}
+
+/** The same as the command does it, in this process. */
+async function apply(from: string, options: Partial<Wanted> = {}, token = TOKEN) {
+  const cmk = new CmkClient({ url: world.url(), token });
+  const wanted: Wanted = {
+    from,
+    only: [],
+    record: join(from, '..', 'record.json'),
+    prune: false,
+    pruneTenants: false,
+    relink: false,
+    ...options,
+  };
+  const planned = await makePlan(cmk, wanted, () => undefined);
+  const counts = countsOf(planned.plan);
+  const differs = planned.plan.filter(({ action }) => action !== 'same');
+  return {
+    counts,
+    differs: differs.map(({ id, action }) => `${action} ${titleOf(id)}`),
+    plan: planned.plan,
+    carryOut: (): Promise<Execution> => carryOutPlan(cmk, planned, wanted.record, () => undefined),
+  };
+}
+async function done(from: string, options: Partial<Wanted> = {}): Promise<Execution> {
+  const execution = await (await apply(from, options)).carryOut();
+  const bad = execution.results.filter(({ state }) => state !== 'done');
+  assert.deepEqual(bad, []);
+  return execution;
+}
+const statesOf = ({ results }: Execution): Record<string, string> =>
+  Object.fromEntries(results.map(({ id, state }) => [titleOf(id), state]));
+
+async function folder(files: Readonly<Record<string, string>>): Promise<string> {
+  const root = join(temporaryDirectory('declared'), 'declarations');
+  await mkdir(root);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(root, name), text);
+  return root;
+}
+const document = (kind: string, name: string, tenant: string | undefined, spec: object): string =>
+  `${JSON.stringify({ apiVersion: 'openkcm.io/v1', kind, metadata: { name, ...(tenant && { tenant }) }, spec })}\n---\n`;
+
+test('the example of the guide: planned, applied, and the second time nothing is left to do', async () => {
+  const planned = await okcm('apply', '-f', EXAMPLE, '--dry-run');
+  assert.equal(planned.code, 2, planned.stderr);
+  assert.match(planned.stdout, /\+ +Tenant acme-retail +displayName: "Acme Retail"/);
+  assert.match(planned.stdout, /^12 to create, 0 to change, 0 to remove, 0 unchanged$/m);
+  const unasked = await okcm('apply', '-f', EXAMPLE);
+  assert.equal(unasked.code, 2);
+  assert.match(unasked.stderr, /carrying it out changes 12 things[\s\S]*--yes/);
+  const applied = await okcm('apply', '-f', EXAMPLE, '--yes');
+  assert.equal(applied.code, 0, applied.stdout + applied.stderr);
+  assert.match(applied.stdout, /^12 done, 0 proposed, 0 failed$/m);
+  assert.equal((await world.linked('acme-retail', 'active')).regions[0].key, 'main');
+  const again = await okcm('apply', '-f', EXAMPLE, '--dry-run', '--json');
+  assert.equal(again.code, 0, again.stdout);
+  const { plan } = JSON.parse(again.stdout);
+  assert.deepEqual([plan.counts.same, plan.entries], [12, []]);
+  const application = await world.must(200, 'GET', '/v1/tenants/acme-retail/applications/billing');
+  assert.deepEqual(application.services, ['invoices', 'orders']);
+});
+
+test('thirty tenants: killed half-way, gone on with, and then one file edited is all that is planned', async () => {
+  const root = join(temporaryDirectory('thirty'), 'declarations');
+  const declared = await declareTenants(root, 30, { keystore: 'soft', prefix: 'thirty' });
+  const child = await startChild({
+    name: 'okcm apply',
+    command: process.execPath,
+    args: [OKCM, 'apply', '-f', root, '--yes', '--record', join(root, '..', 'record.json'), '--home', home],
+  });
+  await until('some tenants are made', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/tenants?search=thirty');
+    return items.length >= 6;
+  });
+  await child.kill();
+  const half = await apply(root);
+  assert.ok(half.counts.create > 0 && half.counts.create < declared.things, JSON.stringify(half.counts));
+  assert.equal(half.counts.create + half.counts.same, declared.things, half.differs.join());
+  await half.carryOut();
+  const whole = await apply(root);
+  assert.deepEqual([whole.counts.same, whole.differs], [declared.things, []]);
+
+  const [first = '', second = '', third = ''] = declared.tenants;
+  const edit = async (tenant: string, from: RegExp, to: string): Promise<void> => {
+    const text = await readFile(declared.fileOf(tenant), 'utf8');
+    assert.match(text, from);
+    await writeFile(declared.fileOf(tenant), text.replace(from, to));
+  };
+  await edit(first, /service: db/, 'service: files');
+  const { plan } = await apply(root);
+  const changed = plan.filter(({ action }) => action !== 'same');
+  assert.deepEqual(
+    changed.map(({ id, action, changes }) => [keyOf(id), action, changes]),
+    [[`System ${first} erp`, 'change', [{ field: 'service', from: 'db', to: 'files' }]]],
+  );
+  await done(root);
+
+  // Declared no longer: left without --prune; with it that alone goes, and not what somebody made by hand.
+  await world.must(201, 'POST', `/v1/tenants/${second}/systems`, {
+    name: 'by-hand',
+    kind: 'CRM',
+    externalId: '1',
+  });
+  await edit(second, /---\napiVersion: openkcm.io\/v1\nkind: System[\s\S]*$/, '');
+  assert.deepEqual((await apply(root)).differs, []);
+  assert.deepEqual((await apply(root, { prune: true })).differs, [`remove System ${second}/erp`]);
+  await writeFile(declared.fileOf(third), '');
+  const left = await apply(root, { prune: true });
+  assert.equal(left.counts.remove, 1, left.differs.join());
+  assert.equal(left.counts.left, 7);
+  await left.carryOut();
+  const { items } = await world.must(200, 'GET', `/v1/tenants/${second}/systems`);
+  assert.deepEqual(
+    items.map(({ name }: { name: string }) => name),
+    ['by-hand'],
+  );
+
+  // The end of a tenant takes its own word, and two runs.
+  assert.deepEqual(statesOf(await done(root, { pruneTenants: true })), { [`Tenant ${third}`]: 'done' });
+  const stateOf = async (): Promise<string> => (await world.must(200, 'GET', `/v1/tenants/${third}`)).state;
+  await until('it is blocked', async () => (await stateOf()) === 'blocked');
+  assert.deepEqual(statesOf(await done(root, { pruneTenants: true })), { [`Tenant ${third}`]: 'done' });
+  await until('it is terminated', async () => (await stateOf()) === 'terminated');
+  assert.deepEqual((await apply(root, { prune: true, pruneTenants: true })).differs, []);
+});
+
+test('what takes four eyes is proposed once, and is there when it is approved', async () => {
+  const tenant = 'careful';
+  const root = await folder({
+    'a.yaml': [
+      document('Tenant', tenant, undefined, { policy: 'four-eyes', rotateLinkAfterSeconds: 3600 }),
+      document('Key', 'main', tenant, { keystore: 'soft', create: true }),
+      document('Link', tenant, undefined, { key: 'main' }),
+    ].join(''),
+  });
+  const ran = await okcm('apply', '-f', root, '--yes', '--json');
+  assert.equal(ran.code, 0, ran.stderr);
+  const link = JSON.parse(ran.stdout).results.find(({ kind }: { kind: string }) => kind === 'Link');
+  assert.equal(link.state, 'proposed');
+  const [{ id, approve }] = link.proposals;
+  assert.equal(approve, `okcm proposals approve ${tenant} ${id}`);
+  const waits = await apply(root);
+  assert.deepEqual(waits.differs, ['wait Link careful']);
+  const again = await okcm('apply', '-f', root, '--yes');
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stdout, new RegExp(`Link careful +proposed: ${id}`));
+  const pending = `/v1/tenants/${tenant}/proposals?state=pending`;
+  assert.equal((await world.must(200, 'GET', pending)).items.length, 1);
+  const approved = await world.call('POST', `/v1/tenants/${tenant}/proposals/${id}/approve`, undefined, {
+    authorization: `Bearer ${SECOND_TOKEN}`,
+  });
+  assert.equal(approved.status, 202);
+  assert.deepEqual((await apply(root)).differs, []);
+
+  // Of the fields of a tenant one waits, and the other is changed at once.
+  const text = await readFile(join(root, 'a.yaml'), 'utf8');
+  await writeFile(join(root, 'a.yaml'), text.replace('3600', '7200,"displayName":"Careful"'));
+  const both = await (await apply(root)).carryOut();
+  assert.equal(both.results[0]?.state, 'proposed');
+  assert.deepEqual((await apply(root)).differs, ['wait Tenant careful']);
+  assert.equal((await world.must(200, 'GET', `/v1/tenants/${tenant}`)).displayName, 'Careful');
+});
+
+test('what fails hinders nothing but what needs it, and is done once it is mended', async () => {
+  const tenant = 'clumsy';
+  const key = document('Key', 'main', tenant, { keystore: 'not-there', create: true });
+  const root = await folder({
+    'a.yaml':
+      document('Tenant', tenant, undefined, {}) +
+      document('Service', 'db', tenant, {}) +
+      document('Link', tenant, undefined, { key: 'main' }) +
+      document('System', 'erp', tenant, { kind: 'ERP', externalId: '1', service: 'db' }),
+    'key.yaml': key,
+  });
+  const ran = await okcm('apply', '-f', root, '--yes', '--record', join(root, '..', 'record.json'));
+  assert.equal(ran.code, 1);
+  assert.match(ran.stdout, /Key clumsy\/main +there is no keystore not-there \(KEYSTORE_UNKNOWN\)/);
+  assert.match(ran.stdout, /Link clumsy +Key clumsy\/main \(SKIPPED\)/);
+  assert.match(ran.stdout, /^3 done, 0 proposed, 1 failed, 1 skipped$/m);
+  await writeFile(join(root, 'key.yaml'), key.replace('not-there', 'soft'));
+  assert.deepEqual(statesOf(await done(root)), { 'Key clumsy/main': 'done', 'Link clumsy': 'done' });
+
+  // What somebody has closed is opened again by nobody but who says so.
+  await world.linked(tenant, 'active');
+  await world.must(202, 'POST', `/v1/tenants/${tenant}/unlink`, { reason: 'a stolen laptop' });
+  await world.linked(tenant, 'closed');
+  assert.deepEqual((await apply(root)).differs, ['held Link clumsy']);
+  await done(root, { relink: true });
+  await world.linked(tenant, 'active');
+});
+
+test('groups and rules of approvers, before what they guard; a record of another installation is refused', async () => {
+  const tenant = 'guarded';
+  const rules =
+    document('Tenant', tenant, undefined, {}) +
+    document('ApproverGroup', 'officers', tenant, { members: ['bob', 'ada'] }) +
+    document('ApprovalRule', 'unlink', tenant, { approvals: 1, groups: ['officers'] });
+  const root = await folder({ 'a.yaml': rules });
+  await done(root);
+  assert.deepEqual((await apply(root)).differs, []);
+  const { rules: set } = await world.must(200, 'GET', `/v1/tenants/${tenant}/approval-rules`);
+  assert.deepEqual([set[0].action, set[0].groups], ['unlink', ['officers']]);
+  await writeFile(join(root, 'a.yaml'), document('Tenant', tenant, undefined, {}));
+  const gone = await apply(root, { prune: true });
+  assert.deepEqual(gone.differs, [
+    'remove ApprovalRule guarded/unlink',
+    'remove ApproverGroup guarded/officers',
+  ]);
+
+  const record = join(root, '..', 'record.json');
+  const text = await readFile(record, 'utf8');
+  await writeFile(record, text.replace(world.url(), 'https://cmk.example.com'));
+  await assert.rejects(
+    apply(root),
+    (error) => error instanceof CliError && error.code === 'RECORD_OF_ANOTHER',
+  );
+});
+
+test('mistakes are told before CMK is asked; --schema prints what editors need', async () => {
+  const root = await folder({ 'a.yaml': document('Tenant', 'acme', undefined, { displayname: 'Acme' }) });
+  const ran = await okcm('apply', '-f', root, '--yes');
+  assert.equal(ran.code, 1);
+  assert.match(
+    ran.stderr,
+    /a\.yaml:1: spec\.displayname: there is no such field; did you mean displayName\?/,
+  );
+  const schema = await okcm('apply', '--schema');
+  assert.equal(JSON.parse(schema.stdout).$defs.Tenant.title, 'Tenant');
+});
