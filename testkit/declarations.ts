@@ -9,11 +9,14 @@ export interface DeclaredTenants {
   fileOf(tenant: string): string;
 }
 
-/** Of each tenant: itself, two services, a key of its own in this keystore, its link, a workspace and a system. */
+/**
+ * Of each tenant: itself, two services, a workspace and a system; with a keystore also a key of its own there, on which the
+ * system stands, and its link.
+ */
 export async function declareTenants(
   folder: string,
   count: number,
-  options: { readonly keystore: string; readonly prefix?: string },
+  options: { readonly keystore?: string; readonly prefix?: string },
 ): Promise<DeclaredTenants> {
   const { keystore, prefix = 'tenant' } = options;
   await mkdir(folder, { recursive: true });
@@ -31,7 +34,7 @@ export async function declareTenants(
   return { tenants, things, fileOf };
 }
 
-function documentsOf(tenant: string, keystore: string): string[] {
+function documentsOf(tenant: string, keystore: string | undefined): string[] {
   const document = (kind: string, name: string, spec: string): string =>
     [
       'apiVersion: openkcm.io/v1',
@@ -45,13 +48,17 @@ function documentsOf(tenant: string, keystore: string): string[] {
     document('Tenant', tenant, `{ displayName: "The tenant ${tenant}" }`),
     document('Service', 'db', '{}'),
     document('Service', 'files', '{}'),
-    document('Key', 'main', `{ keystore: ${keystore}, create: true }`),
-    document('Link', tenant, '{ key: main }'),
+    ...(keystore === undefined
+      ? []
+      : [
+          document('Key', 'main', `{ keystore: ${keystore}, create: true }`),
+          document('Link', tenant, '{ key: main }'),
+        ]),
     document('Workspace', 'shop', '{ services: [db, files] }'),
     document(
       'System',
       'erp',
-      '{ kind: ERP, externalId: client 100, service: db, keyConfiguration: default }',
+      `{ kind: ERP, externalId: client 100, service: db${keystore === undefined ? '' : ', keyConfiguration: default'} }`,
     ),
   ];
 }

@@ -166,7 +166,7 @@ test('a certificate lies in what is applied, and no file with a private key is t
   const application = (file: string): string =>
     `${HEAD}kind: Application\nmetadata: { name: web, tenant: acme }\nspec:\n  services: [db]\n  certificateFile: ${file}\n`;
   const outside = await refusal(await folder({ 'a.yaml': application('../../../etc/hostname') }));
-  assert.match(outside.message, /a\.yaml:5: spec\.certificateFile: .* lies outside of what is applied/);
+  assert.match(outside.message, /a\.yaml:6: spec\.certificateFile: .* lies outside of what is applied/);
   const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
   const secret = await refusal(await folder({ 'a.yaml': application('web.pem'), 'web.pem': key }));
   assert.match(secret.message, /holds a private key/);

@@ -2,8 +2,8 @@
 import { type TProperties, type TSchema, Type } from 'typebox';
 import { MAX_ROTATE_AFTER_S, RegionSummary, ReportedLink } from '../../contracts/index.ts';
 import { auditOutcomes } from '../audit/event.ts';
+import { type PolicyName, policies } from '../domain/quorum-policies.ts';
 import { tenantStates } from '../domain/tenant-states.ts';
-import { type PolicyName, policies } from '../domain/tenants.ts';
 import { MAX_CERTIFICATE_LENGTH, MAX_PAGE, MAX_SEARCH_LENGTH, MIN_ROTATE_AFTER_S } from '../limits.ts';
 import { linkStates } from '../links/states.ts';
 import { proposalStates } from '../workflows/quorum.ts';

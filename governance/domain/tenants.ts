@@ -1,4 +1,4 @@
-/** Tenants: onboarding, the policy under which their decisions are made, and how they are listed. Their life: lifecycle.ts. */
+/** Tenants: onboarding, and how they are listed. Their life: lifecycle.ts. */
 import { sql } from 'kysely';
 import type { Actor } from '../audit/event.ts';
 import { audit } from '../audit/record.ts';
@@ -9,15 +9,9 @@ import { asPlatform, asTenant, ONE_MOMENT, type Trx } from '../store/transaction
 import { retryChange, startProvisioning } from './lifecycle.ts';
 import { lockTenant, regionNames } from './lookups.ts';
 import { cursorOf, instant, limitOf, type Page, type PageRequest, toPage } from './pages.ts';
+import { type PolicyName, policies } from './quorum-policies.ts';
 import { requireRevision } from './revisions.ts';
 import { endsAs, isChanging, type TenantState } from './tenant-states.ts';
-
-/**
- * How many operators have to agree, the proposer counted, before a decision that can lock out or expose is carried
- * out (D13). The first is for development, says so in every place where it shows, and is refused anywhere else.
- */
-export const policies = { 'development-quorum-one': 1, 'four-eyes': 2 } as const;
-export type PolicyName = keyof typeof policies;
 
 export interface Onboarding {
   readonly id: string;

@@ -6,7 +6,7 @@
  *     npm run apply-thousand -- --tenants 100
  */
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeJson } from '../../cli/home/json-file.ts';
 import { homePaths } from '../../cli/home/paths.ts';
@@ -37,6 +37,7 @@ await measure('apply-thousand', options, async ({ tenants }, stage) => {
   const folder = join(root, 'declared');
   const world = await stage('start CMK and a region', () => startPlane());
   try {
+    await mkdir(home, { mode: 0o700 });
     await writeJson(homePaths(home).endpoints, {
       ready: true,
       cmk: { url: world.url(), token: TOKEN, health: world.healthUrl() },
