@@ -30,11 +30,11 @@ interface Scope {
 /** Errors: CMK_UNREACHABLE, and CMK_REFUSED of what nobody is refused for one thing alone. */
 export async function readActual(
   api: Client,
+  me: GetMeResponse,
   declared: readonly Declared[],
   recorded: readonly Id[],
   tell: (text: string) => void,
 ): Promise<Actual> {
-  const me = await api.getMe();
   const concerned = [...declared.map(({ id }) => id), ...recorded];
   const views = await readTenants(api, [...new Set(concerned.flatMap(({ tenant }) => tenant ?? []))]);
   const things = new Map<string, Thing>();
@@ -130,9 +130,14 @@ async function readIssuers(api: Client, wanted: readonly Declared[]): Promise<Th
 const isInside = ({ duty, tenants }: GetMeResponse, tenant: string): boolean =>
   duty === 'development' || (duty === null && tenants.some((each) => each.tenant === tenant));
 
-/** Of every tenant named, its pending proposals. */
-export async function readProposals(api: Client, tenants: readonly string[]): Promise<PendingProposal[]> {
-  const found = await inParallel(tenants, MAX_REQUESTS, async (tenant) => {
+/** The pending proposals of every tenant named, but for those that are not to be seen: what is asked there is refused anyway. */
+export async function readProposals(
+  api: Client,
+  me: GetMeResponse,
+  tenants: readonly string[],
+): Promise<PendingProposal[]> {
+  const visible = tenants.filter((tenant) => isInside(me, tenant));
+  const found = await inParallel(visible, MAX_REQUESTS, async (tenant) => {
     const query = { state: 'pending', limit: MAX_PROPOSALS_READ } as const;
     return (await api.listTenantProposals({ path: { tenant }, query })).items;
   });

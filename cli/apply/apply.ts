@@ -21,7 +21,6 @@ export interface Wanted extends Omit<PlanOptions, 'recorded'> {
 
 export interface Planned {
   readonly plan: Plan;
-  readonly declared: number;
   /** What was declared before, but for what has ended since. */
   readonly recorded: readonly Id[];
   readonly cmk: string;
@@ -38,12 +37,13 @@ export async function makePlan(
   const declared = (await readDeclarations(from)).filter(({ id }) => isMeant(id));
   const remembered = await readRecord(record, cmk.url);
   const prunes = options.prune || options.pruneTenants;
-  const actual = await readActual(cmk.api, declared, prunes ? remembered.filter(isMeant) : [], tell);
+  const me = await cmk.api.getMe();
+  const actual = await readActual(cmk.api, me, declared, prunes ? remembered.filter(isMeant) : [], tell);
   const recorded = remembered.filter((id) => !hasEnded(id, actual));
   const first = planFor(declared, actual, { ...options, recorded: recorded.filter(isMeant) });
   const asked = tenantsToAsk(first).filter((tenant) => actual.tenants.has(tenant));
-  const plan = awaiting(first, await readProposals(cmk.api, asked));
-  return { plan, declared: declared.length, recorded, cmk: cmk.url };
+  const plan = awaiting(first, await readProposals(cmk.api, me, asked));
+  return { plan, recorded, cmk: cmk.url };
 }
 
 const hasEnded = ({ tenant }: Id, { tenants }: Actual): boolean =>

@@ -149,7 +149,8 @@ function fieldsOf(document: Document): Fields {
     case 'Key':
       return stated(document.spec, ['keystore', 'reference', 'keyConfiguration', 'primary']);
     case 'Application':
-      return stated(document.spec, ['services', 'operations']);
+      // Left out they are all that the role allows; neither is changed later.
+      return { operations: null, ...stated(document.spec, ['services', 'operations']) };
     case 'ApprovalRule':
       return { approvals: document.spec.approvals, groups: sorted(document.spec.groups ?? []) };
     default:

@@ -50,7 +50,7 @@ const SHUT: readonly string[] = ['blocking', 'blocked', 'terminating', 'terminat
 const same = (a: Value | undefined, b: Value | undefined): boolean => isDeepStrictEqual(a, b);
 
 export function planFor(declared: readonly Declared[], actual: Actual, options: PlanOptions): Plan {
-  const known = new Map(declared.map((one) => [keyOf(one.id), one]));
+  const known = new Known(declared);
   const linked = new Set(
     declared.flatMap(({ id, fields }) =>
       id.kind === 'Link' ? [`${id.tenant} ${String(fields['key'])}`] : [],
@@ -73,12 +73,7 @@ function withoutOwnPrimary(one: Declared, linked: ReadonlySet<string>): Declared
 const inOrder = (a: Declared, b: Declared): number =>
   kinds.indexOf(a.id.kind) - kinds.indexOf(b.id.kind) || (keyOf(a.id) < keyOf(b.id) ? -1 : 1);
 
-function entryFor(
-  declared: Declared,
-  actual: Actual,
-  known: ReadonlyMap<string, Declared>,
-  { relink }: PlanOptions,
-): Entry {
+function entryFor(declared: Declared, actual: Actual, known: Known, { relink }: PlanOptions): Entry {
   const { id } = declared;
   const needs = needsOf(declared, known);
   const base = { id, declared, needs, changes: [] };
@@ -102,18 +97,25 @@ function entryFor(
  * Those of its needs that are declared. What stands on a key configuration needs the keys that are declared to be in it, too:
  * one without a key bears nothing.
  */
-function needsOf({ id, needs }: Declared, known: ReadonlyMap<string, Declared>): string[] {
+function needsOf({ id, needs }: Declared, known: Known): string[] {
   const keys = needs.map(keyOf).filter((key) => known.has(key));
   if (id.kind !== 'System') return keys;
   const bearing = needs.find(({ kind }) => kind === 'KeyConfiguration');
-  if (bearing === undefined) return keys;
-  const members = [...known.values()].filter(
-    (one) =>
-      one.id.kind === 'Key' &&
-      one.id.tenant === id.tenant &&
-      (one.fields['keyConfiguration'] ?? 'default') === bearing.name,
-  );
-  return [...keys, ...members.map((one) => keyOf(one.id))];
+  return bearing === undefined ? keys : [...keys, ...(known.members.get(keyOf(bearing)) ?? [])];
+}
+
+/** What is declared, by its key; and the keys that are declared to be in each key configuration. */
+class Known extends Map<string, Declared> {
+  readonly members = new Map<string, string[]>();
+  constructor(declared: readonly Declared[]) {
+    super(declared.map((one) => [keyOf(one.id), one]));
+    for (const { id, fields } of declared) {
+      if (id.kind !== 'Key') continue;
+      const name = String(fields['keyConfiguration'] ?? 'default');
+      const place = keyOf({ kind: 'KeyConfiguration', tenant: id.tenant, name });
+      this.members.set(place, [...(this.members.get(place) ?? []), keyOf(id)]);
+    }
+  }
 }
 
 function differences(fields: Fields, thing: Thing | undefined): Change[] {

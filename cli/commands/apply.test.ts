@@ -9,6 +9,7 @@ import { SECOND_TOKEN, TOKEN, until, type World } from '../../governance/test-wo
 import { startChild } from '../../testkit/children.ts';
 import { declareTenants } from '../../testkit/declarations.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { carryOutPlan, makePlan, type Wanted } from '../apply/apply.ts';
 import type { Execution } from '../apply/execute.ts';
@@ -22,14 +23,27 @@ const EXAMPLE = fileURLToPath(new URL('../../docs/examples/gitops', import.meta.
 const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
 const home = temporaryDirectory('okcm-apply');
 let world: World;
+let provider: OidcProvider;
 
 before(async () => {
-  world = await testWorld({ regions: ['north'], link: { probeEveryMs: 5_000 } });
+  provider = await startOidcProvider();
+  const corp = { name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE, loginClientId: OIDC_CLIENT };
+  world = await testWorld({
+    regions: ['north'],
+    link: { probeEveryMs: 5_000 },
+    configure: (config) => ({
+      ...config,
+      auth: { ...config.auth, issuers: [corp], operators: { principals: ['corp:olga'] } },
+    }),
+  });
   await pointAt(home, world, TOKEN);
   const config = { path: world.keystorePath };
   await world.must(201, 'POST', '/v1/keystores', { name: 'development-keystore', kind: 'software', config });
 });
-after(() => world.close());
+after(async () => {
+  await world?.close();
+  await provider?.stop();
+});
 
 async function okcm(...args: string[]): Promise<CommandResult> {
   const ran = await run(...args, '--home', home);
@@ -94,16 +108,16 @@ test('the example of the guide: planned, applied, and the second time nothing is
   assert.deepEqual(application.services, ['invoices', 'orders']);
 });
 
-test('thirty tenants: killed half-way, gone on with, and then one file edited is all that is planned', async () => {
-  const root = join(temporaryDirectory('thirty'), 'declarations');
-  const declared = await declareTenants(root, 30, { prefix: 'thirty' });
+test('two dozen tenants: killed half-way, gone on with, and then one file edited is all that is planned', async () => {
+  const root = join(temporaryDirectory('dozens'), 'declarations');
+  const declared = await declareTenants(root, 24, { prefix: 'dozens' });
   const child = await startChild({
     name: 'okcm apply',
     command: process.execPath,
     args: [OKCM, 'apply', '-f', root, '--yes', '--record', join(root, '..', 'record.json'), '--home', home],
   });
   await until('some tenants are made', async () => {
-    const { items } = await world.must(200, 'GET', '/v1/tenants?search=thirty');
+    const { items } = await world.must(200, 'GET', '/v1/tenants?search=dozens');
     return items.length >= 6;
   });
   await child.kill();
@@ -254,12 +268,40 @@ test('groups and rules of approvers, before what they guard; a record of another
   );
 });
 
-test('mistakes are told before CMK is asked; --schema prints what editors need', async () => {
+test('mistakes are told before CMK is asked', async () => {
   const root = await folder({ 'a.yaml': document('Tenant', 'acme', undefined, { displayname: 'Acme' }) });
   await assert.rejects(
     apply(root),
     /a\.yaml:1: spec\.displayname: there is no such field; did you mean displayName\?/,
   );
-  const schema = await okcm('apply', '--schema');
-  assert.equal(JSON.parse(schema.stdout).$defs.Tenant.title, 'Tenant');
+});
+
+test('each applies what is theirs of one folder: whoever runs the platform, and the tenant’s own people', async () => {
+  const tenant = 'shared';
+  const root = await folder({
+    'a.yaml':
+      document('Tenant', tenant, undefined, { policy: 'four-eyes', rotateLinkAfterSeconds: 7200 }) +
+      document('Service', 'db', tenant, {}) +
+      document('System', 'erp', tenant, { kind: 'ERP', externalId: '1', service: 'db' }) +
+      document('Key', 'main', tenant, { keystore: 'soft', create: true }),
+  });
+  const [olga, alice] = [await provider.tokenOf('olga'), await provider.tokenOf('alice')];
+  const platform = await apply(root, { only: ['Tenant'] }, olga);
+  assert.deepEqual(statesOf(await platform.carryOut()), { 'Tenant shared': 'done' });
+  const foreign = await apply(root, {}, olga);
+  assert.deepEqual(foreign.counts, { ...foreign.counts, same: 1, refused: 3 });
+  assert.ok(foreign.plan.every(({ why }) => why === undefined || why.code === 'NOT_PERMITTED'));
+
+  const people = { role: 'administrator', principal: 'corp:alice' };
+  const appointed = await world.call('POST', `/v1/tenants/${tenant}/appointments`, people, {
+    authorization: `Bearer ${olga}`,
+  });
+  assert.equal(appointed.status, 201);
+  const own = await (await apply(root, {}, alice)).carryOut();
+  assert.deepEqual(statesOf(own), {
+    'Service shared/db': 'done',
+    'Key shared/main': 'failed',
+    'System shared/erp': 'done',
+  });
+  assert.equal(own.results.find(({ state }) => state === 'failed')?.problem?.code, 'FORBIDDEN');
 });
