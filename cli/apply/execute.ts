@@ -60,7 +60,7 @@ export async function execute(
   const attempt = async (entry: Entry): Promise<Result> => {
     const needed = entry.needs.map((key) => obstacle(key, results.get(key), blocked)).find((each) => each);
     if (needed !== undefined)
-      return needed.waits ? waiting(entry, needed.title) : skipped(entry, needed.title);
+      return needed.waits ? waiting(entry, needed.title) : skipped(entry, `needs ${needed.title}`);
     const base = { id: entry.id, action: entry.action };
     try {
       const { proposals, notes } = await carryOut(entry);
