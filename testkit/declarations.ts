@@ -10,8 +10,8 @@ export interface DeclaredTenants {
 }
 
 /**
- * Of each tenant: itself, two services, a workspace and a system; with a keystore also a key of its own there, on which the
- * system stands, and its link.
+ * Of each tenant: itself, a service, a workspace and a system; with a keystore also a second service, a key of its own there, on
+ * which the system stands, and its link.
  */
 export async function declareTenants(
   folder: string,
@@ -47,14 +47,14 @@ function documentsOf(tenant: string, keystore: string | undefined): string[] {
   return [
     document('Tenant', tenant, `{ displayName: "The tenant ${tenant}" }`),
     document('Service', 'db', '{}'),
-    document('Service', 'files', '{}'),
     ...(keystore === undefined
       ? []
       : [
+          document('Service', 'files', '{}'),
           document('Key', 'main', `{ keystore: ${keystore}, create: true }`),
           document('Link', tenant, '{ key: main }'),
         ]),
-    document('Workspace', 'shop', '{ services: [db, files] }'),
+    document('Workspace', 'shop', `{ services: [db${keystore === undefined ? '' : ', files'}] }`),
     document(
       'System',
       'erp',

@@ -123,7 +123,9 @@ test('two dozen tenants: killed half-way, gone on with, and then one file edited
   await child.kill();
   const half = await apply(root);
   assert.ok(half.counts.create > 0 && half.counts.create < declared.things, JSON.stringify(half.counts));
-  assert.equal(half.counts.create + half.counts.same, declared.things, half.differs.join());
+  // One that was being made may be there without all that it shall have.
+  const { create, change, same } = half.counts;
+  assert.equal(create + change + same, declared.things, half.differs.join());
   await half.carryOut();
   const whole = await apply(root);
   assert.deepEqual([whole.counts.same, whole.differs], [declared.things, []]);
@@ -134,12 +136,12 @@ test('two dozen tenants: killed half-way, gone on with, and then one file edited
     assert.match(text, from);
     await writeFile(declared.fileOf(tenant), text.replace(from, to));
   };
-  await edit(first, /service: db/, 'service: files');
+  await edit(first, /service: db/, 'service: null');
   const { plan } = await apply(root);
   const changed = plan.filter(({ action }) => action !== 'same');
   assert.deepEqual(
     changed.map(({ id, action, changes }) => [keyOf(id), action, changes]),
-    [[`System ${first} erp`, 'change', [{ field: 'service', from: 'db', to: 'files' }]]],
+    [[`System ${first} erp`, 'change', [{ field: 'service', from: 'db', to: null }]]],
   );
 
   // Declared no longer: left without --prune; with it that alone goes, and not what somebody made by hand.
@@ -153,7 +155,7 @@ test('two dozen tenants: killed half-way, gone on with, and then one file edited
   const systems: Partial<Wanted> = { only: ['System'] };
   assert.deepEqual((await apply(root, systems)).differs, [`change System ${first}/erp`]);
   const pruned = await apply(root, { prune: true });
-  assert.deepEqual([pruned.counts.change, pruned.counts.remove, pruned.counts.left], [1, 1, 5]);
+  assert.deepEqual([pruned.counts.change, pruned.counts.remove, pruned.counts.left], [1, 1, 4]);
   assert.ok(pruned.differs.includes(`remove System ${second}/erp`));
   await pruned.carryOut();
   const { items } = await world.must(200, 'GET', `/v1/tenants/${second}/systems`);
