@@ -45,6 +45,8 @@ import {
   DRILL_CHECK_MS,
   EXPIRY_POLL_MS,
   IDEMPOTENCY_SWEEP_MS,
+  REQUEST_POOL_MAX,
+  WORK_POOL_MAX,
 } from './limits.ts';
 import { startProbing } from './links/probe.ts';
 import { LINK_WAKE_CHANNEL } from './links/rows.ts';
@@ -64,9 +66,6 @@ import type { CmkDatabase } from './store/schema.ts';
 import { asPlatform, type Db } from './store/transactions.ts';
 import { expireProposals } from './workflows/proposals.ts';
 
-/** Connections for requests, and for what runs by itself: nobody who asks for much delays a kill switch or a renewal. */
-const REQUEST_POOL_MAX = 16;
-const WORK_POOL_MAX = 8;
 const GAUGES_EVERY_MS = 5_000;
 const STOP_MS = 3_000;
 

@@ -1,5 +1,8 @@
 /** Every number that bounds CMK, in one place (D14). Past one of them a caller gets LIMIT_REACHED with its name. */
 
+/** Connections for requests, and for what runs by itself: nobody who asks for much delays a kill switch or a renewal. */
+export const REQUEST_POOL_MAX = 16;
+export const WORK_POOL_MAX = 8;
 export const MAX_REGIONS = 1000;
 export const MAX_GATEWAYS_PER_REGION = 256;
 export const MAX_ISSUERS = 256;

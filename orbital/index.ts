@@ -49,6 +49,7 @@ export {
   type TaskContext,
   type TaskHandler,
 } from './operator.ts';
+export { type BrokerProbe, type BrokerTrouble, probeBroker } from './probe/probe.ts';
 export { type RejectionSum, RejectionSums } from './rejections.ts';
 export {
   reportChannel,

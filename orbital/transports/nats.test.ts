@@ -6,11 +6,14 @@ import { errorMessage } from '../../platform/errors.ts';
 import { startNats } from '../../testkit/nats.ts';
 import { startProxy } from '../../testkit/proxy.ts';
 import { connectTransport } from '../connect.ts';
+import { probeBroker } from '../probe/probe.ts';
 import type { Parts } from '../testing/broker-under-test.ts';
 import { eventually } from '../testing/eventually.ts';
-import { taskChannel } from '../transport.ts';
+import { reportChannel, statusChannel, type TransportRole, taskChannel } from '../transport.ts';
 import { natsRegionPermissions } from './nats.ts';
 import { transportContract } from './transport.contract.ts';
+
+let port: number;
 
 transportContract(
   'NATS JetStream',
@@ -25,6 +28,7 @@ transportContract(
         })),
       ],
     });
+    port = server.port;
     return {
       openNetwork: () => startProxy({ targetPort: server.port }),
       connect: (role, { port = server.port, ...options } = {}) =>
@@ -40,8 +44,50 @@ transportContract(
   (parts) => {
     slowReconnection(parts);
     copies(parts);
+    probing(parts);
   },
 );
+
+function probing(parts: () => Parts): void {
+  test('what a login may do is found out without anything being sent', async () => {
+    const url = `nats://127.0.0.1:${port}`;
+    const as = (user: string) => ({ credentials: { user, password: 'secret' } });
+    const north = { plane: 'region', region: 'north' } as const;
+    const got: string[] = [];
+    const take = async (message: Uint8Array): Promise<void> => {
+      got.push(Buffer.from(message).toString());
+    };
+    const { governance } = parts();
+    const taking = await Promise.all(
+      [statusChannel(), reportChannel()].map((channel) => governance.consume(channel, take)),
+    );
+    await eventually('the streams are there', () =>
+      parts()
+        .north.publish(reportChannel(), Buffer.from('the only one'))
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+    const own = await probeBroker(url, north, as('north'));
+    assert.deepEqual([own.product, own.troubles, own.rights], ['nats', [], 4]);
+    assert.deepEqual((await probeBroker(url, { plane: 'governance' }, as('governance'))).troubles, []);
+    const kindsOf = async (role: TransportRole, user: string): Promise<Set<string>> =>
+      new Set((await probeBroker(url, role, as(user))).troubles.map(({ kind }) => kind));
+    assert.deepEqual(await kindsOf(north, 'south'), new Set(['right-missing']));
+    assert.deepEqual(await kindsOf(north, 'governance'), new Set(['right-excess']));
+    assert.deepEqual(await kindsOf({ plane: 'governance' }, 'north'), new Set(['right-missing']));
+    const wrong = { credentials: { user: 'north', password: 'wrong' } };
+    assert.deepEqual(
+      (await probeBroker(url, north, wrong)).troubles.map(({ kind }) => kind),
+      ['credentials'],
+    );
+    await eventually('what was sent comes', () => got.length > 0);
+    await delay(100);
+    await Promise.all(taking.map((each) => each.close()));
+    assert.deepEqual(got, ['the only one']);
+  });
+}
 
 /** Each way: a request is answered later than it is waited for, and connecting still succeeds. */
 const SLOW_MS = 600;

@@ -42,7 +42,8 @@ import {
 } from '../transport.ts';
 import { createSlots } from './slots.ts';
 
-const CONSUMER = 'worker';
+/** The one consumer of each stream. */
+export const CONSUMER = 'worker';
 const RECONNECT = { baseMs: RECONNECT_BASE_MS, capMs: RECONNECT_CAP_MS } as const;
 const PING_INTERVAL_MS = 5_000;
 const DEFAULT_PREFETCH = 8;
@@ -55,10 +56,10 @@ const STREAM_NAME_IN_USE = 10058;
 const CONSUMER_NAME_EXISTS = 10148;
 
 /** `okcm.tasks.eu-west-1.urgent` → `OKCM_TASKS_eu-west-1_urgent`: a stream's name holds no dots. */
-const streamOf = (channel: string): string =>
+export const streamOf = (channel: string): string =>
   channel.replace(/^okcm\.[a-z]+/, (s) => s.toUpperCase()).replaceAll('.', '_');
 
-const regionInbox = (region: string): string => `_INBOX_region_${region}`;
+export const regionInbox = (region: string): string => `_INBOX_region_${region}`;
 
 /** All that the NATS user of a region may do, as nats-server's configuration words it. */
 export function natsRegionPermissions(region: string): { publish: string[]; subscribe: string[] } {
@@ -78,7 +79,7 @@ export function natsRegionPermissions(region: string): { publish: string[]; subs
 }
 
 /** The client reads no login out of an address: one that stands there is taken out, for an installation has nothing else. */
-function addressOf(
+export function addressOf(
   url: string,
   credentials: TransportOptions['credentials'],
 ): { readonly servers: string; readonly user?: string; readonly pass?: string } {
@@ -295,7 +296,7 @@ export function connectNats(url: string, role: TransportRole, options: Transport
  * The library encrypts if the server offers it, unless it is told to insist; what merely offers can be made silent by
  * whoever sits in between, and the password would follow in the clear.
  */
-function tlsOf(url: string, { tls }: TransportOptions) {
+export function tlsOf(url: string, { tls }: TransportOptions) {
   const address = new URL(url);
   if (tls === undefined && address.protocol !== 'tls:') return undefined;
   const host = address.hostname.replace(/^\[|\]$/g, '');

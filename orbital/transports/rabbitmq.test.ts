@@ -6,8 +6,9 @@ import { pemFiles, type TestPki, testPki } from '../../testkit/pki.ts';
 import { startProxy } from '../../testkit/proxy.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { connectTransport } from '../connect.ts';
+import { probeBroker } from '../probe/probe.ts';
 import type { Parts } from '../testing/broker-under-test.ts';
-import { reportChannel } from '../transport.ts';
+import { reportChannel, statusChannel, type TransportRole, taskChannel } from '../transport.ts';
 import { rabbitRegionPermissions } from './rabbitmq.ts';
 import { CREDENTIALS, flows, refused } from './tls.contract.ts';
 import { transportContract } from './transport.contract.ts';
@@ -16,6 +17,7 @@ const credentialsOf = (user: string) =>
   user === CREDENTIALS.user ? CREDENTIALS : { user, password: 'secret' };
 let pki: TestPki;
 let tlsPort: number;
+let plainPort: number;
 before(async () => {
   pki = await testPki();
 });
@@ -43,6 +45,7 @@ transportContract(
         })),
       ],
     });
+    plainPort = server.port;
     return {
       openNetwork: () => startProxy({ targetPort: server.port }),
       connect: (role, { port = server.port, ...options } = {}) =>
@@ -58,6 +61,7 @@ transportContract(
   (parts) => {
     unroutable(parts);
     overTls();
+    probing(parts);
   },
 );
 
@@ -80,5 +84,35 @@ function overTls(): void {
     await flows((through) => `amqps://localhost:${through}`, tlsPort, tls);
     await flows((through) => `amqps://127.0.0.1:${through}`, tlsPort, tls);
     await refused(`amqps://localhost:${tlsPort}`, trusting);
+  });
+}
+
+function probing(parts: () => Parts): void {
+  test('what a login may do is found out without anything being sent or taken', async () => {
+    const url = `amqp://127.0.0.1:${plainPort}`;
+    const as = (user: string) => ({ credentials: credentialsOf(user) });
+    const north = { plane: 'region', region: 'north' } as const;
+    const { governance } = parts();
+    await governance.publish(taskChannel('north', 'normal'), Buffer.from('stays'));
+    // The queue of statuses is there as soon as somebody takes from it.
+    const got: string[] = [];
+    const taking = await governance.consume(statusChannel(), async (message) => {
+      got.push(Buffer.from(message).toString());
+    });
+    const kindsOf = async (role: TransportRole, user: string): Promise<Set<string>> =>
+      new Set((await probeBroker(url, role, as(user))).troubles.map(({ kind }) => kind));
+    const own = await probeBroker(url, north, as('north'));
+    assert.deepEqual([own.product, own.troubles, own.rights], ['rabbitmq', [], 3]);
+    assert.deepEqual(await kindsOf({ plane: 'governance' }, CREDENTIALS.user), new Set());
+    assert.deepEqual(await kindsOf(north, 'south'), new Set(['right-missing']));
+    assert.deepEqual(await kindsOf(north, CREDENTIALS.user), new Set(['right-excess']));
+    assert.deepEqual(await kindsOf({ plane: 'governance' }, 'north'), new Set(['right-missing']));
+    const wrong = { credentials: { user: 'north', password: 'wrong' } };
+    assert.deepEqual(
+      (await probeBroker(url, north, wrong)).troubles.map(({ kind }) => kind),
+      ['credentials'],
+    );
+    await taking.close();
+    assert.deepEqual(got, []);
   });
 }

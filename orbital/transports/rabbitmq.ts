@@ -28,7 +28,7 @@ const HEARTBEAT_S = 5;
 const DEFAULT_PREFETCH = 8;
 
 /** Everybody's default exchange reaches every queue, so each direction has an exchange that permissions can name. */
-const exchangeOf = (channel: string): string =>
+export const exchangeOf = (channel: string): string =>
   familyOf(channel) === 'tasks' ? 'okcm.tasks' : 'okcm.inbound';
 
 /** All that the RabbitMQ user of a region may do, as `rabbitmqctl set_permissions` words it. */
@@ -37,7 +37,8 @@ export function rabbitRegionPermissions(region: string): { configure: string; wr
   return { configure: '^$', write: '^okcm\\.inbound$', read: `^(?:${queues.join('|')})$` };
 }
 
-function topologyOf(channel: string) {
+/** What governance declares of a channel. */
+export function topologyOf(channel: string) {
   const policy = policyOf(channel);
   const exchange = exchangeOf(channel);
   return {
@@ -182,14 +183,14 @@ export function connectRabbit(url: string, role: TransportRole, options: Transpo
 }
 
 /** Node names the server in its greeting only where it is told to; brokers behind a balancer are found by that name. */
-function tlsOf(url: string, { tls }: TransportOptions) {
+export function tlsOf(url: string, { tls }: TransportOptions) {
   const { protocol, hostname } = new URL(url);
   if (tls === undefined && protocol !== 'amqps:') return undefined;
   const isNumber = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
   return { ...tls, ...(isNumber ? {} : { servername: hostname }) };
 }
 
-function withCredentials(url: string, { credentials }: TransportOptions): string {
+export function withCredentials(url: string, { credentials }: TransportOptions): string {
   if (credentials === undefined) return url;
   const address = new URL(url);
   address.username = encodeURIComponent(credentials.user);
