@@ -29,6 +29,7 @@ test('help is no error', () => {
   for (const command of [
     'up',
     'status',
+    'doctor',
     'tenant',
     'service',
     'link',

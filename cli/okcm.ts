@@ -11,6 +11,7 @@ import { registerApplyCommand } from './commands/apply.ts';
 import { registerApprovalCommands } from './commands/approvals.ts';
 import { registerAuditCommands } from './commands/audit.ts';
 import { registerComponentCommands } from './commands/component.ts';
+import { registerDoctorCommand } from './commands/doctor.ts';
 import { registerDriftCommands } from './commands/drift.ts';
 import { registerDrillCommands } from './commands/drill.ts';
 import { registerHoldCommands } from './commands/hold.ts';
@@ -45,6 +46,7 @@ program
 addGlobalOptions(program);
 registerUpCommand(program);
 registerStatusCommand(program);
+registerDoctorCommand(program);
 registerTenantCommands(program);
 registerLinkCommands(program);
 registerRotateCommands(program);

@@ -48,6 +48,17 @@ function assertPlain(output: string): void {
   assert.ok(!output.includes('\u001b'), 'escape sequences in piped output');
 }
 
+/** What `okcm doctor --json` prints, as far as it is looked at. */
+interface DoctorReport {
+  readonly tookMs: number;
+  readonly findings: readonly {
+    readonly state: string;
+    readonly component: string;
+    readonly found: string;
+  }[];
+  readonly passed: readonly { readonly component: string }[];
+}
+
 /** Used by one after the other. */
 const home = join(temporaryDirectory('once'), 'home');
 
@@ -184,6 +195,19 @@ describe('a running installation', () => {
     assert.equal(data.components.length, 9);
   });
 
+  test('is found in order by the doctor, every component of it', async () => {
+    const run = await system.okcm('doctor', '--json');
+    const report = JSON.parse(run.stdout) as DoctorReport;
+    assert.deepEqual(
+      report.findings.filter(({ state }) => state === 'broken'),
+      [],
+    );
+    assert.equal(run.code, 0);
+    const looked = new Set(report.passed.map(({ component }) => component));
+    for (const { name } of (await system.refreshed()).processes) assert.ok(looked.has(name), name);
+    assert.ok(report.tookMs < 10_000, String(report.tookMs));
+  });
+
   test('issues an application certificate that works at once', async () => {
     const out = join(temporaryDirectory('issue'), 'certs');
     const who = ['--tenant', 'acme', '--service', 'payments'];
@@ -216,6 +240,10 @@ describe('a running installation', () => {
     await system.killSupervisor();
     const own = processes.flatMap(({ pid, health }) => (pid !== null && health !== null ? [pid] : []));
     await eventually('the end of all children', 12_000, () => !own.some(isAlive));
+    const run = await system.okcm('doctor');
+    assert.equal(run.code, 1, run.stdout);
+    assert.match(run.stdout, /SUPERVISOR_DEAD[\s\S]*mend +npm start/);
+    assertPlain(run.stdout);
     await system.up();
     await eventually('the table with the key of the earlier run', 5_000, () =>
       /Decrypt \(of an earlier run\)\s+gateway/.test(system.output),
