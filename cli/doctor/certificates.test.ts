@@ -154,6 +154,15 @@ test('a server that is looked at by a handshake is judged the same way', async (
     const { verdicts, refusal } = await lookAtPeer('the core', peer, AbortSignal.timeout(5_000));
     only(verdicts, 'CERT_WRONG_NAME');
     assert.equal(refusal, undefined);
+    const named = await lookAtPeer(
+      'the core',
+      { ...peer, servername: 'other.internal' },
+      AbortSignal.timeout(5_000),
+    );
+    assert.deepEqual(
+      named.verdicts.map(({ state }) => state),
+      ['ok'],
+    );
     const unknown = {
       ...peer,
       servername: 'other.internal',

@@ -282,10 +282,8 @@ test('a gateway whose core is away, and one whose certificate the core does not 
       gateway(typeof address === 'object' && address !== null ? address.port : 0),
     );
     assert.match(the(findings, 'CORE_REFUSES_GATEWAY').mend, /regions\/north\/gateways/);
-    assert.ok(
-      !findings.some(({ code }) => code.startsWith('CERT')),
-      'the core’s own certificate is in order',
-    );
+    const ofCertificates = findings.filter(({ code }) => code.startsWith('CERT'));
+    assert.deepEqual(ofCertificates, [], 'the core’s own certificate is in order');
   } finally {
     server.close();
   }

@@ -1,9 +1,9 @@
 /** What a TLS server shows us: the same judgements as of a file, made of a handshake. */
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { errorCode, errorMessage } from '../../platform/errors.ts';
-import { checkPeer } from '../../platform/tls-identity.ts';
 import { judgeCertificate } from './certificates.ts';
 import { finding, type Verdict } from './verdict.ts';
 
@@ -48,12 +48,14 @@ function judgePeer(
 ): Verdict[] {
   const file = `${host}:${port}`;
   const trust = socket.authorized ? undefined : ca;
-  const pem = socket.getPeerX509Certificate()?.toString() ?? '';
+  // `getPeerX509Certificate` answers a client once, and then no more.
+  const { raw } = socket.getPeerCertificate();
+  const pem = raw === undefined ? '' : new X509Certificate(raw).toString();
   const of = { checked, file, pem, purpose: 'server', host: servername, trust } as const;
   const verdicts = judgeCertificate(of, Date.now());
-  const seen = checkPeer(socket, { purpose: 'server' });
-  if (seen.ok || verdicts.some(({ state }) => state === 'broken')) return verdicts;
-  return [finding('CERT_CHAIN', checked, seen.message, { file, ca: ca.file })];
+  if (socket.authorized || verdicts.some(({ state }) => state === 'broken')) return verdicts;
+  const told = `its chain does not verify: ${errorCode(socket.authorizationError) ?? 'unknown reason'}`;
+  return [finding('CERT_CHAIN', checked, told, { file, ca: ca.file })];
 }
 
 function handshake(
