@@ -271,6 +271,7 @@ export const findingCodes = {
     'the gateway goes on with the keys it has until its leases end',
     'nc -zv {host} {port}',
   ),
+  CORE_DOWN: broken('the gateway goes on with the keys it has until its leases end', 'okcm start {core}'),
   CORE_REFUSES_GATEWAY: broken(
     'the core has ended the connection: it does not trust the certificate, or the key is not registered',
     'curl -sS -X POST CMK/v1/regions/{region}/gateways  # register the certificate {file}',

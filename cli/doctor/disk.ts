@@ -27,7 +27,7 @@ export function judgeRoom(directory: string, room: Room): Verdict {
     totalMiB: Math.floor(room.totalBytes / MIB),
     freeInodes: room.freeInodes,
   };
-  const told = `${freeMiB} MiB of ${facts.totalMiB} MiB are free`;
+  const told = `${freeMiB} MiB of ${facts.totalMiB} MiB are free in ${directory}`;
   const inodesAreLow = room.totalInodes > INODES_LOW && room.freeInodes < INODES_LOW;
   if (room.freeBytes < DISK_FULL_BYTES || (room.totalInodes > 0 && room.freeInodes === 0))
     return finding('DISK_FULL', checked, `${told}, ${room.freeInodes} inodes`, facts);

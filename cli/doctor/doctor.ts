@@ -1,4 +1,5 @@
 /** `okcm doctor`: gathers the checks of a home or of one component, and runs them. */
+import { DEFAULT_HOME } from '../home/paths.ts';
 import { type Check, type RunOptions, runChecks } from './check.ts';
 import { checksOfHome, judgeNode } from './installation.ts';
 import { checksOf, listenersOf } from './plan.ts';
@@ -12,8 +13,19 @@ export type Patient =
 
 /** Reads, asks and compares; changes nothing. */
 export async function examine(patient: Patient, options: RunOptions = {}): Promise<Outcome[]> {
-  const checks = 'home' in patient ? await checksOfHome(patient.home) : await checksOfFile(patient);
-  return await runChecks(checks, options);
+  if ('config' in patient) return await runChecks(await checksOfFile(patient), options);
+  const outcomes = await runChecks(await checksOfHome(patient.home), options);
+  return patient.home === DEFAULT_HOME ? outcomes : outcomes.map((outcome) => inHome(outcome, patient.home));
+}
+
+/** Commands say which home they are for, unless it is the one that they take by themselves. */
+function inHome(outcome: Outcome, home: string): Outcome {
+  if (outcome.state === 'ok' || /--home|--config/.test(outcome.mend)) return outcome;
+  const mend = outcome.mend
+    .replaceAll(/\bokcm [^&#]*[^&#\s]/g, (command) => `${command} --home ${home}`)
+    .replace(/^npm start( -- )?/, (_start, more = ' -- ') => `npm start${more}--home ${home} `)
+    .trimEnd();
+  return { ...outcome, mend };
 }
 
 async function checksOfFile({ config, operator }: Extract<Patient, { config: string }>): Promise<Check[]> {

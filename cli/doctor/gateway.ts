@@ -10,12 +10,14 @@ import type { GatewaySubject } from './subject.ts';
 import { lookAtPeer } from './tls-peer.ts';
 import { finding, passed, type Verdict } from './verdict.ts';
 
+const ROAD = 'connection to the core';
 /** Of what may wait; past it somebody should look. */
 const BACKLOG_SHARE = 1 / 2;
 
 export interface GatewayCase {
   readonly file: string;
   readonly component: string;
+  readonly core: { readonly host: string; readonly port: number };
   readonly limits: { readonly backlog?: number | undefined; readonly auditBacklog?: number | undefined };
   /** Whether this host has the addon. */
   readonly hasAddon: boolean;
@@ -26,7 +28,7 @@ export interface GatewayCase {
 
 export function judgeGateway(of: GatewayCase): Verdict[] {
   const { file, second: body } = of;
-  const facts = { file, component: of.component };
+  const { host, port } = of.core;
   return [
     judgePushes(of),
     ...judgeBacklogs(of),
@@ -34,7 +36,7 @@ export function judgeGateway(of: GatewayCase): Verdict[] {
     ...judgeWorkers(body, file),
     ...judgeSpeed(of),
     ...(body['core'] === 'unreachable'
-      ? [finding('CORE_UNREACHABLE', 'connection to the core', 'the gateway has none', facts)]
+      ? [finding('CORE_UNREACHABLE', ROAD, 'the gateway says that it has none', { file, host, port })]
       : []),
   ];
 }
@@ -101,22 +103,33 @@ function judgeSpeed({ second, hasAddon, component, file }: GatewayCase): Verdict
 }
 
 /** `first`: what it has said a moment ago. */
-export async function checkRunningGateway(
-  subject: GatewaySubject,
-  url: string,
-  first: Health,
-): Promise<Verdict[]> {
+async function lookAgain(subject: GatewaySubject, url: string, first: Health): Promise<Verdict[]> {
   await new Promise((resolve) => setTimeout(resolve, MAX_GAP_MS + 100));
   const second = (await askHealth(url)) ?? first;
   const { file, name: component, config } = subject;
   return judgeGateway({
     file,
     component,
+    core: config.core,
     limits: { backlog: config.limits.backlog, auditBacklog: config.audit?.maxWaiting },
     hasAddon: gcm.name === 'native',
     first: first.body,
     second: second.body,
   });
+}
+
+/** The road to the core, and the gateway's own words where it runs; one core that is away is one finding. */
+export async function checkGateway(
+  subject: GatewaySubject,
+  running: { readonly url: string; readonly health: Health } | undefined,
+  signal: AbortSignal,
+): Promise<readonly Verdict[]> {
+  const [road, words] = await Promise.all([
+    checkRoad(subject, signal),
+    running === undefined ? [] : lookAgain(subject, running.url, running.health),
+  ]);
+  const isTold = road.some((verdict) => verdict.state === 'broken' && verdict.checked === ROAD);
+  return [...road, ...words.filter(({ checked }) => !isTold || checked !== ROAD)];
 }
 
 /** The addon of this host, which a gateway that starts now would load. */
@@ -127,13 +140,13 @@ export function judgeAddon(): Verdict {
 }
 
 /** A handshake with the core, as the gateway itself does it; no message is sent. */
-export async function checkRoadToCore(
-  { config, file }: GatewaySubject,
+async function checkRoad(
+  { config, file, isDevelopment }: GatewaySubject,
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
-  const checked = 'connection to the core';
+  const checked = ROAD;
   const { host, port, servername, ca, cert, key } = config.core;
-  const facts = { host, port, region: config.region, file: cert };
+  const facts = { host, port, region: config.region, core: `${config.region}/core`, file: cert };
   let own: readonly [string, string, string];
   try {
     own = await Promise.all([readPem(ca), readPem(cert), readPrivate(key)]);
@@ -160,6 +173,7 @@ export async function checkRoadToCore(
     // The alert of a server that does not take our certificate (RFC 8446 §6.2).
     if (/^ERR_SSL_.*ALERT/.test(code))
       return [finding('CORE_REFUSES_GATEWAY', checked, `${host}:${port} refuses it: ${code}`, facts)];
-    return [finding('CORE_UNREACHABLE', checked, `${host}:${port}: ${errorMessage(error)}`, facts)];
+    const away = isDevelopment ? 'CORE_DOWN' : 'CORE_UNREACHABLE';
+    return [finding(away, checked, `${host}:${port}: ${errorMessage(error)}`, facts)];
   }
 }

@@ -186,8 +186,12 @@ async function gather(trx: Trx): Promise<GovernanceFacts> {
     SELECT count(*)::int AS count FROM orbital_jobs
      WHERE state = 'failed' AND settled_at > now() - ${RECENT_MS} * interval '1 millisecond'`.execute(trx);
   const refused = await sql<{ count: number }>`
-    SELECT coalesce(sum(count), 0)::float8 AS count FROM refused_messages
-     WHERE last_at > now() - ${REFUSED_WITHIN_MS} * interval '1 millisecond'`.execute(trx);
+    SELECT coalesce(sum(count), 0)::float8 AS count FROM refused_messages m
+     WHERE last_at > now() - ${REFUSED_WITHIN_MS} * interval '1 millisecond' AND NOT EXISTS (
+       -- A core that runs already while its region is being enrolled.
+       SELECT FROM regions r WHERE r.key_id = m.key_id AND m.last_at < r.enrolled_at + interval '1 minute')`.execute(
+    trx,
+  );
   const late = await sql<{ count: number; tenant: string | null; late: number | null }>`
     SELECT count(*)::int AS count, min(tenant) AS tenant,
            (extract(epoch FROM now() - min(renew_at)) * 1000)::float8 AS late

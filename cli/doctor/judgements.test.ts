@@ -206,7 +206,14 @@ test('a gateway is behind when it has not closed a gap that it knew of', () => {
     core: 'connected',
     cipher: 'native',
   };
-  const of = { file: 'g.json', component: 'eu/gateway', limits: {}, hasAddon: true, first: well };
+  const of = {
+    file: 'g.json',
+    component: 'eu/gateway',
+    core: { host: 'core', port: 1 },
+    limits: {},
+    hasAddon: true,
+    first: well,
+  };
   assert.deepEqual(
     codesOf(judgeGateway({ ...of, second: { ...well, head: 10 } })),
     [],
@@ -273,6 +280,26 @@ test('a check that hangs or throws is a finding, and holds up no other', async (
   const found = await runChecks(checks, { atOnce: 1, deadlineMs: 50, totalMs: 5_000 });
   assert.deepEqual(codesOf(found), ['CHECK_HUNG', 'CHECK_FAILED']);
   assert.match(found[1]?.found ?? '', /no such thing/);
+});
+
+test('who was late is asked once more, with nobody else beside', async () => {
+  let asked = 0;
+  const busy = {
+    component: 'a',
+    subject: 'late',
+    run: async () => {
+      asked += 1;
+      if (asked === 1) await delay(60);
+      return [];
+    },
+  };
+  const hung = { component: 'b', subject: 'hangs', run: () => new Promise<never>(() => {}) };
+  const found = await runChecks([busy, hung], { deadlineMs: 40, totalMs: 5_000 });
+  assert.deepEqual(
+    found.map(({ component }) => component),
+    ['b'],
+  );
+  assert.equal(asked, 2);
 });
 
 test('so many checks at a time, and no more', async () => {

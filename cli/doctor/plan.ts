@@ -8,7 +8,7 @@ import { askDate, judgeOffset } from './clock.ts';
 import { checkCmkDatabase, checkCoreDatabase } from './database-look.ts';
 import { checkRoom } from './disk.ts';
 import { checkSecretFile } from './files.ts';
-import { checkRoadToCore, checkRunningGateway, judgeAddon } from './gateway.ts';
+import { checkGateway, judgeAddon } from './gateway.ts';
 import { checkGovernance } from './governance.ts';
 import { askHealth, type Health, healthUrlOf, recordOf, textOf } from './health.ts';
 import { judgeLimits, needsOf } from './limits.ts';
@@ -176,13 +176,9 @@ function ofKind(subject: Subject, seen: Seen, check: MakeCheck): Check[] {
     case 'gateway': {
       const addon = check('native addon', () => [judgeAddon()]);
       if (!isLive) return [addon];
-      return [
-        addon,
-        check('connection to the core', (signal) => checkRoadToCore(subject, signal)),
-        ...(health === undefined || healthUrl === undefined
-          ? []
-          : [check('gateway', () => checkRunningGateway(subject, healthUrl, health))]),
-      ];
+      const running =
+        health === undefined || healthUrl === undefined ? undefined : { url: healthUrl, health };
+      return [addon, check('gateway', (signal) => checkGateway(subject, running, signal))];
     }
   }
 }

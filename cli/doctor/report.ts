@@ -51,7 +51,7 @@ function rowsOf(name: string, outcomes: readonly Outcome[], all: boolean): Cell[
   const shown = outcomes.filter(({ state }) => all || state !== 'ok');
   const rows = shown.map((outcome) => [markOf(outcome.state), name, outcome.checked, headOf(outcome)]);
   if (all || inOrder === 0) return rows;
-  return [[markOf('ok'), name, `${inOrder} checks`, 'in order'], ...rows];
+  return [[markOf('ok'), name, inOrder === 1 ? '1 check' : `${inOrder} checks`, 'in order'], ...rows];
 }
 
 const headOf = (outcome: Outcome): string => (outcome.state === 'ok' ? outcome.found : outcome.code);

@@ -89,6 +89,16 @@ function probing(parts: () => Parts): void {
   });
 }
 
+test('a server without JetStream is told apart from one that is away', async () => {
+  const server = await startNats({ config: { jetstream: undefined } });
+  const role = { plane: 'governance' } as const;
+  const kindsOf = async (): Promise<string[]> =>
+    (await probeBroker(server.url, role)).troubles.map(({ kind }) => kind);
+  assert.deepEqual(await kindsOf(), ['no-jetstream']);
+  await server.stop();
+  assert.deepEqual(await kindsOf(), ['unreachable']);
+});
+
 /** Each way: a request is answered later than it is waited for, and connecting still succeeds. */
 const SLOW_MS = 600;
 const REQUESTS_GIVEN_UP_MS = 2_500;

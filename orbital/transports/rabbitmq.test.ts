@@ -1,6 +1,7 @@
 // RabbitMQ keeps the contract, with a user for each region that may do no more than it needs.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { Connection } from 'rabbitmq-client';
 import { freePort } from '../../platform/ports.ts';
 import { pemFiles, type TestPki, testPki } from '../../testkit/pki.ts';
 import { startProxy } from '../../testkit/proxy.ts';
@@ -114,5 +115,15 @@ function probing(parts: () => Parts): void {
     );
     await taking.close();
     assert.deepEqual(got, []);
+
+    const { user, password } = CREDENTIALS;
+    const connection = new Connection(`amqp://${user}:${password}@127.0.0.1:${plainPort}`);
+    await connection.queueDeclare({ queue: reportChannel(), durable: true }); // a classic one
+    const { troubles } = await probeBroker(url, { plane: 'governance' }, as(user));
+    await connection.queueDelete(reportChannel());
+    await connection.close();
+    const [trouble] = troubles;
+    assert.ok(trouble?.kind === 'queue-kind' && trouble.queue === reportChannel(), JSON.stringify(troubles));
+    assert.match(trouble.message, /x-queue-type/);
   });
 }
