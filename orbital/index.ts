@@ -49,7 +49,8 @@ export {
   type TaskContext,
   type TaskHandler,
 } from './operator.ts';
-export { type BrokerProbe, type BrokerTrouble, probeBroker } from './probe/probe.ts';
+export type { BrokerProbe, BrokerTrouble } from './probe/answers.ts';
+export { probeBroker } from './probe/probe.ts';
 export { type RejectionSum, RejectionSums } from './rejections.ts';
 export {
   reportChannel,

@@ -4,8 +4,8 @@ import { errorCode, errorMessage } from '../../platform/errors.ts';
 import { lanes } from '../messages.ts';
 import { reportChannel, statusChannel, type TransportRole, taskChannel } from '../transport.ts';
 import { SQLSTATE } from '../transports/embedded-setup.ts';
+import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './answers.ts';
 import { connectionTrouble } from './failure.ts';
-import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './probe.ts';
 
 /** "cannot execute DELETE in a read-only transaction": the call was permitted, and has changed nothing. */
 const READ_ONLY = '25006';

@@ -1,6 +1,6 @@
 /** What a connection that could not be made says of the reason. */
 import { errorCode, errorMessage } from '../../platform/errors.ts';
-import type { BrokerTrouble } from './probe.ts';
+import type { BrokerTrouble } from './answers.ts';
 
 /** As OpenSSL and Node name what is wrong with a certificate or a handshake. */
 const TLS_CODE =

@@ -22,8 +22,8 @@ import {
   taskChannel,
 } from '../transport.ts';
 import { addressOf, CONSUMER, regionInbox, streamOf, tlsOf } from '../transports/nats.ts';
+import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './answers.ts';
 import { connectionTrouble } from './failure.ts';
-import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './probe.ts';
 
 const NO_STREAM = 'OKCM_PROBE';
 const API = '$JS.API';

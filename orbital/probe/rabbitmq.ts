@@ -14,8 +14,8 @@ import {
   taskChannel,
 } from '../transport.ts';
 import { exchangeOf, tlsOf, topologyOf, withCredentials } from '../transports/rabbitmq.ts';
+import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './answers.ts';
 import { connectionTrouble } from './failure.ts';
-import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './probe.ts';
 
 /** Longer than any probe: the first failure to connect is the answer. */
 const NO_RETRY_MS = 600_000;
