@@ -10,7 +10,7 @@ import { connectTransport } from '../connect.ts';
 import { probeBroker } from '../probe/probe.ts';
 import type { Parts } from '../testing/broker-under-test.ts';
 import { reportChannel, statusChannel, type TransportRole, taskChannel } from '../transport.ts';
-import { rabbitRegionPermissions } from './rabbitmq.ts';
+import { rabbitRegionPermissions, topologyOf } from './rabbitmq.ts';
 import { CREDENTIALS, flows, refused } from './tls.contract.ts';
 import { transportContract } from './transport.contract.ts';
 
@@ -118,7 +118,9 @@ function probing(parts: () => Parts): void {
 
     const { user, password } = CREDENTIALS;
     const connection = new Connection(`amqp://${user}:${password}@127.0.0.1:${plainPort}`);
-    await connection.queueDeclare({ queue: reportChannel(), durable: true }); // a classic one
+    const { queue } = topologyOf(reportChannel());
+    const classic = { ...queue.arguments, 'x-queue-type': 'classic' };
+    await connection.queueDeclare({ ...queue, arguments: classic });
     const { troubles } = await probeBroker(url, { plane: 'governance' }, as(user));
     await connection.queueDelete(reportChannel());
     await connection.close();
