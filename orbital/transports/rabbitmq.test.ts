@@ -119,7 +119,7 @@ function probing(parts: () => Parts): void {
     const { user, password } = CREDENTIALS;
     const connection = new Connection(`amqp://${user}:${password}@127.0.0.1:${plainPort}`);
     const { queue } = topologyOf(reportChannel());
-    const classic = { ...queue.arguments, 'x-queue-type': 'classic' };
+    const classic = { ...queue.arguments, 'x-queue-type': 'classic' } as const;
     await connection.queueDeclare({ ...queue, arguments: classic });
     const { troubles } = await probeBroker(url, { plane: 'governance' }, as(user));
     await connection.queueDelete(reportChannel());
