@@ -38,7 +38,7 @@ export const findingCodes = {
     'npm start',
   ),
   HOME_MISSING: broken('there is no installation in this directory', 'npm start -- --home {home}'),
-  HOME_INVALID: broken('a file of the home directory cannot be used', 'chmod -R go-rwx {home}'),
+  HOME_INVALID: broken('a file of the home directory cannot be used', 'ls -l {home}'),
   COMPONENT_DOWN: broken(
     'what stands on it is refused, or goes on with what it has',
     'okcm start {component}',
