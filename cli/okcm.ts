@@ -23,6 +23,7 @@ import { registerKmipCommands } from './commands/kmip.ts';
 import { registerLinkCommands } from './commands/link.ts';
 import { registerLoginCommands } from './commands/login.ts';
 import { registerNotifyCommands } from './commands/notify.ts';
+import { registerPortalCommand } from './commands/portal.ts';
 import { registerProposalCommands } from './commands/proposals.ts';
 import { registerRegionCommands } from './commands/region.ts';
 import { registerRotateCommands } from './commands/rotate.ts';
@@ -72,6 +73,7 @@ registerKeyCommands(program);
 registerSigningKeyCommands(program);
 registerDriftCommands(program);
 registerApplyCommand(program);
+registerPortalCommand(program);
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -56,6 +56,7 @@ import { createCmkMetrics } from './metrics.ts';
 import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
+import { Portal } from './portal/index.ts';
 import { keysOfRegion } from './signing/region-keys.ts';
 import { Signing } from './signing/signer.ts';
 import { endDueDrills } from './simulation/drills.ts';
@@ -178,7 +179,10 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
 
     const tls = config.http.tls === undefined ? undefined : await openTlsListener(config.http.tls, logger);
     if (tls !== undefined) closing.push(async () => tls.identity.close());
+    let url = '';
+    const portal = await Portal.open({ config, credentials, cmk, listensAt: () => url });
     const api = await createApi(cmk, {
+      portal,
       authenticator: createAuthenticator({ db, ...credentials, revocations: tls?.identity.revocations }),
       serverFactory: tls?.serverFactory,
       extraRoutes: loginRoutes(credentials.issuers, credentials.developmentIssuer),
@@ -186,8 +190,8 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     closing.push(() => api.close());
     await api.listen({ host: config.http.host, port: config.http.port });
     const { port } = api.server.address() as AddressInfo;
-    const url = `${tls === undefined ? 'http' : 'https'}://${hostInUrl(config)}:${port}`;
-    credentials.developmentIssuer?.listensAt(url);
+    url = `${tls === undefined ? 'http' : 'https'}://${hostInUrl(config)}:${port}`;
+    credentials.developmentIssuer?.listensAt(url, portal?.callback);
     const health = await startHealth(cmk, config, registry);
     closing.push(() => health.close());
     logger.info({ url, health: health.url }, 'ready');

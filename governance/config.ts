@@ -10,6 +10,7 @@ import { IssuerConfig } from './access/issuer.ts';
 import { AuditConfig } from './audit/config.ts';
 import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
 import { NotificationsConfig } from './notifications/settings.ts';
+import { PortalConfig } from './portal/settings.ts';
 
 const closed = { additionalProperties: false } as const;
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -94,6 +95,8 @@ export const CmkConfig = Type.Object(
     /** Webhooks and mail to tenants (notifications/settings.ts); left out: none are sent. */
     notifications: Type.Optional(NotificationsConfig),
     audit: Type.Optional(AuditConfig),
+    /** The page for people at /portal/ (portal/settings.ts). Left out: served by development installations alone. */
+    portal: Type.Optional(PortalConfig),
     /** Where spans of requests and jobs are sent; left out: none are recorded. */
     tracing: Type.Optional(TracingConfig),
     /** When what regions hold is compared with what they should (drift/). Default 1 s, a minute, ten minutes. */

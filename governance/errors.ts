@@ -50,6 +50,11 @@ export const cmkErrors = {
     title: 'Only its proposer takes a proposal back',
     hint: 'An approver can reject it.',
   },
+  PORTAL_NOT_BUILT: {
+    status: 503,
+    title: 'The portal has not been built',
+    hint: 'Run npm ci, or npm run build:portal, where CMK is installed.',
+  },
   ROUTE_UNKNOWN: { status: 404, title: 'No such route', hint: 'GET /v1/openapi.json lists every route.' },
   REGION_UNKNOWN: {
     status: 404,

@@ -261,3 +261,18 @@ export const MAX_DRIFT_PAGES_PER_REGION = 50_000;
 /** Findings of one answer that are recorded and mended before the page is read again, and that are kept of one region. */
 export const MAX_DRIFT_FINDINGS_PER_READ = 256;
 export const MAX_DRIFT_FINDINGS_PER_REGION = 10_000;
+
+/** How long somebody is signed in to the portal at most, and how long without a request. */
+export const PORTAL_SESSION_MS = 10 * 3_600_000;
+export const PORTAL_IDLE_MS = 30 * 60_000;
+/** A use is written down so often at most. */
+export const PORTAL_USE_NOTED_MS = 60_000;
+/** An access token is replaced so long before it ends. */
+export const PORTAL_REFRESH_MARGIN_MS = 15_000;
+/** How long one request that asks the provider for the next token keeps others from it, and others wait for it. */
+export const PORTAL_REFRESH_CLAIM_MS = 8_000;
+/** Of one person; the one that was not used for longest makes room. */
+export const MAX_PORTAL_SESSIONS_EACH = 8;
+export const MAX_PORTAL_SESSIONS = 20_000;
+/** Between leaving for the provider and coming back. */
+export const PORTAL_SIGN_IN_MS = 10 * 60_000;

@@ -8,6 +8,8 @@ import { freePort } from '../platform/ports.ts';
 export const OIDC_AUDIENCE = 'https://cmk.test';
 /** The public client that people log in with. */
 export const OIDC_CLIENT = 'okcm';
+/** The confidential client that the portal is, where a test says where that is. */
+export const OIDC_PORTAL = { clientId: 'okcm-portal', secret: 'a-secret-of-the-portal' } as const;
 const TOKEN_LIFETIME_S = 600;
 const MAX_PAGES = 12;
 
@@ -25,12 +27,20 @@ export interface TokenWish {
   readonly type?: string;
 }
 
+export interface BrowseOptions {
+  readonly jar?: Map<string, string>;
+  readonly until?: (url: URL) => boolean;
+}
+
 export interface OidcProvider {
   readonly issuer: string;
   /** What the provider would have issued to a person who has logged in. */
   tokenOf(person: string, wish?: TokenWish): Promise<string>;
-  /** Opens the page as that person would, logs in, and agrees to everything. */
-  browse(address: string, person: string): Promise<void>;
+  /**
+   * Opens the page as that person would, logs in, and agrees to everything, with the cookies of `jar`. Ends at the first page
+   * that asks for nothing, or as soon as it is sent to one that `until` knows; returns that page's address.
+   */
+  browse(address: string, person: string, options?: BrowseOptions): Promise<URL>;
   /** Stops answering; tokens stay as good as they were. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -41,6 +51,10 @@ export interface OidcOptions {
   readonly machines?: Readonly<Record<string, string>>;
   /** Groups of people, by name, for tokens that they log in for. */
   readonly groups?: Readonly<Record<string, readonly string[]>>;
+  /** Where the portal wants people sent back to; its sessions get refresh tokens. */
+  readonly portalCallback?: string;
+  /** Of access tokens. Default: ten minutes. */
+  readonly tokenLifetimeS?: number;
 }
 
 export async function startOidcProvider(options: OidcOptions = {}): Promise<OidcProvider> {
@@ -48,7 +62,10 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
   const issuer = `http://127.0.0.1:${port}`;
   const groupsOf = new Map<string, readonly string[]>(Object.entries(options.groups ?? {}));
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const resource = (audience: string, lifetimeS = TOKEN_LIFETIME_S): ResourceServer => ({
+  const resource = (
+    audience: string,
+    lifetimeS = options.tokenLifetimeS ?? TOKEN_LIFETIME_S,
+  ): ResourceServer => ({
     scope: 'cmk',
     audience,
     accessTokenTTL: lifetimeS,
@@ -68,6 +85,18 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
         response_types: ['code'],
         id_token_signed_response_alg: 'ES256',
       },
+      ...(options.portalCallback === undefined
+        ? []
+        : [
+            {
+              client_id: OIDC_PORTAL.clientId,
+              client_secret: OIDC_PORTAL.secret,
+              grant_types: ['authorization_code', 'refresh_token'],
+              redirect_uris: [options.portalCallback],
+              response_types: ['code' as const],
+              id_token_signed_response_alg: 'ES256' as const,
+            },
+          ]),
       ...Object.entries(options.machines ?? {}).map(([id, secret]) => ({
         client_id: id,
         client_secret: secret,
@@ -81,6 +110,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
       keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'test', alg: 'ES256', use: 'sig' }] as never,
     },
     cookies: { keys: ['of a test'] },
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
@@ -157,10 +187,14 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
 }
 
 /** Fills in what each page asks for and goes where it leads, with its cookies, until no page asks any more. */
-async function browse(address: string, person: string): Promise<void> {
-  const jar = new Map<string, string>();
+async function browse(
+  address: string,
+  person: string,
+  { jar = new Map<string, string>(), until }: BrowseOptions = {},
+): Promise<URL> {
   let request: { url: URL; form?: URLSearchParams } = { url: new URL(address) };
   for (let pages = 0; pages < MAX_PAGES; pages++) {
+    if (until?.(request.url) === true) return request.url;
     const response = await fetch(request.url, {
       redirect: 'manual',
       headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
@@ -179,7 +213,7 @@ async function browse(address: string, person: string): Promise<void> {
     }
     if (!response.ok) throw new Error(`${request.url.pathname} answered ${response.status}`);
     const form = formIn(html, request.url, person);
-    if (form === undefined) return;
+    if (form === undefined) return request.url;
     request = form;
   }
   throw new Error('the login has more pages than expected');

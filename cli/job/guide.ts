@@ -8,6 +8,7 @@ import type { Launch } from './launch.ts';
 import { APPLICATION, SERVICE, TENANT } from './names.ts';
 
 const suggestions: readonly (readonly [command: string, remark: string])[] = [
+  ['portal --passwords', 'the page for people, and who can sign in there'],
   ['status', 'what runs, what is sealed, how far the regions are'],
   ['kmip create --activate', 'a key, made in the gateway’s memory'],
   [`app issue --name billing --tenant ${TENANT} --service ${SERVICE} --out ./billing-certs`, ''],
@@ -36,6 +37,7 @@ export function guide(launch: Launch, home: string): string {
   return [
     colors.bold('Up. Where things are'),
     `  CMK          REST            ${launch.cmkUrl}   ${colors.dim(`(token: ${near(launch.paths.token)})`)}`,
+    `  portal       for people      ${launch.cmkUrl}/portal/`,
     ...regionLines,
     `  certificates ${certificates}/{cert,key,ca}.pem`,
     `  for programs ${near(launch.paths.endpoints)}   logs ${near(launch.paths.logs)}/`,

@@ -2,6 +2,7 @@
 import { OkcmError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { CmkConfig } from '../config.ts';
+import type { PortalClientConfig } from '../portal/settings.ts';
 import type { Credentials } from './authenticate.ts';
 import { DEVELOPMENT_ISSUER, DevelopmentIssuer } from './development-issuer.ts';
 import { readDevelopmentTokens } from './development-tokens.ts';
@@ -36,7 +37,11 @@ export async function openCredentials(config: CmkConfig, logger: Logger): Promis
     });
   checkIssuers(issuers, config.development);
   for (const { name, loginClientId, people } of issuers)
-    if (loginClientId === undefined && people === undefined)
+    if (
+      loginClientId === undefined &&
+      people === undefined &&
+      config.portal?.clients?.some((client) => client.issuer === name) !== true
+    )
       logger.warn({ issuer: name }, 'no client of people is named: everybody of this provider is a machine');
   if (forDevelopment)
     logger.warn(
@@ -50,11 +55,19 @@ export async function openCredentials(config: CmkConfig, logger: Logger): Promis
       developmentToken === undefined ? undefined : await readDevelopmentTokens(developmentToken),
     developmentIssuer: development,
     issuers: [
-      ...issuers.map((issuer) => new Issuer(issuer)),
+      ...issuers.map((issuer) => new Issuer(withPortal(issuer, config.portal?.clients ?? []))),
       ...(development === undefined ? [] : [development.asTrusted()]),
     ],
     operators: { principals: operators.principals ?? [], groups: operators.groups ?? [] },
   };
+}
+
+/** Whoever signs in to the portal is a person, as one who logs in on the command line. */
+function withPortal(issuer: IssuerConfig, clients: readonly PortalClientConfig[]): IssuerConfig {
+  const own = clients.filter((client) => client.issuer === issuer.name).map(({ clientId }) => clientId);
+  return own.length === 0
+    ? issuer
+    : { ...issuer, people: { clients: [...(issuer.people?.clients ?? []), ...own] } };
 }
 
 /** Two with one name would vouch for each other's people. */

@@ -1,7 +1,7 @@
 /**
  * An OpenID Connect provider for development installations, so that logging in, other people's approvals and machines'
- * tokens can be tried without one of one's own: discovery, keys, the device flow (RFC 8628) for people and client credentials
- * (RFC 6749 §4.4) for machines. CMK treats its tokens as any provider's. Its key lives as long as the process.
+ * tokens can be tried without one of one's own: discovery, keys, the device flow (RFC 8628) for people at a command line, the
+ * code flow (RFC 6749 §4.1, with PKCE) for those at the portal, and client credentials (RFC 6749 §4.4) for machines. CMK treats its tokens as any provider's. Its key lives as long as the process.
  *
  * Who there is stands in a private file with their passwords. Nothing here is fit for production, which refuses to start it.
  */
@@ -16,6 +16,7 @@ import {
 import { createLocalJWKSet, exportJWK, type JWK, SignJWT } from 'jose';
 import { type Static, Type } from 'typebox';
 import { readConfig } from '../../platform/config-file.ts';
+import type { PortalClientConfig } from '../portal/settings.ts';
 import { Issuer } from './issuer.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -40,9 +41,11 @@ export const DEVELOPMENT_ISSUER = 'development';
 /** Below the address of the API. */
 export const DEVELOPMENT_ISSUER_PATH = '/development/issuer';
 export const DEVELOPMENT_CLIENT = 'okcm';
+export const DEVELOPMENT_PORTAL_CLIENT = 'okcm-portal';
 const AUDIENCE = 'openkcm';
 const TOKEN_LIFETIME_S = 3_600;
 const LOGIN_LIFETIME_MS = 300_000;
+const CODE_LIFETIME_MS = 60_000;
 const MAX_LOGINS = 64;
 const POLL_INTERVAL_S = 1;
 const ALGORITHM = 'ES256';
@@ -54,6 +57,15 @@ interface Login {
   readonly endsAtMs: number;
   readonly audience: string;
   person: People['people'][number] | undefined;
+}
+
+/** Somebody who has logged in at the page that the portal sent them to, and whose browser brings the code back. */
+interface Grant {
+  readonly person: People['people'][number];
+  readonly redirectUri: string;
+  readonly challenge: string;
+  readonly audience: string;
+  readonly endsAtMs: number;
 }
 
 /** An error of OAuth 2.0 (RFC 6749 §5.2, RFC 8628 §3.5). */
@@ -77,7 +89,10 @@ export class DevelopmentIssuer {
   readonly #publicKey: JWK;
   /** By the hash of its device code. */
   readonly #logins = new Map<string, Login>();
+  /** By the hash of its code. */
+  readonly #grants = new Map<string, Grant>();
   #address: string | undefined;
+  #portalCallback: string | undefined;
 
   private constructor(people: People, key: KeyObject, publicKey: JWK) {
     this.#people = people;
@@ -93,9 +108,10 @@ export class DevelopmentIssuer {
     return new DevelopmentIssuer(people, privateKey, jwk);
   }
 
-  /** Where the API listens, once it does. */
-  listensAt(apiUrl: string): void {
+  /** Where the API listens, once it does, and where the portal wants browsers sent back to. */
+  listensAt(apiUrl: string, portalCallback: string | undefined): void {
     this.#address = `${apiUrl}${DEVELOPMENT_ISSUER_PATH}`;
+    this.#portalCallback = portalCallback;
   }
 
   get address(): string {
@@ -115,9 +131,20 @@ export class DevelopmentIssuer {
         },
         audience: AUDIENCE,
         loginClientId: DEVELOPMENT_CLIENT,
+        people: { clients: [DEVELOPMENT_PORTAL_CLIENT] },
       },
       () => Promise.resolve(keys),
     );
+  }
+
+  /** The portal as a client of this provider. */
+  get portalClient(): PortalClientConfig {
+    return {
+      issuer: DEVELOPMENT_ISSUER,
+      clientId: DEVELOPMENT_PORTAL_CLIENT,
+      scope: 'portal',
+      title: 'Development people',
+    };
   }
 
   discovery(): Record<string, unknown> {
@@ -126,11 +153,17 @@ export class DevelopmentIssuer {
       issuer: this.address,
       jwks_uri: at('keys'),
       token_endpoint: at('token'),
+      authorization_endpoint: at('authorize'),
       device_authorization_endpoint: at('device'),
-      response_types_supported: [],
+      response_types_supported: ['code'],
+      code_challenge_methods_supported: ['S256'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [ALGORITHM],
-      grant_types_supported: ['urn:ietf:params:oauth:grant-type:device_code', 'client_credentials'],
+      grant_types_supported: [
+        'urn:ietf:params:oauth:grant-type:device_code',
+        'authorization_code',
+        'client_credentials',
+      ],
       token_endpoint_auth_methods_supported: ['none', 'client_secret_post', 'client_secret_basic'],
     };
   }
@@ -164,16 +197,59 @@ export class DevelopmentIssuer {
     };
   }
 
+  /**
+   * RFC 6749 §4.1.1, from a link or from the page's own form: what the portal asks for. Throws OAuthError, also for a callback
+   * that is not the portal's: then nobody is sent anywhere.
+   */
+  authorization(asked: URLSearchParams): { readonly redirectUri: string; readonly state: string } {
+    const redirectUri = asked.get('redirect_uri') ?? '';
+    if (asked.get('client_id') !== DEVELOPMENT_PORTAL_CLIENT || redirectUri !== this.#portalCallback)
+      throw new OAuthError('invalid_client', 'no such client, or not its callback');
+    if (asked.get('response_type') !== 'code')
+      throw new OAuthError('unsupported_response_type', 'people at the portal log in by the code flow');
+    const challenge = asked.get('code_challenge') ?? '';
+    if (asked.get('code_challenge_method') !== 'S256' || !/^[A-Za-z0-9_-]{43}$/.test(challenge))
+      throw new OAuthError('invalid_request', 'a code challenge by S256 is needed');
+    return { redirectUri, state: asked.get('state') ?? '' };
+  }
+
+  /** RFC 6749 §4.1.2: where the browser goes; undefined where name or password is wrong. Throws OAuthError as above. */
+  confirmAuthorization(asked: URLSearchParams): URL | undefined {
+    const { redirectUri, state } = this.authorization(asked);
+    this.#forgetOld();
+    const person = this.#personOf(asked);
+    if (person === undefined) return undefined;
+    if (this.#grants.size >= MAX_LOGINS)
+      throw new OAuthError('temporarily_unavailable', 'too many logins at once');
+    const code = randomBytes(32).toString('base64url');
+    this.#grants.set(hash(code).toString('hex'), {
+      person,
+      redirectUri,
+      challenge: asked.get('code_challenge') ?? '',
+      audience: asked.get('resource') ?? asked.get('audience') ?? AUDIENCE,
+      endsAtMs: Date.now() + CODE_LIFETIME_MS,
+    });
+    const back = new URL(redirectUri);
+    back.searchParams.set('code', code);
+    back.searchParams.set('state', state);
+    back.searchParams.set('iss', this.address);
+    return back;
+  }
+
   /** What the page of RFC 8628 §3.3 does: this person lets that login go on. False where name, password or code is wrong. */
   confirmLogin(form: URLSearchParams): boolean {
     this.#forgetOld();
     const code = (form.get('code') ?? '').toUpperCase();
     const login = [...this.#logins.values()].find(({ userCode }) => userCode === code);
-    const person = this.#people.people.find(({ name }) => name === form.get('name'));
-    const rightPassword = isSame(form.get('password') ?? '', person?.password ?? '');
-    if (login === undefined || person === undefined || !rightPassword) return false;
+    const person = this.#personOf(form);
+    if (login === undefined || person === undefined) return false;
     login.person = person;
     return true;
+  }
+
+  #personOf(form: URLSearchParams): People['people'][number] | undefined {
+    const person = this.#people.people.find(({ name }) => name === form.get('name'));
+    return isSame(form.get('password') ?? '', person?.password ?? '') ? person : undefined;
   }
 
   /** Throws OAuthError. `basic` is the Authorization header. */
@@ -181,10 +257,12 @@ export class DevelopmentIssuer {
     switch (form.get('grant_type')) {
       case 'urn:ietf:params:oauth:grant-type:device_code':
         return await this.#tokenOfPerson(form);
+      case 'authorization_code':
+        return await this.#tokenForCode(form);
       case 'client_credentials':
         return await this.#tokenOfMachine(form, basic);
       default:
-        throw new OAuthError('unsupported_grant_type', 'people log in by the device flow');
+        throw new OAuthError('unsupported_grant_type', 'people log in by the device flow or with a code');
     }
   }
 
@@ -199,6 +277,25 @@ export class DevelopmentIssuer {
     const { name, groups = [] } = login.person;
     const claims = { preferred_username: name, client_id: DEVELOPMENT_CLIENT, groups };
     return await this.#issue(name, login.audience, claims);
+  }
+
+  /** RFC 6749 §4.1.3, RFC 7636 §4.6. A code is good once, also for whoever fails with it. */
+  async #tokenForCode(form: URLSearchParams): Promise<TokenAnswer> {
+    this.#forgetOld();
+    const key = hash(form.get('code') ?? '').toString('hex');
+    const grant = this.#grants.get(key);
+    this.#grants.delete(key);
+    const challenge = hash(form.get('code_verifier') ?? '').toString('base64url');
+    if (
+      grant === undefined ||
+      form.get('client_id') !== DEVELOPMENT_PORTAL_CLIENT ||
+      form.get('redirect_uri') !== grant.redirectUri ||
+      !isSame(challenge, grant.challenge)
+    )
+      throw new OAuthError('invalid_grant', 'no such code, or not for this client');
+    const { name, groups = [] } = grant.person;
+    const claims = { preferred_username: name, client_id: DEVELOPMENT_PORTAL_CLIENT, groups };
+    return await this.#issue(name, grant.audience, claims);
   }
 
   async #tokenOfMachine(form: URLSearchParams, basic: string | undefined): Promise<TokenAnswer> {
@@ -225,7 +322,8 @@ export class DevelopmentIssuer {
 
   #forgetOld(): void {
     const now = Date.now();
-    for (const [key, { endsAtMs }] of this.#logins) if (endsAtMs < now) this.#logins.delete(key);
+    for (const each of [this.#logins, this.#grants])
+      for (const [key, { endsAtMs }] of each) if (endsAtMs < now) each.delete(key);
   }
 }
 

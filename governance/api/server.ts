@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyRequest, type FastifyServerFactory } from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerFactory } from 'fastify';
 import { parseCorrelationId } from '../../contracts/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { serializerCompiler, validatorCompiler } from '../../platform/http-schemas.ts';
@@ -22,6 +22,7 @@ import {
   MAX_CONNECTIONS,
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts';
+import type { Portal } from '../portal/index.ts';
 import { withReach } from '../store/reach.ts';
 import { asSystem } from '../store/transactions.ts';
 import { AccessRefusals, subjectOf } from './access-refusals.ts';
@@ -75,6 +76,7 @@ export interface ApiParts {
   readonly serverFactory?: FastifyServerFactory | undefined;
   /** What a development installation serves besides. */
   readonly extraRoutes?: Routes | undefined;
+  readonly portal?: Portal | undefined;
 }
 
 /** The API, not listening yet. */
@@ -125,10 +127,19 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     route.schema = schema;
   });
 
+  const { portal } = parts;
+  /** What the request brings along; for a browser that is signed in to the portal, the token behind its session. */
+  const credentialOf = async (request: FastifyRequest, reply: FastifyReply): Promise<string | undefined> => {
+    const { authorization } = request.headers;
+    if (authorization !== undefined || portal === undefined) return authorization;
+    reply.header('cache-control', 'no-store');
+    return await portal.authorizationOf(request);
+  };
+  await portal?.readCookies(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header(CORRELATION_HEADER, request.id);
     if (request.routeOptions.config.public === true) return;
-    const { authorization } = request.headers;
+    const authorization = await credentialOf(request, reply);
     const answer = await parts.authenticator.authenticate({ authorization, socket: request.raw.socket });
     if (!answer.ok) {
       cmk.logger.debug({ correlationId: request.id, why: answer.why }, 'nobody is let in');
@@ -215,6 +226,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
   ])
     routes(app, cmk);
   parts.extraRoutes?.(app, cmk);
+  await portal?.register(app, parts.authenticator, (request) => refusals.refuse(request));
   app.get('/v1/openapi.json', { schema: { hide: true }, config: { public: true } }, () => app.swagger());
   await app.ready();
   return app;

@@ -19,6 +19,7 @@ import {
   LIFECYCLE_TABLES,
   LIFECYCLE_TENANT_TABLES,
 } from './lifecycle-tables.ts';
+import { PORTAL_PLATFORM_TABLES, PORTAL_TABLES } from './portal-tables.ts';
 import { reachPolicy } from './reach.ts';
 import { ROTATION_TABLES, ROTATION_TENANT_TABLES } from './rotation-tables.ts';
 import { REFUSED_MESSAGES, SIGNING_PLATFORM_TABLES, SIGNING_TABLES } from './signing-tables.ts';
@@ -64,6 +65,7 @@ const PLATFORM_TABLES = [
   ...AUDIT_PLATFORM_TABLES,
   ...SIGNING_PLATFORM_TABLES,
   ...DRIFT_PLATFORM_TABLES,
+  ...PORTAL_PLATFORM_TABLES,
 ] as const;
 /** The serving role adds to these, and neither changes nor removes. */
 const APPEND_ONLY: readonly string[] = ['audit_events', 'audit_checkpoints', 'audit_keys'];
@@ -371,6 +373,11 @@ const migrations: Record<string, Migration> = {
   '0082_drift_allowances': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(DRIFT_ALLOWANCES).execute(db);
+    },
+  },
+  '0083_portal_sessions': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(PORTAL_TABLES).execute(db);
     },
   },
 };

@@ -26,6 +26,7 @@ import type {
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
 import type { TenantClosingRow, TenantStateRow } from './lifecycle-tables.ts';
+import type { PortalSessionRow } from './portal-tables.ts';
 import type { RefusedMessageRow, RegionKeyRow, RegionTrustRow, SigningKeyRow } from './signing-tables.ts';
 import type {
   DrillRegionRow,
@@ -368,6 +369,7 @@ export interface CmkDatabase extends AccessTables {
   drift_findings: DriftFindingRow;
   drift_allowances: DriftAllowanceRow;
   drift_mends: DriftMendRow;
+  portal_sessions: PortalSessionRow;
 }
 
 export type Link = Selectable<LinkRow>;

@@ -90,15 +90,34 @@ function developmentIssuerRoutes(app: Api, issuer: DevelopmentIssuer): void {
       });
       scope.get('/login', open, async (request, reply) => {
         const { code } = request.query as { code?: unknown };
-        return reply.type('text/html; charset=utf-8').send(page(typeof code === 'string' ? code : '', ''));
+        return reply.type(HTML).send(page(typeof code === 'string' ? code : '', ''));
       });
       scope.post('/login', open, async (request, reply) => {
         const form = formOf(request);
         const right = issuer.confirmLogin(form);
         return reply
           .status(right ? 200 : 403)
-          .type('text/html; charset=utf-8')
+          .type(HTML)
           .send(right ? DONE : page(form.get('code') ?? '', 'That name, password or code is not right.'));
+      });
+      scope.get('/authorize', open, async (request, reply) => {
+        const asked = new URLSearchParams(request.url.split('?', 2)[1] ?? '');
+        try {
+          issuer.authorization(asked);
+          return reply.type(HTML).send(signInPage(asked, ''));
+        } catch (error) {
+          return refuse(error, reply);
+        }
+      });
+      scope.post('/authorize', open, async (request, reply) => {
+        const asked = formOf(request);
+        try {
+          const back = issuer.confirmAuthorization(asked);
+          if (back !== undefined) return reply.redirect(back.href, 303);
+          return reply.status(403).type(HTML).send(signInPage(asked, 'That name or password is not right.'));
+        } catch (error) {
+          return refuse(error, reply);
+        }
       });
     },
     { prefix: DEVELOPMENT_ISSUER_PATH },
@@ -112,6 +131,7 @@ function refuse(error: unknown, reply: FastifyReply): FastifyReply {
   return reply.status(400).type('application/json').send(JSON.stringify(body));
 }
 
+const HTML = 'text/html; charset=utf-8';
 const frame = (content: string): string => `<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>OpenKCM development login</title>
 <body style="font: 16px system-ui; max-width: 24rem; margin: 4rem auto">${content}</body></html>`;
@@ -122,3 +142,15 @@ const page = (code: string, trouble: string): string =>
 <p><label>Name <input name="name" required autocomplete="username"></label></p>
 <p><label>Password <input name="password" type="password" required autocomplete="current-password"></label></p>
 <p><button>Log in</button></p></form>`);
+
+/** What the portal has asked for goes along in the form; nothing of the person but what they type. */
+const ASKED = ['response_type', 'client_id', 'redirect_uri', 'state', 'code_challenge', 'code_challenge_method', 'audience', 'resource'];
+const signInPage = (asked: URLSearchParams, trouble: string): string =>
+  frame(`<h1>Development sign-in</h1><p role="alert">${trouble}</p><form method="post">
+${ASKED.filter((name) => asked.has(name))
+  .map((name) => `<input type="hidden" name="${name}" value="${escaped(asked.get(name) ?? '')}">`)
+  .join('\n')}
+<p><label>Name <input name="name" required autofocus autocomplete="username"></label></p>
+<p><label>Password <input name="password" type="password" required autocomplete="current-password"></label></p>
+<p><button>Sign in</button></p></form>`);
+const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (found) => `&#${found.charCodeAt(0)};`);

@@ -1,0 +1,215 @@
+/**
+ * Sessions of people who are signed in to the portal. A browser holds a cookie that no script reads and that says nothing
+ * to anybody else; CMK holds the tokens of the provider behind it (sealed-session.ts), and gets the next access token when
+ * one ends. What somebody may do is asked of the access token for each request, as everywhere: a session is no permission.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../../platform/log.ts';
+import {
+  MAX_PORTAL_SESSIONS,
+  MAX_PORTAL_SESSIONS_EACH,
+  PORTAL_IDLE_MS,
+  PORTAL_REFRESH_CLAIM_MS,
+  PORTAL_REFRESH_MARGIN_MS,
+  PORTAL_SESSION_MS,
+  PORTAL_USE_NOTED_MS,
+} from '../limits.ts';
+import { asSystem, type Db, type Trx } from '../store/transactions.ts';
+import { newSessionCookie, openTokens, readSessionCookie, sealTokens, type Tokens } from './sealed-session.ts';
+
+export interface FreshTokens extends Tokens {
+  readonly expiresAtMs: number;
+}
+
+/** Gets the next tokens from the provider of that name; undefined: it gives none, and the person signs in anew. */
+export type Refresh = (issuer: string, refreshToken: string) => Promise<FreshTokens | undefined>;
+
+export interface LiveSession {
+  readonly accessToken: string;
+  /** Of the session itself. */
+  readonly expiresAt: Date;
+}
+
+const REFRESH_WAIT_MS = 100;
+
+export class PortalSessions {
+  readonly #db: Db;
+  readonly #refresh: Refresh;
+  readonly #logger: Logger;
+
+  constructor(options: { readonly db: Db; readonly refresh: Refresh; readonly logger: Logger }) {
+    this.#db = options.db;
+    this.#refresh = options.refresh;
+    this.#logger = options.logger;
+  }
+
+  /**
+   * What the browser is to keep. Of one person the session that was not used for longest makes room; undefined: there is none.
+   * `recorded` is part of the same transaction.
+   */
+  async begin(
+    principal: string,
+    issuer: string | null,
+    tokens: FreshTokens,
+    recorded: (trx: Trx) => Promise<void>,
+  ): Promise<{ readonly cookie: string; readonly expiresAt: Date } | undefined> {
+    const { cookie, session } = newSessionCookie();
+    const now = Date.now();
+    const expiresAt = new Date(
+      tokens.refresh === undefined ? Math.min(tokens.expiresAtMs, now + PORTAL_SESSION_MS) : now + PORTAL_SESSION_MS,
+    );
+    const begun = await asSystem(this.#db, async (trx) => {
+      await forgetEnded(trx, now);
+      await forgetOldest(trx, principal);
+      const { count } = await trx
+        .selectFrom('portal_sessions')
+        .select((of) => of.fn.countAll<string>().as('count'))
+        .executeTakeFirstOrThrow();
+      if (Number(count) >= MAX_PORTAL_SESSIONS) return false;
+      await trx
+        .insertInto('portal_sessions')
+        .values({
+          id: session.id,
+          principal,
+          issuer,
+          sealed: sealTokens(session, tokens),
+          token_expires_at: new Date(tokens.expiresAtMs),
+          expires_at: expiresAt,
+          used_at: new Date(now),
+        })
+        .execute();
+      await recorded(trx);
+      return true;
+    });
+    return begun ? { cookie, expiresAt } : undefined;
+  }
+
+  /** Undefined: nobody is signed in by this cookie, or not any longer. */
+  async find(cookie: string): Promise<LiveSession | undefined> {
+    const session = readSessionCookie(cookie);
+    if (session === undefined) return undefined;
+    // While another request, here or in another process, is getting the next token, this one waits for what comes of it.
+    for (const giveUpAt = performance.now() + PORTAL_REFRESH_CLAIM_MS; performance.now() < giveUpAt; ) {
+      const row = await this.#read(session.id);
+      const tokens = row === undefined ? undefined : openTokens(session, row.sealed);
+      if (row === undefined || tokens === undefined) return undefined;
+      const now = Date.now();
+      const live = { accessToken: tokens.access, expiresAt: row.expires_at };
+      if (row.token_expires_at.getTime() - PORTAL_REFRESH_MARGIN_MS > now) {
+        if (now - row.used_at.getTime() > PORTAL_USE_NOTED_MS) await this.#use(session.id, now);
+        return live;
+      }
+      const { issuer } = row;
+      if (tokens.refresh === undefined || issuer === null)
+        return row.token_expires_at.getTime() > now ? live : undefined;
+      if (await this.#claim(session.id, row.token_expires_at, now)) {
+        const fresh = await this.#next(issuer, tokens.refresh);
+        if (fresh === undefined) {
+          await this.end(cookie);
+          return undefined;
+        }
+        // Not every provider gives another refresh token each time.
+        const kept = { access: fresh.access, refresh: fresh.refresh ?? tokens.refresh };
+        await this.#keep(session.id, sealTokens(session, kept), fresh.expiresAtMs);
+        return { accessToken: fresh.access, expiresAt: row.expires_at };
+      }
+      await delay(REFRESH_WAIT_MS);
+    }
+    return undefined;
+  }
+
+  /** Returns whose it was, if it was anybody's. */
+  async end(cookie: string): Promise<string | undefined> {
+    const session = readSessionCookie(cookie);
+    if (session === undefined) return undefined;
+    const ended = await asSystem(this.#db, (trx) =>
+      trx.deleteFrom('portal_sessions').where('id', '=', session.id).returning('principal').executeTakeFirst(),
+    );
+    return ended?.principal;
+  }
+
+  async #next(issuer: string, refreshToken: string): Promise<FreshTokens | undefined> {
+    try {
+      return await this.#refresh(issuer, refreshToken);
+    } catch (error) {
+      this.#logger.warn({ err: error, issuer }, 'a session of the portal ends: its provider gives no further token');
+      return undefined;
+    }
+  }
+
+  #read(id: string) {
+    const now = new Date();
+    return asSystem(this.#db, (trx) =>
+      trx
+        .selectFrom('portal_sessions')
+        .select(['issuer', 'sealed', 'token_expires_at', 'expires_at', 'used_at'])
+        .where('id', '=', id)
+        .where('expires_at', '>', now)
+        .where('used_at', '>', new Date(now.getTime() - PORTAL_IDLE_MS))
+        .executeTakeFirst(),
+    );
+  }
+
+  async #use(id: string, now: number): Promise<void> {
+    await asSystem(this.#db, (trx) =>
+      trx
+        .updateTable('portal_sessions')
+        .set({ used_at: new Date(now) })
+        .where('id', '=', id)
+        .execute(),
+    );
+  }
+
+  /** Whether it is this request that asks the provider: one refresh token is good once with many of them. */
+  async #claim(id: string, endsAt: Date, now: number): Promise<boolean> {
+    const { numUpdatedRows } = await asSystem(this.#db, (trx) =>
+      trx
+        .updateTable('portal_sessions')
+        .set({ refreshing_until: new Date(now + PORTAL_REFRESH_CLAIM_MS) })
+        .where('id', '=', id)
+        // Whoever was refreshed in the meantime has another.
+        .where('token_expires_at', '=', endsAt)
+        .where((of) => of.or([of('refreshing_until', 'is', null), of('refreshing_until', '<', new Date(now))]))
+        .executeTakeFirst(),
+    );
+    return numUpdatedRows > 0n;
+  }
+
+  async #keep(id: string, sealed: Buffer, tokenExpiresAtMs: number): Promise<void> {
+    await asSystem(this.#db, (trx) =>
+      trx
+        .updateTable('portal_sessions')
+        .set({
+          sealed,
+          token_expires_at: new Date(tokenExpiresAtMs),
+          used_at: new Date(),
+          refreshing_until: null,
+        })
+        .where('id', '=', id)
+        .execute(),
+    );
+  }
+}
+
+async function forgetEnded(trx: Trx, now: number): Promise<void> {
+  await trx
+    .deleteFrom('portal_sessions')
+    .where((of) =>
+      of.or([of('expires_at', '<', new Date(now)), of('used_at', '<', new Date(now - PORTAL_IDLE_MS))]),
+    )
+    .execute();
+}
+
+async function forgetOldest(trx: Trx, principal: string): Promise<void> {
+  await trx
+    .deleteFrom('portal_sessions')
+    .where('id', 'in', (of) =>
+      of
+        .selectFrom('portal_sessions')
+        .select('id')
+        .where('principal', '=', principal)
+        .orderBy('used_at', 'desc')
+        .offset(MAX_PORTAL_SESSIONS_EACH - 1),
+    )
+    .execute();
+}
