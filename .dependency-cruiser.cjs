@@ -91,6 +91,24 @@ module.exports = {
       to: { path: '^bench/' },
     },
     {
+      name: 'the-page-stands-alone',
+      comment:
+        'it runs in browsers: of governance it knows the REST API as its client has it, and of libraries those that draw',
+      severity: 'error',
+      from: { path: '^governance/portal/web/' },
+      to: {
+        pathNot:
+          '^(governance/portal/web/|governance/client/(operations|types)\\.gen\\.ts$|node_modules/(react|react-dom|react-aria-components|@types/react|@types/react-dom|@tanstack/react-query|wouter)/)',
+      },
+    },
+    {
+      name: 'nobody-imports-the-page',
+      comment: 'it is built (scripts/build-portal.ts) and served as files',
+      severity: 'error',
+      from: { pathNot: '^governance/portal/web/' },
+      to: { path: '^governance/portal/web/' },
+    },
+    {
       name: 'only-keystores-speak-to-a-kms',
       comment: 'separation record: the execution plane never communicates with external KMS/HSM providers',
       severity: 'error',
@@ -107,7 +125,7 @@ module.exports = {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],
-      extensions: ['.ts', '.js', '.json'],
+      extensions: ['.ts', '.tsx', '.js', '.json'],
     },
   },
 };

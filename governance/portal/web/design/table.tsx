@@ -1,0 +1,65 @@
+import type { ReactNode } from 'react';
+
+export interface Column<T> {
+  readonly name: string;
+  readonly cell: (row: T) => ReactNode;
+  /** Figures, set to the right. */
+  readonly figures?: boolean;
+  /** Buttons: the heading is there for screen readers alone. */
+  readonly actions?: boolean;
+}
+
+interface Props<T> {
+  readonly label: string;
+  readonly rows: readonly T[];
+  readonly columns: readonly Column<T>[];
+  readonly keyOf: (row: T) => string;
+}
+
+/**
+ * On a narrow screen every row becomes a card with the names of the columns beside the values (table.css), which takes
+ * the meaning of a table from the elements in some browsers: the roles give it back.
+ */
+export function Table<T>({ label, rows, columns, keyOf }: Props<T>) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what can be scrolled has to be reachable with the keyboard
+    <section className="table-frame" aria-label={label} tabIndex={0}>
+      {/* biome-ignore-start lint/a11y/noRedundantRoles: see above */}
+      <table role="table" aria-label={label}>
+        <thead role="rowgroup">
+          <tr role="row">
+            {columns.map(({ name, figures, actions }) => (
+              <th
+                key={name}
+                role="columnheader"
+                scope="col"
+                className={figures === true ? 'figures' : undefined}
+              >
+                {actions === true ? <span className="sr-only">{name}</span> : name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {rows.map((row) => (
+            <tr key={keyOf(row)} role="row">
+              {columns.map((column) => (
+                <td
+                  key={column.name}
+                  role="cell"
+                  className={
+                    column.figures === true ? 'figures' : column.actions === true ? 'row-actions' : undefined
+                  }
+                  data-label={column.actions === true ? undefined : column.name}
+                >
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {/* biome-ignore-end lint/a11y/noRedundantRoles: see above */}
+    </section>
+  );
+}
