@@ -95,7 +95,7 @@ module.exports = {
       comment:
         'it runs in browsers: of governance it knows the REST API as its client has it, and of libraries those that draw',
       severity: 'error',
-      from: { path: '^governance/portal/web/' },
+      from: { path: '^governance/portal/web/', pathNot: '\\.test\\.ts$' },
       to: {
         pathNot:
           '^(governance/portal/web/|governance/client/(operations|types)\\.gen\\.ts$|node_modules/(react|react-dom|react-aria-components|@types/react|@types/react-dom|@tanstack/react-query|wouter)/)',

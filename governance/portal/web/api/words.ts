@@ -78,7 +78,6 @@ const TONES: Readonly<Record<Tone, readonly string[]>> = {
     'restoring',
     'waits',
     'unknown',
-    'deactivated',
     'asking',
     'prepared',
     'tell',
@@ -123,6 +122,7 @@ const TONES: Readonly<Record<Tone, readonly string[]>> = {
     'retired',
     'destroyed',
     'pre-active',
+    'deactivated',
     'empty',
   ],
 };

@@ -71,6 +71,8 @@ function DialogForm<K extends Name>(props: Props<K> & { readonly onClose: () => 
       onChange={() => form.current !== null && setValues(new FormValues(new FormData(form.current)))}
       onSubmit={(event) => {
         event.preventDefault();
+        // A dialog may be opened from within another form, which this one is no part of.
+        event.stopPropagation();
         if (confirmed && !change.isPending)
           change.mutate(request(new FormValues(new FormData(event.currentTarget))));
       }}

@@ -8,7 +8,7 @@ const PATHS = {
   back: 'M12 4.5L6.5 10l5.5 5.5',
   overview: 'M3 11h5v6H3zM12 3h5v14h-5zM3 3h5v5H3z',
   tenant: 'M4 17V5l6-2.5L16 5v12M8 17v-4h4v4M8 8h.01M12 8h.01',
-  key: 'M7.5 9.5a3.5 3.5 0 1 1 0 .01M10.8 9.5H17M14.5 9.5v3',
+  key: 'M9.5 10a3.25 3.25 0 1 1-6.5 0 3.25 3.25 0 0 1 6.5 0zM9.5 10H17v3M14 10v2.5',
   approve: 'M4 10.5l4 4 8-9M3 17h14',
   job: 'M4 4h12v4H4zM4 12h12v4H4zM7 6h.01M7 14h.01',
   audit: 'M5 3h8l3 3v11H5zM8 8h5M8 11h5M8 14h3',

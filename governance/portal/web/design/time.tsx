@@ -11,7 +11,7 @@ const UNITS = [
   ['second', 1],
 ] as const;
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /** One clock for all times of the page; it stands while nobody looks. */
 let now = Date.now();
@@ -48,7 +48,7 @@ export const exactTime = (at: string): string => {
   return Number.isNaN(time.getTime()) ? at : `${time.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 };
 
-/** "3 min. ago"; the exact time on hover and focus. */
+/** "3 minutes ago"; the exact time on hover and focus. */
 export function Time({ at, none = '–' }: { readonly at: string | null | undefined; readonly none?: string }) {
   const present = useNow();
   if (at === null || at === undefined) return <span className="muted">{none}</span>;

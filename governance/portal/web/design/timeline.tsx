@@ -10,11 +10,14 @@ export interface Moment {
   readonly detail?: ReactNode;
 }
 
+/** After every year there is. */
+const rank = ({ at }: Moment): string => at ?? '9999';
+
 /** What happened, in its order. What has no time yet comes last. */
 export function Timeline({ of: moments, label }: { readonly of: readonly Moment[]; readonly label: string }) {
   const sorted = moments
     .map((moment, index) => ({ moment, index }))
-    .sort((a, b) => (a.moment.at ?? '~').localeCompare(b.moment.at ?? '~') || a.index - b.index);
+    .sort((a, b) => rank(a.moment).localeCompare(rank(b.moment)) || a.index - b.index);
   return (
     <ol className="timeline" aria-label={label}>
       {sorted.map(({ moment: { at, title, tone, detail }, index }) => (

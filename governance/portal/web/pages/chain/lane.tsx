@@ -71,11 +71,12 @@ interface WiresProps {
 function Wires({ from, to, tone, said }: WiresProps) {
   if (from.length === 0 || to.length === 0) return null;
   const middle = (index: number, count: number): number => 12 + ((index + 0.5) / count) * 88;
-  const lines = from.flatMap((_source, left) =>
+  const lines = from.flatMap((source, left) =>
     to.map((target, right) => ({
       key: `${left}-${target.id}`,
       d: `M0 ${middle(left, from.length)}C22 ${middle(left, from.length)} 22 ${middle(right, to.length)} 44 ${middle(right, to.length)}`,
-      tone: tone ?? target.tone,
+      // What is closed opens nothing, however well the next one is.
+      tone: tone ?? (source.tone === 'off' || source.tone === 'bad' ? source.tone : target.tone),
     })),
   );
   return (

@@ -20,6 +20,8 @@ export interface Alert {
 }
 
 const MAX_OF_A_KIND = 5;
+/** The rest is one press away. */
+const MAX_SHOWN = 10;
 /** As Orbital's own alert has it. */
 const STALLED_MS = 60_000;
 
@@ -47,7 +49,9 @@ export function Alerts({ status }: { readonly status: GetStatusResponse | undefi
     ),
     ...own,
   ];
-  const unique = [...new Map(alerts.map((alert) => [alert.id, alert])).values()];
+  const unique = [...new Map(alerts.map((alert) => [alert.id, alert])).values()].sort(
+    (a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'),
+  );
   return (
     <Section title="What needs somebody">
       <div aria-live="polite" aria-relevant="additions">
@@ -56,22 +60,36 @@ export function Alerts({ status }: { readonly status: GetStatusResponse | undefi
             <p>Nothing needs anybody at the moment.</p>
           </Notice>
         ) : (
-          <ul className="alerts">
-            {unique.map(({ id, tone, title, to, since }) => (
-              <li key={id} className="alert">
-                <Mark tone={tone} />
-                <Link href={to}>{title}</Link>
-                {since !== undefined && since !== null && (
-                  <span className="muted small">
-                    <Time at={since} />
-                  </span>
-                )}
-              </li>
-            ))}
-          </ul>
+          <>
+            <AlertList of={unique.slice(0, MAX_SHOWN)} />
+            {unique.length > MAX_SHOWN && (
+              <details className="disclosure">
+                <summary>{plural(unique.length - MAX_SHOWN, 'more thing')}</summary>
+                <AlertList of={unique.slice(MAX_SHOWN)} />
+              </details>
+            )}
+          </>
         )}
       </div>
     </Section>
+  );
+}
+
+function AlertList({ of: alerts }: { readonly of: readonly Alert[] }) {
+  return (
+    <ul className="alerts">
+      {alerts.map(({ id, tone, title, to, since }) => (
+        <li key={id} className="alert">
+          <Mark tone={tone} />
+          <Link href={to}>{title}</Link>
+          {since !== undefined && since !== null && (
+            <span className="muted small">
+              <Time at={since} />
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
   );
 }
 

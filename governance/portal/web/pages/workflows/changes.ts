@@ -53,10 +53,7 @@ export function changesOf({ action, parameters, tenant }: Proposal, present: Pre
     case 'switch-key':
       return linkChanges(present, (region) => `${region}: linked, on ${text(parameters, 'key')}`);
     case 'unlink':
-      return linkChanges(
-        present,
-        (region) => `${region}: closed for ever in this epoch; nobody can use the keys`,
-      );
+      return linkChanges(present, unlinked);
     case 'rotate-link':
       return linkChanges(
         present,
@@ -129,9 +126,17 @@ const oftenWords = (value: number | null | undefined, unset: string): string =>
 const regionWords = (parameters: Parameters): string =>
   list(parameters, 'regions').join(', ') || 'every region';
 
+type RegionLink = GetTenantLinksResponse['regions'][number];
+
+function unlinked(region: string, now: RegionLink | undefined): string {
+  if (now === undefined || now.state === 'none') return `${region}: left as it is`;
+  if (now.state === 'closed' || now.state === 'closing') return `${region}: stays closed`;
+  return `${region}: closed for ever in this epoch; nobody can use the keys`;
+}
+
 function linkChanges(
   { links, tenant }: Present,
-  after: (region: string, now: GetTenantLinksResponse['regions'][number] | undefined) => string,
+  after: (region: string, now: RegionLink | undefined) => string,
 ): WordChange[] {
   const regions =
     tenant?.regions.map(({ region }) => region) ?? links?.regions.map(({ region }) => region) ?? [];

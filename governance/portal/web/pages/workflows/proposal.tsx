@@ -30,7 +30,7 @@ export default function ProposalPage() {
   return (
     <TenantPage
       title={title}
-      heading={title}
+      heading={`${tenant}: ${title[0]?.toLowerCase() ?? ''}${title.slice(1)}`}
       actions={
         answer.data !== undefined && <Decision proposal={answer.data} onNext={() => go('/approvals')} />
       }
