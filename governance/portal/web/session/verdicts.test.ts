@@ -50,11 +50,14 @@ test('every verdict is what the policies say', () => {
         const who = `${person ? 'a person' : 'a machine'}, ${duty}, ${roles.join(' and ')}`;
         const inTenant = mayOf(me, 'acme');
         for (const [verdict, permission] of Object.entries(OF_TENANT) as [keyof May, string][]) {
+          // Being a machine makes a difference to this one alone.
+          if (!person && verdict !== 'approve') continue;
           const tenant = { tenant: 'acme', governsItself: true };
           const permitted = policy.permits({ principal, standing, permission, tenant });
           assert.equal(inTenant[verdict].allowed, permitted, `${verdict} for ${who}`);
           asked += 1;
         }
+        if (!person) continue;
         const inInstallation = mayOf(me, undefined);
         for (const [verdict, permission] of Object.entries(OF_INSTALLATION) as [keyof May, string][]) {
           const permitted = policy.permits({ principal, standing, permission });
@@ -66,7 +69,7 @@ test('every verdict is what the policies say', () => {
           asked += 1;
         }
       }
-  assert.equal(asked, 16 * 3 * 2 * 14);
+  assert.equal(asked, 16 * 3 * (14 + 1));
 });
 
 test('whatever is not allowed says why, also before it is known who asks', () => {
