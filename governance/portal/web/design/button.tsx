@@ -34,11 +34,14 @@ export function Button({
   return (
     <AriaButton
       className={`button button-${tone}`}
-      type={type}
-      isPending={busy}
-      {...(onPress === undefined ? {} : { onPress })}
+      type={busy ? 'button' : type}
+      {...(onPress === undefined || busy ? {} : { onPress })}
     >
-      {icon !== undefined && <Icon name={icon} />}
+      {busy ? (
+        <span className="spinner" role="status" aria-label="Under way" />
+      ) : (
+        icon !== undefined && <Icon name={icon} />
+      )}
       {children}
     </AriaButton>
   );

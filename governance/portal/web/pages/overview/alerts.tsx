@@ -1,23 +1,15 @@
-import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import type { DriftFinding, GetStatusResponse, ListedTask } from '../../../../client/types.gen.ts';
 import { EVERY, useApi } from '../../api/hooks.ts';
-import { actionTitle, milliseconds, plural, type Tone } from '../../api/words.ts';
+import { actionTitle, milliseconds, plural } from '../../api/words.ts';
 import { Mark } from '../../design/badge.tsx';
 import { Section } from '../../design/page.tsx';
 import { Notice } from '../../design/states.tsx';
 import { Time } from '../../design/time.tsx';
 import { useMay, useMe } from '../../session/may.ts';
 import { usePending } from '../../shell/pending.ts';
+import type { Alert } from './alert.ts';
 import { useOwnTrouble } from './own-trouble.ts';
-
-export interface Alert {
-  readonly id: string;
-  readonly tone: Tone;
-  readonly title: ReactNode;
-  readonly to: string;
-  readonly since?: string | null;
-}
 
 const MAX_OF_A_KIND = 5;
 /** The rest is one press away. */

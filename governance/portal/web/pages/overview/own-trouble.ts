@@ -3,7 +3,7 @@ import { useQueries } from '@tanstack/react-query';
 import { call } from '../../api/client.ts';
 import { EVERY } from '../../api/hooks.ts';
 import { useOwnTenants } from '../../shell/pending.ts';
-import type { Alert } from './alerts.tsx';
+import type { Alert } from './alert.ts';
 
 const SHOWN = ['failed', 'expired', 'closing'];
 
