@@ -109,7 +109,7 @@ const change = (wish: object): Promise<unknown> =>
 test('a person logs in at the provider by the device flow, and is who the provider says', async () => {
   await world.must(201, 'POST', '/v1/tenants/acme/groups', { name: 'keepers', claim: 'corp:key-people' });
   await change({ change: 'grant', role: 'key-administrator', group: 'keepers' });
-  let shown = Promise.resolve();
+  let shown: Promise<unknown> = Promise.resolve();
   const session = await logIn(world.url(), { provider: 'corp', scope: 'openid cmk' }, (address) => {
     shown = provider.browse(address, 'alice');
   });
@@ -126,7 +126,7 @@ test('a person logs in at the provider by the device flow, and is who the provid
 });
 
 test('a person logs in through a browser, which comes back to the command', async () => {
-  let shown = Promise.resolve();
+  let shown: Promise<unknown> = Promise.resolve();
   const session = await logIn(
     world.url(),
     { provider: 'corp', browser: true, scope: 'openid cmk' },

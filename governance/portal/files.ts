@@ -57,8 +57,7 @@ export class PortalFiles {
 
   /** The file of that name below /portal/; the page itself for every other path, which it reads by itself. */
   send(path: string, reply: FastifyReply): FastifyReply {
-    if (!this.#names.has(INDEX))
-      throw new CmkError('PORTAL_NOT_BUILT', `${BUILT} holds no ${INDEX}`);
+    if (!this.#names.has(INDEX)) throw new CmkError('PORTAL_NOT_BUILT', `${BUILT} holds no ${INDEX}`);
     if (!this.#names.has(path)) {
       if (path.startsWith('assets/')) throw new CmkError('ROUTE_UNKNOWN', 'there is no such file');
       return reply.header('cache-control', 'no-cache').sendFile(INDEX);

@@ -45,7 +45,13 @@ before(async () => {
       portal: {
         origin,
         clients: [
-          { issuer: 'corp', clientId: OIDC_PORTAL.clientId, clientSecretFile, scope: 'openid cmk', title: 'Corp' },
+          {
+            issuer: 'corp',
+            clientId: OIDC_PORTAL.clientId,
+            clientSecretFile,
+            scope: 'openid cmk',
+            title: 'Corp',
+          },
         ],
       },
     }),
@@ -87,7 +93,9 @@ async function ask(jar: Jar, path: string, wish: Wish = {}): Promise<Response> {
 
 const principalOf = async (jar: Jar): Promise<unknown> => {
   const response = await ask(jar, '/v1/me');
-  return response.status === 200 ? ((await response.json()) as { principal: string }).principal : response.status;
+  return response.status === 200
+    ? ((await response.json()) as { principal: string }).principal
+    : response.status;
 };
 
 async function signedInAtCorp(person: string, page = '/portal/tenants'): Promise<Jar> {
@@ -116,7 +124,9 @@ test('the browser holds no token, and the database none that opens without the b
   const jar = await signedInAtCorp('carla');
   const cookie = jar.get(SESSION) ?? '';
   assert.match(cookie, /^[A-Za-z0-9_-]{64}$/);
-  const rows = await world.query('SELECT id, sealed FROM portal_sessions WHERE principal = $1', ['corp:carla']);
+  const rows = await world.query('SELECT id, sealed FROM portal_sessions WHERE principal = $1', [
+    'corp:carla',
+  ]);
   assert.equal(rows.length, 1);
   // A token of a provider begins so; and what the database names a session by is no part of the cookie.
   for (const { id, sealed } of rows) {
@@ -133,7 +143,8 @@ test('the cookie is kept from scripts and from other sites', async () => {
   const begun = await ask(new Map(), '/portal/session', { method: 'POST', body: { token: TOKEN } });
   assert.equal(begun.status, 200);
   const [cookie = ''] = begun.headers.getSetCookie();
-  for (const attribute of ['HttpOnly', 'SameSite=Strict', 'Path=/', 'Expires=']) assert.ok(cookie.includes(attribute));
+  for (const attribute of ['HttpOnly', 'SameSite=Strict', 'Path=/', 'Expires='])
+    assert.ok(cookie.includes(attribute));
 });
 
 test('a change that the portal itself did not ask for is not made', async () => {
@@ -148,16 +159,21 @@ test('a change that the portal itself did not ask for is not made', async () => 
     assert.equal((await ask(jar, path, { method: 'POST', body, headers })).status, 401);
   assert.equal((await ask(jar, '/v1/me', { headers: { 'sec-fetch-site': 'cross-site' } })).status, 401);
   // With both it is heard, and refused as anybody's who may not.
-  assert.equal((await ask(jar, path, { method: 'POST', body, headers: { 'sec-fetch-site': 'same-origin' } })).status, 403);
+  assert.equal(
+    (await ask(jar, path, { method: 'POST', body, headers: { 'sec-fetch-site': 'same-origin' } })).status,
+    403,
+  );
 });
 
 test('a session outlives its first token, and many requests at once cost the provider one', async () => {
   const jar = await signedInAtCorp('emil');
   const tokenEnds = async (): Promise<number> => {
-    const [row] = await world.query('SELECT token_expires_at AS ends FROM portal_sessions WHERE principal = $1', [
-      'corp:emil',
-    ]);
-    return (row?.['ends'] as Date).getTime();
+    const [row] = await world.query(
+      'SELECT token_expires_at AS ends FROM portal_sessions WHERE principal = $1',
+      ['corp:emil'],
+    );
+    assert.ok(row !== undefined);
+    return (row['ends'] as Date).getTime();
   };
   const first = await tokenEnds();
   await delay(1_500);
@@ -241,7 +257,10 @@ test('in a development installation its people sign in with their password', asy
 });
 
 test('a wrong token is refused, and counts as any failed credential', async () => {
-  const refused = await ask(new Map(), '/portal/session', { method: 'POST', body: { token: 'a-token-of-nobody-at-all' } });
+  const refused = await ask(new Map(), '/portal/session', {
+    method: 'POST',
+    body: { token: 'a-token-of-nobody-at-all' },
+  });
   assert.equal(refused.status, 401);
   assert.deepEqual(refused.headers.getSetCookie(), []);
 });

@@ -42,11 +42,15 @@ export class Providers {
     for (const client of clients) {
       const issuer = issuers.find(({ name }) => name === client.issuer);
       if (issuer === undefined)
-        throw new OkcmError('CMK_PORTAL', `portal.clients: "${client.issuer}" is no provider of auth.issuers`);
+        throw new OkcmError(
+          'CMK_PORTAL',
+          `portal.clients: "${client.issuer}" is no provider of auth.issuers`,
+        );
       if (all.has(client.issuer))
         throw new OkcmError('CMK_PORTAL', `portal.clients: "${client.issuer}" is named twice`);
       const { clientSecretFile } = client;
-      const secret = clientSecretFile === undefined ? undefined : (await readPrivate(clientSecretFile)).trim();
+      const secret =
+        clientSecretFile === undefined ? undefined : (await readPrivate(clientSecretFile)).trim();
       all.set(client.issuer, new Provider(issuer, client, secret));
     }
     return new Providers(all);

@@ -144,7 +144,10 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
         .setCookie(cookies.leaving, writeLeaving(leaving), cookies.forLeaving())
         .redirect(address.href);
     } catch (error) {
-      cmk.logger.warn({ err: error, provider: name, correlationId: request.id }, 'a provider does not answer');
+      cmk.logger.warn(
+        { err: error, provider: name, correlationId: request.id },
+        'a provider does not answer',
+      );
       return await notSignedIn(reply, 'provider-away');
     }
   });

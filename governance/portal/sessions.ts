@@ -15,7 +15,13 @@ import {
   PORTAL_USE_NOTED_MS,
 } from '../limits.ts';
 import { asSystem, type Db, type Trx } from '../store/transactions.ts';
-import { newSessionCookie, openTokens, readSessionCookie, sealTokens, type Tokens } from './sealed-session.ts';
+import {
+  newSessionCookie,
+  openTokens,
+  readSessionCookie,
+  sealTokens,
+  type Tokens,
+} from './sealed-session.ts';
 
 export interface FreshTokens extends Tokens {
   readonly expiresAtMs: number;
@@ -56,7 +62,9 @@ export class PortalSessions {
     const { cookie, session } = newSessionCookie();
     const now = Date.now();
     const expiresAt = new Date(
-      tokens.refresh === undefined ? Math.min(tokens.expiresAtMs, now + PORTAL_SESSION_MS) : now + PORTAL_SESSION_MS,
+      tokens.refresh === undefined
+        ? Math.min(tokens.expiresAtMs, now + PORTAL_SESSION_MS)
+        : now + PORTAL_SESSION_MS,
     );
     const begun = await asSystem(this.#db, async (trx) => {
       await forgetEnded(trx, now);
@@ -123,7 +131,11 @@ export class PortalSessions {
     const session = readSessionCookie(cookie);
     if (session === undefined) return undefined;
     const ended = await asSystem(this.#db, (trx) =>
-      trx.deleteFrom('portal_sessions').where('id', '=', session.id).returning('principal').executeTakeFirst(),
+      trx
+        .deleteFrom('portal_sessions')
+        .where('id', '=', session.id)
+        .returning('principal')
+        .executeTakeFirst(),
     );
     return ended?.principal;
   }
@@ -132,7 +144,10 @@ export class PortalSessions {
     try {
       return await this.#refresh(issuer, refreshToken);
     } catch (error) {
-      this.#logger.warn({ err: error, issuer }, 'a session of the portal ends: its provider gives no further token');
+      this.#logger.warn(
+        { err: error, issuer },
+        'a session of the portal ends: its provider gives no further token',
+      );
       return undefined;
     }
   }
@@ -169,7 +184,9 @@ export class PortalSessions {
         .where('id', '=', id)
         // Whoever was refreshed in the meantime has another.
         .where('token_expires_at', '=', endsAt)
-        .where((of) => of.or([of('refreshing_until', 'is', null), of('refreshing_until', '<', new Date(now))]))
+        .where((of) =>
+          of.or([of('refreshing_until', 'is', null), of('refreshing_until', '<', new Date(now))]),
+        )
         .executeTakeFirst(),
     );
     return numUpdatedRows > 0n;

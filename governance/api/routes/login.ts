@@ -144,7 +144,16 @@ const page = (code: string, trouble: string): string =>
 <p><button>Log in</button></p></form>`);
 
 /** What the portal has asked for goes along in the form; nothing of the person but what they type. */
-const ASKED = ['response_type', 'client_id', 'redirect_uri', 'state', 'code_challenge', 'code_challenge_method', 'audience', 'resource'];
+const ASKED = [
+  'response_type',
+  'client_id',
+  'redirect_uri',
+  'state',
+  'code_challenge',
+  'code_challenge_method',
+  'audience',
+  'resource',
+];
 const signInPage = (asked: URLSearchParams, trouble: string): string =>
   frame(`<h1>Development sign-in</h1><p role="alert">${trouble}</p><form method="post">
 ${ASKED.filter((name) => asked.has(name))
