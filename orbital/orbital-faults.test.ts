@@ -126,13 +126,10 @@ describe('orbital under faults', () => {
     await send(signMessage(south.signer, forged));
     await send(signMessage(world.signer, { ...forged, target: 'south' }));
     await send(Buffer.from('garbage'));
-    await eventually('all are refused', () => north.rejections.length === 4);
-    assert.deepEqual(north.rejections.map((each) => each.code).sort(), [
-      'BAD_SIGNATURE',
-      'MALFORMED',
-      'UNKNOWN_KEY',
-      'WRONG_AUDIENCE',
-    ]);
+    // The broker may bring what an earlier test has sent once more.
+    const refused = () => north.rejections.map(({ code }) => code).filter((code) => code !== 'REPLAYED');
+    await eventually('all are refused', () => refused().length === 4);
+    assert.deepEqual(refused().sort(), ['BAD_SIGNATURE', 'MALFORMED', 'UNKNOWN_KEY', 'WRONG_AUDIENCE']);
     assert.deepEqual(await appliedIn(north, forged.entity), []);
   });
 
