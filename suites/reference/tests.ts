@@ -6,7 +6,7 @@ import { parseCase } from '../conformance/case-file.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 const CASES = join(ROOT, 'suites', 'conformance', 'cases');
-const FOLDERS = ['execution', 'suites', 'cli'];
+const FOLDERS = ['execution', 'suites', 'cli/kmip'];
 const MAX_DEPTH = 8;
 
 export interface OwnCase {
