@@ -4,11 +4,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createLogger } from '../../platform/log.ts';
 import { freePort } from '../../platform/ports.ts';
+import { createDatabase, createPool } from '../../platform/postgres.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { OIDC_AUDIENCE, OIDC_PORTAL, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import type { CmkDatabase } from '../store/schema.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, type World } from '../test-world.ts';
+import { PortalSessions, type Refresh } from './sessions.ts';
 
 const PASSWORD = 'a-password-of-bob-alone';
 const SESSION = 'okcm-portal';
@@ -182,14 +186,27 @@ test('a session outlives its first token, and many requests at once cost the pro
   assert.ok((await tokenEnds()) > first);
 });
 
-test('a session ends when its provider gives no further token', async () => {
-  const jar = await signedInAtCorp('fay');
-  await provider.stop();
+test('a session ends when its provider gives no further token, and not because the provider is away', async () => {
+  const db = createDatabase<CmkDatabase>(
+    createPool({ url: world.config.database.appUrl, applicationName: 'portal test' }),
+  );
+  const sessionWith = async (refresh: Refresh) => {
+    const logger = createLogger({ name: 'test', level: 'silent' });
+    const sessions = new PortalSessions({ db, refresh, logger });
+    const tokens = { access: 'of now', refresh: 'for later', expiresAtMs: Date.now() + 10_000 };
+    const begun = await sessions.begin('corp:fay', 'corp', tokens, async () => undefined);
+    assert.ok(begun !== undefined);
+    const found = await sessions.find(begun.cookie);
+    return { token: found?.accessToken, kept: await isKept() };
+  };
+  const isKept = async (): Promise<boolean> =>
+    (await world.query("SELECT 1 FROM portal_sessions WHERE principal = 'corp:fay'")).length > 0;
   try {
-    await delay(1_500);
-    assert.equal(await principalOf(jar), 401);
+    assert.deepEqual(await sessionWith(async () => undefined), { token: undefined, kept: false });
+    const away = await sessionWith(() => Promise.reject(new Error('nobody answers')));
+    assert.deepEqual(away, { token: 'of now', kept: true });
   } finally {
-    await provider.start();
+    await db.destroy();
   }
 });
 
@@ -257,12 +274,18 @@ test('in a development installation its people sign in with their password', asy
 });
 
 test('a wrong token is refused, and counts as any failed credential', async () => {
+  const failures = async (): Promise<number> => {
+    const text = await (await fetch(`${world.healthUrl()}/metrics`)).text();
+    return Number(/^okcm_cmk_authentication_failures_total\S* (\d+)$/m.exec(text)?.[1]);
+  };
+  const before = await failures();
   const refused = await ask(new Map(), '/portal/session', {
     method: 'POST',
     body: { token: 'a-token-of-nobody-at-all' },
   });
   assert.equal(refused.status, 401);
   assert.deepEqual(refused.headers.getSetCookie(), []);
+  assert.equal(await failures(), before + 1);
 });
 
 test('the page may load nothing from anywhere else, and no other page may frame it', async () => {

@@ -27,7 +27,10 @@ export interface FreshTokens extends Tokens {
   readonly expiresAtMs: number;
 }
 
-/** Gets the next tokens from the provider of that name; undefined: it gives none, and the person signs in anew. */
+/**
+ * Gets the next tokens from the provider of that name; undefined: it gives none, and the person signs in anew. Rejects when
+ * the provider does not say.
+ */
 export type Refresh = (issuer: string, refreshToken: string) => Promise<FreshTokens | undefined>;
 
 export interface LiveSession {
@@ -96,7 +99,8 @@ export class PortalSessions {
   async find(cookie: string): Promise<LiveSession | undefined> {
     const session = readSessionCookie(cookie);
     if (session === undefined) return undefined;
-    // While another request, here or in another process, is getting the next token, this one waits for what comes of it.
+    // While another request, here or in another process, is getting the next token, this one goes on with the present one, or
+    // waits where that has ended.
     for (const giveUpAt = performance.now() + PORTAL_REFRESH_CLAIM_MS; performance.now() < giveUpAt; ) {
       const row = await this.#read(session.id);
       const tokens = row === undefined ? undefined : openTokens(session, row.sealed);
@@ -112,6 +116,8 @@ export class PortalSessions {
         return row.token_expires_at.getTime() > now ? live : undefined;
       if (await this.#claim(session.id, row.token_expires_at, now)) {
         const fresh = await this.#next(issuer, tokens.refresh);
+        // A provider that is away has said nothing: the session lives, and asks again when the claim is over.
+        if (fresh === 'away') return row.token_expires_at.getTime() > now ? live : undefined;
         if (fresh === undefined) {
           await this.end(cookie);
           return undefined;
@@ -121,6 +127,7 @@ export class PortalSessions {
         await this.#keep(session.id, sealTokens(session, kept), fresh.expiresAtMs);
         return { accessToken: fresh.access, expiresAt: row.expires_at };
       }
+      if (row.token_expires_at.getTime() > now) return live;
       await delay(REFRESH_WAIT_MS);
     }
     return undefined;
@@ -140,15 +147,12 @@ export class PortalSessions {
     return ended?.principal;
   }
 
-  async #next(issuer: string, refreshToken: string): Promise<FreshTokens | undefined> {
+  async #next(issuer: string, refreshToken: string): Promise<FreshTokens | 'away' | undefined> {
     try {
       return await this.#refresh(issuer, refreshToken);
     } catch (error) {
-      this.#logger.warn(
-        { err: error, issuer },
-        'a session of the portal ends: its provider gives no further token',
-      );
-      return undefined;
+      this.#logger.warn({ err: error, issuer }, 'a provider gives no further token now; it is asked again');
+      return 'away';
     }
   }
 
