@@ -143,6 +143,14 @@ describe('the dispatcher of connections', () => {
     assert.equal(hanging.sockets.length, 1);
   });
 
+  it('does not hold for ever what a worker never takes', async () => {
+    const hanging = new FakeDesk(dispatcher, false);
+    dispatcher.add(hanging);
+    await dial(1);
+    await until('it is given up', () => hanging.sockets[0]?.destroyed === true);
+    assert.equal(refused, 1);
+  });
+
   it('does not fill the log with what anybody can bring about', async () => {
     await dial(MAX_WAITING + 30);
     await until('thirty are refused', () => refused === 30);

@@ -193,6 +193,10 @@ export class Dispatcher {
     const isLate = ({ sinceMs }: Waiting): boolean => now - sinceMs > this.#maxWaitMs;
     for (const { socket } of this.#waiting.filter(isLate)) this.#refuse(socket, 'NO_WORKER');
     this.#waiting = this.#waiting.filter((entry) => !isLate(entry));
+    // Our end of what never arrived: a worker that hangs still has its own, one that cannot be reached never got it.
+    for (const { coming } of this.#desks.values())
+      if (coming !== undefined && isLate(coming.connection) && !coming.connection.socket.destroyed)
+        this.#refuse(coming.connection.socket, 'NOT_TAKEN');
   }
 
   /** Counted each time, and logged once a second: anybody can bring it about. */
