@@ -15,17 +15,20 @@ function readJson(url) {
   }
 }
 
-/** @type {Map<string, string>} */
-const bundles = new Map();
-for (const [name, { version, entries }] of Object.entries(readJson(new URL('index.json', folder)) ?? {})) {
+const { versions = {}, files = {} } = readJson(new URL('index.json', folder)) ?? {};
+// They share parts: all of them, or none.
+const current = Object.entries(versions).every(([name, version]) => {
   const installed = readJson(new URL(`../node_modules/${name}/package.json`, import.meta.url));
-  if (installed?.version !== version) continue;
-  for (const [specifier, file] of Object.entries(entries)) bundles.set(specifier, new URL(file, folder).href);
-}
+  return installed?.version === version;
+});
+const bundles = new Map(
+  Object.entries(current ? files : {}).map(([specifier, file]) => [specifier, new URL(file, folder).href]),
+);
 if (bundles.size > 0)
   nodeModule.registerHooks?.({
     resolve(specifier, context, next) {
-      const url = bundles.get(specifier);
+      // One that is required is CommonJS, with what its package has for that.
+      const url = context.conditions.includes('import') ? bundles.get(specifier) : undefined;
       return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true };
     },
   });

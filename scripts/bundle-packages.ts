@@ -1,59 +1,121 @@
 // Puts packages of hundreds of files into a few, at the end of `npm ci`: platform/bundled-packages.mjs says what for. The
 // packages themselves stay as they came. Where this fails, npm goes on: all is served as before, only later.
+import 'reflect-metadata'; // @peculiar/x509 wants it first
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, '.build', 'packages');
 
-/** What of them is imported, by us or by another package. All entries of one share what they have in common. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  kysely: ['', '/migration'],
-  typebox: ['', '/compile', '/format', '/schema', '/type', '/value'],
+/**
+ * What of them is imported. All entries of one build share what they have in common, so that there is one of each class
+ * and each registry. Not here: what loads files beside itself, such as pino, whose transports are threads of their own.
+ */
+const SPECIFIERS: readonly string[] = [
+  '@fastify/cookie',
+  '@fastify/fast-json-stringify-compiler',
+  '@fastify/static',
+  '@fastify/swagger',
+  '@fastify/type-provider-typebox',
+  '@hpke/core',
+  '@hpke/hybridkem-x-wing',
+  '@nats-io/jetstream',
+  '@nats-io/transport-node',
+  '@opentelemetry/api',
+  '@opentelemetry/context-async-hooks',
+  '@opentelemetry/sdk-trace',
+  '@peculiar/x509',
+  '@redis/client',
+  'age-encryption',
+  'commander',
+  'fastify',
+  'jose',
+  'kysely',
+  'kysely/migration',
+  'nodemailer',
+  'openid-client',
+  'pg',
+  'prom-client',
+  'rabbitmq-client',
+  'typebox',
+  'typebox/compile',
+  'typebox/format',
+  'typebox/schema',
+  'typebox/type',
+  'typebox/value',
+  'yaml',
+];
+const EXTERNAL = ['pino', 'pg-native', 'reflect-metadata'];
+/** CommonJS in what is an ES module then: what it requires that is not in the bundle. */
+const BANNER = `import { createRequire as okcmCreateRequire } from 'node:module';
+const require = okcmCreateRequire(import.meta.url);`;
+
+/** What platform/bundled-packages.mjs reads: files beside the index, and what they were made of. */
+interface BundleIndex {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+
+/** A module that gives out what the package does: esbuild does not know the names that CommonJS exports. */
+async function entryOf(specifier: string): Promise<string> {
+  const from = JSON.stringify(specifier);
+  const names = Object.keys(await import(specifier));
+  if (!names.includes('module.exports')) {
+    const rest = names.includes('default') ? `export { default } from ${from};\n` : '';
+    return `export * from ${from};\n${rest}`;
+  }
+  const wanted = names.filter((name) => name !== 'module.exports' && name !== 'default');
+  const values = wanted.map((name, index) => `const v${index} = all[${JSON.stringify(name)}];\n`);
+  const exported = wanted.map((name, index) => `v${index} as ${JSON.stringify(name)}`);
+  return `import all from ${from};\n${values.join('')}export { ${['all as default', ...exported].join(', ')} };\n`;
+}
+
+const versionOf = (name: string): string => {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8'),
+  );
+  return version;
 };
+
+const fileOf = (specifier: string): string => `${specifier.replace('@', '').replaceAll('/', '-')}.mjs`;
 
 async function bundle(): Promise<void> {
   const { build } = await import('esbuild');
   const made = `${FOLDER}.${process.pid}.new`;
-  const index: Record<string, { version: string; entries: Record<string, string> }> = {};
+  const entries = join(made, 'entries');
   try {
-    for (const [name, paths] of Object.entries(PACKAGES)) {
-      const specifiers = paths.map((path) => name + path);
-      const { metafile } = await build({
-        entryPoints: Object.fromEntries(
-          specifiers.map((specifier) => [
-            specifier.replace('/', '-'),
-            fileURLToPath(import.meta.resolve(specifier)),
-          ]),
-        ),
-        absWorkingDir: ROOT,
-        outdir: join(made, name),
-        bundle: true,
-        splitting: true,
-        format: 'esm',
-        platform: 'node',
-        outExtension: { '.js': '.mjs' },
-        legalComments: 'inline',
-        logLevel: 'silent',
-        metafile: true,
-      });
-      const { version }: { version: string } = JSON.parse(
-        readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8'),
-      );
-      const files = Object.keys(metafile.outputs).map((path) => relative(made, join(ROOT, path)));
-      const entries = specifiers.map((specifier) => {
-        const file = `${name}/${specifier.replace('/', '-')}.mjs`;
-        if (!files.includes(file)) throw new Error(`${specifier} was not bundled`);
-        return [specifier, file] as const;
-      });
-      index[name] = { version, entries: Object.fromEntries(entries) };
-    }
-    mkdirSync(made, { recursive: true });
+    mkdirSync(entries, { recursive: true });
+    for (const specifier of SPECIFIERS)
+      writeFileSync(join(entries, fileOf(specifier)), await entryOf(specifier));
+    await build({
+      entryPoints: SPECIFIERS.map((specifier) => join(entries, fileOf(specifier))),
+      absWorkingDir: ROOT,
+      outdir: made,
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      external: EXTERNAL,
+      banner: { js: BANNER },
+      outExtension: { '.js': '.mjs' },
+      legalComments: 'inline',
+      logLevel: 'silent',
+    });
+    rmSync(entries, { recursive: true });
+    const index: BundleIndex = {
+      versions: Object.fromEntries(SPECIFIERS.map(packageOf).map((name) => [name, versionOf(name)])),
+      files: Object.fromEntries(SPECIFIERS.map((specifier) => [specifier, fileOf(specifier)])),
+    };
     writeFileSync(join(made, 'index.json'), `${JSON.stringify(index, null, 2)}\n`);
     rmSync(FOLDER, { recursive: true, force: true });
     renameSync(made, FOLDER);
-    console.log(`bundled packages: ${Object.keys(index).join(', ')}`);
+    console.log(`bundled packages: ${Object.keys(index.versions).length}`);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
