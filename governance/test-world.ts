@@ -69,12 +69,14 @@ export async function until<T>(
   ask: () => Promise<T | undefined | false>,
   waitMs = 20_000,
 ): Promise<T> {
-  const end = Date.now() + waitMs;
+  const startedAt = performance.now();
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > end) throw new Error(`waited ${waitMs} ms in vain: ${what}`);
-    await delay(40); // each question costs CMK some milliseconds
+    const waitedMs = performance.now() - startedAt;
+    if (waitedMs > waitMs) throw new Error(`waited ${waitMs} ms in vain: ${what}`);
+    // Each question costs CMK some milliseconds: the longer it takes, the fewer are asked.
+    await delay(Math.min(150, Math.max(40, waitedMs / 8)));
   }
 }
 

@@ -46,6 +46,6 @@ function load(path: string): void {
   describe(relative(process.cwd(), path), { timeout: Number.POSITIVE_INFINITY }, async () => {
     await import(pathToFileURL(path).href);
     loading -= 1;
-      if (loading === 0) for (const hook of following) hook.disable();
+    if (loading === 0) for (const hook of following) hook.disable();
   });
 }

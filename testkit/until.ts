@@ -1,7 +1,14 @@
 // Waiting for what becomes true by itself.
 import { setTimeout as delay } from 'node:timers/promises';
 
-const POLL_MS = 20;
+const MIN_PAUSE_MS = 20;
+const MAX_PAUSE_MS = 150;
+/** Of what has been waited already. */
+const PAUSE_SHARE = 1 / 8;
+
+/** Before asking again: what is soon there is soon seen, and what takes long is not kept from its processor by questions. */
+const pause = (waitedMs: number): Promise<void> =>
+  delay(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, waitedMs * PAUSE_SHARE)));
 
 /** Until `holds` does; fails after `withinMs`, naming what was waited for. Returns how long it took, in milliseconds. */
 export async function until(
@@ -11,8 +18,9 @@ export async function until(
 ): Promise<number> {
   const startedAt = performance.now();
   while (!(await holds())) {
-    if (performance.now() - startedAt > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await delay(POLL_MS);
+    const waitedMs = performance.now() - startedAt;
+    if (waitedMs > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await pause(waitedMs);
   }
   return performance.now() - startedAt;
 }

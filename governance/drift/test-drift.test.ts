@@ -9,7 +9,7 @@ import { testWorld } from '../test-setup.test.ts';
 import { until } from '../test-world.ts';
 import type { DriftView } from './view.ts';
 
-const CHECK_EVERY_MS = 50;
+const CHECK_EVERY_MS = 150;
 const RETRY_MS = 100;
 const CLASSES = manifestClasses.length;
 

@@ -45,7 +45,7 @@ export class DriftWorld {
 
   static async start(): Promise<DriftWorld> {
     const planes = await startPlanes({
-      drift: { checkEveryMs: 50, settleMs: 0, retryMs: 300 },
+      drift: { checkEveryMs: 150, settleMs: 0, retryMs: 300 },
       manifest: { everyMs: 150 },
     });
     return new DriftWorld(planes, await cmkTables(planes.cmkUrl));
