@@ -24,11 +24,13 @@ const current = Object.entries(versions).every(([name, version]) => {
 const bundles = new Map(
   Object.entries(current ? files : {}).map(([specifier, file]) => [specifier, new URL(file, folder).href]),
 );
+const maker = new URL('../scripts/bundle-packages.ts', import.meta.url).href;
 if (bundles.size > 0)
   nodeModule.registerHooks?.({
     resolve(specifier, context, next) {
-      // One that is required is CommonJS, with what its package has for that.
-      const url = context.conditions.includes('import') ? bundles.get(specifier) : undefined;
+      // One that is required is CommonJS, with what its package has for that; and whoever makes bundles anew wants no bundle.
+      const isServed = context.conditions.includes('import') && context.parentURL !== maker;
+      const url = isServed ? bundles.get(specifier) : undefined;
       return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true };
     },
   });

@@ -41,6 +41,8 @@ export interface OidcProvider {
    * that asks for nothing, or as soon as it is sent to one that `until` knows; returns that page's address.
    */
   browse(address: string, person: string, options?: BrowseOptions): Promise<URL>;
+  /** How many that were given out to this person are good. */
+  refreshTokens(person: string): number;
   /** Stops answering; tokens stay as good as they were. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -115,6 +117,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
       devInteractions: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => OIDC_AUDIENCE,
@@ -139,6 +142,9 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
       return { groups: [...(groupsOf.get(person) ?? [])], preferred_username: person };
     },
   });
+  const refreshTokens = new Map<string, string | undefined>();
+  provider.on('refresh_token.saved', ({ jti, accountId }) => refreshTokens.set(jti, accountId));
+  provider.on('refresh_token.destroyed', ({ jti }) => refreshTokens.delete(jti));
   const handler = provider.callback();
   const open = () => {
     const server = createServer((request, response) => void handler(request, response));
@@ -173,6 +179,7 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
       return await token.save();
     },
     browse,
+    refreshTokens: (person) => [...refreshTokens.values()].filter((whose) => whose === person).length,
     async stop() {
       const stopping = server;
       server = undefined;

@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../../testkit/directories.ts';
 import { OIDC_AUDIENCE, OIDC_PORTAL, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { testWorld } from '../test-setup.test.ts';
-import { TOKEN, type World } from '../test-world.ts';
+import { TOKEN, until, type World } from '../test-world.ts';
 import { PortalSessions, type Refresh } from './sessions.ts';
 
 const PASSWORD = 'a-password-of-bob-alone';
@@ -215,6 +215,21 @@ test('whoever signs out is out, also with a copy of the cookie', async () => {
   const copy = new Map(jar);
   assert.equal((await ask(jar, '/portal/session', { method: 'DELETE' })).status, 204);
   assert.equal(jar.get(SESSION), undefined);
+  assert.equal(await principalOf(copy), 401);
+});
+
+test('whoever signs out is out at the provider, too', async () => {
+  const jar = await signedInAtCorp('hana');
+  assert.equal(provider.refreshTokens('hana'), 1);
+  await ask(jar, '/portal/session', { method: 'DELETE' });
+  await until('the refresh token is revoked', async () => provider.refreshTokens('hana') === 0);
+});
+
+test('who signs in anew with the same browser ends the session before', async () => {
+  const jar = await signedInAtCorp('ivo');
+  const copy = new Map(jar);
+  assert.equal((await ask(jar, '/portal/session', { method: 'POST', body: { token: TOKEN } })).status, 200);
+  assert.equal(await principalOf(jar), 'ada');
   assert.equal(await principalOf(copy), 401);
 });
 

@@ -134,6 +134,14 @@ export class Provider {
     }
   }
 
+  /** RFC 7009: nobody gets a further token with it. Nothing is done at a provider that knows of no such wish. */
+  async revoke(refreshToken: string): Promise<void> {
+    const client = await import('openid-client');
+    const configuration = await this.#configuration();
+    if (configuration.serverMetadata().revocation_endpoint === undefined) return;
+    await client.tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' });
+  }
+
   /** One discovery at a time; one that failed is tried again by whoever comes next. */
   #configuration(): Promise<Configuration> {
     this.#discovered ??= this.#discover().catch((error: unknown) => {

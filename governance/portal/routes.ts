@@ -43,6 +43,20 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
     if (answer.reason === 'away') throw new CmkError('ISSUER_UNAVAILABLE', answer.why);
     return undefined;
   };
+  /** Also at its provider, which is told in the background: the session is over whatever it answers. */
+  const endSession = async (cookie: string, request: FastifyRequest): Promise<string | undefined> => {
+    const ended = await sessions.end(cookie);
+    const { issuer, refreshToken } = ended ?? {};
+    if (typeof issuer === 'string' && refreshToken !== undefined)
+      providers
+        .find(issuer)
+        ?.revoke(refreshToken)
+        .catch((error: unknown) => {
+          const told = { err: error, provider: issuer, correlationId: request.id };
+          cmk.logger.warn(told, 'a refresh token of a session that has ended was not revoked');
+        });
+    return ended?.principal;
+  };
   const begin = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -64,6 +78,9 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
     );
     if (begun === undefined)
       throw new CmkError('LIMIT_REACHED', 'too many people are signed in to the portal');
+    // Nobody keeps two with one browser: whoever had the former cookie is out.
+    const former = request.cookies[cookies.session];
+    if (former !== undefined) await endSession(former, request);
     reply.setCookie(cookies.session, begun.cookie, cookies.forSession(begun.expiresAt));
     return begun.expiresAt;
   };
@@ -100,7 +117,7 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
   app.delete('/portal/session', open, async (request, reply) => {
     const cookie = request.cookies[cookies.session];
     if (cookie !== undefined && askedByPortal(request)) {
-      const whose = await sessions.end(cookie);
+      const whose = await endSession(cookie, request);
       if (whose !== undefined)
         await asSystem(cmk.db, (trx) =>
           audit(

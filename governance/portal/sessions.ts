@@ -39,6 +39,13 @@ export interface LiveSession {
   readonly expiresAt: Date;
 }
 
+export interface EndedSession {
+  readonly principal: string;
+  readonly issuer: string | null;
+  /** Good at the provider until it is told otherwise. */
+  readonly refreshToken: string | undefined;
+}
+
 const REFRESH_WAIT_MS = 100;
 
 export class PortalSessions {
@@ -133,18 +140,20 @@ export class PortalSessions {
     return undefined;
   }
 
-  /** Returns whose it was, if it was anybody's. */
-  async end(cookie: string): Promise<string | undefined> {
+  /** Undefined: it was nobody's. */
+  async end(cookie: string): Promise<EndedSession | undefined> {
     const session = readSessionCookie(cookie);
     if (session === undefined) return undefined;
     const ended = await asSystem(this.#db, (trx) =>
       trx
         .deleteFrom('portal_sessions')
         .where('id', '=', session.id)
-        .returning('principal')
+        .returning(['principal', 'issuer', 'sealed'])
         .executeTakeFirst(),
     );
-    return ended?.principal;
+    if (ended === undefined) return undefined;
+    const { principal, issuer, sealed } = ended;
+    return { principal, issuer, refreshToken: openTokens(session, sealed)?.refresh };
   }
 
   async #next(issuer: string, refreshToken: string): Promise<FreshTokens | 'away' | undefined> {
