@@ -98,7 +98,7 @@ module.exports = {
       from: { path: '^governance/portal/web/', pathNot: '\\.test\\.ts$' },
       to: {
         pathNot:
-          '^(governance/portal/web/|governance/client/(operations|types)\\.gen\\.ts$|node_modules/(react|react-dom|react-aria-components|@types/react|@types/react-dom|@tanstack/react-query|wouter)/)',
+          '^(governance/portal/web/|governance/client/(problem|(operations|types)\\.gen)\\.ts$|node_modules/(react|react-dom|react-aria-components|@types/react|@types/react-dom|@tanstack/react-query|wouter)/)',
       },
     },
     {

@@ -5,18 +5,21 @@
  *
  * Who there is stands in a private file with their passwords. Nothing here is fit for production, which refuses to start it.
  */
-import {
-  createHash,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  randomUUID,
-  timingSafeEqual,
-} from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { createLocalJWKSet, exportJWK, type JWK, SignJWT } from 'jose';
 import { type Static, Type } from 'typebox';
 import { readConfig } from '../../platform/config-file.ts';
 import type { PortalClientConfig } from '../portal/settings.ts';
+import { CodeFlow, DEVELOPMENT_PORTAL_CLIENT } from './development-code-flow.ts';
+import {
+  AUDIENCE,
+  audienceOf,
+  forgetOld,
+  hash,
+  isSame,
+  MAX_LOGINS,
+  OAuthError,
+} from './development-oauth.ts';
 import { Issuer } from './issuer.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -36,17 +39,14 @@ const People = Type.Object(
   closed,
 );
 type People = Static<typeof People>;
+type Person = People['people'][number];
 
 export const DEVELOPMENT_ISSUER = 'development';
 /** Below the address of the API. */
 export const DEVELOPMENT_ISSUER_PATH = '/development/issuer';
 export const DEVELOPMENT_CLIENT = 'okcm';
-export const DEVELOPMENT_PORTAL_CLIENT = 'okcm-portal';
-const AUDIENCE = 'openkcm';
 const TOKEN_LIFETIME_S = 3_600;
 const LOGIN_LIFETIME_MS = 300_000;
-const CODE_LIFETIME_MS = 60_000;
-const MAX_LOGINS = 64;
 const POLL_INTERVAL_S = 1;
 const ALGORITHM = 'ES256';
 const KEY_ID = 'development';
@@ -56,25 +56,7 @@ interface Login {
   readonly userCode: string;
   readonly endsAtMs: number;
   readonly audience: string;
-  person: People['people'][number] | undefined;
-}
-
-/** Somebody who has logged in at the page that the portal sent them to, and whose browser brings the code back. */
-interface Grant {
-  readonly person: People['people'][number];
-  readonly redirectUri: string;
-  readonly challenge: string;
-  readonly audience: string;
-  readonly endsAtMs: number;
-}
-
-/** An error of OAuth 2.0 (RFC 6749 §5.2, RFC 8628 §3.5). */
-export class OAuthError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
+  person: Person | undefined;
 }
 
 export interface TokenAnswer {
@@ -89,10 +71,8 @@ export class DevelopmentIssuer {
   readonly #publicKey: JWK;
   /** By the hash of its device code. */
   readonly #logins = new Map<string, Login>();
-  /** By the hash of its code. */
-  readonly #grants = new Map<string, Grant>();
+  readonly #codes = new CodeFlow<Person>();
   #address: string | undefined;
-  #portalCallback: string | undefined;
 
   private constructor(people: People, key: KeyObject, publicKey: JWK) {
     this.#people = people;
@@ -111,7 +91,7 @@ export class DevelopmentIssuer {
   /** Where the API listens, once it does, and where the portal wants browsers sent back to. */
   listensAt(apiUrl: string, portalCallback: string | undefined): void {
     this.#address = `${apiUrl}${DEVELOPMENT_ISSUER_PATH}`;
-    this.#portalCallback = portalCallback;
+    this.#codes.returnsTo(portalCallback);
   }
 
   get address(): string {
@@ -176,7 +156,7 @@ export class DevelopmentIssuer {
   beginLogin(form: URLSearchParams): Record<string, unknown> {
     if (form.get('client_id') !== DEVELOPMENT_CLIENT)
       throw new OAuthError('invalid_client', 'no such client');
-    this.#forgetOld();
+    forgetOld(this.#logins);
     if (this.#logins.size >= MAX_LOGINS)
       throw new OAuthError('temporarily_unavailable', 'too many logins at once');
     const deviceCode = randomBytes(32).toString('base64url');
@@ -184,7 +164,7 @@ export class DevelopmentIssuer {
     this.#logins.set(hash(deviceCode).toString('hex'), {
       userCode,
       endsAtMs: Date.now() + LOGIN_LIFETIME_MS,
-      audience: form.get('resource') ?? form.get('audience') ?? AUDIENCE,
+      audience: audienceOf(form),
       person: undefined,
     });
     return {
@@ -197,48 +177,21 @@ export class DevelopmentIssuer {
     };
   }
 
-  /**
-   * RFC 6749 §4.1.1, from a link or from the page's own form: what the portal asks for. Throws OAuthError, also for a callback
-   * that is not the portal's: then nobody is sent anywhere.
-   */
+  /** What the portal asks for, by a link or by the page's own form. Throws OAuthError: then nobody is sent anywhere. */
   authorization(asked: URLSearchParams): { readonly redirectUri: string; readonly state: string } {
-    const redirectUri = asked.get('redirect_uri') ?? '';
-    if (asked.get('client_id') !== DEVELOPMENT_PORTAL_CLIENT || redirectUri !== this.#portalCallback)
-      throw new OAuthError('invalid_client', 'no such client, or not its callback');
-    if (asked.get('response_type') !== 'code')
-      throw new OAuthError('unsupported_response_type', 'people at the portal log in by the code flow');
-    const challenge = asked.get('code_challenge') ?? '';
-    if (asked.get('code_challenge_method') !== 'S256' || !/^[A-Za-z0-9_-]{43}$/.test(challenge))
-      throw new OAuthError('invalid_request', 'a code challenge by S256 is needed');
-    return { redirectUri, state: asked.get('state') ?? '' };
+    return this.#codes.asked(asked);
   }
 
-  /** RFC 6749 §4.1.2: where the browser goes; undefined where name or password is wrong. Throws OAuthError as above. */
+  /** Where the browser goes; undefined where name or password is wrong. Throws OAuthError as above. */
   confirmAuthorization(asked: URLSearchParams): URL | undefined {
-    const { redirectUri, state } = this.authorization(asked);
-    this.#forgetOld();
+    this.authorization(asked);
     const person = this.#personOf(asked);
-    if (person === undefined) return undefined;
-    if (this.#grants.size >= MAX_LOGINS)
-      throw new OAuthError('temporarily_unavailable', 'too many logins at once');
-    const code = randomBytes(32).toString('base64url');
-    this.#grants.set(hash(code).toString('hex'), {
-      person,
-      redirectUri,
-      challenge: asked.get('code_challenge') ?? '',
-      audience: asked.get('resource') ?? asked.get('audience') ?? AUDIENCE,
-      endsAtMs: Date.now() + CODE_LIFETIME_MS,
-    });
-    const back = new URL(redirectUri);
-    back.searchParams.set('code', code);
-    back.searchParams.set('state', state);
-    back.searchParams.set('iss', this.address);
-    return back;
+    return person === undefined ? undefined : this.#codes.confirm(asked, person, this.address);
   }
 
   /** What the page of RFC 8628 §3.3 does: this person lets that login go on. False where name, password or code is wrong. */
   confirmLogin(form: URLSearchParams): boolean {
-    this.#forgetOld();
+    forgetOld(this.#logins);
     const code = (form.get('code') ?? '').toUpperCase();
     const login = [...this.#logins.values()].find(({ userCode }) => userCode === code);
     const person = this.#personOf(form);
@@ -247,7 +200,7 @@ export class DevelopmentIssuer {
     return true;
   }
 
-  #personOf(form: URLSearchParams): People['people'][number] | undefined {
+  #personOf(form: URLSearchParams): Person | undefined {
     const person = this.#people.people.find(({ name }) => name === form.get('name'));
     return isSame(form.get('password') ?? '', person?.password ?? '') ? person : undefined;
   }
@@ -267,7 +220,7 @@ export class DevelopmentIssuer {
   }
 
   async #tokenOfPerson(form: URLSearchParams): Promise<TokenAnswer> {
-    this.#forgetOld();
+    forgetOld(this.#logins);
     const key = hash(form.get('device_code') ?? '').toString('hex');
     const login = this.#logins.get(key);
     if (login === undefined) throw new OAuthError('expired_token', 'this login is over');
@@ -279,23 +232,11 @@ export class DevelopmentIssuer {
     return await this.#issue(name, login.audience, claims);
   }
 
-  /** RFC 6749 §4.1.3, RFC 7636 §4.6. A code is good once, also for whoever fails with it. */
   async #tokenForCode(form: URLSearchParams): Promise<TokenAnswer> {
-    this.#forgetOld();
-    const key = hash(form.get('code') ?? '').toString('hex');
-    const grant = this.#grants.get(key);
-    this.#grants.delete(key);
-    const challenge = hash(form.get('code_verifier') ?? '').toString('base64url');
-    if (
-      grant === undefined ||
-      form.get('client_id') !== DEVELOPMENT_PORTAL_CLIENT ||
-      form.get('redirect_uri') !== grant.redirectUri ||
-      !isSame(challenge, grant.challenge)
-    )
-      throw new OAuthError('invalid_grant', 'no such code, or not for this client');
-    const { name, groups = [] } = grant.person;
+    const { person, audience } = this.#codes.redeem(form);
+    const { name, groups = [] } = person;
     const claims = { preferred_username: name, client_id: DEVELOPMENT_PORTAL_CLIENT, groups };
-    return await this.#issue(name, grant.audience, claims);
+    return await this.#issue(name, audience, claims);
   }
 
   async #tokenOfMachine(form: URLSearchParams, basic: string | undefined): Promise<TokenAnswer> {
@@ -303,8 +244,7 @@ export class DevelopmentIssuer {
     const machine = this.#people.machines.find((known) => known.name === name);
     if (!isSame(secret, machine?.secret ?? '') || machine === undefined)
       throw new OAuthError('invalid_client', 'no such machine, or not its secret');
-    const audience = form.get('resource') ?? form.get('audience') ?? AUDIENCE;
-    return await this.#issue(machine.name, audience, { client_id: machine.name });
+    return await this.#issue(machine.name, audienceOf(form), { client_id: machine.name });
   }
 
   async #issue(subject: string, audience: string, claims: Record<string, unknown>): Promise<TokenAnswer> {
@@ -319,18 +259,7 @@ export class DevelopmentIssuer {
       .sign(this.#key);
     return { access_token: token, token_type: 'Bearer', expires_in: TOKEN_LIFETIME_S };
   }
-
-  #forgetOld(): void {
-    const now = Date.now();
-    for (const each of [this.#logins, this.#grants])
-      for (const [key, { endsAtMs }] of each) if (endsAtMs < now) each.delete(key);
-  }
 }
-
-const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-/** An empty secret is nobody's. */
-const isSame = (sent: string, expected: string): boolean =>
-  timingSafeEqual(hash(sent), hash(expected)) && expected !== '';
 
 /** Without vowels and without letters that look alike (RFC 8628 §6.1). */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';

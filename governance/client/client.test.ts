@@ -7,7 +7,8 @@ import { type ApiDocument, generateClient } from '../../testkit/api-client.ts';
 import { cmkErrors } from '../errors.ts';
 import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, type World } from '../test-world.ts';
-import { ApiProblem, ApiUnreachable, type Client, createClient, everyItem } from './client.ts';
+import { type Client, createClient, everyItem } from './client.ts';
+import { ApiProblem, ApiUnreachable } from './problem.ts';
 
 let world: World;
 let cmk: Client;

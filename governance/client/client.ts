@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Operations, operations } from './operations.gen.ts';
-import type { Problem } from './types.gen.ts';
+import { ApiProblem, ApiUnreachable, problemIn } from './problem.ts';
 
 export interface ClientOptions {
   /** Of the API, without /v1. */
@@ -25,31 +25,6 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
   /** What is thrown instead, for whoever has errors of their own. */
   readonly translate?: (error: ApiProblem | ApiUnreachable) => Error;
-}
-
-/** What CMK refused, in its own words (RFC 9457). */
-export class ApiProblem extends Error {
-  override readonly name = 'ApiProblem';
-  readonly status: number;
-  readonly code: string;
-  /** What to do next. */
-  readonly hint: string | undefined;
-  readonly correlationId: string | undefined;
-  constructor(status: number, problem: Partial<Problem>) {
-    super(problem.detail ?? problem.title ?? `CMK answered ${status}`);
-    this.status = status;
-    this.code = problem.code ?? `HTTP ${status}`;
-    this.hint = problem.hint;
-    this.correlationId = problem.correlationId;
-  }
-}
-
-/** No answer came, also not to a repetition. Of a change nobody can say whether it was carried out. */
-export class ApiUnreachable extends Error {
-  override readonly name = 'ApiUnreachable';
-  constructor(url: string, cause: unknown) {
-    super(`CMK does not answer at ${url}`, { cause });
-  }
 }
 
 type Name = keyof Operations;
@@ -128,7 +103,7 @@ async function fetchOften(
       const response = await (options.fetch ?? fetch)(url, init);
       return { status: response.status, text: await response.text() };
     } catch (cause) {
-      if (attempt === ATTEMPTS || init.signal.aborted) throw new ApiUnreachable(options.url, cause);
+      if (attempt === ATTEMPTS || init.signal.aborted) throw new ApiUnreachable(cause, options.url);
       await sleep(RETRY_MS * attempt);
     }
   }
@@ -145,16 +120,6 @@ const entriesOf = (values: Readonly<Record<string, unknown>> = {}): [string, str
   Object.entries(values).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, String(value)]],
   );
-
-/** Whatever is not a problem document, such as the page of a proxy, is told by its status alone. */
-function problemIn(text: string): Partial<Problem> {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? (json as Partial<Problem>) : {};
-  } catch {
-    return {};
-  }
-}
 
 /** Every item of a list, page by page: `for await (const tenant of everyItem(cmk.listTenants, {}))`. */
 export async function* everyItem<R extends { readonly query?: object }, T>(

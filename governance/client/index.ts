@@ -1,10 +1,4 @@
 /** The client of CMK's REST API. */
-export {
-  ApiProblem,
-  ApiUnreachable,
-  type Client,
-  type ClientOptions,
-  createClient,
-  everyItem,
-} from './client.ts';
+export { type Client, type ClientOptions, createClient, everyItem } from './client.ts';
+export { ApiProblem, ApiUnreachable } from './problem.ts';
 export type * from './types.gen.ts';

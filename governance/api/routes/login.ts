@@ -1,11 +1,8 @@
 /** Where people and machines get tokens, for whoever wants to log in; and the provider of a development installation. */
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import {
-  DEVELOPMENT_ISSUER_PATH,
-  type DevelopmentIssuer,
-  OAuthError,
-} from '../../access/development-issuer.ts';
+import { DEVELOPMENT_ISSUER_PATH, type DevelopmentIssuer } from '../../access/development-issuer.ts';
+import { OAuthError } from '../../access/development-oauth.ts';
 import type { Issuer } from '../../access/issuer.ts';
 import type { Api, Routes } from '../api.ts';
 import { closed } from '../schemas.ts';

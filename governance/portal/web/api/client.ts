@@ -3,7 +3,7 @@
  * the page asked (`x-openkcm-portal`), and what makes a repetition harmless (`idempotency-key`).
  */
 import { type Operations, operations } from '../../../client/operations.gen.ts';
-import { ApiProblem, ApiUnreachable, problemIn } from './problem.ts';
+import { ApiProblem, ApiUnreachable, problemIn } from '../../../client/problem.ts';
 
 export type Name = keyof Operations;
 export type RequestOf<K extends Name> = Omit<Operations[K]['request'], 'url'>;

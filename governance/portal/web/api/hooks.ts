@@ -7,10 +7,11 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
+import { ApiProblem } from '../../../client/problem.ts';
 import { toast } from '../design/toasts.ts';
 import { type AnswerOf, call, type Name, type RequestOf } from './client.ts';
 import { outcomeOf } from './outcome.ts';
-import { ApiProblem, isSignedOut } from './problem.ts';
+import { isSignedOut } from './signed-out.ts';
 
 /** How often a visible page asks again. Hidden ones do not ask (`refetchIntervalInBackground` stays off). */
 export const EVERY = { live: 1_500, list: 2_000, slow: 15_000 } as const;

@@ -1,4 +1,4 @@
-import { ApiProblem } from '../api/problem.ts';
+import { ApiProblem } from '../../../client/problem.ts';
 import { Copyable } from './copyable.tsx';
 
 /** Code, what to do next, and by what this very request is found in logs. */

@@ -2,7 +2,7 @@
 import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { send } from '../api/client.ts';
 import { SESSION } from '../api/hooks.ts';
-import { isSignedOut } from '../api/problem.ts';
+import { isSignedOut } from '../api/signed-out.ts';
 
 export interface Session {
   readonly principal: string;

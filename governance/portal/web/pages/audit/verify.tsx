@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { GetAuditVerifyResponse } from '../../../../client/types.gen.ts';
 import { call } from '../../api/client.ts';
 import { SESSION } from '../../api/hooks.ts';
-import { isSignedOut } from '../../api/problem.ts';
+import { isSignedOut } from '../../api/signed-out.ts';
 import { plural } from '../../api/words.ts';
 import { Button } from '../../design/button.tsx';
 import { Copyable } from '../../design/copyable.tsx';

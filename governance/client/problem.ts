@@ -1,6 +1,7 @@
-/** What went wrong, as people are shown it: CMK's own words (RFC 9457), or that nothing was heard of it. */
-import type { Problem } from '../../../client/types.gen.ts';
+/** What went wrong, for programs and for the portal's page: CMK's own words (RFC 9457), or that nothing was heard of it. Runs anywhere. */
+import type { Problem } from './types.gen.ts';
 
+/** What CMK refused, in its own words. */
 export class ApiProblem extends Error {
   override readonly name = 'ApiProblem';
   readonly status: number;
@@ -17,11 +18,12 @@ export class ApiProblem extends Error {
   }
 }
 
-/** No answer came, also not to a repetition. */
+/** No answer came, also not to a repetition. Of a change nobody can say whether it was carried out. */
 export class ApiUnreachable extends Error {
   override readonly name = 'ApiUnreachable';
-  constructor(cause: unknown) {
-    super('CMK does not answer', { cause });
+  /** @param url Of CMK, where it is not the page's own. */
+  constructor(cause: unknown, url?: string) {
+    super(`CMK does not answer${url === undefined ? '' : ` at ${url}`}`, { cause });
   }
 }
 
@@ -34,5 +36,3 @@ export function problemIn(text: string): Partial<Problem> {
     return {};
   }
 }
-
-export const isSignedOut = (error: unknown): boolean => error instanceof ApiProblem && error.status === 401;
