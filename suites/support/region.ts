@@ -108,15 +108,18 @@ export interface Runners {
   readonly gateway: typeof startGateway;
 }
 
+/** @param coreDatabase the core's, empty, as the role that owns it; one of the test process's own server when left out. */
 export async function startRegion(
   lease = { ttlMs: 300_000, graceMs: 900_000 },
   run: Runners = { core: startCore, gateway: startGateway },
+  coreDatabase?: { readonly url: string },
 ): Promise<RegionWorld> {
   const directory = temporaryDirectory('region');
   const pki = await testPki();
   const governance = generateKeyPairSync('ed25519');
   const regional = generateKeyPairSync('ed25519');
-  const [coreDb, brokerDb, managerDb] = [await testDatabase(), await testDatabase(), await testDatabase()];
+  const coreDb = coreDatabase ?? (await testDatabase());
+  const [brokerDb, managerDb] = [await testDatabase(), await testDatabase()];
   const password = randomBytes(8).toString('hex');
   const region = `region_${randomBytes(4).toString('hex')}`;
   const cmk = `cmk_${randomBytes(4).toString('hex')}`;
