@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { play, storiesOf } from './drift/stories.ts';
 import { DriftWorld } from './drift/world.ts';
+import { loseGovernance } from './recovery/lost-governance.ts';
 
 const STORIES = 3;
 /** The same each time: what a run of all tests finds, the next one finds as well. */
@@ -33,3 +34,6 @@ test('a region that has lost everything gets all that is wanted, and serves nobo
   const tenants = (await world.served()).map(({ tenant }) => tenant);
   assert.ok(tenants.includes('lost-b') && !tenants.includes('lost-a'), tenants.join(', '));
 });
+
+test('governance is lost and put back to its backup: the region goes on serving, and both come together', () =>
+  loseGovernance(world, 'lost'));

@@ -11,9 +11,9 @@ test('cores and gateways are replaced one after the other, and no hot request fa
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const upgrade = await upgradeUnderLoad(ROUNDS, LINES, () => undefined);
-  const { hot, control, awayMs } = upgrade;
+  const { hot, creates, control, awayMs } = upgrade;
   t.diagnostic(
-    `${hot.done} hot requests, the longest ${Math.round(hot.longestMs)} ms; of ${control.done + control.failed} for the core ` +
+    `${hot.done} hot requests, the longest ${Math.round(hot.longestMs)} ms; ${creates.done} keys made, ${creates.unknown} Creates on their way as a gateway hung up; of ${control.done + control.failed} for the core ` +
       `${control.failed} refused within ${Math.round(control.longestFailureMs)} ms; away for ` +
       awayMs.map(([name, ms]) => `${name} ${Math.round(ms)} ms`).join(', '),
   );

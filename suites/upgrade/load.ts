@@ -1,7 +1,7 @@
 /** An application under load by the SDK: hot requests without a pause, and now and then one that only the core can answer. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type OpenKcm, settle } from '../../execution/sdk/index.ts';
+import { type OpenKcm, OpenKcmError, settle } from '../../execution/sdk/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
 
 const DATA_BYTES = 64;
@@ -18,6 +18,8 @@ export class Tally {
   /** Of a failure, in milliseconds: how soon one was told. */
   longestFailureMs = 0;
   readonly told: string[] = [];
+  /** Of the failures, those of which nobody knows whether they were carried out: their connection ended first. */
+  unknown = 0;
 
   async count<T>(what: string, act: () => Promise<T>): Promise<T | undefined> {
     const startedAt = performance.now();
@@ -28,6 +30,8 @@ export class Tally {
     } catch (error) {
       this.failed++;
       this.longestFailureMs = Math.max(this.longestFailureMs, performance.now() - startedAt);
+      const wasLost = error instanceof OpenKcmError && error.code === 'CONNECTION_LOST';
+      if (wasLost && error.outcome === 'unknown') this.unknown++;
       if (this.told.length < MAX_TOLD) this.told.push(`${what}: ${errorMessage(error)}`);
       return undefined;
     } finally {
@@ -37,7 +41,10 @@ export class Tally {
 }
 
 export class Load {
+  /** Get, Encrypt and Decrypt, under data keys and under the service's. */
   readonly hot = new Tally();
+  /** The SDK repeats no Create that may have arrived. */
+  readonly creates = new Tally();
   readonly control = new Tally();
   #isOver = false;
   #work: Promise<unknown> = Promise.resolve();
@@ -62,10 +69,10 @@ export class Load {
     for (let n = 0; !this.#isOver; n++) {
       let uid = keys[n % keys.length] ?? '';
       if (Math.random() * 100 < NEW_KEY_PERCENT)
-        uid = (await this.hot.count('create', () => kms.create())) ?? uid;
+        uid = (await this.creates.count('create', () => kms.create())) ?? uid;
       await this.#roundTrip(kms, uid);
       await this.hot.count('get', async () => {
-        using _key = await kms.get(uid);
+        (await kms.get(uid))[Symbol.dispose]();
       });
       await this.#roundTrip(kms, `l3:${this.#service}`);
     }

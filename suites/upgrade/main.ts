@@ -15,18 +15,24 @@ const options = {
 
 await measure('upgrade-under-load', options, async ({ rounds, lines }, stage) => {
   const upgrade = await stage(`${rounds} rounds`, (tell) => upgradeUnderLoad(rounds, lines, tell));
-  const { hot, control, awayMs } = upgrade;
+  const { hot, creates, control, awayMs } = upgrade;
   const names = [...new Set(awayMs.map(([name]) => name))];
   return {
-    data: { hot, control, awayMs },
+    data: { hot, creates, control, awayMs },
     text: [
       table(
-        ['upgrade under load', 'hot', 'control'],
+        ['upgrade under load', 'get, encrypt, decrypt', 'create', 'control'],
         [
-          ['answered', hot.done, control.done],
-          ['failed', hot.failed, control.failed],
-          ['longest', ms(hot.longestMs), ms(control.longestMs)],
-          ['longest until a failure was told', ms(hot.longestFailureMs), ms(control.longestFailureMs)],
+          ['answered', hot.done, creates.done, control.done],
+          ['failed', hot.failed, creates.failed, control.failed],
+          ['of which on their way as a gateway hung up', hot.unknown, creates.unknown, control.unknown],
+          ['longest', ms(hot.longestMs), ms(creates.longestMs), ms(control.longestMs)],
+          [
+            'longest until a failure was told',
+            ms(hot.longestFailureMs),
+            ms(creates.longestFailureMs),
+            ms(control.longestFailureMs),
+          ],
         ],
       ),
       distributionTable(

@@ -22,7 +22,10 @@ const CONTROL_TOLD_WITHIN_MS = 5_000;
 
 export interface Upgrade {
   readonly hot: Tally;
+  readonly creates: Tally;
   readonly control: Tally;
+  /** Creates that can have been on their way when gateways hung up: one for each line of each client. */
+  readonly onTheirWay: number;
   readonly awayMs: readonly (readonly [name: string, ms: number])[];
 }
 
@@ -83,16 +86,21 @@ export async function upgradeUnderLoad(
     } finally {
       await load.stop();
     }
-    return { hot: load.hot, control: load.control, awayMs };
+    const { hot, creates, control } = load;
+    return { hot, creates, control, onTheirWay: rounds * gateways.length * clients.length * lines, awayMs };
   } finally {
     for (const kms of clients) await kms.close();
     await world.close();
   }
 }
 
-export function failuresOf({ hot, control }: Upgrade): string[] {
+export function failuresOf({ hot, creates, control, onTheirWay }: Upgrade): string[] {
   const failures = hot.told.map((text) => `a hot request failed: ${text}`);
   if (hot.failed > hot.told.length) failures.push(`${hot.failed} hot requests failed in all`);
+  if (creates.failed > creates.unknown)
+    failures.push(...creates.told.map((text) => `a Create was refused: ${text}`));
+  if (creates.unknown > onTheirWay)
+    failures.push(`${creates.unknown} Creates are unknown, of which ${onTheirWay} can have been on their way`);
   if (hot.done === 0 || control.done === 0) failures.push('nothing was asked');
   if (control.longestFailureMs > CONTROL_TOLD_WITHIN_MS)
     failures.push(`a control request was refused only after ${Math.round(control.longestFailureMs)} ms`);
