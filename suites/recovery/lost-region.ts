@@ -76,7 +76,7 @@ export class LostRegion {
       {
         core: (config, parts) =>
           inner.core({ ...place.moved(config), database: { url: place.databaseUrl } }, parts),
-        gateway: (config, parts) => inner.gateway(place.moved(config), parts),
+        gateway: (config, parts) => inner.gateway({ ...place.moved(config), workers: 1 }, parts),
       },
       { url: place.databaseUrl },
     );

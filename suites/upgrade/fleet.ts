@@ -10,6 +10,9 @@ interface Member {
   readonly config: CoreConfig | GatewayConfig;
 }
 
+/** A gateway of either form: with worker processes, and without. */
+const WORKERS: Readonly<Record<string, number>> = { 'gateway-1': 2 };
+
 const portOf = (url: string): number => Number(new URL(url).port);
 
 export class Fleet {
@@ -30,7 +33,8 @@ export class Fleet {
       });
       return running;
     },
-    gateway: async (config, parts) => {
+    gateway: async (given, parts) => {
+      const config = { ...given, workers: WORKERS[given.name] ?? 1 };
       const process = new RegionProcess('gateway');
       const running = await inProcessesOf(process, process).gateway(config, parts);
       const { https, ...rest } = config;
