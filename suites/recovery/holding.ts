@@ -82,10 +82,12 @@ export class Holding {
       if (fault !== undefined) faults.push(`${under}: ${fault}`);
     }
     for (const [uid, bytes] of this.#keys) {
-      const fault = await client.request(Operation.Get, { uniqueIdentifier: uid }).then(
-        (got) => (bytes.equals(Buffer.from(materialOf(got))) ? undefined : 'another key'),
-        errorMessage,
-      );
+      const fault = await client
+        .request(Operation.Get, { uniqueIdentifier: uid })
+        .then(
+          (got) => (bytes.equals(Buffer.from(materialOf(got))) ? undefined : 'another key'),
+          errorMessage,
+        );
       if (fault !== undefined) faults.push(`Get ${uid}: ${fault}`);
     }
     return faults;

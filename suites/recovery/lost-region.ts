@@ -203,6 +203,14 @@ export class LostRegion {
     return tookMs;
   }
 
+  /** What governance does with tenants that it finds without the link that it knows of (docs/guide/drift.md). */
+  async closeLinks(): Promise<void> {
+    for (const { name: tenant } of this.tenants)
+      if (tenant !== NEWCOMER)
+        await this.world.job('UNLINK', { tenant, epoch: this.#epoch, reason: 'the link was lost' });
+    await this.#caughtUp();
+  }
+
   /** The next epoch of every tenant that was linked. */
   async linkAgain(): Promise<void> {
     this.#epoch++;

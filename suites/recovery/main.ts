@@ -42,13 +42,16 @@ await measure('recovery', options, async ({ tenants, keys }, stage) => {
     });
     if (inDump.length > 0) failures.push(`keys lie in the backup: ${inDump.slice(0, 5).join(', ')}`);
     await region.lose();
-    const restoreMs = await stage('lost, and restored without its seal', () =>
-      timed(() => region.restore()),
-    );
+    const restoreMs = await stage('lost, and restored without its seal', () => timed(() => region.restore()));
     const { code } = await region.health();
     if (code !== 503) failures.push(`the core is ready without its seal (${code})`);
     const unsealMs = await stage('unsealed', () => region.unseal());
-    const linkMs = await stage('tenants linked again', () => timed(() => region.linkAgain()));
+    const linkMs = await stage('tenants linked again', () =>
+      timed(async () => {
+        await region.closeLinks();
+        await region.linkAgain();
+      }),
+    );
     const faults = await stage('every record opened, every key compared', () => region.faults());
     failures.push(...faults.slice(0, 10));
     const opened = region.tenants.reduce((sum, { holding }) => sum + holding.size, 0);

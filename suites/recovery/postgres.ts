@@ -71,8 +71,7 @@ export class Server {
     const password = randomBytes(12).toString('hex');
     const passwordFile = join(directory, 'password');
     await writeFile(passwordFile, password, { mode: 0o600 });
-    if (ids !== undefined)
-      for (const path of [directory, passwordFile]) await chown(path, ids.uid, ids.gid);
+    if (ids !== undefined) for (const path of [directory, passwordFile]) await chown(path, ids.uid, ids.gid);
     const data = join(directory, 'data');
     await promisify(execFile)(
       join(bin, 'initdb'),

@@ -57,12 +57,21 @@ export class Load {
   /** @param lines how many requests each client has under way. */
   start(clients: readonly OpenKcm[], keys: readonly string[], lines: number): void {
     const hot = clients.flatMap((kms) => Array.from({ length: lines }, () => this.#line(kms, keys)));
-    this.#work = Promise.all([...hot, ...clients.map((kms, n) => this.#ask(kms, keys[n] ?? ''))]);
+    const others = clients.flatMap((kms, n) => [this.#make(kms), this.#ask(kms, keys[n] ?? '')]);
+    this.#work = Promise.all([...hot, ...others]);
   }
 
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#work;
+  }
+
+  /** Always one Create on its way. */
+  async #make(kms: OpenKcm): Promise<void> {
+    while (!this.#isOver) {
+      const uid = await this.creates.count('create', () => kms.create());
+      if (uid !== undefined) await this.#roundTrip(kms, uid);
+    }
   }
 
   async #line(kms: OpenKcm, keys: readonly string[]): Promise<void> {

@@ -87,7 +87,13 @@ export async function upgradeUnderLoad(
       await load.stop();
     }
     const { hot, creates, control } = load;
-    return { hot, creates, control, onTheirWay: rounds * gateways.length * clients.length * lines, awayMs };
+    return {
+      hot,
+      creates,
+      control,
+      onTheirWay: rounds * gateways.length * clients.length * (lines + 1),
+      awayMs,
+    };
   } finally {
     for (const kms of clients) await kms.close();
     await world.close();
@@ -100,7 +106,9 @@ export function failuresOf({ hot, creates, control, onTheirWay }: Upgrade): stri
   if (creates.failed > creates.unknown)
     failures.push(...creates.told.map((text) => `a Create was refused: ${text}`));
   if (creates.unknown > onTheirWay)
-    failures.push(`${creates.unknown} Creates are unknown, of which ${onTheirWay} can have been on their way`);
+    failures.push(
+      `${creates.unknown} Creates are unknown, of which ${onTheirWay} can have been on their way`,
+    );
   if (hot.done === 0 || control.done === 0) failures.push('nothing was asked');
   if (control.longestFailureMs > CONTROL_TOLD_WITHIN_MS)
     failures.push(`a control request was refused only after ${Math.round(control.longestFailureMs)} ms`);
