@@ -28,6 +28,7 @@ const ALONE: ReadonlySet<string> = new Set([
   'region-cut-off',
   'region-unlink',
   'rotation',
+  'upgrade',
 ]);
 const SLOWEST_SHOWN = 8;
 /** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */
