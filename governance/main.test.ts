@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startChild } from '../testkit/children.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
+import { testWorld } from '../testkit/governance.ts';
 import type { CmkConfig } from './config.ts';
-import { testWorld } from './test-setup.test.ts';
 import { TOKEN, type World } from './test-world.ts';
 
 let world: World;

@@ -20,7 +20,7 @@ for (const path of fixtures) if (existsSync(path)) await import(pathToFileURL(pa
 
 /**
  * What `register` makes Node's test runner enable: it follows every promise, to find the test that a call of `test` belongs
- * to. Nothing is registered once all files are loaded, and following costs a fifth of a test's processor time.
+ * to. Nothing is registered once all files are loaded, and following costs up to a fifth of a process's time.
  */
 function hooksEnabledBy(register: () => void): readonly AsyncHook[] {
   const prototype: AsyncHook = Object.getPrototypeOf(createHook({}));
@@ -42,8 +42,8 @@ let loading = paths.length;
 const following = hooksEnabledBy(() => paths.forEach(load));
 
 function load(path: string): void {
-  // A hook at the top of a file is its own: the file is loaded inside of its `describe`. That has no limit, its tests have.
-  describe(relative(process.cwd(), path), { timeout: Number.POSITIVE_INFINITY }, async () => {
+  // A hook at the top of a file is its own: the file is loaded inside of its `describe`, all of which has the limit of one test.
+  describe(relative(process.cwd(), path), async () => {
     await import(pathToFileURL(path).href);
     loading -= 1;
     if (loading === 0) for (const hook of following) hook.disable();

@@ -4,10 +4,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { testWorld } from '../../governance/test-setup.test.ts';
 import { TOKEN, until, type World } from '../../governance/test-world.ts';
 import { statusChannel } from '../../orbital/index.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { pointAt } from './test-home.test.ts';
 

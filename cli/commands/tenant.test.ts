@@ -1,9 +1,9 @@
 /** The commands about tenants, their key configurations and systems, and jobs, as somebody types them. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { testWorld } from '../../governance/test-setup.test.ts';
 import { TOKEN, type World } from '../../governance/test-world.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { pointAt } from './test-home.test.ts';
 

@@ -7,10 +7,10 @@ import { after, before, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { SignJWT } from 'jose';
 import { withClient } from '../../platform/postgres-admin.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { testPki } from '../../testkit/pki.ts';
 import { startCmk } from '../cmk.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { type Answer, until, type World } from '../test-world.ts';
 
 let provider: OidcProvider;

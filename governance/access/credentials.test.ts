@@ -13,10 +13,10 @@ import { logIn, logInForDevelopment, logInMachine } from '../../cli/access/login
 import { createLogger } from '../../platform/log.ts';
 import type { KeyAndCertificate } from '../../platform/pki.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import { pemFiles, type TestPki, testPki } from '../../testkit/pki.ts';
 import { type RunningCmk, startCmk } from '../cmk.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { type Answer, SECOND_TOKEN, TOKEN, type World } from '../test-world.ts';
 
 const MACHINE_SECRET = 'the-secret-of-the-pipeline-itself';

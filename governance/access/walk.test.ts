@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { testWorld } from '../../testkit/governance.ts';
 import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
 
 const A = 'administrator';

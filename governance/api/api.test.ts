@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import { createCa, issue } from '../../platform/pki.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { type TestPki, testPki } from '../../testkit/pki.ts';
 import { CmkError, cmkErrors } from '../errors.ts';
 import { keyJobKinds } from '../metrics.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, until, type World } from '../test-world.ts';
 import { toCmkError, toProblem } from './problem.ts';
 

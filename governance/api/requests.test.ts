@@ -1,7 +1,7 @@
 /** Requests that may come twice, late or at the same time: Idempotency-Key, ETag, If-Match. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { testWorld } from '../test-setup.test.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
 let world: World;

@@ -1,7 +1,7 @@
 /** Key configurations and systems over REST: what is primary, what is in use, and what stands on it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { testWorld } from '../test-setup.test.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import type { World } from '../test-world.ts';
 
 let world: World;

@@ -1,7 +1,7 @@
 /** Tenants over REST: their life with its failures and retries, and how they are found among many. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { testWorld } from '../test-setup.test.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { until, type World } from '../test-world.ts';
 
 let world: World;

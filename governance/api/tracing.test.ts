@@ -1,8 +1,8 @@
 // One trace from a REST call to the region and back, in the caller's own, and one correlation id along it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { testWorld } from '../../testkit/governance.ts';
 import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from '../../testkit/otlp-collector.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';

@@ -8,8 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isSignedBy } from '../../platform/chain-checkpoints.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { type Answer, TOKEN, until, type World } from '../test-world.ts';
 import { checkpointFile, readCheckpoint } from './keep.ts';
 

@@ -5,9 +5,9 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { type Signer, statusChannel } from '../../orbital/index.ts';
 import { type StatusMessage, signMessage } from '../../orbital/messages.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { MAX_REFUSED_KINDS } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
 
 let world: World;

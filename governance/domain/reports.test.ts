@@ -7,9 +7,9 @@ import {
   type RegionReport,
   type ReportedLink,
 } from '../../contracts/index.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { EPOCHS_AHEAD } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
 
 const TENANTS = 2_500;

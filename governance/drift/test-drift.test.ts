@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { manifestClasses } from '../../contracts/index.ts';
 import { sleep } from '../../platform/backoff.ts';
 import { issue } from '../../platform/pki.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { testPki } from '../../testkit/pki.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until } from '../test-world.ts';
 import type { DriftView } from './view.ts';
 

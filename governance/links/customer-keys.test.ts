@@ -9,10 +9,10 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { wrapForImport } from '../../platform/key-wrap.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { type FakeAwsKms, startAwsKms } from '../../testkit/keystores/aws-kms.ts';
 import { type FaultProxy, startProxy } from '../../testkit/proxy.ts';
 import { startSoftHsm } from '../../testkit/softhsm.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { type Answer, until, type World } from '../test-world.ts';
 
 const PROBE_EVERY_MS = 300;

@@ -4,8 +4,8 @@ import { rename } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HandlerOutcome } from '../../orbital/index.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from '../keystores/registry.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
 let world: World;

@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobKind, TaskErrorCode } from '../../contracts/index.ts';
 import type { HandlerOutcome } from '../../orbital/index.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from '../keystores/registry.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
 const HOUR_S = 3_600;

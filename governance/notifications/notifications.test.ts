@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { SMTPServer } from 'smtp-server';
 import { temporaryDirectory } from '../../testkit/directories.ts';
-import { testWorld } from '../test-setup.test.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { until, type World } from '../test-world.ts';
 import { checkedAddress, DeliveryError, guardOf } from './addresses.ts';
 import { isToldOf } from './message.ts';

@@ -8,9 +8,9 @@ import { createLogger } from '../../platform/log.ts';
 import { freePort } from '../../platform/ports.ts';
 import { createDatabase, createPool } from '../../platform/postgres.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { OIDC_AUDIENCE, OIDC_PORTAL, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
 import type { CmkDatabase } from '../store/schema.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { TOKEN, until, type World } from '../test-world.ts';
 import { PortalSessions, type Refresh } from './sessions.ts';
 

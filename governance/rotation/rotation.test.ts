@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { JobKind, TaskErrorCode } from '../../contracts/index.ts';
 import type { HandlerOutcome } from '../../orbital/index.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
 const DAY_S = 86_400;

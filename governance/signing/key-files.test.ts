@@ -6,8 +6,8 @@ import { after, before, test } from 'node:test';
 import { KeyDirectory } from '../../orbital/index.ts';
 import { createLogger } from '../../platform/log.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
 
 interface Line {

@@ -4,8 +4,8 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { publicPemOf, reportChannel, type Signer, statusChannel } from '../../orbital/index.ts';
 import { signMessage } from '../../orbital/messages.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { until, type World } from '../test-world.ts';
 
 let world: World;

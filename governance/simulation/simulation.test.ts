@@ -9,10 +9,10 @@ import { sql } from 'kysely';
 import type { JobKind } from '../../contracts/index.ts';
 import { createCa, issue, type KeyAndCertificate } from '../../platform/pki.ts';
 import { createDatabase, createPool } from '../../platform/postgres.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import type { Trx } from '../store/transactions.ts';
 import type { TestRegion } from '../test-region.ts';
-import { testWorld } from '../test-setup.test.ts';
 import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 import { asReader } from './reading.ts';
 

@@ -1,8 +1,8 @@
 /** Who could approve at all: people of an issuer with roles of their own, beside whom no name is good that nobody has. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { testWorld } from '../../testkit/governance.ts';
 import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
-import { testWorld } from '../test-setup.test.ts';
 import type { Answer, World } from '../test-world.ts';
 
 let provider: OidcProvider;

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { type Child, startChild } from '../../testkit/children.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
-import { testWorld } from '../test-setup.test.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { SECOND_TOKEN, TOKEN, until, type World } from '../test-world.ts';
 
 const REGIONS = ['north', 'south'] as const;

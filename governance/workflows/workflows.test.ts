@@ -1,7 +1,7 @@
 /** Four eyes over REST, with a region that does what it is asked: who may decide what, and what becomes of it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { testWorld } from '../test-setup.test.ts';
+import { testWorld } from '../../testkit/governance.ts';
 import { type Answer, MORE_TOKENS, SECOND_TOKEN, TOKEN, until, type World } from '../test-world.ts';
 
 let world: World;

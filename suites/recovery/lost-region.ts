@@ -39,7 +39,6 @@ export class LostRegion {
   readonly #processes: { readonly core: RegionProcess; readonly gateway: RegionProcess };
   readonly #place: Place;
   readonly #owner: { readonly user: string; readonly password: string };
-  readonly #safe: string;
   readonly #administrator: Administrator;
   #server: Server;
   #epoch = 1;
@@ -58,7 +57,6 @@ export class LostRegion {
     this.#processes = parts.processes;
     this.#place = parts.place;
     this.#owner = parts.owner;
-    this.#safe = parts.administrator.directory;
     this.#administrator = parts.administrator;
     this.#server = parts.server;
   }
@@ -128,23 +126,25 @@ export class LostRegion {
     await until('gateways have announced their keys', () => this.world.gateway.status().backlog === 0);
     await follow('back-up-region', this.#administrator);
     const files = this.#place.original;
-    await cp(files, join(this.#safe, 'files'), {
+    await cp(files, join(this.#administrator.directory, 'files'), {
       recursive: true,
       filter: (path) => path === files || !NOT_KEPT.test(path.slice(files.length + 1)),
     });
-    await cp(join(files, SEAL), join(this.#safe, SEAL));
-    return (await stat(join(this.#safe, 'krypton.dump'))).size;
+    await cp(join(files, SEAL), join(this.#administrator.directory, SEAL));
+    return (await stat(join(this.#administrator.directory, 'krypton.dump'))).size;
   }
 
   /** The dump, readable. */
   async dumpAsText(): Promise<string> {
     await follow('read-dump', this.#administrator);
-    return await readFile(join(this.#safe, 'krypton.sql'), 'utf8');
+    return await readFile(join(this.#administrator.directory, 'krypton.sql'), 'utf8');
   }
 
   /** Of all applications and of the seal itself. */
   async secrets(): Promise<Pattern[]> {
-    const seal = JSON.parse(await readFile(join(this.#safe, SEAL), 'utf8')) as { key: string };
+    const seal = JSON.parse(await readFile(join(this.#administrator.directory, SEAL), 'utf8')) as {
+      key: string;
+    };
     return [
       { name: 'seal', bytes: Buffer.from(seal.key, 'base64') },
       ...this.tenants.flatMap(({ holding }) => holding.secrets),
@@ -177,7 +177,7 @@ export class LostRegion {
     await ensureRole({ url: this.#server.url('postgres') }, { name: this.#owner.user, ...this.#owner });
     const directory = join(temporaryDirectory('new-machine'), 'files');
     await mkdir(directory);
-    await cp(join(this.#safe, 'files'), directory, { recursive: true });
+    await cp(join(this.#administrator.directory, 'files'), directory, { recursive: true });
     this.#place.databaseUrl = this.#server.url(DATABASE, this.#owner);
     this.#place.now = directory;
     await this.world.startCore();
@@ -193,7 +193,7 @@ export class LostRegion {
 
   /** Puts the seal where the core looks for it; the core opens by itself. Returns after how long, in milliseconds. */
   async unseal(): Promise<number> {
-    await cp(join(this.#safe, SEAL), join(this.#place.now ?? '', SEAL));
+    await cp(join(this.#administrator.directory, SEAL), join(this.#place.now ?? '', SEAL));
     const tookMs = await until(
       'the core is unsealed',
       async () => (await this.health()).code === 200,
