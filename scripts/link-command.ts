@@ -1,5 +1,5 @@
-// Puts `okcm` where npx looks first, at the end of `npm ci`: npm links the commands of a package's dependencies and not its
-// own, and npx would make an installation of this checkout, with everything that is built for it, before the first command.
+// Puts `okcm` where npx looks for the commands of what is installed, at the end of `npm ci`. The package itself names no
+// command: npx would install the whole checkout once more for that, and build all that is built for it, before the first one.
 import { rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -9,5 +9,5 @@ try {
   rmSync(link, { force: true });
   symlinkSync('../../cli/okcm.js', link);
 } catch (error) {
-  console.error(`npx okcm: starts later than it could (${String(error)})`);
+  console.error(`npx okcm is not to be had, node cli/okcm.js is (${String(error)})`);
 }

@@ -93,7 +93,7 @@ describe('a status', () => {
       fc.property(
         execution,
         fc.option(fc.nat(), { nil: undefined }),
-        fc.double({ min: 0, max: 0.999 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
         (said, retryAfterMs, random) => {
           const asked = {
             ...said,
