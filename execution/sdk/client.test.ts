@@ -339,6 +339,38 @@ describe('several gateways', () => {
     assert.equal(kms.metrics.snapshot().retries, 0);
   });
 
+  it('one that has come back is found as the other goes, though it was left alone', async () => {
+    const kms = await open([a, b], { home: 0 });
+    await a.stop();
+    // So long that the next probe is some seconds away.
+    for (let i = 0; i < 4; i++) await kms.locate();
+    await sleep(1_500);
+    await a.start();
+    await b.stop();
+    for (let i = 0; i < 4; i++) await kms.locate();
+    assert.equal(a.count(Locate), 4);
+    await b.start();
+  });
+
+  it('what has not left is tried as long as there is time, not only so often', async () => {
+    const kms = await open([a, b], { attempts: 2 });
+    const uid = await kms.create();
+    await kms.encrypt(uid, Buffer.from('x'));
+    await a.stop();
+    await b.stop();
+    const calls = [kms.encrypt(uid, Buffer.from('x')), kms.locate()];
+    await sleep(40);
+    await a.start();
+    await b.start();
+    await Promise.all(calls);
+    await a.stop();
+    await b.stop();
+    const never = await open([a, b], { attempts: 1 });
+    assert.equal((await failure(never.locate(), 'UNREACHABLE')).attempts, 1);
+    await a.start();
+    await b.start();
+  });
+
   it('when none is there calls fail at once', async () => {
     await a.stop();
     await b.stop();

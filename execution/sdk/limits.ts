@@ -39,7 +39,7 @@ export const MAX_KNOWN_KEYS = 65_536;
 export const HOT_SLOW_MS = 250;
 export const SLOW_KEY_MEMORY_MS = 60_000;
 
-/** Attempts of one call, the first one included. */
+/** Attempts of one call, the first one included. One that has not left counts only against the deadline. */
 export const MAX_ATTEMPTS = 4;
 export const RETRY_BACKOFF = { baseMs: 20, capMs: 1_000 } as const;
 /**
@@ -53,6 +53,9 @@ export const MAX_RETRIES_SAVED = 100;
 /** Failures in a row after which a gateway's lane is left alone, until a probe has been answered. */
 export const BREAKER_FAILURES = 3;
 export const BREAKER_BACKOFF = { baseMs: 200, capMs: 5_000 } as const;
+/** With no gateway left all are probed at once, for so long at most; before the next such look all calls fail without one. */
+export const LOOK_AGAIN_MS = 500;
+export const LOOK_AGAIN_SPACING_MS = 200;
 /** A hot lane from which nothing was heard for so long is asked for its versions. */
 export const HEALTH_INTERVAL_MS = 5_000;
 export const PROBE_TIMEOUT_MS = 2_000;

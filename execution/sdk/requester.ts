@@ -155,6 +155,8 @@ export class Requester {
     const { options, startedAt, span } = job;
     const maxAttempts = Math.max(1, options.attempts ?? this.#options.maxAttempts);
     const avoid = new Set<Gateway>();
+    /** Attempts that a gateway may have seen: what has not left was no work for any, and is bounded by the deadline alone. */
+    let seen = 0;
     for (let attempts = 1; ; attempts++) {
       const { lane, mayGoTo } = this.#laneFor(job.subjects, avoid);
       const deadlineAt = startedAt + (options.deadlineMs ?? lane.limits.deadlineMs);
@@ -163,7 +165,7 @@ export class Requester {
         deadlineAt,
         signal: options.signal,
         mayGoTo,
-        mayRepeat: job.facts.isIdempotent && maxAttempts > attempts,
+        mayRepeat: job.facts.isIdempotent && maxAttempts > seen + 1,
         avoid,
       };
       const outcome = await this.#attempt(job, lane, attempt, attempts);
@@ -171,9 +173,9 @@ export class Requester {
       if (error === undefined) return outcome as BatchResults<Calls>;
       if (attempt.gateway !== undefined) avoid.add(attempt.gateway);
       const pauseMs = backoffMs(attempts - 1, RETRY_BACKOFF);
-      const isLast = attempts >= maxAttempts || performance.now() + pauseMs >= deadlineAt || !lane.isWell;
-      if (isLast || !isWorthRetrying(error)) throw error;
-      // What has not left was no work for any gateway.
+      if (attempt.sent !== false) seen++;
+      const isLast = maxAttempts === 1 || seen >= maxAttempts || performance.now() + pauseMs >= deadlineAt;
+      if (isLast || !isWorthRetrying(error) || !(await lane.isWellAgain())) throw error;
       if (error.outcome !== 'not-done' && !this.budget.spend()) throw error;
       this.#options.metrics.retried();
       span.event('retry', { 'error.type': error.reason ?? error.code, 'openkcm.attempt': attempts });

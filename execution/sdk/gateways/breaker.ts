@@ -20,6 +20,7 @@ export class Breaker {
   #probes = 0;
   #state: BreakerState = 'closed';
   #timer: NodeJS.Timeout | undefined;
+  #probing: Promise<void> | undefined;
   #ended = false;
 
   constructor(options: BreakerOptions) {
@@ -43,6 +44,13 @@ export class Breaker {
     this.#options.onChange('open');
   }
 
+  /** Probes now and not when it is time for it, if it is open; resolves with the outcome known. Never rejects. */
+  async lookAgain(): Promise<void> {
+    if (this.#state === 'closed' || this.#ended) return;
+    clearTimeout(this.#timer);
+    await this.#probe();
+  }
+
   end(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
@@ -56,7 +64,14 @@ export class Breaker {
     this.#timer.unref();
   }
 
-  async #probe(): Promise<void> {
+  #probe(): Promise<void> {
+    this.#probing ??= this.#probeOnce().finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
+  }
+
+  async #probeOnce(): Promise<void> {
     const isWell = await this.#options.probe();
     if (this.#ended || this.#state === 'closed') return;
     if (!isWell) {

@@ -52,6 +52,11 @@ export class GatewayLane {
     return this.#breaker.state === 'closed' && !this.#closed;
   }
 
+  /** Asks whether it is well by now, if it was left alone. */
+  lookAgain(): Promise<void> {
+    return this.#breaker.lookAgain();
+  }
+
   /** Why it was left alone, or what went wrong last. */
   get lastError(): KmipClientError | undefined {
     return this.#lastError;

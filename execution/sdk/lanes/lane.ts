@@ -2,9 +2,10 @@
  * One lane over all gateways: a place on a connection at once where there is one, else a bounded queue. Lanes share
  * nothing, so that what waits in one of them delays nobody in another.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { KmipClientError } from '../../kmip/index.ts';
 import type { Gateway } from '../gateways/gateway.ts';
-import type { LaneLimits } from '../limits.ts';
+import { type LaneLimits, LOOK_AGAIN_MS, LOOK_AGAIN_SPACING_MS } from '../limits.ts';
 import type { LaneName } from './lane-of.ts';
 
 /** One try of a call; the lane fills in the rest. */
@@ -39,6 +40,8 @@ export class Lane {
   readonly #queue: Waiting[] = [];
   readonly #home: number | undefined;
   #turn = 0;
+  #looking: Promise<void> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** `home`: the place of the gateway that is asked as long as it is well; undefined: the least loaded is. */
@@ -56,6 +59,26 @@ export class Lane {
   /** Whether any gateway is asked in this lane at present. */
   get isWell(): boolean {
     return this.#gateways.some((gateway) => gateway.lanes[this.name].isWell);
+  }
+
+  /**
+   * Whether any gateway is asked, after a second look where none was: one that has come back since it failed, and whose turn to be
+   * probed has not come yet, must not be taken for gone just as the other one goes. All that fail together share one look.
+   */
+  async isWellAgain(): Promise<boolean> {
+    if (this.isWell) return true;
+    const now = performance.now();
+    if (this.#looking === undefined && now - this.#lookedAt >= LOOK_AGAIN_SPACING_MS) {
+      this.#lookedAt = now;
+      const looks = this.#gateways.map((gateway) => gateway.lanes[this.name].lookAgain());
+      this.#looking = Promise.race([Promise.all(looks), delay(LOOK_AGAIN_MS, undefined, { ref: false })])
+        .then(() => undefined)
+        .finally(() => {
+          this.#looking = undefined;
+        });
+    }
+    await this.#looking;
+    return this.isWell;
   }
 
   /**
