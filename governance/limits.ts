@@ -162,7 +162,7 @@ export const DRILL_MARGIN_MS = 30_000;
 /** A region that has not confirmed the end of a drill so long after its own end is not waited for. */
 export const DRILL_CONFIRM_MS = 60_000;
 /** How often drills are looked at that may be due. */
-export const DRILL_CHECK_MS = 500;
+export const DRILL_CHECK_MS = 1_000;
 /** Drills that one round ends. */
 export const DRILL_BATCH = 64;
 /** Drills that are kept of one tenant: the newest. */

@@ -82,6 +82,8 @@ export const UNSEAL_RETRY_MS = 2_000;
 
 /** The region looks this often for keys that are due: rotation by schedule, wrapping anew, newer internal keys. */
 export const UPKEEP_EVERY_MS = 500;
+/** Where nothing was due at the last look the next one is twice as far away, and no further than this. */
+export const UPKEEP_IDLE_MS = 2_000;
 /** Tenants of one such look, and pieces of work for one of them before the next has its turn. */
 export const UPKEEP_TENANTS = 64;
 export const UPKEEP_PIECES_PER_TENANT = 64;

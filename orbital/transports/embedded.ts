@@ -48,12 +48,14 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
   const trouble = options.onTrouble ?? (() => {});
   const waiting = new Map<string, Set<() => void>>();
   let up = false;
+  let heardAt = 0;
   let closed = false;
 
   function setUp(now: boolean, error?: unknown): void {
     if (up && !now && !closed) trouble(error);
     const returned = now && !up;
     up = now;
+    if (now) heardAt = performance.now();
     if (returned) for (const wakes of waiting.values()) for (const wake of wakes) wake();
   }
   pool.on('error', (error) => setUp(false, error));
@@ -92,6 +94,7 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
   }
 
   const health = setInterval(() => {
+    if (up && performance.now() - heardAt < HEALTH_CHECK_MS) return; // something else was answered meanwhile
     call('select 1', []).catch(() => {}); // what it learns is in `up`
   }, HEALTH_CHECK_MS);
   health.unref();

@@ -12,6 +12,7 @@ import { appendAudit } from '../audit/trail.ts';
 import {
   MAX_RESTING,
   UPKEEP_EVERY_MS,
+  UPKEEP_IDLE_MS,
   UPKEEP_PIECES_PER_TENANT,
   UPKEEP_RETRY_MS,
   UPKEEP_TENANTS,
@@ -44,18 +45,20 @@ export function startUpkeep(parts: UpkeepParts): { stop(): Promise<void> } {
 async function run(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
   const { keychain, logger } = parts;
   const resting = new Resting();
-  while (!signal.aborted) {
+  for (let pauseMs = UPKEEP_EVERY_MS; !signal.aborted; ) {
+    pauseMs = Math.min(2 * pauseMs, UPKEEP_IDLE_MS);
     try {
       await keychain.refreshIvks();
       await internalKeys(parts);
       for (const tenant of await keychain.tenantsWithWork(UPKEEP_TENANTS)) {
         if (signal.aborted) return;
+        pauseMs = UPKEEP_EVERY_MS;
         if (!resting.has(tenant)) await tenantKeys(parts, resting, tenant, signal);
       }
     } catch (err) {
       if (!isSealed(err)) logger.warn({ err }, 'the upkeep of keys is interrupted; it will be tried again');
     }
-    await delay(UPKEEP_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    await delay(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 
