@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { temporaryDirectory } from '../testkit/directories.ts';
 import { freshPostgres, testDatabase } from '../testkit/postgres.ts';
+import { POLL_INTERVAL_MS } from './limits.ts';
 import { appliedIn, brokerUsers, createPlay, createWorld, type Region, type World } from './test-world.ts';
 import { statusChannel } from './transport.ts';
 import { prepareEmbeddedBroker } from './transports/embedded-setup.ts';
@@ -42,10 +43,16 @@ describe('the life of a job', () => {
   test('a job is done within moments of its commit, and its result comes back', async () => {
     const warm = await world.createJob({ kind: 'APPLY' });
     await world.ended(warm);
-    const startedAt = performance.now();
-    const id = await world.createJob({ kind: 'APPLY', targets: ['north', 'south'], payload: { n: 1 } });
-    assert.equal(await world.ended(id), 'done');
-    assert.ok(performance.now() - startedAt < 900, 'faster than the poll');
+    const tookMs: number[] = [];
+    let id = '';
+    // By polls alone none of three would be: a job takes several, on both sides.
+    for (let n = 0; n < 3; n++) {
+      const startedAt = performance.now();
+      id = await world.createJob({ kind: 'APPLY', targets: ['north', 'south'], payload: { n: 1 } });
+      assert.equal(await world.ended(id), 'done');
+      tookMs.push(performance.now() - startedAt);
+    }
+    assert.ok(Math.min(...tookMs) < 900, `faster than the poll: ${tookMs.join(', ')}`);
     const job = await world.manager.getJob(id);
     assert.deepEqual(
       job?.tasks.map((task) => [task.target, task.state, task.result]),
@@ -161,6 +168,20 @@ describe('the life of a job', () => {
     north.faults.refuse = undefined;
     // A mark that comes late on a busy machine costs a repeat; without marks every status is published once more.
     assert.ok(published < 1.5 * jobs, `${jobs} answers were published ${published} times`);
+  });
+
+  test('what a slow broker takes its time over is published once all the same', async () => {
+    let published = 0;
+    north.faults.refuse = (channel) => {
+      if (channel === statusChannel()) published += 1;
+      return false;
+    };
+    north.faults.delayMs = 2.5 * POLL_INTERVAL_MS;
+    const id = await world.createJob({ kind: 'APPLY', targets: ['north'] });
+    assert.equal(await world.ended(id), 'done');
+    north.faults.delayMs = 0;
+    north.faults.refuse = undefined;
+    assert.equal(published, 1);
   });
 
   test('a report reaches governance as what it is', async () => {

@@ -35,17 +35,20 @@ export type Handlers = Readonly<Record<string, TaskHandler<NoTables>>>;
 export interface Faults {
   /** A publish to such a channel is refused before it reaches the broker. */
   refuse: ((channel: string) => boolean) | undefined;
+  /** A publish to any channel takes so much longer, in milliseconds. */
+  delayMs: number;
 }
 
-/** A transport whose publishes a test can make fail. */
+/** A transport whose publishes a test can make fail or last. */
 export function faulty(transport: Transport): { transport: Transport; faults: Faults } {
-  const faults: Faults = { refuse: undefined };
+  const faults: Faults = { refuse: undefined, delayMs: 0 };
   return {
     faults,
     transport: {
       ...transport,
       async publish(channel, message) {
         if (faults.refuse?.(channel) === true) throw new TransportError('BROKER_UNAVAILABLE');
+        if (faults.delayMs > 0) await delay(faults.delayMs);
         await transport.publish(channel, message);
       },
     },

@@ -29,10 +29,17 @@ export interface Outbox {
 export function createOutbox(options: OutboxOptions): Outbox {
   const { db, transport, signer, region } = options;
   const marks = createSentMarks(db);
+  /** Tasks whose answers this process is publishing: as many at most as it handles at once, or finds in one look. */
+  const underWay = new Set<string>();
 
   async function publish(answer: Answer): Promise<void> {
-    await transport.publish(statusChannel(), signMessage(signer, statusOf(answer, region)));
-    marks.add(answer);
+    underWay.add(answer.task_id);
+    try {
+      await transport.publish(statusChannel(), signMessage(signer, statusOf(answer, region)));
+      marks.add(answer);
+    } finally {
+      underWay.delete(answer.task_id);
+    }
   }
 
   return {
@@ -40,6 +47,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     settle: () => marks.settle(),
     async flush() {
       if (!transport.healthy()) return POLL_INTERVAL_MS;
+      await marks.settle(); // what has been sent is no longer unsent
       // Younger rows are being published by whoever recorded them.
       const rows = await db
         .selectFrom('orbital_inbox')
@@ -49,7 +57,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
         .orderBy('updated_at')
         .limit(SWEEP_BATCH)
         .execute();
-      const published = await Promise.allSettled(rows.map(publish));
+      // Where all is slow, so are older ones: publishing them twice would make it slower.
+      const left = rows.filter(({ task_id }) => !underWay.has(task_id));
+      const published = await Promise.allSettled(left.map(publish));
       await marks.settle(); // or the next look would find them again
       const failed = published.find((each) => each.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
