@@ -1,6 +1,6 @@
 // Runs the tests: first, one by one, the suites that hold the system to a deadline, and behind them, at the lowest priority,
-// files beside the code; then the rest of those and the other end-to-end suites, four processes at a time, of which two run
-// suites. Four are twice the two processors that the limit below is for, since a test waits for servers half of its time.
+// files beside the code; then the other end-to-end suites, one by one as well, and two processes of the remaining files beside
+// them. That is what two processors can do: a further one would only make all of them slower, and those whose patience ends fail.
 // Files beside the code run by the group, a process for each: they load the same modules and use one database server.
 // Node's own test runner does the work; this file chooses the files, bounds the time and adds up.
 //
@@ -244,7 +244,8 @@ if (units.length + together.length > 0) {
   const title = `beside the code: ${units.flat().length} files; suites: ${together.flat().length} files`;
   const unit: Lane = { next: () => units.shift() };
   const suiteOrUnit: Lane = { next: () => together.shift() ?? units.shift() };
-  await runLanes(title, [suiteOrUnit, suiteOrUnit, unit, unit], totals, limit.signal);
+  const unitOrSuite: Lane = { next: () => units.shift() ?? together.shift() };
+  await runLanes(title, [suiteOrUnit, unit, unitOrSuite], totals, limit.signal);
 }
 const slowest = totals.files.sort((a, b) => b.durationMs - a.durationMs).slice(0, SLOWEST_SHOWN);
 if (slowest.length > 1) {

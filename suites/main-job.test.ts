@@ -61,7 +61,7 @@ interface DoctorReport {
   readonly passed: readonly { readonly component: string }[];
 }
 
-/** Used by one after the other. */
+/** Used by one after the other, whatever has become of it. */
 const home = join(temporaryDirectory('once'), 'home');
 
 describe('okcm up --once', () => {
@@ -99,14 +99,13 @@ describe('okcm up --once', () => {
 });
 
 test('a port that somebody takes before its component does is changed for another', async () => {
-  const home = join(temporaryDirectory('squatted'), 'home');
   const readPorts = async (): Promise<Record<string, number>> =>
     (JSON.parse(await readFile(join(home, 'installation.json'), 'utf8')) as { ports: Record<string, number> })
       .ports;
   const child = await startChild({
     name: 'okcm up',
     command: process.execPath,
-    args: ['cli/okcm.ts', 'up', '--ports', 'auto', '--home', home],
+    args: ['cli/okcm.ts', 'up', '--home', home],
     cwd: REPOSITORY,
   });
   await child.waitForLine(/❯ PostgreSQL servers/, 60_000);
@@ -153,11 +152,10 @@ describe('a start that is interrupted', () => {
 });
 
 test('a second Ctrl-C ends an installation at once, with 130', async () => {
-  const home = join(temporaryDirectory('forced'), 'home');
   const child = await startChild({
     name: 'okcm up',
     command: process.execPath,
-    args: ['cli/okcm.ts', 'up', '--ports', 'auto', '--home', home],
+    args: ['cli/okcm.ts', 'up', '--home', home],
     cwd: REPOSITORY,
   });
   await child.waitForLine(/❯ CMK, two cores, two gateways/, 60_000);
