@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use: the brokers, Redis, independent clients of KMIP and AWS, a PKCS#11 token in
-# software, age, Prometheus' tool that judges alerts, systemd's that judges units, PostgreSQL with pg_dump, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
+# software, age, Prometheus' tool that judges alerts, systemd's that judges units, PostgreSQL with pg_dump, the browser that walks
+# through the portal, a compiler for the addon that talks to the token, and the library behind MongoDB's field-level
 # encryption. Run by `npm run setup:test`, by the continuous integration, and by `npm test` when something is missing.
 # Nothing is installed when all is there. No service is started: tests start their own, on ports of their own.
 set -eu
@@ -25,9 +26,10 @@ need /usr/bin/promtool prometheus
 need /usr/bin/systemd-analyze systemd
 # With its tools, of whichever version: the embedded server comes without pg_dump.
 need "$(ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | head -n 1)" postgresql
+need /usr/bin/chromium chromium
 
 if [ -z "$PACKAGES" ]; then
-  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, python3-boto3, softhsm2, age, g++, libmongocrypt-dev, prometheus, systemd, postgresql)'
+  echo 'test services: all there (nats-server, rabbitmq-server, redis-server, python3-pykmip, python3-boto3, softhsm2, age, g++, libmongocrypt-dev, prometheus, systemd, postgresql, chromium)'
   exit 0
 fi
 COMMAND="apt-get install -y --no-install-recommends$PACKAGES"

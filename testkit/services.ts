@@ -15,6 +15,7 @@ export const SERVICES = {
   python: { program: '/usr/bin/python3', debianPackage: 'python3' },
   boto3: { program: '/usr/lib/python3/dist-packages/boto3/__init__.py', debianPackage: 'python3-boto3' },
   promtool: { program: '/usr/bin/promtool', debianPackage: 'prometheus' },
+  chromium: { program: '/usr/bin/chromium', debianPackage: 'chromium' },
   systemdAnalyze: { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
 } as const;
 

@@ -84,8 +84,8 @@ export default function Keys() {
       </Section>
       <KeyConfigurations tenant={tenant} />
       <Section
-        title="Keystores of the tenant’s own"
-        intro="No other tenant finds them."
+        title="Keystores"
+        intro="Those for all tenants, and the tenant’s own, which no other finds."
         actions={<RegisterKeystore tenant={tenant} />}
       >
         <KeystoreTable tenant={tenant} />

@@ -23,16 +23,28 @@ const COLUMNS: readonly Column<Keystore>[] = [
   { name: 'Registered', cell: ({ createdAt }) => <Time at={createdAt} /> },
 ];
 
-/** Of one tenant, or those for all. */
+const WHOSE: Column<Keystore> = {
+  name: 'Whose',
+  cell: ({ tenant }) => (tenant === null ? 'for all tenants' : 'its own'),
+};
+
+/** Those that one tenant may use, or those for all. */
 export function KeystoreTable({ tenant }: { readonly tenant?: string }) {
-  const common = { label: 'Keystores', columns: COLUMNS, keyOf: ({ name }: Keystore) => name } as const;
+  const common = { label: 'Keystores', keyOf: ({ name }: Keystore) => name } as const;
   return tenant === undefined ? (
-    <ApiTable operation="listKeystores" request={{}} empty="No keystore for all tenants yet" {...common} />
+    <ApiTable
+      operation="listKeystores"
+      request={{}}
+      empty="No keystore for all tenants yet"
+      columns={COLUMNS}
+      {...common}
+    />
   ) : (
     <ApiTable
       operation="listTenantKeystores"
       request={{ path: { tenant } }}
-      empty="None of its own: it uses those for all tenants"
+      empty="Neither one of its own nor one for all tenants"
+      columns={[...COLUMNS, WHOSE]}
       {...common}
     />
   );

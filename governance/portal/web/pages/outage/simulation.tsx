@@ -70,7 +70,7 @@ function Verdict({ report: { stops, means, reversible, back, state } }: Props) {
       )}
       <Notice tone={stops ? 'bad' : 'ok'}>
         <p>
-          <strong>{stops ? 'Something would stop.' : 'Nothing would stop.'}</strong> {means}
+          <strong>{stops ? 'Something would stop.' : 'Nothing would stop.'}</strong> It would {means}.
         </p>
         <p>
           <strong>{reversible ? 'The way back:' : 'There is no way back:'}</strong> {back}
