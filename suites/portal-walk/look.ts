@@ -28,6 +28,17 @@ const WIDER = `(() => {
   return over + ' px too wide: ' + culprits.slice(0, 4).join(', ');
 })()`;
 
+const CRAMPED = `(() => {
+  const frames = [...document.querySelectorAll('.table-frame')].filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth);
+  const rows = [...document.querySelectorAll('.table-frame tbody tr')].filter(({ offsetHeight }) => offsetHeight > 120);
+  const labels = [...frames, ...rows.map((row) => row.closest('.table-frame'))].map((frame) => frame.getAttribute('aria-label'));
+  return labels.length === 0 ? undefined : 'columns without room in ' + [...new Set(labels)].join('; ');
+})()`;
+
+/** Tables on a wide screen that have to be scrolled sideways, or whose words stand letter below letter. */
+export const crampedTables = (page: Page): Promise<string | undefined> =>
+  page.evaluate<string | undefined>(CRAMPED);
+
 /** By how much, and what, where the page would have to be scrolled sideways. */
 export const widerThanWindow = (page: Page): Promise<string | undefined> =>
   page.evaluate<string | undefined>(WIDER);

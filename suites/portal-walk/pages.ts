@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { eventually, type System } from '../../testkit/system.ts';
-import { widerThanWindow } from './look.ts';
+import { crampedTables, widerThanWindow } from './look.ts';
 import type { Person } from './person.ts';
 import { KEY, type Step, TENANT, type Trace } from './walk.ts';
 import type { World } from './world.ts';
@@ -120,8 +120,11 @@ async function passOver(person: Person, addresses: readonly string[], folder: st
     for (const { name, width, colorScheme } of APPEARANCES) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: HEIGHT });
-      const wider = await widerThanWindow(page);
-      if (wider !== undefined) found.push(`/${address}, ${name}: ${wider}`);
+      const faults = [
+        await widerThanWindow(page),
+        ...(width === WIDE ? [await crampedTables(page)] : []),
+      ].filter((fault) => fault !== undefined);
+      found.push(...faults.map((fault) => `/${address}, ${name}: ${fault}`));
       if (folder !== '') await picture(page, join(folder, `${fileOf(address)}-${name}.png`));
     }
     await page.setViewportSize({ width: WIDE, height: HEIGHT });

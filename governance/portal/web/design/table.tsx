@@ -5,6 +5,8 @@ export interface Column<T> {
   readonly cell: (row: T) => ReactNode;
   /** Figures, set to the right. */
   readonly figures?: boolean;
+  /** Long names without a space, such as addresses and fingerprints: they may be broken anywhere. */
+  readonly breaks?: boolean;
   /** Buttons: the heading is there for screen readers alone. */
   readonly actions?: boolean;
 }
@@ -48,12 +50,10 @@ export function Table<T>({ label, rows, columns, keyOf }: Props<T>) {
                 <td
                   key={column.name}
                   role="cell"
-                  className={
-                    column.figures === true ? 'figures' : column.actions === true ? 'row-actions' : undefined
-                  }
+                  className={classOf(column)}
                   data-label={column.actions === true ? undefined : column.name}
                 >
-                  {column.cell(row)}
+                  {column.actions === true ? column.cell(row) : <div>{column.cell(row)}</div>}
                 </td>
               ))}
             </tr>
@@ -63,4 +63,10 @@ export function Table<T>({ label, rows, columns, keyOf }: Props<T>) {
       {/* biome-ignore-end lint/a11y/noRedundantRoles: see above */}
     </div>
   );
+}
+
+function classOf({ figures, breaks, actions }: Omit<Column<never>, 'cell' | 'name'>): string | undefined {
+  if (figures === true) return 'figures';
+  if (breaks === true) return 'breaks';
+  return actions === true ? 'row-actions' : undefined;
 }

@@ -63,7 +63,7 @@ export function AuditLog({ tenant, enabled }: { readonly tenant?: string; readon
           { name: 'When', cell: ({ at }) => <Time at={at} /> },
           { name: 'Who', cell: (event) => event.actor },
           { name: 'Action', cell: (event) => <code>{event.action}</code> },
-          { name: 'On what', cell: (event) => event.subject },
+          { name: 'On what', breaks: true, cell: (event) => event.subject },
           { name: 'Outcome', cell: (event) => <Badge state={event.outcome} /> },
           { name: 'Detail', cell: (event) => <Detail event={event} /> },
         ]}

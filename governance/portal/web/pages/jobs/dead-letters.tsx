@@ -59,7 +59,7 @@ export function DeadLetters({ tenant }: { readonly tenant?: string }) {
         keyOf={({ id, region }) => `${id}/${region}`}
         columns={[
           { name: 'Job', cell: ({ job, kind }) => <Link href={`/jobs/${job}`}>{kind}</Link> },
-          { name: 'About', cell: ({ entity }) => entity },
+          { name: 'About', breaks: true, cell: ({ entity }) => entity },
           { name: 'Region', cell: ({ region }) => region },
           {
             name: 'Error',

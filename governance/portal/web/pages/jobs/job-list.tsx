@@ -42,7 +42,7 @@ export function JobList({ tenant, enabled }: { readonly tenant?: string; readonl
         keyOf={({ id }) => id}
         columns={[
           { name: 'Job', cell: ({ id, kind: what }) => <Link href={`/jobs/${id}`}>{what}</Link> },
-          { name: 'About', cell: (job) => job.entity },
+          { name: 'About', breaks: true, cell: (job) => job.entity },
           { name: 'State', cell: (job) => <Badge state={job.state} /> },
           { name: 'Lane', cell: ({ lane }) => lane },
           { name: 'Made', cell: ({ createdAt }) => <Time at={createdAt} /> },

@@ -29,7 +29,7 @@ export function WaitingTasks({ tenant }: { readonly tenant?: string }) {
         keyOf={({ id, region }) => `${id}/${region}`}
         columns={[
           { name: 'Job', cell: ({ job, kind }) => <Link href={`/jobs/${job}`}>{kind}</Link> },
-          { name: 'About', cell: ({ entity }) => entity },
+          { name: 'About', breaks: true, cell: ({ entity }) => entity },
           { name: 'Waits for', cell: ({ region }) => region },
           { name: 'Last heard', cell: (task) => <Since task={task} /> },
           { name: 'Attempt', figures: true, cell: ({ attempt }) => attempt },

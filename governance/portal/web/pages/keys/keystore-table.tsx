@@ -10,6 +10,7 @@ const COLUMNS: readonly Column<Keystore>[] = [
   { name: 'Kind', cell: ({ kind }) => kind },
   {
     name: 'Configuration',
+    breaks: true,
     cell: ({ config }) => (
       <ul>
         {Object.entries(config).map(([name, value]) => (

@@ -130,7 +130,7 @@ function Issuers() {
         empty="No authority is trusted yet"
         keyOf={({ fingerprint }) => fingerprint}
         columns={[
-          { name: 'Subject', cell: ({ subject }) => subject },
+          { name: 'Subject', breaks: true, cell: ({ subject }) => subject },
           {
             name: 'Key',
             cell: ({ fingerprint }) => <Copyable value={fingerprint} name="fingerprint" short />,

@@ -94,7 +94,7 @@ export function Applications({ tenant, services }: Props) {
           },
           { name: 'Services', cell: (application) => application.services.join(', ') },
           { name: 'Operations', cell: ({ operations }) => operations?.join(', ') ?? 'all' },
-          { name: 'Subject', cell: ({ certificate }) => certificate.subject },
+          { name: 'Subject', breaks: true, cell: ({ certificate }) => certificate.subject },
           { name: 'Certificate ends', cell: ({ certificate }) => <Time at={certificate.notAfter} /> },
           {
             name: 'Key',
