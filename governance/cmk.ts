@@ -26,6 +26,7 @@ import { listen } from '../platform/postgres-listen.ts';
 import { startTracing } from '../platform/tracing.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { openCredentials } from './access/credentials.ts';
+import { DEVELOPMENT_ISSUER } from './access/development-issuer.ts';
 import { openTlsListener } from './api/listener.ts';
 import { loginRoutes } from './api/routes/login.ts';
 import { createApi } from './api/server.ts';
@@ -57,6 +58,7 @@ import { startNotifications } from './notifications/deliver.ts';
 import { readNotificationSettings } from './notifications/settings.ts';
 import { startPeriodic } from './periodic.ts';
 import { Portal } from './portal/index.ts';
+import { checkOrigin } from './portal/settings.ts';
 import { keysOfRegion } from './signing/region-keys.ts';
 import { Signing } from './signing/signer.ts';
 import { endDueDrills } from './simulation/drills.ts';
@@ -91,6 +93,7 @@ export interface RunningCmk {
 export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<RunningCmk> {
   const logger = deps.logger ?? createLogger({ name: 'cmk', level: config.log.level });
   refusePlainHttp(config);
+  if (config.portal !== undefined) checkOrigin(config.portal, config.development);
   const credentials = await openCredentials(config, logger);
   const { keyId, signingKey, keyDirectory = join(dirname(signingKey), 'signing-keys') } = config.orbital;
   const configured = await readSigner(signingKey, keyId);
@@ -191,7 +194,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
     await api.listen({ host: config.http.host, port: config.http.port });
     const { port } = api.server.address() as AddressInfo;
     url = `${tls === undefined ? 'http' : 'https'}://${hostInUrl(config)}:${port}`;
-    credentials.developmentIssuer?.listensAt(url, portal?.callback);
+    credentials.developmentIssuer?.listensAt(url, portal?.callbackOf(DEVELOPMENT_ISSUER));
     const health = await startHealth(cmk, config, registry);
     closing.push(() => health.close());
     logger.info({ url, health: health.url }, 'ready');

@@ -398,6 +398,11 @@ export const cmkErrors = {
     title: 'The database cannot be reached',
     hint: 'Nothing was changed; try again later.',
   },
+  PORTAL_BUSY: {
+    status: 429,
+    title: 'Too many sessions of the portal are looked up at once',
+    hint: 'Try again after as many seconds as retry-after says. It is so when somebody sends cookies that they have made up.',
+  },
   AUDIT_BUSY: {
     status: 429,
     title: 'Too many walks along audit chains at once',

@@ -276,3 +276,22 @@ export const MAX_PORTAL_SESSIONS_EACH = 8;
 export const MAX_PORTAL_SESSIONS = 20_000;
 /** Between leaving for the provider and coming back. */
 export const PORTAL_SIGN_IN_MS = 10 * 60_000;
+/**
+ * Sessions that are looked up at once, each with a connection of REQUEST_POOL_MAX: cookies that somebody has made up leave
+ * the others to whoever comes with a token. A key is an address that asks.
+ */
+export const PORTAL_LOOKUPS = {
+  max: 6,
+  maxPerKey: 4,
+  maxQueued: 256,
+  maxQueuedPerKey: 96,
+  maxWaitMs: 5_000,
+} as const;
+/** Codes that are redeemed at one provider at once: anybody can come back with one that is none. */
+export const PORTAL_EXCHANGES = {
+  max: 4,
+  maxPerKey: 2,
+  maxQueued: 32,
+  maxQueuedPerKey: 8,
+  maxWaitMs: 10_000,
+} as const;

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider, { type ResourceServer } from 'oidc-provider';
 import { freePort } from '../platform/ports.ts';
+import { CookieJar } from './cookie-jar.ts';
 
 export const OIDC_AUDIENCE = 'https://cmk.test';
 /** The public client that people log in with. */
@@ -28,7 +29,7 @@ export interface TokenWish {
 }
 
 export interface BrowseOptions {
-  readonly jar?: Map<string, string>;
+  readonly jar?: CookieJar;
   readonly until?: (url: URL) => boolean;
 }
 
@@ -197,30 +198,30 @@ export async function startOidcProvider(options: OidcOptions = {}): Promise<Oidc
 async function browse(
   address: string,
   person: string,
-  { jar = new Map<string, string>(), until }: BrowseOptions = {},
+  { jar = new CookieJar(), until }: BrowseOptions = {},
 ): Promise<URL> {
   let request: { url: URL; form?: URLSearchParams } = { url: new URL(address) };
+  // Of the page that the way began at, and of all that it has led over since: a redirect from elsewhere stays one.
+  let origins = new Set([request.url.origin]);
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     if (until?.(request.url) === true) return request.url;
     const response = await fetch(request.url, {
       redirect: 'manual',
-      headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+      headers: { cookie: jar.header({ crossSite: origins.size > 1 }) },
       ...(request.form === undefined ? {} : { method: 'POST', body: request.form }),
     });
-    for (const cookie of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (value === '') jar.delete(name);
-      else jar.set(name, value);
-    }
+    jar.take(response);
     const location = response.headers.get('location');
     const html = await response.text();
     if (location !== null) {
       request = { url: new URL(location, request.url) };
+      origins.add(request.url.origin);
       continue;
     }
     if (!response.ok) throw new Error(`${request.url.pathname} answered ${response.status}`);
     const form = formIn(html, request.url, person);
     if (form === undefined) return request.url;
+    origins = new Set([request.url.origin, form.url.origin]);
     request = form;
   }
   throw new Error('the login has more pages than expected');

@@ -20,10 +20,10 @@ import {
   ISSUER_RETRY_MS,
   ISSUER_TIMEOUT_MS,
   MAX_GROUPS_PER_TOKEN,
-  MAX_ISSUER_ANSWER_BYTES,
   MAX_TOKEN_AGE_S,
   TOKEN_CLOCK_TOLERANCE_S,
 } from '../limits.ts';
+import { boundedFetch } from './bounded-fetch.ts';
 import { isPrincipalId, type Principal } from './principal.ts';
 
 const Claim = Type.String({ minLength: 1, maxLength: 128 });
@@ -180,21 +180,6 @@ async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
   if (keys.protocol !== 'https:' && new URL(issuer).protocol === 'https:')
     throw new Error('the keys would come over plain http');
   return createRemoteJWKSet(keys, { timeoutDuration: ISSUER_TIMEOUT_MS, [customFetch]: boundedFetch });
-}
-
-/** The answer is read whole, and no further than an honest provider's goes. */
-async function boundedFetch(url: string, options: RequestInit): Promise<Response> {
-  const response = await fetch(url, options);
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.byteLength;
-    if (size > MAX_ISSUER_ANSWER_BYTES)
-      throw new Error(`the answer has more than ${MAX_ISSUER_ANSWER_BYTES} bytes`);
-    parts.push(part);
-  }
-  const { status, headers } = response;
-  return new Response(Buffer.concat(parts), { status, headers });
 }
 
 /** jose's codes for what is wrong with the token itself, and not with the way to the keys. */

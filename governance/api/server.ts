@@ -7,11 +7,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerFactory } from 'fastify';
+import Fastify, { type FastifyRequest, type FastifyServerFactory } from 'fastify';
 import { parseCorrelationId } from '../../contracts/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { serializerCompiler, validatorCompiler } from '../../platform/http-schemas.ts';
-import type { Authenticator } from '../access/authenticate.ts';
+import type { Authentication, Authenticator } from '../access/authenticate.ts';
 import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError, type CmkErrorCode, cmkErrors } from '../errors.ts';
@@ -20,6 +20,7 @@ import {
   AUTH_FAILURE_REFILL_MS,
   MAX_BODY_BYTES,
   MAX_CONNECTIONS,
+  PORTAL_LOOKUPS,
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts';
 import type { Portal } from '../portal/index.ts';
@@ -128,19 +129,27 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
   });
 
   const { portal } = parts;
-  /** What the request brings along; for a browser that is signed in to the portal, the token behind its session. */
-  const credentialOf = async (request: FastifyRequest, reply: FastifyReply): Promise<string | undefined> => {
-    const { authorization } = request.headers;
-    if (authorization !== undefined || portal === undefined) return authorization;
-    reply.header('cache-control', 'no-store');
-    return await portal.authorizationOf(request);
+  /** By what the request brings along; of a browser that is signed in to the portal, by the token behind its session. */
+  const identify = async (request: FastifyRequest): Promise<Authentication> => {
+    const { authorization: sent } = request.headers;
+    const session = sent === undefined ? await portal?.sessionOf(request) : undefined;
+    const authorization = sent ?? session?.authorization;
+    const answer = await parts.authenticator.authenticate({ authorization, socket: request.raw.socket });
+    if (session === undefined || !answer.ok || answer.principal.id === session.principal) return answer;
+    await session.end();
+    const why = `the session of ${session.principal} has come by a token of ${answer.principal.id}`;
+    return { ok: false, reason: 'refused', why };
   };
   await portal?.readCookies(app);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header(CORRELATION_HEADER, request.id);
+    reply.headers({
+      [CORRELATION_HEADER]: request.id,
+      // What may be kept, such as the portal's files, says so itself.
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     if (request.routeOptions.config.public === true) return;
-    const authorization = await credentialOf(request, reply);
-    const answer = await parts.authenticator.authenticate({ authorization, socket: request.raw.socket });
+    const answer = await identify(request);
     if (!answer.ok) {
       cmk.logger.debug({ correlationId: request.id, why: answer.why }, 'nobody is let in');
       if (answer.reason === 'away') throw new CmkError('ISSUER_UNAVAILABLE', answer.why);
@@ -245,6 +254,7 @@ function correlationIdOf(request: { headers: IncomingMessage['headers'] }): stri
 const RETRY_AFTER_MS: Partial<Record<CmkErrorCode, number>> = {
   TOO_MANY_FAILURES: AUTH_FAILURE_REFILL_MS,
   AUDIT_BUSY: AUDIT_WALKS.maxWaitMs,
+  PORTAL_BUSY: PORTAL_LOOKUPS.maxWaitMs,
 };
 
 /** Statuses that are decisions about who may do what, not slips of the pen. */

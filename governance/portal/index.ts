@@ -21,6 +21,14 @@ export interface PortalOptions {
   readonly listensAt: () => string;
 }
 
+/** The session of a browser, as a request of the API comes with it. */
+export interface SignedIn {
+  readonly authorization: string;
+  /** Who signed in: whoever the token names now has to be the same. */
+  readonly principal: string;
+  end(): Promise<void>;
+}
+
 export class Portal {
   readonly #options: PortalOptions;
   readonly #providers: Providers;
@@ -35,6 +43,7 @@ export class Portal {
       db: cmk.db,
       logger: cmk.logger,
       refresh: async (issuer, token) => await providers.find(issuer)?.refresh(token),
+      revoke: async (issuer, token) => await providers.find(issuer)?.revoke(token),
     });
     const overTls = config.http.tls !== undefined || config.http.behindProxy === true;
     this.#cookies = new Cookies(new URL(config.portal?.origin ?? (overTls ? 'https://cmk' : 'http://cmk')));
@@ -55,15 +64,21 @@ export class Portal {
   }
 
   /** What a browser that is signed in says instead of a token; undefined: it is none, or not any longer. */
-  async authorizationOf(request: FastifyRequest): Promise<string | undefined> {
+  async sessionOf(request: FastifyRequest): Promise<SignedIn | undefined> {
     const cookies: Readonly<Record<string, string | undefined>> = request.cookies;
     const cookie = cookies[this.#cookies.session];
     if (cookie === undefined || !askedByPortal(request)) return undefined;
-    const session = await this.#sessions.find(cookie);
-    return session === undefined ? undefined : `Bearer ${session.accessToken}`;
+    const from = this.#addressOf(request);
+    const session = await this.#sessions.find(cookie, from);
+    if (session === undefined) return undefined;
+    return {
+      authorization: `Bearer ${session.accessToken}`,
+      principal: session.principal,
+      end: async () => void (await this.#sessions.end(cookie, from)),
+    };
   }
 
-  /** Before any route: `authorizationOf` reads what this parses. */
+  /** Before any route: `sessionOf` reads what this parses. */
   async readCookies(app: Api): Promise<void> {
     await app.register(cookie, { hook: 'onRequest' });
   }
@@ -81,14 +96,20 @@ export class Portal {
         cookies: this.#cookies,
         origin: () => this.#origin(),
         authenticator,
+        addressOf: (request) => this.#addressOf(request),
         refuse,
       });
     });
   }
 
-  /** Where a provider may send browsers back to. */
-  get callback(): string {
-    return callbackOf(this.#origin());
+  /** Where the provider of that name may send browsers back to. */
+  callbackOf(provider: string): string {
+    return callbackOf(this.#origin(), provider);
+  }
+
+  /** Undefined where all requests come from the proxy: then nobody has a share of their own. */
+  #addressOf(request: FastifyRequest): string | undefined {
+    return this.#options.config.http.behindProxy === true ? undefined : request.ip;
   }
 
   #origin(): URL {

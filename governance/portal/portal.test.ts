@@ -1,5 +1,6 @@
 /** Signing in to the portal, as a browser does it, at a real provider and at a development installation's own. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -7,9 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '../../platform/log.ts';
 import { freePort } from '../../platform/ports.ts';
 import { createDatabase, createPool } from '../../platform/postgres.ts';
+import { withClient } from '../../platform/postgres-admin.ts';
+import { CookieJar } from '../../testkit/cookie-jar.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testWorld } from '../../testkit/governance.ts';
 import { OIDC_AUDIENCE, OIDC_PORTAL, type OidcProvider, startOidcProvider } from '../../testkit/oidc.ts';
+import { type RogueProvider, startRogueProvider } from '../../testkit/rogue-oidc.ts';
+import { startCmk } from '../cmk.ts';
 import type { CmkDatabase } from '../store/schema.ts';
 import { TOKEN, until, type World } from '../test-world.ts';
 import { PortalSessions, type Refresh } from './sessions.ts';
@@ -21,12 +26,14 @@ const TOKEN_LIFETIME_S = 16;
 
 let world: World;
 let provider: OidcProvider;
+let rogue: RogueProvider;
 
 before(async () => {
+  rogue = await startRogueProvider();
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   provider = await startOidcProvider({
-    portalCallback: `${origin}/portal/callback`,
+    portalCallback: `${origin}/portal/callback/corp`,
     tokenLifetimeS: TOKEN_LIFETIME_S,
   });
   const directory = temporaryDirectory('portal');
@@ -44,7 +51,11 @@ before(async () => {
       auth: {
         ...config.auth,
         developmentIssuer: people,
-        issuers: [{ name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE }],
+        issuers: [
+          { name: 'corp', issuer: provider.issuer, audience: OIDC_AUDIENCE },
+          { name: 'rogue', issuer: rogue.issuer, audience: OIDC_AUDIENCE },
+          { name: 'broken', issuer: rogue.brokenIssuer, audience: OIDC_AUDIENCE },
+        ],
       },
       portal: {
         origin,
@@ -56,6 +67,8 @@ before(async () => {
             scope: 'openid cmk',
             title: 'Corp',
           },
+          { issuer: 'rogue', clientId: 'portal', scope: 'cmk' },
+          { issuer: 'broken', clientId: 'portal' },
         ],
       },
     }),
@@ -64,9 +77,9 @@ before(async () => {
 after(async () => {
   await world?.close();
   await provider?.stop();
+  await rogue?.stop();
 });
 
-type Jar = Map<string, string>;
 interface Wish {
   readonly method?: string;
   readonly body?: object;
@@ -74,36 +87,32 @@ interface Wish {
 }
 
 /** As the page asks: with the cookies, and the header that changes need. */
-async function ask(jar: Jar, path: string, wish: Wish = {}): Promise<Response> {
+async function ask(jar: CookieJar, path: string, wish: Wish = {}): Promise<Response> {
   const { method = 'GET', body, headers } = wish;
   const response = await fetch(`${world.url()}${path}`, {
     method,
     redirect: 'manual',
     headers: {
-      cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '),
+      cookie: jar.header(),
       'x-openkcm-portal': '1',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  for (const cookie of response.headers.getSetCookie()) {
-    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-    if (value === '') jar.delete(name);
-    else jar.set(name, value);
-  }
+  jar.take(response);
   return response;
 }
 
-const principalOf = async (jar: Jar): Promise<unknown> => {
+const principalOf = async (jar: CookieJar): Promise<unknown> => {
   const response = await ask(jar, '/v1/me');
   return response.status === 200
     ? ((await response.json()) as { principal: string }).principal
     : response.status;
 };
 
-async function signedInAtCorp(person: string, page = '/portal/tenants'): Promise<Jar> {
-  const jar: Jar = new Map();
+async function signedInAtCorp(person: string, page = '/portal/tenants'): Promise<CookieJar> {
+  const jar = new CookieJar();
   const address = `${world.url()}/portal/sign-in/corp?return=${encodeURIComponent(page)}`;
   const arrived = await provider.browse(address, person, { jar, until: ({ pathname }) => pathname === page });
   assert.equal(arrived.pathname, page);
@@ -138,13 +147,13 @@ test('the browser holds no token, and the database none that opens without the b
     assert.ok(!cookie.includes(String(id)));
   }
   // A cookie of the same name with another key, as whoever has read the database would have to guess it.
-  const other = new Map(jar).set(SESSION, `${cookie.slice(0, 22)}${'A'.repeat(42)}`);
+  const other = jar.copy().set(SESSION, `${cookie.slice(0, 22)}${'A'.repeat(42)}`);
   assert.equal(await principalOf(other), 401);
   assert.equal(await principalOf(jar), 'corp:carla');
 });
 
 test('the cookie is kept from scripts and from other sites', async () => {
-  const begun = await ask(new Map(), '/portal/session', { method: 'POST', body: { token: TOKEN } });
+  const begun = await ask(new CookieJar(), '/portal/session', { method: 'POST', body: { token: TOKEN } });
   assert.equal(begun.status, 200);
   const [cookie = ''] = begun.headers.getSetCookie();
   for (const attribute of ['HttpOnly', 'SameSite=Strict', 'Path=/', 'Expires='])
@@ -192,11 +201,11 @@ test('a session ends when its provider gives no further token, and not because t
   );
   const sessionWith = async (refresh: Refresh) => {
     const logger = createLogger({ name: 'test', level: 'silent' });
-    const sessions = new PortalSessions({ db, refresh, logger });
+    const sessions = new PortalSessions({ db, refresh, revoke: async () => undefined, logger });
     const tokens = { access: 'of now', refresh: 'for later', expiresAtMs: Date.now() + 10_000 };
     const begun = await sessions.begin('corp:fay', 'corp', tokens, async () => undefined);
     assert.ok(begun !== undefined);
-    const found = await sessions.find(begun.cookie);
+    const found = await sessions.find(begun.cookie, undefined);
     return { token: found?.accessToken, kept: await isKept() };
   };
   const isKept = async (): Promise<boolean> =>
@@ -210,9 +219,35 @@ test('a session ends when its provider gives no further token, and not because t
   }
 });
 
+test('whoever signs out while the next token is on its way is out, and the provider is told of that one', async () => {
+  const db = createDatabase<CmkDatabase>(
+    createPool({ url: world.config.database.appUrl, applicationName: 'portal test' }),
+  );
+  const revoked: string[] = [];
+  let cookie = '';
+  const sessions: PortalSessions = new PortalSessions({
+    db,
+    logger: createLogger({ name: 'test', level: 'silent' }),
+    revoke: async (_issuer, token) => void revoked.push(token),
+    async refresh() {
+      await sessions.end(cookie, undefined);
+      return { access: 'of then', refresh: 'the next', expiresAtMs: Date.now() + 600_000 };
+    },
+  });
+  try {
+    const tokens = { access: 'of now', refresh: 'the first', expiresAtMs: Date.now() + 10_000 };
+    const begun = await sessions.begin('corp:gil', 'corp', tokens, async () => undefined);
+    cookie = begun?.cookie ?? '';
+    assert.equal(await sessions.find(cookie, undefined), undefined);
+    assert.deepEqual(revoked, ['the first', 'the next']);
+  } finally {
+    await db.destroy();
+  }
+});
+
 test('whoever signs out is out, also with a copy of the cookie', async () => {
   const jar = await signedInAtCorp('gus');
-  const copy = new Map(jar);
+  const copy = jar.copy();
   assert.equal((await ask(jar, '/portal/session', { method: 'DELETE' })).status, 204);
   assert.equal(jar.get(SESSION), undefined);
   assert.equal(await principalOf(copy), 401);
@@ -227,16 +262,30 @@ test('whoever signs out is out at the provider, too', async () => {
 
 test('who signs in anew with the same browser ends the session before', async () => {
   const jar = await signedInAtCorp('ivo');
-  const copy = new Map(jar);
+  const copy = jar.copy();
   assert.equal((await ask(jar, '/portal/session', { method: 'POST', body: { token: TOKEN } })).status, 200);
   assert.equal(await principalOf(jar), 'ada');
   assert.equal(await principalOf(copy), 401);
 });
 
+test('so does who goes to a provider for that, though no cookie comes back from there with them', async () => {
+  const jar = await signedInAtCorp('iva');
+  const copy = jar.copy();
+  const address = `${world.url()}/portal/sign-in/corp`;
+  await provider.browse(address, 'iva', { jar, until: ({ pathname }) => pathname === '/portal/' });
+  assert.equal(await principalOf(jar), 'corp:iva');
+  assert.equal(await principalOf(copy), 401);
+  await until('its refresh token is revoked', async () => provider.refreshTokens('iva') === 1);
+  // Another site's link ends no session.
+  const kept = jar.copy();
+  await ask(jar, '/portal/sign-in/corp', { headers: { 'sec-fetch-site': 'cross-site' } });
+  assert.equal(await principalOf(kept), 'corp:iva');
+});
+
 test('of one person’s sessions the one that was not used for longest makes room', async () => {
-  const jars: Jar[] = [];
+  const jars: CookieJar[] = [];
   for (let n = 0; n < 9; n++) {
-    const jar: Jar = new Map();
+    const jar = new CookieJar();
     await ask(jar, '/portal/session', { method: 'POST', body: { token: TOKEN } });
     jars.push(jar);
   }
@@ -246,27 +295,81 @@ test('of one person’s sessions the one that was not used for longest makes roo
 });
 
 test('nobody comes back who did not leave from here, and nobody is led away', async () => {
-  const stranger = await ask(new Map(), '/portal/callback?code=x&state=y');
+  const stranger = await ask(new CookieJar(), '/portal/callback/corp?code=x&state=y');
   assert.equal(stranger.headers.get('location'), '/portal/sign-in?error=not-begun-here');
-  const jar: Jar = new Map();
+  const jar = new CookieJar();
   await ask(jar, '/portal/sign-in/corp?return=/portal/keys');
-  const forged = await ask(jar, '/portal/callback?code=x&state=of-somebody-else');
+  const forged = await ask(jar, '/portal/callback/corp?code=x&state=of-somebody-else');
   assert.equal(forged.headers.get('location'), '/portal/sign-in?error=refused-by-provider');
   assert.equal(jar.get(SESSION), undefined);
   for (const wish of ['https://evil.example/', '//evil.example/', '/portal/\\evil.example', '/v1/me']) {
-    const away: Jar = new Map();
+    const away = new CookieJar();
     await ask(away, `/portal/sign-in/corp?return=${encodeURIComponent(wish)}`);
     const kept = Buffer.from(away.get('okcm-portal-leaving') ?? '', 'base64url').toString();
     assert.equal((JSON.parse(kept) as { back: string }).back, '/portal/');
   }
 });
 
+const LEFT = 'okcm-portal-leaving';
+/** Comes back with a code, as if `name` had sent this browser; returns where it is led. */
+async function comeBack(jar: CookieJar, name: string): Promise<string | null> {
+  const kept = Buffer.from(jar.get(LEFT) ?? '', 'base64url').toString();
+  const { state } = JSON.parse(kept) as { state: string };
+  const answer = await ask(jar, `/portal/callback/${name}?code=some-code&state=${state}`);
+  return answer.headers.get('location');
+}
+
+test('no provider is given another’s code, and none signs in another’s people', async () => {
+  for (const [left, arrived] of [
+    ['rogue', 'corp'],
+    ['corp', 'rogue'],
+  ] as const) {
+    const jar = new CookieJar();
+    await ask(jar, `/portal/sign-in/${left}`);
+    assert.equal(await comeBack(jar, arrived), '/portal/sign-in?error=not-begun-here');
+  }
+  assert.equal(rogue.asked.tokens, 0);
+
+  const jar = new CookieJar();
+  const leaving = await ask(jar, '/portal/sign-in/rogue');
+  const redirect = new URL(leaving.headers.get('location') ?? '').searchParams.get('redirect_uri');
+  assert.equal(redirect, `${world.url()}/portal/callback/rogue`);
+  rogue.token = await provider.tokenOf('alice');
+  assert.equal(await comeBack(jar, 'rogue'), '/portal/sign-in?error=not-accepted-here');
+  assert.equal(rogue.asked.tokens, 1);
+  assert.equal(jar.get(SESSION), undefined);
+});
+
+test('a session ends when its provider gives a token of somebody else', async () => {
+  for (const path of ['/v1/me', '/portal/session']) {
+    const jar = await signedInAtCorp('jon');
+    const [own] = await world.query(
+      `UPDATE portal_sessions SET principal = 'corp:jan' WHERE principal = 'corp:jon' RETURNING id`,
+    );
+    assert.equal((await ask(jar, path)).status, 401);
+    assert.deepEqual(await world.query('SELECT 1 FROM portal_sessions WHERE id = $1', [own?.['id']]), []);
+  }
+});
+
+test('a provider that answers without end is not listened to, and one that does not answer is left alone', async () => {
+  const jar = new CookieJar();
+  await ask(jar, '/portal/sign-in/rogue');
+  rogue.padding = 512 * 1024;
+  assert.equal(await comeBack(jar, 'rogue'), '/portal/sign-in?error=refused-by-provider');
+  rogue.padding = 0;
+  for (let n = 0; n < 3; n++) {
+    const away = await ask(new CookieJar(), '/portal/sign-in/broken');
+    assert.equal(away.headers.get('location'), '/portal/sign-in?error=provider-away');
+  }
+  assert.equal(rogue.asked.brokenDiscovery, 1);
+});
+
 test('in a development installation its people sign in with their password', async () => {
-  const jar: Jar = new Map();
+  const jar = new CookieJar();
   const offered = (await (await ask(jar, '/portal/sign-in')).json()) as { providers: { name: string }[] };
   assert.deepEqual(
     offered.providers.map(({ name }) => name),
-    ['corp', 'development'],
+    ['corp', 'rogue', 'broken', 'development'],
   );
   const leaving = await ask(jar, '/portal/sign-in/development?return=/portal/keys');
   const page = new URL(leaving.headers.get('location') ?? '');
@@ -294,19 +397,66 @@ test('a wrong token is refused, and counts as any failed credential', async () =
     return Number(/^okcm_cmk_authentication_failures_total\S* (\d+)$/m.exec(text)?.[1]);
   };
   const before = await failures();
-  const refused = await ask(new Map(), '/portal/session', {
+  const refused = await ask(new CookieJar(), '/portal/session', {
     method: 'POST',
     body: { token: 'a-token-of-nobody-at-all' },
   });
   assert.equal(refused.status, 401);
   assert.deepEqual(refused.headers.getSetCookie(), []);
   assert.equal(await failures(), before + 1);
+  const guess = new CookieJar().set(SESSION, 'A'.repeat(64));
+  assert.ok([401, 429].includes((await ask(guess, '/portal/session')).status));
+  assert.equal(guess.get(SESSION), undefined);
+  assert.equal(await failures(), before + 2);
+  const jar = new CookieJar();
+  await ask(jar, '/portal/sign-in/corp');
+  assert.equal(await comeBack(jar, 'corp'), '/portal/sign-in?error=refused-by-provider');
+  assert.equal(await failures(), before + 3);
 });
 
 test('the page may load nothing from anywhere else, and no other page may frame it', async () => {
-  const { headers } = await ask(new Map(), '/portal/', { headers: { accept: 'text/html' } });
+  const { headers } = await ask(new CookieJar(), '/portal/', { headers: { accept: 'text/html' } });
   const policy = headers.get('content-security-policy') ?? '';
   assert.match(policy, /default-src 'none'/);
   assert.match(policy, /frame-ancestors 'none'/);
   assert.doesNotMatch(policy, /unsafe|\*|http/);
+});
+
+test('it does not start with an origin to which cookies and codes would go on a plain line, or that is more than one', async () => {
+  const { config } = world;
+  const issuers = [{ name: 'corp', issuer: 'https://idp.example.com', audience: OIDC_AUDIENCE }];
+  for (const origin of [
+    undefined,
+    'http://kms.example.com',
+    'https://kms.example.com/portal',
+    'https://kms.example.com/?x=1',
+    'kms.example.com',
+  ]) {
+    const portal = origin === undefined ? {} : { origin };
+    await assert.rejects(startCmk({ ...config, development: false, auth: { issuers }, portal }), {
+      code: 'CMK_PORTAL',
+    });
+  }
+});
+
+// Last, since it leaves no failures to be answered at once.
+test('cookies that somebody has made up leave connections to those who come with a token', async () => {
+  const strangers = await withClient({ url: world.config.database.ownerUrl }, async (client) => {
+    await client.query('BEGIN');
+    // As slow as can be: nobody's session is read while this lasts.
+    await client.query('LOCK TABLE portal_sessions IN ACCESS EXCLUSIVE MODE');
+    const asked = Array.from({ length: 40 }, (_, n) => {
+      const jar = new CookieJar().set(SESSION, randomBytes(48).toString('base64url'));
+      return ask(jar, n % 2 === 0 ? '/v1/tenants' : '/portal/session');
+    });
+    await delay(300);
+    const answer = await fetch(`${world.url()}/v1/tenants`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+      signal: AbortSignal.timeout(3_000),
+    });
+    assert.equal(answer.status, 200);
+    await client.query('ROLLBACK');
+    return await Promise.all(asked);
+  });
+  assert.ok(strangers.every(({ status }) => status === 401 || status === 429));
 });

@@ -7,8 +7,10 @@ import { randomUUID } from 'node:crypto';
 import type { Configuration, TokenEndpointResponse } from 'openid-client';
 import { readPrivate } from '../../platform/config-file.ts';
 import { OkcmError } from '../../platform/errors.ts';
-import type { IssuerConfig } from '../access/issuer.ts';
-import { ISSUER_TIMEOUT_MS } from '../limits.ts';
+import { Semaphore } from '../../platform/semaphore.ts';
+import { boundedFetch } from '../access/bounded-fetch.ts';
+import { IssuerAway, type IssuerConfig } from '../access/issuer.ts';
+import { ISSUER_RETRY_MS, ISSUER_TIMEOUT_MS, PORTAL_EXCHANGES } from '../limits.ts';
 import type { FreshTokens } from './sessions.ts';
 import type { PortalClientConfig } from './settings.ts';
 
@@ -70,7 +72,9 @@ export class Provider {
   readonly #issuer: IssuerConfig;
   readonly #client: PortalClientConfig;
   readonly #secret: string | undefined;
+  readonly #exchanges = new Semaphore(PORTAL_EXCHANGES);
   #discovered: Promise<Configuration> | undefined;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(issuer: IssuerConfig, client: PortalClientConfig, secret: string | undefined) {
     this.#issuer = issuer;
@@ -82,7 +86,7 @@ export class Provider {
     return this.#client.title ?? this.#issuer.name;
   }
 
-  /** Where the browser has to go, and what it keeps until it comes back. Throws what discovery throws. */
+  /** Where the browser has to go, and what it keeps until it comes back. Throws IssuerAway. */
   async leave(callback: string, back: string): Promise<{ readonly address: URL; readonly leaving: Leaving }> {
     const client = await import('openid-client');
     const verifier = client.randomPKCECodeVerifier();
@@ -100,8 +104,15 @@ export class Provider {
     return { address, leaving: { provider: this.#issuer.name, state, verifier, nonce, back } };
   }
 
-  /** `arrived`: the address that the browser came back to. Throws what the provider, or a browser that is another one, brings about. */
-  async arrive(arrived: URL, { state, verifier, nonce }: Leaving): Promise<FreshTokens> {
+  /**
+   * `arrived`: the address that the browser came back to; `from`: where the browser is, if that is known. Throws what the
+   * provider, or a browser that is another one, brings about, IssuerAway, and QueueFullError when too many come at once.
+   */
+  arrive(arrived: URL, leaving: Leaving, from: string | undefined): Promise<FreshTokens> {
+    return this.#exchanges.run(() => this.#redeem(arrived, leaving), from);
+  }
+
+  async #redeem(arrived: URL, { state, verifier, nonce }: Leaving): Promise<FreshTokens> {
     const client = await import('openid-client');
     const askedAtMs = Date.now();
     const answer = await client.authorizationCodeGrant(
@@ -142,13 +153,19 @@ export class Provider {
     await client.tokenRevocation(configuration, refreshToken, { token_type_hint: 'refresh_token' });
   }
 
-  /** One discovery at a time; one that failed is tried again by whoever comes next. */
-  #configuration(): Promise<Configuration> {
-    this.#discovered ??= this.#discover().catch((error: unknown) => {
+  /** One discovery at a time, and after a failure none for a while: whoever asks for much cannot make us hammer the provider. */
+  async #configuration(): Promise<Configuration> {
+    const { name, issuer } = this.#issuer;
+    if (performance.now() - this.#failedAtMs < ISSUER_RETRY_MS)
+      throw new IssuerAway(`${name} did not answer a moment ago`);
+    this.#discovered ??= this.#discover();
+    try {
+      return await this.#discovered;
+    } catch (error) {
       this.#discovered = undefined;
-      throw error;
-    });
-    return this.#discovered;
+      this.#failedAtMs = performance.now();
+      throw new IssuerAway(`${name} (${issuer}) does not answer as a provider`, { cause: error });
+    }
   }
 
   async #discover(): Promise<Configuration> {
@@ -161,6 +178,8 @@ export class Provider {
       this.#secret === undefined ? client.None() : client.ClientSecretBasic(this.#secret),
       {
         timeout: ISSUER_TIMEOUT_MS / 1000,
+        // For whatever is asked of it later, too.
+        [client.customFetch]: (url, { body = null, ...options }) => boundedFetch(url, { ...options, body }),
         // credentials.ts has refused plain http anywhere but on loopback of a development installation.
         execute: issuer.startsWith('http:') ? [client.allowInsecureRequests] : [],
       },

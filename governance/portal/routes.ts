@@ -2,7 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { QueueFullError } from '../../platform/semaphore.ts';
 import type { Authenticator } from '../access/authenticate.ts';
+import { IssuerAway } from '../access/issuer.ts';
 import type { Principal } from '../access/principal.ts';
 import type { Api } from '../api/api.ts';
 import { audit } from '../audit/record.ts';
@@ -13,7 +15,7 @@ import { asSystem } from '../store/transactions.ts';
 import { type Cookies, pageOfPortal, readLeaving, writeLeaving } from './cookies.ts';
 import { guardPage, PortalFiles } from './files.ts';
 import type { Providers } from './providers.ts';
-import { askedByPortal } from './same-site.ts';
+import { askedByPortal, askedElsewhere } from './same-site.ts';
 import type { FreshTokens, PortalSessions } from './sessions.ts';
 
 const open = { config: { public: true }, schema: { hide: true } } as const;
@@ -27,12 +29,14 @@ export interface PortalRoutesOptions {
   /** Where browsers find CMK. */
   readonly origin: () => URL;
   readonly authenticator: Authenticator;
+  /** Of whoever asks; undefined where that is not known. */
+  readonly addressOf: (request: FastifyRequest) => string | undefined;
   /** Counts a credential that is not good, and says what the browser is told. */
   readonly refuse: (request: FastifyRequest) => CmkError;
 }
 
 export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOptions): Promise<void> {
-  const { sessions, providers, cookies, origin } = options;
+  const { sessions, providers, cookies, origin, addressOf } = options;
   const files = await PortalFiles.open(app);
   app.addHook('onRequest', async (_request, reply) => guardPage(reply, origin().protocol === 'https:'));
 
@@ -43,19 +47,17 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
     if (answer.reason === 'away') throw new CmkError('ISSUER_UNAVAILABLE', answer.why);
     return undefined;
   };
-  /** Also at its provider, which is told in the background: the session is over whatever it answers. */
-  const endSession = async (cookie: string, request: FastifyRequest): Promise<string | undefined> => {
-    const ended = await sessions.end(cookie);
-    const { issuer, refreshToken } = ended ?? {};
-    if (typeof issuer === 'string' && refreshToken !== undefined)
-      providers
-        .find(issuer)
-        ?.revoke(refreshToken)
-        .catch((error: unknown) => {
-          const told = { err: error, provider: issuer, correlationId: request.id };
-          cmk.logger.warn(told, 'a refresh token of a session that has ended was not revoked');
-        });
-    return ended?.principal;
+  const signOut = async (request: FastifyRequest, reply: FastifyReply, cookie: string): Promise<void> => {
+    const whose = await sessions.end(cookie, addressOf(request));
+    if (whose !== undefined)
+      await asSystem(cmk.db, (trx) =>
+        audit(
+          trx,
+          { actor: whose, correlationId: request.id, origin: request.ip },
+          { action: 'portal.sign-out', subject: `principal:${whose}`, outcome: 'accepted' },
+        ),
+      );
+    reply.clearCookie(cookies.session, cookies.toForget());
   };
   const begin = async (
     request: FastifyRequest,
@@ -80,7 +82,7 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
       throw new CmkError('LIMIT_REACHED', 'too many people are signed in to the portal');
     // Nobody keeps two with one browser: whoever had the former cookie is out.
     const former = request.cookies[cookies.session];
-    if (former !== undefined) await endSession(former, request);
+    if (former !== undefined) await sessions.end(former, addressOf(request));
     reply.setCookie(cookies.session, begun.cookie, cookies.forSession(begun.expiresAt));
     return begun.expiresAt;
   };
@@ -105,29 +107,20 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
     if (wantsPage(request)) return files.send('', reply);
     reply.header('cache-control', 'no-store');
     const cookie = request.cookies[cookies.session];
-    const session = cookie === undefined ? undefined : await sessions.find(cookie);
+    if (cookie === undefined) throw new CmkError('UNAUTHENTICATED', 'nobody is signed in');
+    const session = await sessions.find(cookie, addressOf(request));
     const principal = session === undefined ? undefined : await principalOf(session.accessToken, request);
-    if (session === undefined || principal === undefined) {
-      if (cookie !== undefined) reply.clearCookie(cookies.session, cookies.toForget());
-      throw new CmkError('UNAUTHENTICATED', 'nobody is signed in');
+    if (session === undefined || principal?.id !== session.principal) {
+      reply.clearCookie(cookies.session, cookies.toForget());
+      if (principal !== undefined) await sessions.end(cookie, addressOf(request));
+      throw options.refuse(request);
     }
     return shown(principal, session.expiresAt);
   });
 
   app.delete('/portal/session', open, async (request, reply) => {
     const cookie = request.cookies[cookies.session];
-    if (cookie !== undefined && askedByPortal(request)) {
-      const whose = await endSession(cookie, request);
-      if (whose !== undefined)
-        await asSystem(cmk.db, (trx) =>
-          audit(
-            trx,
-            { actor: whose, correlationId: request.id, origin: request.ip },
-            { action: 'portal.sign-out', subject: `principal:${whose}`, outcome: 'accepted' },
-          ),
-        );
-      reply.clearCookie(cookies.session, cookies.toForget());
-    }
+    if (cookie !== undefined && askedByPortal(request)) await signOut(request, reply, cookie);
     return reply.status(204).send();
   });
 
@@ -154,12 +147,9 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
     const { return: wish } = request.query as { return?: unknown };
     const provider = providers.find(name);
     if (provider === undefined) return await notSignedIn(reply, 'unknown-provider');
+    let left: Awaited<ReturnType<typeof provider.leave>>;
     try {
-      const { address, leaving } = await provider.leave(callbackOf(origin()), pageOfPortal(wish));
-      return await reply
-        .header('cache-control', 'no-store')
-        .setCookie(cookies.leaving, writeLeaving(leaving), cookies.forLeaving())
-        .redirect(address.href);
+      left = await provider.leave(callbackOf(origin(), name), pageOfPortal(wish));
     } catch (error) {
       cmk.logger.warn(
         { err: error, provider: name, correlationId: request.id },
@@ -167,33 +157,51 @@ export async function portalRoutes(app: Api, cmk: Cmk, options: PortalRoutesOpti
       );
       return await notSignedIn(reply, 'provider-away');
     }
+    // Now, since the cookie does not come along when the browser is sent back from another site. Nor is anybody signed out
+    // by another site.
+    const former = request.cookies[cookies.session];
+    if (former !== undefined && !askedElsewhere(request)) await signOut(request, reply, former);
+    return await reply
+      .header('cache-control', 'no-store')
+      .setCookie(cookies.leaving, writeLeaving(left.leaving), cookies.forLeaving())
+      .redirect(left.address.href);
   });
 
-  app.get('/portal/callback', open, async (request, reply) => {
+  app.get('/portal/callback/:provider', open, async (request, reply) => {
     reply.header('cache-control', 'no-store');
+    const { provider: name } = request.params as { provider: string };
     const leaving = readLeaving(request.cookies[cookies.leaving]);
     reply.clearCookie(cookies.leaving, cookies.toForget());
-    const provider = leaving === undefined ? undefined : providers.find(leaving.provider);
+    // A code goes to the token endpoint of whoever gave it out, and of nobody else (RFC 9700 §4.4.2.2).
+    const provider = leaving?.provider === name ? providers.find(name) : undefined;
     // Who did not leave from here is sent by somebody else.
     if (leaving === undefined || provider === undefined) return await notSignedIn(reply, 'not-begun-here');
     let tokens: FreshTokens;
     try {
-      tokens = await provider.arrive(new URL(request.url, origin()), leaving);
+      const arrived = new URL(callbackOf(origin(), name));
+      arrived.search = new URL(request.url, origin()).search;
+      tokens = await provider.arrive(arrived, leaving, addressOf(request));
     } catch (error) {
-      cmk.logger.info({ err: error, provider: leaving.provider, correlationId: request.id }, 'no sign-in');
+      cmk.logger.info({ err: error, provider: name, correlationId: request.id }, 'no sign-in');
+      if (error instanceof QueueFullError) return await notSignedIn(reply, 'busy');
+      if (error instanceof IssuerAway) return await notSignedIn(reply, 'provider-away');
+      options.refuse(request);
       return await notSignedIn(reply, 'refused-by-provider');
     }
     const principal = await principalOf(tokens.access, request);
-    if (principal === undefined) {
+    // One provider does not sign in another's people, whatever it hands out.
+    if (principal === undefined || !principal.id.startsWith(`${name}:`)) {
       options.refuse(request);
       return await notSignedIn(reply, 'not-accepted-here');
     }
-    await begin(request, reply, principal, leaving.provider, tokens);
+    await begin(request, reply, principal, name, tokens);
     return await reply.redirect(pageOfPortal(leaving.back));
   });
 }
 
-export const callbackOf = (origin: URL): string => new URL('/portal/callback', origin).href;
+/** Where the provider of that name sends browsers back to: each has an address of its own, so that none passes for another. */
+export const callbackOf = (origin: URL, provider: string): string =>
+  new URL(`/portal/callback/${provider}`, origin).href;
 
 /** Somebody who typed the address, or came back to it: the page has routes of the same names as what it asks for. */
 const wantsPage = ({ headers: { accept = '' } }: FastifyRequest): boolean => accept.includes('text/html');

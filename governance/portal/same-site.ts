@@ -7,6 +7,10 @@ import type { FastifyRequest } from 'fastify';
 
 export const PORTAL_HEADER = 'x-openkcm-portal';
 
+/** Another site's page made the request; also where somebody typed its address, or it was no browser, that is not so. */
+export const askedElsewhere = ({ headers }: Pick<FastifyRequest, 'headers'>): boolean =>
+  !['same-origin', 'none', undefined].includes(headers['sec-fetch-site'] as string | undefined);
+
 export function askedByPortal({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): boolean {
   const from = headers['sec-fetch-site'];
   if (from !== undefined && from !== 'same-origin') return false;

@@ -5,10 +5,13 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../platform/log.ts';
+import { QueueFullError, Semaphore } from '../../platform/semaphore.ts';
+import { CmkError } from '../errors.ts';
 import {
   MAX_PORTAL_SESSIONS,
   MAX_PORTAL_SESSIONS_EACH,
   PORTAL_IDLE_MS,
+  PORTAL_LOOKUPS,
   PORTAL_REFRESH_CLAIM_MS,
   PORTAL_REFRESH_MARGIN_MS,
   PORTAL_SESSION_MS,
@@ -33,17 +36,15 @@ export interface FreshTokens extends Tokens {
  */
 export type Refresh = (issuer: string, refreshToken: string) => Promise<FreshTokens | undefined>;
 
+/** Tells the provider of that name that nobody needs this token any more. */
+export type Revoke = (issuer: string, refreshToken: string) => Promise<void>;
+
 export interface LiveSession {
+  /** Who signed in. The token has to be theirs each time: a provider gives further ones, and may err, or lie. */
+  readonly principal: string;
   readonly accessToken: string;
   /** Of the session itself. */
   readonly expiresAt: Date;
-}
-
-export interface EndedSession {
-  readonly principal: string;
-  readonly issuer: string | null;
-  /** Good at the provider until it is told otherwise. */
-  readonly refreshToken: string | undefined;
 }
 
 const REFRESH_WAIT_MS = 100;
@@ -51,11 +52,19 @@ const REFRESH_WAIT_MS = 100;
 export class PortalSessions {
   readonly #db: Db;
   readonly #refresh: Refresh;
+  readonly #revoke: Revoke;
   readonly #logger: Logger;
+  readonly #lookups = new Semaphore(PORTAL_LOOKUPS);
 
-  constructor(options: { readonly db: Db; readonly refresh: Refresh; readonly logger: Logger }) {
+  constructor(options: {
+    readonly db: Db;
+    readonly refresh: Refresh;
+    readonly revoke: Revoke;
+    readonly logger: Logger;
+  }) {
     this.#db = options.db;
     this.#refresh = options.refresh;
+    this.#revoke = options.revoke;
     this.#logger = options.logger;
   }
 
@@ -102,23 +111,26 @@ export class PortalSessions {
     return begun ? { cookie, expiresAt } : undefined;
   }
 
-  /** Undefined: nobody is signed in by this cookie, or not any longer. */
-  async find(cookie: string): Promise<LiveSession | undefined> {
+  /**
+   * Undefined: nobody is signed in by this cookie, or not any longer. `from`: the address that asks, where it is known.
+   * Errors: PORTAL_BUSY.
+   */
+  async find(cookie: string, from: string | undefined): Promise<LiveSession | undefined> {
     const session = readSessionCookie(cookie);
     if (session === undefined) return undefined;
     // While another request, here or in another process, is getting the next token, this one goes on with the present one, or
     // waits where that has ended.
     for (const giveUpAt = performance.now() + PORTAL_REFRESH_CLAIM_MS; performance.now() < giveUpAt; ) {
-      const row = await this.#read(session.id);
+      const row = await this.#lookUp(from, () => this.#read(session.id));
       const tokens = row === undefined ? undefined : openTokens(session, row.sealed);
       if (row === undefined || tokens === undefined) return undefined;
       const now = Date.now();
-      const live = { accessToken: tokens.access, expiresAt: row.expires_at };
+      const { issuer, principal, expires_at: expiresAt } = row;
+      const live = { principal, accessToken: tokens.access, expiresAt };
       if (row.token_expires_at.getTime() - PORTAL_REFRESH_MARGIN_MS > now) {
         if (now - row.used_at.getTime() > PORTAL_USE_NOTED_MS) await this.#use(session.id, now);
         return live;
       }
-      const { issuer } = row;
       if (tokens.refresh === undefined || issuer === null)
         return row.token_expires_at.getTime() > now ? live : undefined;
       if (await this.#claim(session.id, row.token_expires_at, now)) {
@@ -126,13 +138,17 @@ export class PortalSessions {
         // A provider that is away has said nothing: the session lives, and asks again when the claim is over.
         if (fresh === 'away') return row.token_expires_at.getTime() > now ? live : undefined;
         if (fresh === undefined) {
-          await this.end(cookie);
+          await this.#lookUp(from, () => this.#forget(session.id));
           return undefined;
         }
         // Not every provider gives another refresh token each time.
         const kept = { access: fresh.access, refresh: fresh.refresh ?? tokens.refresh };
-        await this.#keep(session.id, sealTokens(session, kept), fresh.expiresAtMs);
-        return { accessToken: fresh.access, expiresAt: row.expires_at };
+        if (!(await this.#keep(session.id, sealTokens(session, kept), fresh.expiresAtMs))) {
+          // Somebody has signed out in the meantime, and could not know of these.
+          this.#revokeLater(issuer, kept.refresh);
+          return undefined;
+        }
+        return { principal, accessToken: fresh.access, expiresAt };
       }
       if (row.token_expires_at.getTime() > now) return live;
       await delay(REFRESH_WAIT_MS);
@@ -140,20 +156,48 @@ export class PortalSessions {
     return undefined;
   }
 
-  /** Undefined: it was nobody's. */
-  async end(cookie: string): Promise<EndedSession | undefined> {
+  /**
+   * Whose it was; undefined: nobody's. Also at its provider, which is told in the background: the session is over whatever it
+   * answers. `from` and errors: as find.
+   */
+  async end(cookie: string, from: string | undefined): Promise<string | undefined> {
     const session = readSessionCookie(cookie);
     if (session === undefined) return undefined;
-    const ended = await asSystem(this.#db, (trx) =>
+    const ended = await this.#lookUp(from, () => this.#forget(session.id));
+    if (ended === undefined) return undefined;
+    const { principal, issuer, sealed } = ended;
+    const refreshToken = openTokens(session, sealed)?.refresh;
+    if (issuer !== null && refreshToken !== undefined) this.#revokeLater(issuer, refreshToken);
+    return principal;
+  }
+
+  #revokeLater(issuer: string, refreshToken: string): void {
+    this.#revoke(issuer, refreshToken).catch((error: unknown) =>
+      this.#logger.warn(
+        { err: error, issuer },
+        'a refresh token of a session that has ended was not revoked',
+      ),
+    );
+  }
+
+  /** For what anybody can ask for who sends a cookie of the right length. */
+  async #lookUp<T>(from: string | undefined, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#lookups.run(ask, from);
+    } catch (error) {
+      if (error instanceof QueueFullError) throw new CmkError('PORTAL_BUSY', error.message);
+      throw error;
+    }
+  }
+
+  #forget(id: string) {
+    return asSystem(this.#db, (trx) =>
       trx
         .deleteFrom('portal_sessions')
-        .where('id', '=', session.id)
+        .where('id', '=', id)
         .returning(['principal', 'issuer', 'sealed'])
         .executeTakeFirst(),
     );
-    if (ended === undefined) return undefined;
-    const { principal, issuer, sealed } = ended;
-    return { principal, issuer, refreshToken: openTokens(session, sealed)?.refresh };
   }
 
   async #next(issuer: string, refreshToken: string): Promise<FreshTokens | 'away' | undefined> {
@@ -170,7 +214,7 @@ export class PortalSessions {
     return asSystem(this.#db, (trx) =>
       trx
         .selectFrom('portal_sessions')
-        .select(['issuer', 'sealed', 'token_expires_at', 'expires_at', 'used_at'])
+        .select(['principal', 'issuer', 'sealed', 'token_expires_at', 'expires_at', 'used_at'])
         .where('id', '=', id)
         .where('expires_at', '>', now)
         .where('used_at', '>', new Date(now.getTime() - PORTAL_IDLE_MS))
@@ -205,8 +249,9 @@ export class PortalSessions {
     return numUpdatedRows > 0n;
   }
 
-  async #keep(id: string, sealed: Buffer, tokenExpiresAtMs: number): Promise<void> {
-    await asSystem(this.#db, (trx) =>
+  /** False: the session is not there any more. */
+  async #keep(id: string, sealed: Buffer, tokenExpiresAtMs: number): Promise<boolean> {
+    const { numUpdatedRows } = await asSystem(this.#db, (trx) =>
       trx
         .updateTable('portal_sessions')
         .set({
@@ -216,8 +261,9 @@ export class PortalSessions {
           refreshing_until: null,
         })
         .where('id', '=', id)
-        .execute(),
+        .executeTakeFirst(),
     );
+    return numUpdatedRows > 0n;
   }
 }
 

@@ -11,6 +11,7 @@ import { type SignInOptions, useSignInOptions, useTokenSignIn } from './session.
 const WHY_NOT = new Map([
   ['unknown-provider', 'CMK knows no such identity provider.'],
   ['provider-away', 'The identity provider does not answer at the moment. Try again in a while.'],
+  ['busy', 'Too many people are signing in at the moment. Try again in a while.'],
   ['not-begun-here', 'This sign-in was not begun in this browser, or took too long. Begin it here.'],
   ['refused-by-provider', 'The identity provider did not let you in.'],
   ['not-accepted-here', 'The identity provider let you in, but CMK does not accept its token for you.'],
