@@ -188,6 +188,7 @@ export async function startCmk(config: CmkConfig, deps: CmkDeps = {}): Promise<R
       portal,
       authenticator: createAuthenticator({ db, ...credentials, revocations: tls?.identity.revocations }),
       serverFactory: tls?.serverFactory,
+      connections: { perAddress: config.http.connectionsPerAddress, behindProxy: config.http.behindProxy },
       extraRoutes: loginRoutes(credentials.issuers, credentials.developmentIssuer),
     });
     closing.push(() => api.close());

@@ -8,7 +8,7 @@ import { ServerTlsConfig } from '../platform/tls-config.ts';
 import { TracingConfig } from '../platform/tracing-config.ts';
 import { IssuerConfig } from './access/issuer.ts';
 import { AuditConfig } from './audit/config.ts';
-import { MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
+import { MAX_CONNECTIONS, MAX_ISSUERS_OF_PEOPLE } from './limits.ts';
 import { NotificationsConfig } from './notifications/settings.ts';
 import { PortalConfig } from './portal/settings.ts';
 
@@ -32,6 +32,8 @@ export const CmkConfig = Type.Object(
         port: Port,
         tls: Type.Optional(ServerTlsConfig),
         behindProxy: Type.Optional(Type.Boolean()),
+        /** Open at once. Default: 64 for each address but loopback's, and no bound behind a proxy. */
+        connectionsPerAddress: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_CONNECTIONS })),
       },
       closed,
     ),

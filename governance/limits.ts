@@ -21,6 +21,10 @@ export const DEFAULT_PAGE = 50;
 export const MAX_PAGE = 200;
 export const REQUEST_TIMEOUT_MS = 30_000;
 export const MAX_CONNECTIONS = 512;
+/** Of those; `http.connectionsPerAddress` says otherwise. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 64;
+/** How long a connection waits for the next request while none on it has come with a good credential. */
+export const STRANGER_KEEP_ALIVE_MS = 10_000;
 /** So many requests without a valid credential are answered at once, and one more for each time that has passed. */
 export const AUTH_FAILURE_BURST = 20;
 export const AUTH_FAILURE_REFILL_MS = 1_000;

@@ -80,9 +80,10 @@ function overTls(
   path: string,
   client?: KeyAndCertificate,
   token?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ status: number; body: { code?: string; principal?: string } }> {
   return new Promise((resolve, reject) => {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const headers = { ...more, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const identity = client === undefined ? {} : { cert: client.certificatePem, key: client.privateKeyPem };
     const options = {
       ca: pki.ca.certificatePem,
@@ -288,6 +289,20 @@ test('a machine with a registered certificate is let in, and with none, another�
   await world.must(201, 'POST', '/v1/tenants/acme/clients', register);
   // Its roles went with it: a name alone brings nothing back.
   assert.equal((await overTls('/v1/tenants/acme/keys', machine)).body.code, 'FORBIDDEN');
+});
+
+test('a browser’s certificate does nothing for another site’s page', async () => {
+  const shown = await pki.client('laptop');
+  const register = { name: 'laptop', certificate: shown.certificatePem };
+  await world.must(201, 'POST', '/v1/tenants/acme/clients', register);
+  const asked = async (from: string, token?: string): Promise<number> =>
+    (await overTls('/v1/me', shown, token, { 'sec-fetch-site': from })).status;
+  assert.deepEqual(
+    await Promise.all(['cross-site', 'same-site', 'same-origin', 'none'].map((from) => asked(from))),
+    [401, 401, 200, 200],
+  );
+  // No other site knows a token.
+  assert.equal(await asked('cross-site', TOKEN), 200);
 });
 
 test('a role goes to no machine that is not there, and to none of another tenant', async () => {

@@ -1,6 +1,7 @@
 /** What the REST API does about those who try it: guessed tokens, text that breaks things further in, paths that lead out. */
 import assert from 'node:assert/strict';
 import { symlink } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,10 +9,16 @@ import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testWorld } from '../../testkit/governance.ts';
 import { until, type World } from '../test-world.ts';
 
+/** Connections of one address. */
+const SHARE = 24;
+
 let world: World;
 
 before(async () => {
-  world = await testWorld({ regions: ['north'] });
+  world = await testWorld({
+    regions: ['north'],
+    configure: (config) => ({ ...config, http: { ...config.http, connectionsPerAddress: SHARE } }),
+  });
   await world.onboard('acme');
 });
 after(() => world.close());
@@ -71,6 +78,43 @@ test('no text that a client sends goes without a rule for its characters', async
     for (const [method, { parameters, requestBody }] of Object.entries(methods))
       look({ parameters, requestBody }, `${method} ${path}`);
   assert.deepEqual(loose, []);
+});
+
+test('one address has a share of the connections, and not all of them', async () => {
+  const { hostname, port } = new URL(world.url());
+  let closed = 0;
+  const sockets = Array.from({ length: SHARE + 16 }, () =>
+    connect(Number(port), hostname)
+      .on('error', () => undefined)
+      .on('close', () => closed++),
+  );
+  try {
+    // Those that fetch keeps open count as well.
+    await until('those beyond it are closed', async () => closed >= 16);
+    await delay(200);
+    assert.ok(closed < SHARE, `${closed} are closed`);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+  await until('there is room again', async () =>
+    world.call('GET', '/v1/tenants').then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
+  );
+});
+
+test('no answer is kept by whoever passes it on, nor taken for anything but what it says', async () => {
+  for (const [path, headers] of [
+    ['/v1/tenants', {}],
+    ['/v1/tenants', { authorization: 'Bearer wrong' }],
+    ['/v1/login', {}],
+    ['/v1/nowhere', {}],
+  ] as const) {
+    const answer = await world.call('GET', path, undefined, headers);
+    assert.equal(answer.headers.get('cache-control'), 'no-store', path);
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', path);
+  }
 });
 
 test('a software keystore lies in the configured directory or nowhere', async () => {

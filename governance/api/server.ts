@@ -24,12 +24,14 @@ import {
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts';
 import type { Portal } from '../portal/index.ts';
+import { askedElsewhere } from '../portal/same-site.ts';
 import { withReach } from '../store/reach.ts';
 import { asSystem } from '../store/transactions.ts';
 import { AccessRefusals, subjectOf } from './access-refusals.ts';
 import type { Api, Routes } from './api.ts';
 import { AuthRefusals } from './auth-refusals.ts';
 import { type Access, createGatekeeper, Forbidden } from './authorise.ts';
+import { hurryStrangers, noteKnown, type ShareOptions, shareConnections } from './connections.ts';
 import { registerIdempotency } from './idempotency.ts';
 import { describeRoute, nameModels } from './openapi.ts';
 import { toCmkError, toProblem } from './problem.ts';
@@ -77,6 +79,7 @@ export interface ApiParts {
   readonly serverFactory?: FastifyServerFactory | undefined;
   /** What a development installation serves besides. */
   readonly extraRoutes?: Routes | undefined;
+  readonly connections: ShareOptions;
   readonly portal?: Portal | undefined;
 }
 
@@ -97,6 +100,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     .setValidatorCompiler(validatorCompiler)
     .setSerializerCompiler(serializerCompiler);
   app.server.maxConnections = MAX_CONNECTIONS;
+  shareConnections(app.server, parts.connections);
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('operator', '');
   app.decorateRequest('access', null as never);
@@ -134,6 +138,9 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
     const { authorization: sent } = request.headers;
     const session = sent === undefined ? await portal?.sessionOf(request) : undefined;
     const authorization = sent ?? session?.authorization;
+    // A browser shows its certificate whichever page asks.
+    if (authorization === undefined && askedElsewhere(request))
+      return { ok: false, reason: 'refused', why: 'another site asks, and shows no token' };
     const answer = await parts.authenticator.authenticate({ authorization, socket: request.raw.socket });
     if (session === undefined || !answer.ok || answer.principal.id === session.principal) return answer;
     await session.end();
@@ -142,6 +149,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
   };
   await portal?.readCookies(app);
   app.addHook('onRequest', async (request, reply) => {
+    hurryStrangers(request.raw.socket, reply.raw);
     reply.headers({
       [CORRELATION_HEADER]: request.id,
       // What may be kept, such as the portal's files, says so itself.
@@ -157,6 +165,7 @@ export async function createApi(cmk: Cmk, parts: ApiParts): Promise<Api> {
       if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
       throw error;
     }
+    noteKnown(request.raw.socket);
     request.operator = answer.principal.id;
     request.access = await gatekeeper.admit(request, answer.principal);
   });
