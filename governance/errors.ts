@@ -215,7 +215,7 @@ export const cmkErrors = {
   JOB_NOT_CANCELLABLE: {
     status: 409,
     title: 'The job cannot be cancelled',
-    hint: 'Ended jobs stay as they are; a revocation runs until every region has reported; a link that is being made is called off by unlinking.',
+    hint: 'Ended jobs stay as they are; a revocation runs until every region has reported; a link that is being made is called off by unlinking; what several people decided runs until its deadline, and a policy until the next one.',
   },
   SIGNING_KEY_STATE: {
     status: 409,

@@ -7,7 +7,10 @@ import { audit } from '../audit/record.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
 import { MAX_APPLICATIONS_PER_TENANT } from '../limits.ts';
+import type { Tenant } from '../store/schema.ts';
 import { asSystem, asTenant, type Trx } from '../store/transactions.ts';
+import { isSatisfied } from '../workflows/quorum.ts';
+import { requirementsOf } from '../workflows/rules.ts';
 import { lockTenant, requireTenant } from './lookups.ts';
 import { cursorOf, instant, instantOrNull, limitOf, type Page, type PageRequest } from './pages.ts';
 import { refuseOutdated } from './retries.ts';
@@ -150,6 +153,19 @@ const REVOCATIONS = new Set(['UNLINK', 'IDENTITY_REMOVE', 'KEY_COMPROMISE', 'GOV
 /** Steps of a link in the making: its row waits for their end, and the renewals of the living link wait for that. */
 const MAKES_A_LINK = new Set(['LINK_PREPARE', 'LINK', 'ROTATE_LINK']);
 
+/** What takes the word of several people to be asked; each ends by itself at its deadline. */
+const ORDERED_BY = new Map([
+  ['ROTATION_POLICY', 'rotation-policy'],
+  ['KEY_DESTROY', 'destroy-key'],
+]);
+
+/** Nobody calls off alone what it takes several to decide. Errors: JOB_NOT_CANCELLABLE. */
+async function refuseAlone(trx: Trx, { kind }: OrbitalJob, tenant: Tenant): Promise<void> {
+  const action = ORDERED_BY.get(kind);
+  if (action === undefined || isSatisfied(await requirementsOf(trx, tenant, [action]), [])) return;
+  throw new CmkError('JOB_NOT_CANCELLABLE', `it takes several people to decide ${action}`);
+}
+
 /** Entities are named in contracts/jobs.ts: whose they are stands in the name, or with the identity. */
 const OF_TENANT = /^(?:tenant|service|link|keys|inventory|use|drill):([a-z0-9-]+)(?:[/@]|$)/;
 const OF_IDENTITY = /^identity:([0-9a-f]{64})(?:@|$)/;
@@ -202,7 +218,8 @@ export async function changeJob(
     // Whose the job is, and what it would bring back, stands in rows that an operator does not reach.
     await asSystem(cmk.db, async (trx) => {
       if ((await ownerOfJob(trx, job)) !== tenant) throw unknown(id);
-      if (tenant !== undefined) await lockTenant(trx, tenant);
+      const row = tenant === undefined ? undefined : await lockTenant(trx, tenant);
+      if (change === 'cancel' && row !== undefined) await refuseAlone(trx, job, row);
       if (change === 'retry') {
         // With Orbital's lock on the entity, which a removal takes before it changes any row.
         await cmk.manager.retryJob(trx, id, regions);

@@ -522,7 +522,13 @@ test('under four eyes a destruction waits for a second operator, however old the
   assert.deepEqual([proposal.state, proposal.parameters], ['pending', order]);
   assert.deepEqual(states(south, 'billing', 'careful'), ['deactivated', 'active']);
   await world.query(`UPDATE key_inventories SET answered_at = now() - interval '1 day'`);
+  south.interfere = away('KEY_DESTROY', 'careful');
   const approved = await approveAsBob(proposal);
+  const [{ job: ordered }] = approved.body.proposal.jobs;
+  // What two have decided no one calls off alone.
+  const cancelled = await world.call('POST', `/v1/jobs/${ordered}/cancel`);
+  assert.deepEqual([cancelled.status, cancelled.body.code], [409, 'JOB_NOT_CANCELLABLE']);
+  south.interfere = undefined;
   assert.deepEqual(await allEnded(approved.body.proposal.jobs), ['done']);
   assert.deepEqual(states(south, 'billing', 'careful'), ['destroyed', 'active']);
 });
