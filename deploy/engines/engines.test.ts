@@ -204,10 +204,13 @@ test('nats-server takes the configuration of each server', async () => {
   // Its certificates are not there: without the blocks of TLS the rest is looked at.
   const withoutTls = cluster.replaceAll(/^( *)tls \{[\s\S]*?^\1\}\n/gm, '');
   assert.ok(!withoutTls.includes('cert_file') && cluster.match(/verify: true/g)?.length === 2, tls);
+  assert.equal(cluster.match(/min_version: "1\.3"/g)?.length, 2);
   await writeFile(join(directory, 'cluster.conf'), withoutTls);
   const passwords = Object.fromEntries(
-    ['GOVERNANCE', 'EU_WEST_1', 'US_EAST_1', 'ADMIN'].map((name) => [`NATS_${name}`, 'secret']),
+    ['GOVERNANCE', 'EU_WEST_1', 'US_EAST_1', 'ADMIN', 'CLUSTER'].map((name) => [`NATS_${name}`, 'secret']),
   );
+  for (const number of [1, 2, 3])
+    passwords[`NATS_ROUTE_${number}`] = `tls://cluster:secret@nats-${number}.example:6222`;
   for (const number of [1, 2, 3]) {
     const args = ['-t', '-c', join(directory, `nats-${number}.conf`)];
     const { stderr, stdout } = await promisify(execFile)(requireService('nats'), args, { env: passwords });
