@@ -6,7 +6,9 @@
 import Table from 'cli-table3';
 import { Listr } from 'listr2';
 import picocolors from 'picocolors';
+import { errorMessage } from '../platform/errors.ts';
 import { describeError } from './errors.ts';
+import { printable, printableJson, printableLines } from './printable.ts';
 
 // Plain when piped, whatever the environment says: the library itself takes a CI variable for a terminal.
 const colorsOf = (stream: NodeJS.WriteStream) =>
@@ -43,26 +45,32 @@ export class Output {
 
   /** The result: `data` with `--json`, else what `human` makes of it. */
   result(data: unknown, human: () => string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(data, null, 2) : human()}\n`);
+    process.stdout.write(`${this.json ? printableJson(data, 2) : human()}\n`);
   }
 
-  /** A remark beside the result. */
+  /** A remark beside the result, of one line or several. What others wrote belongs into it by `printable`. */
   note(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${printableLines(text)}\n`);
   }
 
   /** Runs the steps one after the other and shows them live; the first that fails ends it. */
   async steps(steps: readonly Step[]): Promise<void> {
+    let failed: { readonly error: unknown } | undefined;
     const list = new Listr(
       steps.map((step) => ({
         title: step.title,
         task: async (_context: unknown, task: { title: string; output: string }): Promise<void> => {
           const startedAt = performance.now();
           let last = '';
-          const added = await step.run((text) => {
+          const tell = (text: string): void => {
             if (text === last) return;
             last = text;
             task.output = text;
+          };
+          const added = await step.run(tell).catch((error: unknown) => {
+            failed = { error };
+            // The list prints this one; whoever has called us gets the other.
+            throw new Error(printable(errorMessage(error)));
           });
           const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
           task.title = `${step.title}${added === undefined ? '' : `: ${added}`} ${colors.dim(`(${seconds} s)`)}`;
@@ -76,17 +84,20 @@ export class Output {
         rendererOptions: { collapseErrors: false, showErrorMessage: false },
       },
     );
-    await list.run();
+    await list.run().catch((error: unknown) => {
+      throw failed === undefined ? error : failed.error;
+    });
   }
 
   /** One line that says what happened and one that says what to do. Returns the exit code. */
   failure(error: unknown): number {
     const report = describeError(error);
     if (this.json) {
-      process.stderr.write(`${JSON.stringify({ error: report })}\n`);
+      process.stderr.write(`${printableJson({ error: report })}\n`);
     } else {
-      process.stderr.write(`${errorColors.red('okcm:')} ${report.message}\n`);
-      if (report.hint !== undefined) process.stderr.write(`  ${errorColors.dim(`hint: ${report.hint}`)}\n`);
+      const { message, hint } = report;
+      process.stderr.write(`${errorColors.red('okcm:')} ${printable(message)}\n`);
+      if (hint !== undefined) process.stderr.write(`  ${errorColors.dim(`hint: ${printable(hint)}`)}\n`);
     }
     return report.exitCode;
   }

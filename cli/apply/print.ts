@@ -1,10 +1,12 @@
 /** What `okcm apply` shows: the plan, and what became of it; and the same for programs. */
 import type { Proposal } from '../../governance/client/index.ts';
 import { table } from '../output.ts';
+import { printable } from '../printable.ts';
 import type { Action, Change, Entry, Plan } from './entries.ts';
 import type { Result, ResultState } from './execute.ts';
 import { MAX_PRINTED } from './limits.ts';
-import { type Problem, titleOf, type Value } from './things.ts';
+import { type Id, type Problem, titleOf } from './things.ts';
+import { changed, shown } from './values.ts';
 
 const signs: Readonly<Record<Action, string>> = {
   create: '+',
@@ -40,21 +42,16 @@ export function countsOf(plan: Plan): Counts {
   return counts;
 }
 
-const shown = (value: Value | undefined): string => {
-  if (value === undefined) return '–';
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-};
-
 const changeWords = ({ field, from, to, waits }: Change, isNew: boolean): string =>
-  `${field}: ${isNew ? '' : `${shown(from)} → `}${shown(to)}${waits === undefined ? '' : ` (proposed: ${waits})`}`;
+  `${printable(field)}: ${isNew ? shown(to) : changed(from, to)}${waits === undefined ? '' : ` (proposed: ${printable(waits)})`}`;
 
 const whyWords = ({ code, message, hint }: Problem): string =>
-  `${message} (${code})${hint === undefined ? '' : `; ${hint}`}`;
+  printable(`${message} (${code})${hint === undefined ? '' : `; ${hint}`}`);
+const title = (id: Id): string => printable(titleOf(id));
 
 function entryWords({ action, changes, why, waits }: Entry): string {
   if (why !== undefined) return whyWords(why);
-  if (waits !== undefined) return `proposed: ${waits}`;
+  if (waits !== undefined) return printable(`proposed: ${waits}`);
   return changes
     .filter(({ field }) => field !== 'provisioned' || action !== 'create')
     .map((change) => changeWords(change, action === 'create'))
@@ -66,7 +63,7 @@ export function describePlan(plan: Plan): string {
   const entries = plan.filter(({ action }) => action !== 'same');
   const lines = entries
     .slice(0, MAX_PRINTED)
-    .map((entry) => [signs[entry.action], titleOf(entry.id), entryWords(entry)]);
+    .map((entry) => [signs[entry.action], title(entry.id), entryWords(entry)]);
   const counts = countsOf(plan);
   const summary = (Object.keys(words) as Action[])
     .filter((action) => ALWAYS.includes(action) || counts[action] > 0)
@@ -108,7 +105,7 @@ export function describeResults(results: readonly Result[]): string {
   const troubled = results.filter(({ state }) => state === 'failed' || state === 'skipped');
   const waiting = results.filter(({ state }) => state === 'waiting');
   const proposals = results.flatMap((result) => result.proposals.map((proposal) => ({ result, proposal })));
-  const notes = results.flatMap(({ id, notes }) => notes.map((note) => `${titleOf(id)}: ${note}`));
+  const notes = results.flatMap(({ id, notes }) => notes.map((note) => `${title(id)}: ${printable(note)}`));
   const lines: string[] = [];
   const add = (head: readonly string[], rows: readonly (readonly string[])[]): void => {
     if (rows.length === 0) return;
@@ -118,15 +115,19 @@ export function describeResults(results: readonly Result[]): string {
   };
   add(
     ['proposed', 'action', 'another person approves it'],
-    proposals.map(({ result, proposal }) => [titleOf(result.id), proposal.action, approveCommand(proposal)]),
+    proposals.map(({ result, proposal }) => [
+      title(result.id),
+      printable(proposal.action),
+      printable(approveCommand(proposal)),
+    ]),
   );
   add(
     ['waits', 'for'],
-    waiting.map(({ id, problem }) => [titleOf(id), problem?.message ?? '']),
+    waiting.map(({ id, problem }) => [title(id), printable(problem?.message ?? '')]),
   );
   add(
     ['not done', 'why'],
-    troubled.map(({ id, problem }) => [titleOf(id), problem === undefined ? '' : whyWords(problem)]),
+    troubled.map(({ id, problem }) => [title(id), problem === undefined ? '' : whyWords(problem)]),
   );
   lines.push(...notes.slice(0, MAX_PRINTED));
   const summary = [

@@ -9,6 +9,7 @@ import { confirmNumber } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { CliError, exitCodes } from '../errors.ts';
 import type { Output } from '../output.ts';
+import { printable } from '../printable.ts';
 
 interface ApplyOptions {
   readonly file?: string;
@@ -103,7 +104,7 @@ async function lineByLine<T>(output: Output, planning: Promise<T>): Promise<T> {
     return await planning;
   } catch (error) {
     if (output.json || !(error instanceof DeclarationsInvalid) || error.mistakes.length < 2) throw error;
-    for (const mistake of error.mistakes) output.note(mistake);
+    for (const mistake of error.mistakes) output.note(printable(mistake));
     throw new CliError('DECLARATIONS_INVALID', `${error.mistakes.length} lines are wrong`);
   }
 }

@@ -1,0 +1,38 @@
+/**
+ * Text of others (files, CMK, a person's own input) before it reaches a terminal or the log of a pipeline: both act on what they are
+ * shown. A terminal takes control characters for orders; characters of format, invisible ones and unusual spaces make two texts look
+ * alike, or a line read differently from what it says; pipelines take lines for commands.
+ */
+
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
+const UNSEEN_IN_LINES =
+  /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
+/** `##vso[…]` and `##[…]` anywhere in a line, as Azure Pipelines and others read them. */
+const COMMAND = /#(?=#\w*\[)/g;
+/** `::error::…` where a line begins, as GitHub's runner reads it. */
+const COMMAND_AT_START = /^(\s*):(?=:)/gm;
+
+/** As JSON writes it: by each unit of UTF-16. */
+const escaped = (text: string): string =>
+  Array.from({ length: text.length }, (_, at) => text.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+    .join('');
+
+/** One line, whatever stands in the text. */
+export const printable = (text: string): string =>
+  text.replaceAll(UNSEEN, escaped).replaceAll(COMMAND, escaped).replaceAll(COMMAND_AT_START, colonEscaped);
+
+/** The same of a text whose line breaks are ours. */
+export const printableLines = (text: string): string =>
+  text
+    .replaceAll(UNSEEN_IN_LINES, escaped)
+    .replaceAll(COMMAND, escaped)
+    .replaceAll(COMMAND_AT_START, colonEscaped);
+
+function colonEscaped(_match: string, space: string): string {
+  return `${space}${escaped(':')}`;
+}
+
+/** JSON that means the same as JSON.stringify's, and shows nothing but what can be seen. */
+export const printableJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(UNSEEN_IN_LINES, escaped).replaceAll(COMMAND, escaped);
