@@ -1,9 +1,11 @@
 /** Reading declarations: what is told of a mistake, and what bounds a file whose author means no good. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { CliError } from '../errors.ts';
 import { readDeclarations } from './declared.ts';
@@ -91,6 +93,19 @@ test('a mistake names file, line and field, and the field that may have been mea
   assert.match(mistakesOf(`${SYSTEM}  kind: again\n`)[0] ?? '', /:7 : Map keys must be unique/);
 });
 
+test('however many fields are unknown, none of them is taken', () => {
+  for (const count of [1, 7, 8, 9, 200]) {
+    const unknown = Array.from({ length: count }, (_, n) => `x${n}: 1\n`).join('');
+    const mistakes = mistakesOf(`${SYSTEM}${unknown}`);
+    assert.equal(mistakes[0], 'a.yaml:7 x0: there is no such field');
+    assert.ok(
+      mistakes.length >= Math.min(count, 7) && mistakes.length <= 20,
+      `${mistakes.length} of ${count}`,
+    );
+    assert.match(mistakesOf(`${SYSTEM.replace('100', '""')}${unknown}`).join('\n'), /no such field/);
+  }
+});
+
 test('of a keystore only the configuration of its kind is told, and no field takes a secret', () => {
   const keystore = (config: string): string =>
     `${HEAD}kind: Keystore\nmetadata: { name: vault }\nspec:\n  kind: openbao\n  config: ${config}\n`;
@@ -121,6 +136,38 @@ test('what is nested too deep is refused before it is built, however it is writt
     assert.match(mistakesOf(text)[0] ?? '', /nested more than 24 deep/);
   const indented = Array.from({ length: 200 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n');
   assert.match(mistakesOf(indented)[0] ?? '', /nested more than 24 deep/);
+  assert.ok(performance.now() - startedAt < 5_000);
+});
+
+test('what has more fields than any declaration is refused before each is compared with all others', () => {
+  const many = 150_000;
+  const keys = Array.from({ length: many }, (_, n) => n.toString(36));
+  for (const [text, line] of [
+    [keys.map((key) => `${key}:\n`).join(''), 257],
+    [`{${keys.join(',')}}`, 1],
+    [JSON.stringify(Object.fromEntries(keys.map((key) => [`k${key}`, 1]))), 1],
+    [keys.map((key) => `? ${key}\n`).join(''), 257],
+    [`${SYSTEM}---\n${keys.map((key) => `${key}:\n`).join('')}`, 264],
+  ] as const) {
+    const startedAt = performance.now();
+    assert.match(
+      mistakesOf(text)[0] ?? '',
+      new RegExp(`^a\\.yaml:${line} : a document has more than 256 fields`),
+    );
+    assert.ok(performance.now() - startedAt < 2_000);
+  }
+  const startedAt = performance.now();
+  assert.equal(mistakesOf(`${SYSTEM}---\n`.repeat(5_000)).length, 0);
+  const list = `${HEAD}kind: Workspace\nmetadata: { name: w, tenant: acme }\nspec: { services: [`;
+  assert.deepEqual(
+    mistakesOf(
+      `${list}${keys
+        .slice(0, 1_000)
+        .map((key) => `s${key}`)
+        .join()}] }\n`,
+    ),
+    [],
+  );
   assert.ok(performance.now() - startedAt < 5_000);
 });
 
@@ -175,6 +222,21 @@ test('a certificate lies in what is applied, and no file with a private key is t
     (await refusal(await folder({ 'a.yaml': application('web.pem') }))).message,
     /web\.pem cannot be read \(ENOENT\)/,
   );
+});
+
+test('a certificate is not read through links, by whatever name, and no pipe is waited for', async () => {
+  const application = (file: string): string =>
+    `${HEAD}kind: Application\nmetadata: { name: web, tenant: acme }\nspec:\n  services: [db]\n  certificateFile: ${file}\n`;
+  const elsewhere = await folder({ 'secret.pem': 'of another' });
+  const root = await folder({ 'a.yaml': application('.hidden/secret.pem') });
+  await symlink(elsewhere, join(root, '.hidden'));
+  assert.match((await refusal(root)).message, /\.hidden\/secret\.pem lies outside of what is applied/);
+  const direct = await folder({ 'a.yaml': application('.web.pem') });
+  await symlink(join(elsewhere, 'secret.pem'), join(direct, '.web.pem'));
+  assert.match((await refusal(direct)).message, /\.web\.pem is a symbolic link/);
+  const piped = await folder({ 'a.yaml': application('web.pem') });
+  await promisify(execFile)('mkfifo', [join(piped, 'web.pem')]);
+  assert.match((await refusal(piped)).message, /web\.pem is not a file/);
 });
 
 test('the schema in the reference is the one that validates', () => {

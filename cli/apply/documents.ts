@@ -9,7 +9,6 @@ import {
   isCollection,
   isMap,
   isScalar,
-  Lexer,
   LineCounter,
   parseAllDocuments,
   visit,
@@ -20,6 +19,7 @@ import { API_VERSION, type Document, keystoreSpecOf, schemas } from './kinds.ts'
 import { MAX_DOCUMENT_DEPTH, MAX_MISTAKES } from './limits.ts';
 import { nearest } from './nearest.ts';
 import { type Kind, kinds, type Place } from './things.ts';
+import { tooMuchAt } from './too-much.ts';
 
 /** One thing that is wrong with the declarations. */
 export interface Mistake extends Place {
@@ -42,11 +42,10 @@ export interface ReadResult {
 
 export function readDocuments({ name, text }: SourceFile): ReadResult {
   const lines = new LineCounter();
-  const deep = tooDeepAt(text);
-  if (deep !== undefined) {
-    const line = text.slice(0, deep).split('\n').length;
-    const message = `lists and maps are nested more than ${MAX_DOCUMENT_DEPTH} deep`;
-    return { documents: [], mistakes: [{ file: name, line, field: '', message }] };
+  const much = tooMuchAt(text);
+  if (much !== undefined) {
+    const line = text.slice(0, much.offset).split('\n').length;
+    return { documents: [], mistakes: [{ file: name, line, field: '', message: much.message }] };
   }
   const parsed = parseAllDocuments(text, {
     lineCounter: lines,
@@ -75,7 +74,7 @@ const startOf = (yaml: YamlDocument): number => yaml.range?.[0] ?? 0;
 function readOne(file: string, yaml: YamlDocument, lines: LineCounter): ReadDocument | Mistake[] | undefined {
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   const start = lineAt(yaml.contents?.range?.[0] ?? startOf(yaml));
-  const broken = [...yaml.errors, ...yaml.warnings].map(({ message, pos }) => ({
+  const broken = [...yaml.errors, ...yaml.warnings].slice(0, MAX_MISTAKES).map(({ message, pos }) => ({
     file,
     line: lineAt(pos[0]),
     field: '',
@@ -87,7 +86,9 @@ function readOne(file: string, yaml: YamlDocument, lines: LineCounter): ReadDocu
   if (unread !== undefined) return [unread];
   const value: unknown = yaml.toJS({ maxAliasCount: 0 });
   const placeOf = (field: string): Place => ({ file, line: lineAt(offsetOf(yaml, field) ?? startOf(yaml)) });
-  const mistakes = mistakesIn(value).map(({ field, message }) => ({ ...placeOf(field), field, message }));
+  const mistakes = mistakesIn(value)
+    .slice(0, MAX_MISTAKES)
+    .map(({ field, message }) => ({ ...placeOf(field), field, message }));
   if (mistakes.length > 0) return mistakes;
   // It has just been held against the schema of its kind.
   return { document: value as Document, at: { file, line: start }, placeOf };
@@ -149,29 +150,35 @@ type SchemaError = ReturnType<typeof Value.Errors>[number];
 
 function held(schema: TObject, value: unknown): FieldMistake[] {
   const told = new Map<string, FieldMistake>();
-  for (const error of Value.Errors(schema, value)) {
-    for (const mistake of describe(schema, error)) {
+  const errors = Value.Errors(schema, value);
+  // An unknown field is an error of its own, and one of what it stands in, which is told only where there are few others.
+  for (const each of [errors.filter((error) => !isOfField(error)), errors.filter(isOfField)].flat()) {
+    for (const mistake of describe(schema, each)) {
       // A union complains once for each of its parts, and once more as a whole: the first says enough.
       if (!told.has(mistake.field)) told.set(mistake.field, mistake);
     }
   }
+  // Errors are a few of many, to be told; this alone says that there are none.
+  if (told.size === 0 && !Value.Check(schema, value))
+    return [{ field: '', message: 'does not follow its schema' }];
   return [...told.values()];
 }
+
+const isOfField = ({ keyword }: SchemaError): boolean => keyword === 'boolean';
 
 function describe(schema: TObject, error: SchemaError): FieldMistake[] {
   const field = error.instancePath.split('/').slice(1).join('.');
   const inside = (name: string): string => (field === '' ? name : `${field}.${name}`);
   switch (error.keyword) {
-    case 'boolean': // the field itself of additionalProperties
-      return [];
+    case 'boolean': {
+      const parts = field.split('.');
+      return [{ field, message: noSuchField(schema, parts.slice(0, -1).join('.'), parts.at(-1) ?? '') }];
+    }
     case 'additionalProperties':
-      return error.params.additionalProperties.map((name) => {
-        const near = nearest(name, propertiesAt(schema, field));
-        return {
-          field: inside(name),
-          message: `there is no such field${near === undefined ? '' : `; did you mean ${near}?`}`,
-        };
-      });
+      return error.params.additionalProperties.map((name) => ({
+        field: inside(name),
+        message: noSuchField(schema, field, name),
+      }));
     case 'required':
       return error.params.requiredProperties.map((name) => ({ field: inside(name), message: 'is missing' }));
     case 'const':
@@ -183,6 +190,11 @@ function describe(schema: TObject, error: SchemaError): FieldMistake[] {
     default:
       return [{ field, message: error.message }];
   }
+}
+
+function noSuchField(schema: TObject, parent: string, name: string): string {
+  const near = nearest(name, propertiesAt(schema, parent));
+  return `there is no such field${near === undefined ? '' : `; did you mean ${near}?`}`;
 }
 
 /** The names that an object of the schema may have; those in a list are not looked for. */
@@ -221,22 +233,3 @@ const rangeOf = (node: unknown): number | undefined => {
   const start: unknown = Array.isArray(range) ? range[0] : undefined;
   return typeof start === 'number' ? start : undefined;
 };
-
-/**
- * Before anything is built: what is nested deeper than any declaration takes time and stack to compose, and is refused by its
- * tokens alone. Blocks nest by indentation, which grows with the square of the depth, or by several dashes in one line.
- */
-function tooDeepAt(text: string): number | undefined {
-  let flow = 0;
-  let dashes = 0;
-  let offset = 0;
-  for (const token of new Lexer().lex(text)) {
-    if (token === '[' || token === '{') flow++;
-    else if (token === ']' || token === '}') flow = Math.max(0, flow - 1);
-    else if (token === '-' || token === '?') dashes++;
-    else if (token.startsWith('\n') || token.startsWith('\r')) dashes = 0;
-    if (flow + dashes > MAX_DOCUMENT_DEPTH) return offset;
-    offset += token.length;
-  }
-  return undefined;
-}

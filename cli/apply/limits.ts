@@ -11,6 +11,8 @@ export const MAX_FOLDER_DEPTH = 16;
 export const MAX_DOCUMENTS = 100_000;
 /** Maps and lists within one another in one document. */
 export const MAX_DOCUMENT_DEPTH = 24;
+/** Fields of one document, as its colons and commas in braces count them; no kind has twenty. */
+export const MAX_DOCUMENT_KEYS = 256;
 /** Mistakes that are told at once. */
 export const MAX_MISTAKES = 20;
 /** Certificates, which declarations name by file. */
