@@ -1,6 +1,7 @@
 /** Finding and reading the files of a folder of declarations, within bounds. */
-import { lstat, open, readdir } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { constants } from 'node:fs';
+import { lstat, open, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { errorCode } from '../../platform/errors.ts';
 import { CliError } from '../errors.ts';
 import { inParallel } from './in-parallel.ts';
@@ -31,7 +32,7 @@ export async function readFiles(from: string): Promise<SourceFile[]> {
   let total = 0;
   const files = await inParallel(paths.sort(), MAX_OPEN_FILES, async (path) => {
     const name = stat.isDirectory() ? relative(root, path) : from;
-    const text = await readBounded(path, name, MAX_FILE_BYTES);
+    const text = await readBounded(path, name, MAX_FILE_BYTES, stat.isDirectory() ? UNLINKED : PLAIN);
     total += Buffer.byteLength(text);
     if (total > MAX_TOTAL_BYTES)
       throw tooLarge(`the files hold more than ${MAX_TOTAL_BYTES} bytes, which is the most that is read`);
@@ -63,19 +64,37 @@ async function find(root: string, folder: string, depth: number): Promise<string
   return found;
 }
 
-/** Of a path that a declaration names: it lies in what is applied. Errors: FILE_UNREADABLE. */
+/**
+ * Of a path that a declaration names: it lies in what is applied, links on the way followed, and is none itself. Errors:
+ * FILE_UNREADABLE, DECLARATIONS_TOO_LARGE.
+ */
 export async function readNamed(root: string, path: string, name: string, maxBytes: number): Promise<string> {
-  const inside = relative(root, path);
-  if (inside.startsWith(`..${sep}`) || inside === '..' || resolve(root, inside) !== path)
-    throw new CliError('FILE_UNREADABLE', `${name} lies outside of what is applied`, {
-      hint: 'put the file below the folder of the declarations',
-    });
-  return await readBounded(path, name, maxBytes);
+  const outside = new CliError('FILE_UNREADABLE', `${name} lies outside of what is applied`, {
+    hint: 'put the file below the folder of the declarations',
+  });
+  if (!isBelow(resolve(root), resolve(path))) throw outside;
+  const [base, folder] = await Promise.all([realpath(root), realpath(dirname(path))]).catch(
+    (cause: unknown) => {
+      throw unreadable(name, cause);
+    },
+  );
+  if (!isBelow(base, folder)) throw outside;
+  return await readBounded(join(folder, basename(path)), name, maxBytes, UNLINKED);
 }
 
+function isBelow(root: string, path: string): boolean {
+  const inside = relative(root, path);
+  return inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+}
+
+/** Without waiting for somebody who writes, where the name is that of a pipe. */
+const PLAIN = constants.O_RDONLY | constants.O_NONBLOCK;
+/** And a symbolic link is refused (ELOOP): one may have come into the place of the file that was found. */
+const UNLINKED = PLAIN | constants.O_NOFOLLOW;
+
 /** The size is read from the open file, and no more than that is read of it. */
-async function readBounded(path: string, name: string, maxBytes: number): Promise<string> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
+async function readBounded(path: string, name: string, maxBytes: number, flags: number): Promise<string> {
+  const file = await open(path, flags).catch((cause: unknown) => {
     throw unreadable(name, cause);
   });
   try {
@@ -100,6 +119,8 @@ function decoded(bytes: Uint8Array, name: string): string {
 }
 
 const unreadable = (name: string, cause: unknown): CliError =>
-  new CliError('FILE_UNREADABLE', `${name} cannot be read (${errorCode(cause) ?? 'unknown error'})`);
+  errorCode(cause) === 'ELOOP'
+    ? new CliError('FILE_UNREADABLE', `${name} is a symbolic link`, { hint: 'put the file itself there' })
+    : new CliError('FILE_UNREADABLE', `${name} cannot be read (${errorCode(cause) ?? 'unknown error'})`);
 
 const tooLarge = (message: string): CliError => new CliError('DECLARATIONS_TOO_LARGE', message);
