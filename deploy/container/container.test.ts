@@ -10,7 +10,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const FILE = join(import.meta.dirname, 'Containerfile');
 const KNOWN = ['FROM', 'WORKDIR', 'COPY', 'RUN', 'LABEL', 'ENV', 'USER', 'ENTRYPOINT'];
 const SECRET = /pass(word|wd)?|secret|token|credential|private|api_?key/i;
-const COMPILER = /\b(g\+\+|gcc|c\+\+|make|python3?|build-essential|apt-get|apk|node:\d)/;
+const PINNED = /^[a-z0-9.-]+\/[a-z0-9./_-]+(:[A-Za-z0-9._-]+|(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64})$/;
+const COMPILER = /\b(g\+\+|gcc|c\+\+|make|python3?|build-essential|apt-get|apk|node[:@]\w)/;
 
 interface Instruction {
   readonly name: string;
@@ -30,11 +31,17 @@ function stagesOf(text: string): Stage[] {
     .replaceAll(/\\\n\s*/g, '')
     .split('\n');
   const stages: { base: string; name: string; instructions: Instruction[] }[] = [];
+  /** Arguments before the first stage, which are there for the names of bases alone. */
+  const given = new Map<string, string>();
   for (const line of lines) {
     const [, name = '', rest = ''] = /^(\w+)\s+(.*)$/.exec(line) ?? [];
     if (name === 'FROM') {
-      const [base = '', as, stage = ''] = rest.split(/\s+/);
+      const [named = '', as, stage = ''] = rest.split(/\s+/);
+      const base = named.replaceAll(/\$\{(\w+)\}/g, (_, argument: string) => given.get(argument) ?? '');
       stages.push({ base, name: as === undefined ? '' : stage, instructions: [] });
+    } else if (name === 'ARG' && stages.length === 0) {
+      const [argument = '', value = ''] = rest.split('=');
+      given.set(argument, value);
     } else stages.at(-1)?.instructions.push({ name, rest });
   }
   return stages;
@@ -51,8 +58,8 @@ function problemsOf(text: string, scripts: Scripts, exists: (path: string) => bo
   const names = new Set(stages.map(({ name }) => name));
   const all = stages.flatMap(({ instructions }) => instructions);
   for (const { base } of stages)
-    if (!/^[a-z0-9.-]+\/[a-z0-9./_-]+:[A-Za-z0-9._-]+$/.test(base) || base.endsWith(':latest'))
-      problems.push(`${base} is not pinned by a tag, with its registry`);
+    if (!PINNED.test(base) || base.endsWith(':latest'))
+      problems.push(`${base} is not pinned by a tag or a digest, with its registry`);
   for (const { name, rest } of all) {
     if (!KNOWN.includes(name)) problems.push(`${name} has no place here`);
     if ((name === 'ENV' || name === 'ARG') && SECRET.test(rest))
@@ -74,6 +81,8 @@ function problemsOf(text: string, scripts: Scripts, exists: (path: string) => bo
     problems.push('the last stage may hold a compiler, or has a shell');
   if (!last.instructions.some(({ name, rest }) => name === 'ENTRYPOINT' && rest.startsWith('["/')))
     problems.push('the entry needs a shell, or a path');
+  if (!all.some(({ name, rest }) => name === 'RUN' && /rm -rf[^&]* \.npmrc /.test(rest)))
+    problems.push('.npmrc goes into the image');
   if (!all.some(({ rest }) => rest.startsWith('npm ci --omit=dev')))
     problems.push('packages are not those of the lock file');
   return problems;
@@ -105,6 +114,9 @@ test('each rule can be broken', () => {
     ['--from=build', '--from=builder', /no stage builder/],
     ['npm run build:native', 'npm run build', /no script build/],
     ['npm ci --omit=dev', 'npm install', /lock file/],
+    ['scripts .npmrc', 'scripts', /\.npmrc goes/],
+    ['ARG RUN_BASE=', 'ARG BASE=', /not pinned/],
+    ['WORKDIR /app\nCOPY pack', 'ARG VERSION=1\nCOPY pack', /ARG has no place/],
     ['gcr.io/distroless/cc-debian12:nonroot', 'docker.io/library/node:24.21.0-bookworm', /compiler/],
     ['ENV NODE_ENV=production', 'RUN true', /compiler/],
     ['ENTRYPOINT ["/app', 'ENTRYPOINT ["node', /shell, or a path/],
