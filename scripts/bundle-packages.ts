@@ -1,8 +1,10 @@
 // Puts packages of hundreds of files into a few, at the end of `npm ci`: platform/bundled-packages.mjs says what for. The
-// packages themselves stay as they came. Where this fails, npm goes on: all is served as before, only later.
+// packages themselves stay as they came, and bundles that are what would be made stay as well. Where this fails, npm goes on: all is served as before, only later.
 import 'reflect-metadata'; // @peculiar/x509 wants it first
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, '.build', 'packages');
@@ -54,6 +56,8 @@ const require = okcmCreateRequire(import.meta.url);`;
 interface BundleIndex {
   readonly versions: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
+  /** By what they were made: the bundler, and this file with its list and options. */
+  readonly made: { readonly esbuild: string; readonly by: string };
 }
 
 const packageOf = (specifier: string): string =>
@@ -85,7 +89,54 @@ const versionOf = (name: string): string => {
 
 const fileOf = (specifier: string): string => `${specifier.replace('@', '').replaceAll('/', '-')}.mjs`;
 
+const wanted = (): BundleIndex => ({
+  versions: Object.fromEntries(SPECIFIERS.map(packageOf).map((name) => [name, versionOf(name)])),
+  files: Object.fromEntries(SPECIFIERS.map((specifier) => [specifier, fileOf(specifier)])),
+  made: {
+    esbuild: versionOf('esbuild'),
+    by: createHash('sha256')
+      .update(readFileSync(import.meta.filename))
+      .digest('hex'),
+  },
+});
+
+/** Whether what lies there is what would be made: then it stays, since programs may be starting from it. */
+function isThere(index: BundleIndex): boolean {
+  try {
+    const present: unknown = JSON.parse(readFileSync(join(FOLDER, 'index.json'), 'utf8'));
+    return (
+      isDeepStrictEqual(present, index) &&
+      Object.values(index.files).every((file) => existsSync(join(FOLDER, file)))
+    );
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * In the place of the old folder in two renames: whoever starts in between finds none, and reads the packages as they are; never
+ * a half.
+ */
+function putInPlace(made: string): void {
+  const old = `${FOLDER}.${process.pid}.old`;
+  if (existsSync(FOLDER)) renameSync(FOLDER, old);
+  try {
+    renameSync(made, FOLDER);
+  } catch (error) {
+    if (existsSync(old) && !existsSync(FOLDER)) renameSync(old, FOLDER);
+    throw error;
+  } finally {
+    rmSync(old, { recursive: true, force: true });
+  }
+}
+
 async function bundle(): Promise<void> {
+  const index = wanted();
+  const count = Object.keys(index.versions).length;
+  if (isThere(index)) {
+    console.log(`bundled packages: ${count}, as they are`);
+    return;
+  }
   const { build } = await import('esbuild');
   const made = `${FOLDER}.${process.pid}.new`;
   const entries = join(made, 'entries');
@@ -108,14 +159,9 @@ async function bundle(): Promise<void> {
       logLevel: 'silent',
     });
     rmSync(entries, { recursive: true });
-    const index: BundleIndex = {
-      versions: Object.fromEntries(SPECIFIERS.map(packageOf).map((name) => [name, versionOf(name)])),
-      files: Object.fromEntries(SPECIFIERS.map((specifier) => [specifier, fileOf(specifier)])),
-    };
     writeFileSync(join(made, 'index.json'), `${JSON.stringify(index, null, 2)}\n`);
-    rmSync(FOLDER, { recursive: true, force: true });
-    renameSync(made, FOLDER);
-    console.log(`bundled packages: ${Object.keys(index.versions).length}`);
+    putInPlace(made);
+    console.log(`bundled packages: ${count}`);
   } finally {
     rmSync(made, { recursive: true, force: true });
   }
@@ -124,6 +170,6 @@ async function bundle(): Promise<void> {
 try {
   await bundle();
 } catch (error) {
-  console.error(`bundled packages: none, programs start later (${String(error)})`);
-  rmSync(FOLDER, { recursive: true, force: true });
+  // Whatever lies there is of certain versions, and is not used for others (platform/bundled-packages.mjs).
+  console.error(`bundled packages: not made, programs start later (${String(error)})`);
 }
