@@ -5,12 +5,10 @@
  */
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
-const UNSEEN_IN_LINES =
-  /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
 /** `##vso[…]` and `##[…]` anywhere in a line, as Azure Pipelines and others read them. */
 const COMMAND = /#(?=#\w*\[)/g;
 /** `::error::…` where a line begins, as GitHub's runner reads it. */
-const COMMAND_AT_START = /^(\s*):(?=:)/gm;
+const COMMAND_AT_START = /(?<=^\s*):(?=:)/g;
 
 /** As JSON writes it: by each unit of UTF-16. */
 const escaped = (text: string): string =>
@@ -20,19 +18,11 @@ const escaped = (text: string): string =>
 
 /** One line, whatever stands in the text. */
 export const printable = (text: string): string =>
-  text.replaceAll(UNSEEN, escaped).replaceAll(COMMAND, escaped).replaceAll(COMMAND_AT_START, colonEscaped);
+  text.replaceAll(UNSEEN, escaped).replaceAll(COMMAND, escaped).replaceAll(COMMAND_AT_START, escaped);
 
 /** The same of a text whose line breaks are ours. */
-export const printableLines = (text: string): string =>
-  text
-    .replaceAll(UNSEEN_IN_LINES, escaped)
-    .replaceAll(COMMAND, escaped)
-    .replaceAll(COMMAND_AT_START, colonEscaped);
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
-function colonEscaped(_match: string, space: string): string {
-  return `${space}${escaped(':')}`;
-}
-
-/** JSON that means the same as JSON.stringify's, and shows nothing but what can be seen. */
+/** JSON that means the same as JSON.stringify's, and shows nothing but what can be seen. No line of it begins with a colon. */
 export const printableJson = (value: unknown, indent?: number): string =>
-  JSON.stringify(value, null, indent).replaceAll(UNSEEN_IN_LINES, escaped).replaceAll(COMMAND, escaped);
+  printableLines(JSON.stringify(value, null, indent));

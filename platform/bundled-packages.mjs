@@ -1,6 +1,7 @@
-// Loaded before a program (`node --import`): packages of hundreds of files are taken from the few that
-// scripts/bundle-packages.ts has put each into. To find and open all of them is most of what a command takes to start.
-// Without the bundles, or with those of another version, or on a Node without such hooks, the packages are read as they are.
+// Loaded before a program (`node --import`), which then starts sooner: modules of ours are taken from where they are named, and
+// packages of hundreds of files from the few that scripts/bundle-packages.ts has put each into. To find and open all of them is most
+// of what a command takes to start. Without the bundles, or with those of another version, or on a Node without such hooks, the
+// packages are read as they are.
 import { readFileSync } from 'node:fs';
 import nodeModule from 'node:module';
 
@@ -26,17 +27,16 @@ const bundles = new Map(
 );
 const root = new URL('../', import.meta.url).href;
 const maker = new URL('../scripts/bundle-packages.ts', import.meta.url).href;
-if (bundles.size > 0)
-  nodeModule.registerHooks?.({
-    resolve(specifier, context, next) {
-      // Ours name each other as they lie: nothing is to be looked for, and looking takes a tenth of a start.
-      if (specifier.startsWith('.') && specifier.endsWith('.ts') && context.parentURL?.startsWith(root)) {
-        const url = new URL(specifier, context.parentURL).href;
-        return { url, format: 'module-typescript', shortCircuit: true };
-      }
-      // One that is required is CommonJS, with what its package has for that; and whoever makes bundles anew wants no bundle.
-      const isServed = context.conditions.includes('import') && context.parentURL !== maker;
-      const url = isServed ? bundles.get(specifier) : undefined;
-      return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true };
-    },
-  });
+nodeModule.registerHooks?.({
+  resolve(specifier, context, next) {
+    // Ours name each other as they lie: nothing is to be looked for, and looking takes a tenth of a start.
+    if (specifier.startsWith('.') && specifier.endsWith('.ts') && context.parentURL?.startsWith(root)) {
+      const url = new URL(specifier, context.parentURL).href;
+      return { url, format: 'module-typescript', shortCircuit: true };
+    }
+    // One that is required is CommonJS, with what its package has for that; and whoever makes bundles anew wants no bundle.
+    const isServed = context.conditions.includes('import') && context.parentURL !== maker;
+    const url = isServed ? bundles.get(specifier) : undefined;
+    return url === undefined ? next(specifier, context) : { url, format: 'module', shortCircuit: true };
+  },
+});

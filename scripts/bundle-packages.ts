@@ -1,5 +1,6 @@
 // Puts packages of hundreds of files into a few, at the end of `npm ci`: platform/bundled-packages.mjs says what for. The
-// packages themselves stay as they came, and bundles that are what would be made stay as well. Where this fails, npm goes on: all is served as before, only later.
+// packages themselves stay as they came, and bundles that are what would be made stay as well. Where this fails, npm goes on: all is
+// served as before, only later.
 import 'reflect-metadata'; // @peculiar/x509 wants it first
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

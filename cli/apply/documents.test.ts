@@ -163,7 +163,7 @@ test('what has more fields than any declaration is refused before each is compar
     assert.ok(processorMs(before) < 2_000);
   }
   const before = process.cpuUsage();
-  assert.equal(mistakesOf(`${SYSTEM}---\n`.repeat(300)).length, 0);
+  assert.equal(mistakesOf(`${SYSTEM}---\n`.repeat(5_000)).length, 0);
   const list = `${HEAD}kind: Workspace\nmetadata: { name: w, tenant: acme }\nspec: { services: [`;
   assert.deepEqual(
     mistakesOf(
@@ -174,7 +174,7 @@ test('what has more fields than any declaration is refused before each is compar
     ),
     [],
   );
-  assert.ok(processorMs(before) < 2_000);
+  assert.ok(processorMs(before) < 5_000, `${processorMs(before)} ms`);
 });
 
 test('files that are too large, no UTF-8, links, and folders without a file are refused', async () => {

@@ -28,7 +28,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** From now to the outcome, retries included. Default: that of the lane. */
   readonly deadlineMs?: number | undefined;
-  /** Attempts, the first one included; 1: never tried again. */
+  /** Attempts, the first one included, that may have left; what has not left is tried while there is time. 1: never tried again. */
   readonly attempts?: number | undefined;
   /**
    * The Client Correlation Value (KMIP 1.4 §6.18), which the answer repeats. With one, gateways read the request by their

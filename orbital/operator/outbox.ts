@@ -47,7 +47,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     settle: () => marks.settle(),
     async flush() {
       if (!transport.healthy()) return POLL_INTERVAL_MS;
-      await marks.settle(); // what has been sent is no longer unsent
+      await marks.settle(); // or this look would find again what the last one has sent
       // Younger rows are being published by whoever recorded them.
       const rows = await db
         .selectFrom('orbital_inbox')
@@ -60,7 +60,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
       // Where all is slow, so are older ones: publishing them twice would make it slower.
       const left = rows.filter(({ task_id }) => !underWay.has(task_id));
       const published = await Promise.allSettled(left.map(publish));
-      await marks.settle(); // or the next look would find them again
       const failed = published.find((each) => each.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       return rows.length === SWEEP_BATCH ? 0 : POLL_INTERVAL_MS;
