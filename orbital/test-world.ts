@@ -37,11 +37,13 @@ export interface Faults {
   refuse: ((channel: string) => boolean) | undefined;
   /** A publish to any channel takes so much longer, in milliseconds. */
   delayMs: number;
+  /** Messages that came, repeats among them. */
+  delivered: number;
 }
 
 /** A transport whose publishes a test can make fail or last. */
 export function faulty(transport: Transport): { transport: Transport; faults: Faults } {
-  const faults: Faults = { refuse: undefined, delayMs: 0 };
+  const faults: Faults = { refuse: undefined, delayMs: 0, delivered: 0 };
   return {
     faults,
     transport: {
@@ -51,6 +53,15 @@ export function faulty(transport: Transport): { transport: Transport; faults: Fa
         if (faults.delayMs > 0) await delay(faults.delayMs);
         await transport.publish(channel, message);
       },
+      consume: (channel, handler, options) =>
+        transport.consume(
+          channel,
+          async (message) => {
+            faults.delivered += 1;
+            await handler(message);
+          },
+          options,
+        ),
     },
   };
 }
