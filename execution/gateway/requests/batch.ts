@@ -16,6 +16,7 @@ import {
 import { routeOf } from '../../routing/index.ts';
 import type { RequestContext } from './context.ts';
 import { lookUp } from './look-up.ts';
+import { namedKeys } from './named-keys.ts';
 import { store } from './operations/create.ts';
 import { type LocalPlan, type Plan, planItem, uidIn } from './plan.ts';
 import { itemsOf, type Tunnel } from './tunnel.ts';
@@ -71,7 +72,13 @@ export class Batch {
   /** Undo with items of the core: the core runs the whole message in one transaction (D9). */
   async relayWhole(): Promise<BatchResult> {
     try {
-      const { message } = await this.#options.tunnel.send(this.#message, undefined, undefined, this.#context);
+      const { message } = await this.#options.tunnel.send(
+        this.#message,
+        undefined,
+        undefined,
+        this.#context,
+        namedKeys(this.#items, undefined),
+      );
       return { relayed: message };
     } catch (error) {
       const failing = this.#continues ? this.#items : this.#items.slice(0, 1);
@@ -172,6 +179,7 @@ export class Batch {
         indexes,
         this.#idPlaceholder,
         this.#context,
+        namedKeys(items, this.#idPlaceholder),
       );
       answers = itemsOf(tunnelled);
       this.#idPlaceholder = tunnelled.idPlaceholder;

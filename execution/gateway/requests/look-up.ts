@@ -3,11 +3,12 @@
  * message is planned: where an item runs depends on what this gateway holds (D9), and planning does not wait.
  */
 import type { TenantId } from '../../../contracts/index.ts';
-import { ItemType, Operation, type RequestItem, Tag, type Ttlv } from '../../kmip/index.ts';
+import { Operation, type RequestItem } from '../../kmip/index.ts';
 import { isL3Address } from '../../routing/index.ts';
 import { MAX_KEYS_LOADED_AT_ONCE } from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { LookedUp, Services } from './context.ts';
+import { collectIdentifiers } from './named-keys.ts';
 
 /** The operations that run here when this gateway holds the key. All others are the core's, whatever they name. */
 const USES: readonly number[] = [Operation.Get, Operation.Encrypt, Operation.Decrypt];
@@ -21,7 +22,7 @@ export function unopenedIn(
   const named = new Set<string>();
   for (const { operation, payload } of items) {
     if (!USES.includes(operation)) continue;
-    collect(
+    collectIdentifiers(
       payload,
       (uid) => named.add(uid),
       (stream) => {
@@ -50,16 +51,5 @@ export async function lookUp(
   } catch (error) {
     if (error instanceof GatewayRefusal) return { failed: true, held };
     throw error;
-  }
-}
-
-/** Nesting is bounded by the codec that has read the message. */
-function collect(item: Ttlv, onUid: (uid: string) => void, onStream: (value: Uint8Array) => void): void {
-  if (item.type === ItemType.Structure) {
-    for (const child of item.value) collect(child, onUid, onStream);
-  } else if (item.tag === Tag.UniqueIdentifier && item.type === ItemType.TextString) {
-    onUid(item.value);
-  } else if (item.tag === Tag.CorrelationValue && item.type === ItemType.ByteString) {
-    onStream(item.value);
   }
 }

@@ -1,6 +1,6 @@
 /** The line in front of the core (D8): shares, bounds, and what happens past them, at once. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import { parseCorrelationId } from '../../../contracts/index.ts';
 import { MeshOperation, type TunnelRequest } from '../../mesh/index.ts';
 import { anIdentity, FakeCore, OTHER_TENANT, silent, TENANT } from '../fixture.test.ts';
@@ -13,8 +13,12 @@ import { Tunnel } from './tunnel.ts';
 const AT_ONCE_MS = 50;
 const MESSAGE = Buffer.alloc(8);
 
+/** What is made here and not announced. */
+const unannounced = new Set<string>();
+
 const contextOf = (tenant: typeof TENANT): RequestContext =>
   ({
+    services: { store: { keys: { mayWait: (_: typeof TENANT, uid: string) => unannounced.has(uid) } } },
     requester: { identity: anIdentity('a', tenant), peer: 'test' },
     correlationId: parseCorrelationId('gw-1'),
   }) as unknown as RequestContext;
@@ -30,19 +34,21 @@ function setUp() {
     });
   const link = new CoreLink({ open: core.open, logger: silent });
   link.markUp();
+  const flush = mock.fn(async () => undefined);
   const tunnel = new Tunnel({
     link,
-    announcer: { flush: async () => undefined },
+    announcer: { flush },
     applier: { applyEffects: () => undefined },
   });
-  const send = (tenant = TENANT) => tunnel.send(MESSAGE, undefined, undefined, contextOf(tenant));
+  const send = (tenant = TENANT, named?: readonly string[]) =>
+    tunnel.send(MESSAGE, undefined, undefined, contextOf(tenant), named);
   const answerAll = async (): Promise<void> => {
     while (waiting.length > 0) {
       for (const { answer } of waiting.splice(0)) answer();
       await settled();
     }
   };
-  return { core, link, tunnel, send, waiting, answerAll };
+  return { core, link, tunnel, send, waiting, answerAll, flush };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -82,6 +88,24 @@ describe('tunnelled requests', () => {
     await other;
     await answerAll();
     await Promise.all(own);
+  });
+
+  it('wait for new keys only where the core may miss one of them', async () => {
+    const { send, answerAll, flush } = setUp();
+    unannounced.add('made-just-now');
+    const cases: [named: readonly string[] | undefined, waits: boolean][] = [
+      [['known'], false],
+      [['known', 'made-just-now'], true],
+      [undefined, true],
+    ];
+    for (const [named, waits] of cases) {
+      flush.mock.resetCalls();
+      const sent = send(TENANT, named);
+      await settled();
+      await answerAll();
+      await sent;
+      assert.equal(flush.mock.callCount(), waits ? 1 : 0, String(named));
+    }
   });
 
   it('are refused at once while the core is away, also those in line when it goes', async () => {

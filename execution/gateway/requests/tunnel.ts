@@ -56,7 +56,8 @@ export class Tunnel {
   }
 
   /**
-   * Has the core run the items `indexes` of `message`; all of them when absent.
+   * Has the core run the items `indexes` of `message`; all of them when absent. `named`: the keys that they are about, if
+   * they name them all.
    *
    * @throws GatewayRefusal CORE_UNREACHABLE, CORE_BUSY (nothing was done), CORE_SILENT, CORE_ANSWER_UNREADABLE (perhaps
    * done); KmipError with which the core refused the tunnel itself.
@@ -66,12 +67,13 @@ export class Tunnel {
     indexes: readonly number[] | undefined,
     idPlaceholder: string | undefined,
     context: RequestContext,
+    named?: readonly string[],
   ): Promise<Tunnelled> {
     // Known at once, whatever stands in line.
     if (!this.#options.link.isUp) throw new GatewayRefusal('CORE_UNREACHABLE');
     try {
       return await this.#places.run(
-        () => this.#ask(message, indexes, idPlaceholder, context),
+        () => this.#ask(message, indexes, idPlaceholder, context, named),
         context.requester.identity.tenant,
       );
     } catch (error) {
@@ -84,11 +86,14 @@ export class Tunnel {
     indexes: readonly number[] | undefined,
     idPlaceholder: string | undefined,
     context: RequestContext,
+    named: readonly string[] | undefined,
   ): Promise<Tunnelled> {
     const { link, announcer, applier, crew } = this.#options;
     const { tenant, application, fingerprint } = context.requester.identity;
     // So that a client reads its own writes: what it created here, the core must know (D6).
-    await announcer.flush(tenant);
+    // What names keys that it knows already waits for no others.
+    const { keys } = context.services.store;
+    if (named?.every((uid) => !keys.mayWait(tenant, uid)) !== true) await announcer.flush(tenant);
     const response = await link.ask(
       'lifecycle',
       MeshOperation.Tunnel,

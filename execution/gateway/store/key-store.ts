@@ -91,6 +91,8 @@ export interface KeyStore {
   /** The last head noted that is durable together with its changes; undefined where the local file knows. */
   readonly head: number | undefined;
 
+  /** Whether the tenant's key by that UID waits for its announcement; true as well where that cannot be told at once. */
+  mayWait(tenant: TenantId, uid: string): boolean;
   /** Keys of the tenant that wait. @throws GatewayRefusal STORE_UNREACHABLE where that cannot be known. */
   backlogOf(tenant: TenantId): number | Promise<number>;
   /** Keys to announce, oldest first, of one tenant or of all. @throws GatewayRefusal STORE_UNREACHABLE */

@@ -86,6 +86,10 @@ export class LocalKeys implements KeyStore {
 
   noteHead(): void {}
 
+  mayWait(tenant: TenantId, uid: string): boolean {
+    return this.#objects.isWaiting(tenant, uid);
+  }
+
   backlogOf(tenant: TenantId): number {
     return this.#objects.backlogOf(tenant);
   }

@@ -98,6 +98,10 @@ export class ObjectTable {
     return row === undefined ? undefined : { object: decodeObject(row.body), announced: row.announced === 1 };
   }
 
+  isWaiting(tenant: TenantId, uid: string): boolean {
+    return this.#row(tenant, uid)?.announced === 0;
+  }
+
   /** Whether the UID is that of another tenant's key. Nothing more of it can be learned. */
   isAnothers(tenant: TenantId, uid: string): boolean {
     const row = this.#owner.get(uid) as { tenant: string } | undefined;

@@ -186,6 +186,7 @@ export function keyStoreContract(name: string, launch: (options?: HomeOptions) =
       const { keys } = store;
       const [taken, refused, dead, left] = [aKey(), aKey(), aKey(), aKey()];
       await made(store, taken, refused, dead, left);
+      assert.ok(keys.mayWait(TENANT, taken.uid) && keys.mayWait(TENANT, refused.uid));
       const all = [
         ...announced(taken),
         { outcome: 'refused', ...gone(refused) } as const,
@@ -196,6 +197,9 @@ export function keyStoreContract(name: string, launch: (options?: HomeOptions) =
       assert.deepEqual(await inLine(keys), [left.uid]);
       assert.equal(keys.backlog, 1);
       assert.equal(await keys.backlogOf(TENANT), 1);
+      assert.ok(keys.mayWait(TENANT, left.uid));
+      if (keys.answersAtOnce)
+        for (const { uid } of [taken, refused, dead, aKey()]) assert.ok(!keys.mayWait(TENANT, uid), uid);
       assert.equal((await found(keys, TENANT, taken.uid))?.announced, true);
       assert.equal((await found(keys, TENANT, refused.uid))?.announced, false, 'kept, and not waiting');
       assert.equal(await found(keys, TENANT, dead.uid), undefined);

@@ -202,6 +202,11 @@ export class RedisKeys implements KeyStore {
     this.#post(undefined, 'head', [String(head)]);
   }
 
+  /** What is in memory may be older than what another process has made of the key. */
+  mayWait(): boolean {
+    return true;
+  }
+
   /** While Redis is away: as counted here. Where that is none, nobody has to wait for it. */
   async backlogOf(tenant: TenantId): Promise<number> {
     try {
