@@ -325,6 +325,31 @@ describe('several gateways', () => {
     assert.equal(a.count(Encrypt), 2, 'it was asked once in vain');
   });
 
+  it('who made a key is asked again though it was silent once, where nobody else knows the key, or nobody answers', async () => {
+    const events: ClientEvent[] = [];
+    const onEvent = (event: ClientEvent): void => void events.push(event);
+    const kms = await open([a, b], { lanes: { hot: { attemptMs: 300 } }, home: 1, onEvent });
+    await b.stop();
+    const uid = await kms.create();
+    await b.start();
+    for (const refusal of [KmipError.generalFailure('it may be elsewhere; try again'), 'mute'] as const) {
+      while (
+        events.filter(({ type }) => type === 'gateway-up').length <
+        events.filter(({ type }) => type === 'gateway-down').length
+      )
+        await sleep(5);
+      let isFirst = true;
+      a.whim = ({ operation }) => {
+        if (operation !== Encrypt || !isFirst) return undefined;
+        isFirst = false;
+        return 'mute';
+      };
+      b.whim = ({ operation }) => (operation === Encrypt ? refusal : undefined);
+      await kms.encrypt(uid, Buffer.from('x'));
+    }
+    assert.equal(a.count(Encrypt), 4, 'once in vain each time');
+  });
+
   it('what is learnt of a key while requests wait for their places leaves none of them without one', async () => {
     const kms = await open([a], { lanes: { hot: { connections: 1, pipeline: 4 } } });
     const uid = await kms.create();

@@ -157,15 +157,21 @@ export class Requester {
     const avoid = new Set<Gateway>();
     /** Attempts that a gateway may have seen: what has not left was no work for any, and is bounded by the deadline alone. */
     let seen = 0;
+    let laneMs = 0;
     for (let attempts = 1; ; attempts++) {
       const { lane, mayGoTo } = this.#laneFor(job.subjects, avoid);
-      const deadlineAt = startedAt + (options.deadlineMs ?? lane.limits.deadlineMs);
+      // Whoever has been sent to a slower lane keeps the time that it gives.
+      laneMs = Math.max(laneMs, lane.limits.deadlineMs);
+      const deadlineAt = startedAt + (options.deadlineMs ?? laneMs);
+      const { attemptMs } = this.#isHeldSomewhere(job.subjects)
+        ? this.#options.lanes.hot.limits
+        : lane.limits;
       const attempt: Attempt = {
         request: this.#encode(job, lane.name),
         deadlineAt,
         signal: options.signal,
         mayGoTo,
-        mayRepeat: job.facts.isIdempotent && maxAttempts > seen + 1,
+        attemptMs: job.facts.isIdempotent && maxAttempts > seen + 1 ? attemptMs : undefined,
         avoid,
       };
       const outcome = await this.#attempt(job, lane, attempt, attempts);
@@ -206,7 +212,7 @@ export class Requester {
       ) as BatchResults<Calls>;
     } catch (error) {
       if (error instanceof KmipClientError && error.code === 'KMIP_TIMEOUT')
-        this.#wasSlow(job.subjects, attempt);
+        this.#wasSilent(job.subjects, attempt);
       const { signal } = job.options;
       if (signal?.aborted === true && error === signal.reason)
         return abortedError(error, attempt.sent === true, facts());
@@ -228,18 +234,33 @@ export class Requester {
     const uids = subjects.flatMap(({ uid }) => (uid === undefined || isL3Address(uid) ? [] : [uid]));
     const isAvoided = (gateway: Gateway): boolean => avoid.has(gateway) && avoid.size < gateways.length;
     // As it is now: what is learnt while the request waits for its place must not leave it without one.
-    const holders = new Set(
-      gateways.filter(
-        (gateway) => uids.length > 0 && !isAvoided(gateway) && uids.every((uid) => gateway.known.isHeld(uid)),
-      ),
-    );
-    const isHeldIn = (lane: LaneName): boolean => [...holders].some((gateway) => gateway.lanes[lane].isWell);
-    const isHot = isHeldIn('hot');
+    const knows = (isKnown: (gateway: Gateway, uid: string) => boolean): Set<Gateway> =>
+      new Set(
+        gateways.filter(
+          (gateway) => uids.length > 0 && !isAvoided(gateway) && uids.every((uid) => isKnown(gateway, uid)),
+        ),
+      );
+    const isAskedBy = (holders: ReadonlySet<Gateway>, lane: LaneName): boolean =>
+      [...holders].some((gateway) => gateway.lanes[lane].isWell);
+    const quick = knows((gateway, uid) => gateway.known.isQuick(uid));
+    const isHot = isAskedBy(quick, 'hot');
     const name = slowestOf(subjects.map((subject) => laneOf(subject, () => isHot)));
-    return {
-      lane: lanes[name],
-      mayGoTo: isHeldIn(name) ? (gateway) => holders.has(gateway) : () => true,
-    };
+    // Those who answer from memory, else those who are known to hold it though they did not answer in time, else anybody.
+    const holders = [quick, knows((gateway, uid) => gateway.known.isHeld(uid))].find((each) =>
+      isAskedBy(each, name),
+    );
+    return { lane: lanes[name], mayGoTo: (gateway) => holders?.has(gateway) ?? true };
+  }
+
+  /** A gateway is known to hold its keys, whether or not it is asked at present: nobody takes longer for them than memory takes. */
+  #isHeldSomewhere(subjects: readonly Subject[]): boolean {
+    const uids = subjects.flatMap(({ operation, uid }) =>
+      uid === undefined || isL3Address(uid) || routeOf(operation, 'L4') !== 'local' ? [] : [uid],
+    );
+    return (
+      uids.length === subjects.length &&
+      this.#options.gateways.some(({ known }) => uids.every((uid) => known.isHeld(uid)))
+    );
   }
 
   #learn(
@@ -253,16 +274,15 @@ export class Requester {
     subjects.forEach(({ operation, uid, makesL4 }, i) => {
       const result = results[i];
       if (result?.ok !== true) return;
-      if (makesL4) gateway.known.answered((result.payload as { uniqueIdentifier: string }).uniqueIdentifier);
+      if (makesL4) gateway.known.made((result.payload as { uniqueIdentifier: string }).uniqueIdentifier);
       if (uid === undefined || isL3Address(uid) || routeOf(operation, 'L4') !== 'local') return;
       if (wasSlow) gateway.known.wasSlow(uid);
       else gateway.known.answered(uid);
     });
   }
 
-  /** No answer from memory takes that long. */
-  #wasSlow(subjects: readonly Subject[], { gateway }: Attempt): void {
-    for (const { uid } of subjects) if (uid !== undefined && !isL3Address(uid)) gateway?.known.wasSlow(uid);
+  #wasSilent(subjects: readonly Subject[], { gateway }: Attempt): void {
+    for (const { uid } of subjects) if (uid !== undefined && !isL3Address(uid)) gateway?.known.wasSilent(uid);
   }
 
   #encode<Calls extends readonly Call<unknown>[]>(job: Job<Calls>, lane: LaneName): Uint8Array {

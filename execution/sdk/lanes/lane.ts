@@ -15,8 +15,8 @@ export interface Attempt {
   readonly deadlineAt: number;
   readonly signal: AbortSignal | undefined;
   readonly mayGoTo: (gateway: Gateway) => boolean;
-  /** Whether another attempt may follow though this one has left: only then is it given up before the deadline. */
-  readonly mayRepeat: boolean;
+  /** After which it is given up and another attempt may follow, though this one has left; undefined: not before the deadline. */
+  readonly attemptMs: number | undefined;
   /** Gateways that have failed this call: taken only when no other has room. */
   readonly avoid: ReadonlySet<Gateway>;
   gateway?: Gateway;
@@ -166,7 +166,7 @@ export class Lane {
     attempt.gateway = gateway;
     attempt.placedAt = now;
     const leftMs = Math.max(1, attempt.deadlineAt - now);
-    const timeoutMs = attempt.mayRepeat ? Math.min(leftMs, this.limits.attemptMs) : leftMs;
+    const timeoutMs = Math.min(leftMs, attempt.attemptMs ?? leftMs);
     const connection = lane.take();
     try {
       return await lane.sendOn(connection, attempt.request, Math.ceil(timeoutMs), attempt.signal);
