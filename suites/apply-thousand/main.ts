@@ -19,8 +19,9 @@ import { measure } from '../../testkit/measure/command.ts';
 import { REPOSITORY } from '../../testkit/system.ts';
 
 const options = { tenants: { default: 1_000, about: 'how many tenants are declared' } } as const;
-/** What the second run may take, for each thousand tenants. */
+/** What the second run may take, for each thousand tenants; and what a command takes before it has asked for anything. */
 const SECOND_RUN_LIMIT_MS = 60_000;
+const COMMAND_START_MS = 5_000;
 /** A thousand keys are not to be asked for ten times a second while something else is measured. */
 const PROBE_EVERY_MS = 60_000;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
@@ -68,7 +69,7 @@ await measure('apply-thousand', options, async ({ tenants }, stage) => {
       entry?.kind === 'System' &&
       entry.tenant === edited &&
       JSON.stringify(entry.changes) === JSON.stringify(expected);
-    const limitMs = (SECOND_RUN_LIMIT_MS * tenants) / 1_000;
+    const limitMs = Math.max(COMMAND_START_MS, (SECOND_RUN_LIMIT_MS * tenants) / 1_000);
     return {
       data: { tenants, things: declared.things, first, second, third },
       text: table(
