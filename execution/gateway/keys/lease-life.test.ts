@@ -1,10 +1,12 @@
 /** Leases (D7): how long they live, who is asked for them, and that nothing of them is left afterwards. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { standingClocks } from '../../../testkit/clocks.ts';
 import { EnvelopeError } from '../../envelope/index.ts';
 import { type LeaseResponse, MeshOperation } from '../../mesh/index.ts';
 import { etagOf, granted, SERVICE, TENANT } from '../fixture.test.ts';
+import { LEASE_REFRESH_MIN_MS, LEASE_REFUSAL_CACHE_MS } from '../limits.ts';
 import { leaseNowMs } from './lease-clock.ts';
 import {
   asked,
@@ -27,6 +29,10 @@ import {
   wraps,
 } from './lease-fixture.test.ts';
 
+/** Terms that are counted by clocks which only the test moves. */
+const TTL_MS = 60_000;
+const GRACE_MS = 60_000;
+
 beforeEach(freshLeases);
 
 describe('a lease', () => {
@@ -37,12 +43,13 @@ describe('a lease', () => {
     assert.equal(book.current(TENANT, SERVICE), leases[0]);
   });
 
-  it('tells how long it was idle, counted from the last request that needed it', async () => {
+  it('tells how long it was idle, counted from the last request that needed it', async (t) => {
+    const clocks = standingClocks(t);
     await book.acquire(TENANT, SERVICE);
-    await delay(30);
-    assert.ok((book.held()[0]?.idleMs ?? 0) >= 25);
+    clocks.advance(30);
+    assert.equal(book.held()[0]?.idleMs, 30);
     book.current(TENANT, SERVICE);
-    assert.ok((book.held()[0]?.idleMs ?? Number.POSITIVE_INFINITY) < 25);
+    assert.equal(book.held()[0]?.idleMs, 0);
   });
 
   it('brings the very keys of the core, older versions for decryption only', async () => {
@@ -54,33 +61,38 @@ describe('a lease', () => {
     assert.equal(asked.length, 1);
   });
 
-  it('counts its TTL from when it was asked for, not from the answer', async () => {
-    setTerms({ ttlMs: 50, graceMs: 0 });
+  it('counts its TTL from when it was asked for, not from the answer', async (t) => {
+    const clocks = standingClocks(t);
+    setTerms({ ttlMs: TTL_MS, graceMs: 0 });
     core.answers[MeshOperation.Lease] = async (request) => {
       const response = await granted(request, keys, times);
-      await delay(80);
+      clocks.advance(TTL_MS + 1);
       return response;
     };
     await refusedAs('LEASE_LOST', () => book.acquire(TENANT, SERVICE));
   });
 
-  it('ends with its TTL while the core is in reach, and is asked for anew', async () => {
-    setTerms({ ttlMs: 400, graceMs: 60_000 });
+  it('ends with its TTL while the core is in reach, and is asked for anew', async (t) => {
+    const clocks = standingClocks(t);
+    setTerms({ ttlMs: TTL_MS, graceMs: GRACE_MS });
     const first = await book.acquire(TENANT, SERVICE);
-    await delay(420);
+    clocks.advance(TTL_MS - 1);
+    assert.equal(book.current(TENANT, SERVICE), first);
+    clocks.advance(2);
     assert.equal(book.current(TENANT, SERVICE), undefined);
     assert.equal(await book.acquire(TENANT, SERVICE), first);
     assert.equal(asked.length, 2);
     assert.deepEqual(asked[1]?.held, [1], 'keys that are there do not come again');
   });
 
-  it('runs on for its grace while the core is out of reach, then fails closed', async () => {
-    setTerms({ ttlMs: 400, graceMs: 1_000 });
+  it('runs on for its grace while the core is out of reach, then fails closed', async (t) => {
+    const clocks = standingClocks(t);
+    setTerms({ ttlMs: TTL_MS, graceMs: GRACE_MS });
     const lease = await book.acquire(TENANT, SERVICE);
     link.markDown(new Error('test'));
-    await delay(600);
+    clocks.advance(TTL_MS + GRACE_MS - 1);
     assert.equal(book.current(TENANT, SERVICE), lease);
-    await delay(850);
+    clocks.advance(2);
     assert.equal(book.current(TENANT, SERVICE), undefined);
     assert.equal(book.size, 0);
     assert.throws(() => wraps(lease));
@@ -89,11 +101,13 @@ describe('a lease', () => {
     await refusedAs('CORE_UNREACHABLE', () => book.acquire(TENANT, SERVICE));
   });
 
-  it('is wiped when it is over, though nobody asks for it and nobody else does anything', async () => {
-    setTerms({ ttlMs: 500, graceMs: 500 });
+  it('is wiped when it is over, though nobody asks for it and nobody else does anything', async (t) => {
+    const clocks = standingClocks(t);
+    setTerms({ ttlMs: TTL_MS, graceMs: GRACE_MS });
     const lease = await book.acquire(TENANT, SERVICE);
     link.markDown(new Error('test'));
     assert.ok((book.status()[0]?.heldBytes ?? 0) > 0);
+    clocks.advance(TTL_MS + GRACE_MS + 1);
     await until('the key is wiped', () => book.memory.heldBytes === 0);
     assert.throws(() => wraps(lease));
     assert.deepEqual(ended, [`${TENANT}/${SERVICE}`]);
@@ -113,25 +127,27 @@ describe('a lease', () => {
     assert.throws(() => wraps(lease));
   });
 
-  it('lives on by heartbeats, and ends when one leaves it out', async () => {
-    setTerms({ ttlMs: 600, graceMs: 0 });
+  it('lives on by heartbeats, and ends when one leaves it out', async (t) => {
+    const clocks = standingClocks(t);
+    setTerms({ ttlMs: TTL_MS, graceMs: 0 });
     const lease = await book.acquire(TENANT, SERVICE);
-    await delay(350);
-    book.renew(book.held(), { renewed: renewal(etagOf([1]), 600), unknown: [] }, leaseNowMs());
-    await delay(350);
+    clocks.advance(TTL_MS - 1);
+    book.renew(book.held(), { renewed: renewal(etagOf([1]), TTL_MS), unknown: [] }, leaseNowMs());
+    clocks.advance(TTL_MS - 1);
     assert.equal(book.current(TENANT, SERVICE), lease);
     book.renew(book.held(), { renewed: [], unknown: [] }, leaseNowMs());
     assert.throws(() => wraps(lease));
     assert.deepEqual(ended, [`${TENANT}/${SERVICE}`]);
   });
 
-  it('runs on for its time when the core can say nothing of it', async () => {
-    setTerms({ ttlMs: 400, graceMs: 0 });
+  it('runs on for its time when the core can say nothing of it', async (t) => {
+    const clocks = standingClocks(t);
+    setTerms({ ttlMs: TTL_MS, graceMs: 0 });
     const lease = await book.acquire(TENANT, SERVICE);
     const unknown = [{ tenant: TENANT, service: SERVICE }];
     book.renew(book.held(), { renewed: [], unknown }, leaseNowMs());
     assert.equal(book.current(TENANT, SERVICE), lease, 'not ended');
-    await delay(500);
+    clocks.advance(TTL_MS + 1);
     assert.equal(book.current(TENANT, SERVICE), undefined, 'and not renewed');
   });
 
@@ -153,7 +169,7 @@ describe('a lease', () => {
       return response;
     };
     const wanted = book.acquire(TENANT, SERVICE);
-    await delay(20);
+    await until('the core is asked', () => core.count(MeshOperation.Lease) === 1);
     book.drop(TENANT, undefined, 'LINK_CLOSED');
     release();
     await refusedAs('LEASE_LOST', () => wanted);
@@ -191,12 +207,13 @@ describe('asking for a lease', () => {
     assert.equal(currency.syncs, 1);
   });
 
-  it('remembers a refusal for a moment only', async () => {
+  it('remembers a refusal for a moment only', async (t) => {
+    const clocks = standingClocks(t);
     core.answers[MeshOperation.Lease] = () => ({ outcome: 'refused', reason: 'SERVICE_UNKNOWN', head: 0 });
     for (let i = 0; i < 5; i++) await refusedAs('SERVICE_UNKNOWN', () => book.acquire(TENANT, SERVICE));
     assert.equal(core.count(MeshOperation.Lease), 1);
     core.answers[MeshOperation.Lease] = (request) => granted(request, keys, times);
-    await delay(1_050);
+    clocks.advance(LEASE_REFUSAL_CACHE_MS + 1);
     await book.acquire(TENANT, SERVICE);
   });
 
@@ -210,12 +227,12 @@ describe('asking for a lease', () => {
     core.isCut = true;
     await refusedAs('CORE_UNREACHABLE', () => book.acquire(TENANT, SERVICE));
     assert.equal(link.isUp, false);
-    const startedAt = performance.now();
-    await refusedAs('CORE_UNREACHABLE', () => book.acquire(TENANT, SERVICE));
-    assert.ok(performance.now() - startedAt < 50);
+    const refused = refusedAs('CORE_UNREACHABLE', () => book.acquire(TENANT, SERVICE)).then(() => 'refused');
+    assert.equal(await Promise.race([refused, turnOfTheLoop('waits')]), 'refused', 'no timer, no question');
   });
 
-  it('is not driven by whoever sends data under versions that do not exist', async () => {
+  it('is not driven by whoever sends data under versions that do not exist', async (t) => {
+    const clocks = standingClocks(t);
     await book.acquire(TENANT, SERVICE);
     const rubbish = (version: number) =>
       assert.rejects(
@@ -226,7 +243,7 @@ describe('asking for a lease', () => {
     assert.equal(asked.length, 2, 'one question for all of them');
     keys.delete(1);
     makeVersions(7, 9);
-    await delay(1_050);
+    clocks.advance(LEASE_REFRESH_MIN_MS + 1);
     await opens(9);
     assert.equal(asked.length, 3);
     await rubbish(8);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { standingClocks } from '../../../testkit/clocks.ts';
 import { SecretBytes } from '../../envelope/index.ts';
 import { SERVICE, TENANT } from '../fixture.test.ts';
 import { MAX_LEASED_VERSIONS } from '../limits.ts';
@@ -24,6 +25,10 @@ import {
 import { LeasedMemory } from './leased-memory.ts';
 
 beforeEach(freshLeases);
+
+/** The answer is here, and not only asked for. */
+const taken = (answers: number): Promise<void> =>
+  until(`${answers} answers are taken`, () => book.held()[0]?.generation === answers);
 
 describe('versions of a lease', () => {
   it('that live and are not in memory are fetched together, once each', async () => {
@@ -91,15 +96,16 @@ describe('the budget of wraps', () => {
     assert.equal(asked.length, 1);
     wraps(lease);
     await until('the core is asked', () => asked.length === 2);
-    await delay(20);
+    await taken(2);
     assert.deepEqual(asked[1]?.wraps, { version: 1, left: 50 }, 'half a block is enough for the core');
     for (let i = 0; i < 25; i++) wraps(lease);
     await until('the core is asked again', () => asked.length === 3);
-    await delay(20);
+    await taken(3);
     assert.equal(book.status()[0]?.wrapsLeft, 125);
   });
 
-  it('ends where the core gives nothing more: wraps are refused and can be tried again, unwraps go on', async () => {
+  it('ends where the core gives nothing more: wraps are refused and can be tried again, unwraps go on', async (t) => {
+    standingClocks(t);
     setTerms({ ...times, wraps: 3 });
     const lease = await book.acquire(TENANT, SERVICE);
     setTerms({ ...times, wraps: 0 });
@@ -124,7 +130,7 @@ describe('the budget of wraps', () => {
     setTerms({ ...times, activeVersion: 1 });
     book.rotated(TENANT, SERVICE);
     await until('the core is asked', () => asked.length === 2);
-    await delay(20);
+    await taken(2);
     assert.equal(book.status()[0]?.wrapsLeft, 99);
     setTerms({ ttlMs: times.ttlMs, graceMs: times.graceMs, wraps: 10 });
     book.rotated(TENANT, SERVICE, 2);

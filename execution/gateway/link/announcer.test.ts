@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../../testkit/until.ts';
 import { type AnnounceOutcome, MeshOperation } from '../../mesh/index.ts';
 import { type ManagedObject, NAME_CONFLICT, withoutNames } from '../../objects/index.ts';
 import { Audit } from '../audit.ts';
@@ -141,8 +142,8 @@ describe('announcing', () => {
     assert.equal(store.objects.get(TENANT, unwanted.uid)?.announced, false, 'kept');
     assert.equal(store.objects.backlog, 0, 'and not waiting');
     assert.deepEqual(changed.sort(), [dead.uid, loser.uid].sort());
-    await delay(20);
-    assert.equal(store.audit.oldest(10).events.at(-1)?.event, 'ANNOUNCE_REFUSED');
+    const isTold = () => store.audit.oldest(10).events.at(-1)?.event === 'ANNOUNCE_REFUSED';
+    await until('the refusal is told', isTold);
     const asked = core.count(MeshOperation.Announce);
     announcer.kick();
     await announcer.flush(TENANT);

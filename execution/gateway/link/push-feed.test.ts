@@ -1,13 +1,15 @@
 /** Changes of the region (D7): in order, without gaps, and whatever comes twice or late changes nothing. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { parseKeyFingerprint } from '../../../contracts/index.ts';
+import { standingClocks } from '../../../testkit/clocks.ts';
+import { until } from '../../../testkit/until.ts';
 import { KeyFormatType, WrappingMethod } from '../../kmip/index.ts';
 import { MeshOperation, type NumberedPush, type Push, type SyncResponse } from '../../mesh/index.ts';
 import { anIdentity, anObject, FakeCore, freshStore, SERVICE, silent, TENANT } from '../fixture.test.ts';
 import { Identities } from '../identities.ts';
+import { MAX_GAP_MS } from '../limits.ts';
 import type { Store } from '../store/store.ts';
 import { Tenants } from '../tenants.ts';
 import { CoreLink } from './core-link.ts';
@@ -172,7 +174,8 @@ function feedWith(core: FakeCore) {
       return { close: () => undefined };
     },
   });
-  return { ...parts, link, feed, subscribed };
+  const listening = () => until('the feed listens', () => subscribed.length > 0);
+  return { ...parts, link, feed, subscribed, listening };
 }
 
 const page = (pushes: readonly NumberedPush[], rest: Partial<SyncResponse> = {}): SyncResponse => ({
@@ -193,9 +196,9 @@ describe('the feed', () => {
       const [next] = all.filter(({ number }) => number > after);
       return page(next === undefined ? [] : [next], { head: 3, more: next !== undefined && next.number < 3 });
     };
-    const { link, applier, identities, subscribed } = feedWith(core);
+    const { link, applier, identities, subscribed, listening } = feedWith(core);
     link.markUp();
-    await delay(30);
+    await listening();
     assert.equal(applier.appliedHead, 3);
     assert.equal(identities.size, 3);
     assert.deepEqual(
@@ -236,12 +239,13 @@ describe('the feed', () => {
     assert.ok(effects.includes('removed a'));
   });
 
-  it('stops the serving of leased keys when a gap does not close, and resumes after a sync', async () => {
+  it('stops the serving of leased keys when a gap does not close, and resumes after a sync', async (t) => {
+    const clocks = standingClocks(t);
     const core = new FakeCore();
     core.answers[MeshOperation.Sync] = () => page([]);
-    const { link, feed } = feedWith(core);
+    const { link, feed, listening } = feedWith(core);
     link.markUp();
-    await delay(20);
+    await listening();
     let broken = true;
     core.answers[MeshOperation.Sync] = ({ after }) => {
       if (broken) throw new Error('not now');
@@ -251,19 +255,20 @@ describe('the feed', () => {
     };
     feed.observeHead(1);
     assert.equal(feed.isCurrent, true, 'the push is probably on its way');
-    await delay(560);
+    clocks.advance(MAX_GAP_MS + 1);
     assert.equal(feed.isCurrent, false);
     broken = false;
     await feed.sync();
     assert.equal(feed.isCurrent, true);
   });
 
-  it('is current where changes come all the time, as long as each comes in time', async () => {
+  it('is current where changes come all the time, as long as each comes in time', async (t) => {
+    const clocks = standingClocks(t);
     const core = new FakeCore();
     core.answers[MeshOperation.Sync] = () => page([]);
-    const { link, feed, subscribed } = feedWith(core);
+    const { link, feed, subscribed, listening } = feedWith(core);
     link.markUp();
-    await delay(20);
+    await listening();
     core.answers[MeshOperation.Sync] = () => {
       throw new Error('not now');
     };
@@ -272,19 +277,19 @@ describe('the feed', () => {
     for (let head = 3; head < 70; head++) {
       feed.observeHead(head);
       subscribed[0]?.handlers.onPushes([{ number: head - 2, push }]);
-      await delay(10);
+      clocks.advance(MAX_GAP_MS / 4);
       assert.equal(feed.isCurrent, true);
     }
-    await delay(560);
+    clocks.advance(MAX_GAP_MS);
     assert.equal(feed.isCurrent, false, 'the last two did not come');
   });
 
   it('closes a gap by itself', async () => {
     const core = new FakeCore();
     core.answers[MeshOperation.Sync] = () => page([]);
-    const { link, feed, applier, subscribed } = feedWith(core);
+    const { link, feed, applier, subscribed, listening } = feedWith(core);
     link.markUp();
-    await delay(20);
+    await listening();
     core.answers[MeshOperation.Sync] = () =>
       page(
         numbered([
@@ -298,8 +303,7 @@ describe('the feed', () => {
         push: { kind: 'service.flush', tenant: TENANT, service: SERVICE },
       },
     ]);
-    await delay(50);
-    assert.equal(applier.appliedHead, 2);
+    await until('the gap is closed', () => applier.appliedHead === 2);
     assert.equal(feed.isCurrent, true);
   });
 });
