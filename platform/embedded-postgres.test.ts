@@ -35,12 +35,13 @@ before(async () => {
   await server.stop();
 });
 
-function startIn(directory: string, port = 0): Promise<EmbeddedPostgres> {
+/** `lockWaitMs`: short where somebody else holds the lock, and is to be found out. */
+function startIn(directory: string, port = 0, lockWaitMs = 20_000): Promise<EmbeddedPostgres> {
   return startPostgres({
     dataDir: join(directory, 'data'),
     port,
     logFile: join(directory, 'postgres.log'),
-    lockWaitMs: 300,
+    lockWaitMs,
   });
 }
 
@@ -163,7 +164,7 @@ test('a server that outlived its supervisor and its watcher is stopped by the ne
   const [line] = await once(supervisor.stdout, 'data');
   const orphan = Number(String(line));
   assert.ok(isRunning(orphan));
-  await assert.rejects(startIn(directory), { code: 'POSTGRES_IN_USE' });
+  await assert.rejects(startIn(directory, 0, 300), { code: 'POSTGRES_IN_USE' });
   await assert.rejects(removePostgres(join(directory, 'data'), 0), { code: 'POSTGRES_IN_USE' });
   assert.ok(isRunning(orphan), 'a refused start must not hurt the running server');
   // The shell that watches would stop it at once: it goes first.
@@ -179,7 +180,7 @@ test('a server that outlived its supervisor and its watcher is stopped by the ne
 
 test('of several first starts at once one wins, and the others neither break it nor leave anything', async () => {
   const directory = temporaryDirectory('race');
-  const starts = await Promise.allSettled([startIn(directory), startIn(directory), startIn(directory)]);
+  const starts = await Promise.allSettled([1, 2, 3].map(() => startIn(directory, 0, 300)));
   const winners = starts.filter((start) => start.status === 'fulfilled');
   assert.equal(winners.length, 1);
   for (const start of starts)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../testkit/until.ts';
 import { watchParent } from './parent-watch.ts';
 
 test('the end of standard input is the end of the parent, told once', async () => {
@@ -11,7 +12,7 @@ test('the end of standard input is the end of the parent, told once', async () =
   await sleep(20);
   assert.equal(told, 0);
   stdin.end();
-  await sleep(20);
+  await until('it is told', () => told > 0);
   stdin.destroy();
   await sleep(20);
   assert.equal(told, 1);

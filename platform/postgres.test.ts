@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Generated, type Kysely, sql } from 'kysely';
 import type pg from 'pg';
+import { waitedMs } from '../testkit/clocks.ts';
 import { type TestDatabase, testDatabase, testPostgres } from '../testkit/postgres.ts';
 import { startProxy } from '../testkit/proxy.ts';
 import { sleep } from './backoff.ts';
@@ -132,6 +133,9 @@ test('serialization failures are retried, and only those', async () => {
 
 test('the pool is bounded in connections, in waiting and in statement time', async () => {
   const { db, pool } = open(database.url, { max: 2, connectionTimeoutMs: 1_000, statementTimeoutMs: 1_500 });
+  // Connecting takes a busy machine its time, and is not what is looked at.
+  const connect = () => Promise.allSettled([1, 2].map(() => sql`SELECT pg_sleep(0.1)`.execute(db)));
+  while (pool.totalCount < 2 || pool.idleCount < 2) await connect();
   const slow = Promise.allSettled([1, 2].map(() => sql`SELECT pg_sleep(5)`.execute(db)));
   await assert.rejects(sql`SELECT 1`.execute(db), /timeout/);
   assert.equal(pool.totalCount, 2);
@@ -140,13 +144,13 @@ test('the pool is bounded in connections, in waiting and in statement time', asy
 });
 
 test('a server that ends our connections does not end our process, and the pool recovers', async () => {
-  const { db } = open(database.url);
+  const { db, pool } = open(database.url);
   await sql`SELECT 1`.execute(db);
   const { url } = database;
   await withClient({ url }, (client) =>
     client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'`),
   );
-  await sleep(50);
+  await until(() => pool.totalCount === 0);
   assert.deepEqual((await sql`SELECT 1 AS one`.execute(db)).rows, [{ one: 1 }]);
 });
 
@@ -177,19 +181,20 @@ test('a query that gets no answer fails in bounded time, and its connection is n
   await Promise.all([1, 2, 3].map(() => sql`SELECT pg_sleep(0.1)`.execute(db)));
   assert.equal(pool.totalCount, 3);
   proxy.swallow();
-  const startedAt = performance.now();
-  await assert.rejects(
-    inTransaction(db, (tx) => sql`SELECT 1`.execute(tx)),
-    /timeout/,
+  const tookMs = await waitedMs(() =>
+    assert.rejects(
+      inTransaction(db, (tx) => sql`SELECT 1`.execute(tx)),
+      /timeout/,
+    ),
   );
-  assert.ok(performance.now() - startedAt < 4_500, 'one read timeout, not one more for the rollback');
+  assert.ok(tookMs < 4_500, 'one read timeout, not one more for the rollback');
   await assert.rejects(sql`SELECT 1`.execute(db)); // those of the same age are given up unasked
   assert.equal(pool.idleCount, 0);
   proxy.resume();
   assert.deepEqual((await sql`SELECT 1 AS one`.execute(db)).rows, [{ one: 1 }]);
 });
 
-test('listening goes on after the connection broke, and says so', { timeout: 10_000 }, async () => {
+test('listening goes on after the connection broke, and says so', { timeout: 30_000 }, async () => {
   const server = await testPostgres();
   const proxy = await startProxy({ targetPort: server.port });
   const url = database.url.replace(`:${server.port}/`, `:${proxy.port}/`);
@@ -217,7 +222,7 @@ test('listening goes on after the connection broke, and says so', { timeout: 10_
   }
 });
 
-test('stopping a listener that never got through ends it', { timeout: 5_000 }, async () => {
+test('stopping a listener that never got through ends it', { timeout: 30_000 }, async () => {
   const listener = listen('postgresql://u:p@127.0.0.1:1/none', 'c', () => {});
   await sleep(100);
   await listener.stop();

@@ -79,7 +79,7 @@ test('errorMessage shows causes once and never throws', () => {
   fc.assert(fc.property(fc.anything(), (value) => typeof errorMessage(value) === 'string'));
 });
 
-test('a file lock excludes other processes and is released by their death', { timeout: 10_000 }, async () => {
+test('a file lock excludes other processes and is released by their death', { timeout: 30_000 }, async () => {
   const path = join(temporaryDirectory('lock'), 'x.lock');
   const script = `
     import { lockFile } from ${JSON.stringify(join(import.meta.dirname, 'file-lock.ts'))};
@@ -161,7 +161,7 @@ function node(script: string, ...args: string[]) {
 }
 
 test('the process guard empties core dumps, keeps the debugger shut, and names what it cannot do', {
-  timeout: 10_000,
+  timeout: 30_000,
 }, async () => {
   const child = await node(`
     import { readFileSync } from 'node:fs';
@@ -178,7 +178,7 @@ test('the process guard empties core dumps, keeps the debugger shut, and names w
 });
 
 test('shutdown runs the steps in reverse order, goes on after a failing one, and exits 0 or 1', {
-  timeout: 10_000,
+  timeout: 30_000,
 }, async () => {
   const script = `
     installShutdown({ logger: createLogger({ name: 'test' }) });
@@ -201,7 +201,7 @@ test('shutdown runs the steps in reverse order, goes on after a failing one, and
   }
 });
 
-test('a step that hangs is ended by the deadline', { timeout: 10_000 }, async () => {
+test('a step that hangs is ended by the deadline', { timeout: 30_000 }, async () => {
   const child = await node(`
     installShutdown({ logger: createLogger({ name: 'test' }), deadlineMs: 100 });
     onShutdown('hangs', () => new Promise(() => {}));
@@ -213,7 +213,7 @@ test('a step that hangs is ended by the deadline', { timeout: 10_000 }, async ()
 });
 
 test('a promise that nobody caught is logged, and ends the process in order with 1', {
-  timeout: 10_000,
+  timeout: 30_000,
 }, async () => {
   const child = await node(`
     installShutdown({ logger: createLogger({ name: 'test' }) });

@@ -13,3 +13,22 @@ export function standingClocks(t: TestContext): { readonly advance: (ms: number)
     },
   };
 }
+
+const TURN_MS = 10;
+
+/**
+ * How long `work` waited, in milliseconds, give or take 10: counted by a timer of this process, so that the time in which
+ * it is stopped, or busy without a pause, is none. Never more than has passed.
+ */
+export async function waitedMs(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, TURN_MS);
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+  }
+  return turns * TURN_MS;
+}

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withClient } from '../../platform/postgres-admin.ts';
+import { waitedMs } from '../../testkit/clocks.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { freshPostgres, testDatabase, testPostgres } from '../../testkit/postgres.ts';
 import { startProxy } from '../../testkit/proxy.ts';
@@ -150,11 +151,12 @@ test('a dead network is noticed in bounded time, and left behind when it lives a
   );
   await eventually('it is healthy', () => transport.healthy());
   proxy.swallow();
-  const startedAt = performance.now();
-  await assert.rejects(transport.publish(taskChannel('north', 'urgent'), Buffer.from('x')), {
-    code: 'BROKER_UNAVAILABLE',
-  });
-  assert.ok(performance.now() - startedAt < 4_000);
+  const tookMs = await waitedMs(() =>
+    assert.rejects(transport.publish(taskChannel('north', 'urgent'), Buffer.from('x')), {
+      code: 'BROKER_UNAVAILABLE',
+    }),
+  );
+  assert.ok(tookMs < 4_000, `${tookMs} ms`);
   assert.equal(transport.healthy(), false);
   proxy.resume();
   await eventually('it is healthy again', () => transport.healthy());
@@ -189,12 +191,14 @@ test('a region can neither enter other databases nor hold up governance', { time
     await hostile.query('begin');
     await hostile.query("select * from okcm_broker.claim('okcm.tasks.north.urgent', 1)");
     await hostile.query("select okcm_broker.publish('okcm.status', 'x')");
-    const startedAt = performance.now();
-    await prepareEmbeddedBroker(database.url, users);
-    await withClient(as(users.governance), (client) =>
-      client.query('select okcm_broker.publish($1, $2)', [taskChannel('south', 'urgent'), Buffer.from('x')]),
-    );
-    assert.ok(performance.now() - startedAt < 3_000);
+    const publish = [taskChannel('south', 'urgent'), Buffer.from('x')];
+    const tookMs = await waitedMs(async () => {
+      await prepareEmbeddedBroker(database.url, users);
+      await withClient(as(users.governance), (client) =>
+        client.query('select okcm_broker.publish($1, $2)', publish),
+      );
+    });
+    assert.ok(tookMs < 3_000, `${tookMs} ms`);
     await hostile.query('rollback');
   });
 

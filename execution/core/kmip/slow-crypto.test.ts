@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseServiceName, parseTenantId } from '../../../contracts/index.ts';
+import { until } from '../../../testkit/until.ts';
 import { KmipError, ResultReason } from '../../kmip/index.ts';
 import { MAX_CONCURRENT_SLOW_CRYPTO } from '../limits.ts';
 import { MessageBudget } from './budget.ts';
@@ -12,7 +13,7 @@ import { type SlowResults, UnfinishedWork, withSlowWork } from './slow-results.t
 type Context = Pick<OperationContext, 'slow' | 'batch' | 'requester'>;
 
 /** As much of a context as slow work looks at. */
-function contextOf(slow: SlowResults, tenant = 'acme', leftMs = 5_000): Context {
+function contextOf(slow: SlowResults, tenant = 'acme', leftMs = 60_000): Context {
   const budget = new MessageBudget({ untilMs: performance.now() + leftMs });
   const scope = { tenant: parseTenantId(tenant), services: [parseServiceName('billing')] };
   return {
@@ -82,14 +83,15 @@ describe('slow work', () => {
     const discard = () => {
       discarded += 1;
     };
-    const slow = { key: 'late', run: () => later('secret', 60), discard };
+    const work = Promise.withResolvers<string>();
+    const slow = { key: 'late', run: () => work.promise, discard };
     await assert.rejects(
       transaction(slow, (r) => r, 'acme', 10),
       (error: unknown) => error instanceof KmipError && error.resultReason === ResultReason.GeneralFailure,
     );
     assert.equal(discarded, 0);
-    await later(undefined, 100);
-    assert.equal(discarded, 1);
+    work.resolve('secret');
+    await until('it is given up', () => discarded === 1);
   });
 
   test('a failure of the work is the failure of the operation', async () => {

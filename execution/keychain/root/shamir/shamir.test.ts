@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { armor, Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import fc from 'fast-check';
 import { temporaryDirectory } from '../../../../testkit/directories.ts';
@@ -258,14 +258,18 @@ describe('a ceremony', () => {
     );
   });
 
-  test('partial progress is forgotten when time is up, and wiped', async () => {
+  test('partial progress is forgotten when time is up, and wiped', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
     attempts.length = 0;
     const held = liveSecretCount();
     const assembly = new ShareAssembly({ binding, onAttempt, ttlMs: 60 });
     await assembly.present(manifest, textAt(0), 'operator');
     await assembly.present(manifest, textAt(1), 'operator');
     assert.equal(liveSecretCount(), held + 2);
-    await delay(120);
+    t.mock.timers.tick(59);
+    assert.equal(liveSecretCount(), held + 2);
+    t.mock.timers.tick(1);
+    await turnOfTheLoop();
     assert.equal(liveSecretCount(), held);
     assert.deepEqual(assembly.progress(manifest), { setId: manifest.setId, threshold: 3, provided: [] });
     assert.deepEqual(attempts.at(-1), { outcome: 'forgotten', share: '2 shares', setId: manifest.setId });
