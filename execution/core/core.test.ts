@@ -8,6 +8,7 @@ import { sealLinkSecret } from '../../contracts/sealing.ts';
 import { sleep } from '../../platform/backoff.ts';
 import { writePublic } from '../../platform/config-file.ts';
 import { createCa } from '../../platform/pki.ts';
+import { waitedMs } from '../../testkit/clocks.ts';
 import { revocationList } from '../../testkit/crl.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
@@ -195,7 +196,7 @@ describe('core', () => {
 
   test('strangers, applications and unregistered gateways do not get past the handshake', async () => {
     const strangersCa = await createCa({ commonName: 'somebody else', days: 1 });
-    const reasons = [];
+    const reasons: string[] = [];
     for (const [identity, reason] of [
       [undefined, 'NO_CERTIFICATE'],
       [await region.identity('stranger', strangersCa), 'UNTRUSTED_ISSUER'],
@@ -207,12 +208,10 @@ describe('core', () => {
       reasons.push(reason);
     }
     // The connection is cut first and noted then.
-    for (let i = 0; i < 50; i++) {
+    await until('all are noted', async () => {
       const trail = await auditReasons(region, 'CONNECTION_REFUSED');
-      if (reasons.every((reason) => trail.includes(reason))) return;
-      await sleep(20);
-    }
-    assert.deepEqual(await auditReasons(region, 'CONNECTION_REFUSED'), reasons);
+      return reasons.every((reason) => trail.includes(reason));
+    });
   });
 
   test("a gateway's audit events reach the trail once, whatever is repeated", async () => {
@@ -292,10 +291,10 @@ describe('core', () => {
     const second = region.connect(gatewayIdentity);
     await second.subscribe(await headOf(gateway));
     const unlink = region.job('UNLINK', { tenant: 'initech', epoch: 1, reason: 'customer said so' });
-    const startMs = performance.now();
-    const { push } = await second.nextPush();
-    assert.deepEqual(push, { kind: 'tenant.closed', tenant, epoch: 1 });
-    assert.ok(performance.now() - startMs < 1_000);
+    const told = second.nextPush();
+    const tookMs = await waitedMs(() => told);
+    assert.deepEqual((await told).push, { kind: 'tenant.closed', tenant, epoch: 1 });
+    assert.ok(tookMs < 1_000, `${tookMs} ms`);
     assert.equal((await unlink).gatewaysTold, 1);
     const refused = (await lease(gateway, tenant, mail)).response;
     assert.equal(refused.outcome === 'refused' && refused.reason, 'LINK_CLOSED');
@@ -346,7 +345,7 @@ describe('core', () => {
     const client = region.connect(identity);
     await client.ask(MeshOperation.Sync, { after: 0 });
     await writePublic(revoked, (await revocationList(region.ca, { revoked: [identity.certificatePem] })).pem);
-    assert.ok((await until('it is cut off', () => client.isClosed)) < 1_000);
+    assert.ok((await waitedMs(() => until('it is cut off', () => client.isClosed))) < 1_000);
     await assert.rejects(
       region.connect(identity).ask(MeshOperation.Sync, { after: 0 }),
       /closed the connection/,

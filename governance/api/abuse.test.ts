@@ -153,8 +153,13 @@ test('failed authentication is in the audit log, counted, and slowed; a good tok
   };
   const count = async (): Promise<number> =>
     (await refusals()).reduce((sum, { detail }) => sum + detail.count, 0);
-  // Earlier tests failed to authenticate too: let their events be written first.
-  await delay(1_200);
+  const failures = async (): Promise<number> => {
+    const metrics = await (await fetch(`${world.healthUrl()}/metrics`)).text();
+    const counters = metrics.matchAll(/^okcm_cmk_authentication_failures_total\{[^}]*\} (\d+)/gm);
+    return [...counters].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  // Earlier tests failed to authenticate too: their events are written first.
+  await until('those are written', async () => (await count()) === (await failures()));
   const before = await count();
   const answers = [];
   for (let i = 0; i < 100; i++)

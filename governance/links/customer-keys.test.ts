@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { wrapForImport } from '../../platform/key-wrap.ts';
+import { waitedMs } from '../../testkit/clocks.ts';
 import { testWorld } from '../../testkit/governance.ts';
 import { type FakeAwsKms, startAwsKms } from '../../testkit/keystores/aws-kms.ts';
 import { type FaultProxy, startProxy } from '../../testkit/proxy.ts';
@@ -151,12 +152,13 @@ test('disabled at the provider: unlinked within a probe interval and a second, s
   const reference = await linkOwnKey('withdrawn');
   aws.console.disable(reference);
   const disabledAt = Date.now();
-  const closing = await until('the unlinking has begun', async () => {
+  const begun = until('the unlinking has begun', async () => {
     const links = await world.must(200, 'GET', '/v1/tenants/withdrawn/links');
     return ['closing', 'closed'].includes(links.state) ? links : undefined;
   });
-  const tookMs = Date.now() - disabledAt;
+  const tookMs = await waitedMs(() => begun);
   assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
+  const [closing, seenAt] = [await begun, Date.now()];
   assert.match(closing.regions[0].reason, /^L1 key l1 is DISABLED at keystore aws \(aws-kms\) since 20/);
   await world.linked('withdrawn', 'closed', PATIENCE_MS);
 
@@ -166,7 +168,8 @@ test('disabled at the provider: unlinked within a probe interval and a second, s
     ['DISABLED', 'aws', 'aws-kms', 'customer'],
   );
   assert.ok(trouble.lastEnabledAt < trouble.stateSince);
-  assert.ok(Math.abs(Date.parse(trouble.stateSince) - disabledAt) < PROBE_EVERY_MS + 1_000);
+  const sinceMs = Date.parse(trouble.stateSince);
+  assert.ok(sinceMs > disabledAt - PROBE_EVERY_MS - 1_000 && sinceMs <= seenAt, trouble.stateSince);
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=withdrawn&limit=200');
   const event = items.find((each: { action: string }) => each.action === 'key.state');
   assert.deepEqual(
@@ -232,12 +235,11 @@ test('a keystore that hangs delays the kill switch of no other', async () => {
     await delay(PROBE_EVERY_MS * 2);
     const { reference } = await keyOf('quick', 'main');
     await world.keystore.setState(reference, 'disabled');
-    const disabledAt = Date.now();
-    await until('the unlinking has begun', async () => {
+    const hasBegun = async () => {
       const { state } = await world.must(200, 'GET', '/v1/tenants/quick/links');
       return state === 'closing' || state === 'closed';
-    });
-    const tookMs = Date.now() - disabledAt;
+    };
+    const tookMs = await waitedMs(() => until('the unlinking has begun', hasBegun));
     assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
   } finally {
     proxy.resume();
@@ -254,12 +256,11 @@ test('requests that hold every connection do not delay the kill switch', async (
   const crowd = Array.from({ length: 40 }, () => world.call('GET', '/v1/tenants/crowded/workspaces'));
   await delay(500);
   await world.keystore.setState(reference, 'disabled');
-  const disabledAt = Date.now();
-  await until('the unlinking has begun', async () => {
+  const hasBegun = async () => {
     const rows = await world.query(`SELECT state FROM links WHERE tenant = 'crowded'`);
     return rows.every(({ state }) => state === 'closing' || state === 'closed');
-  });
-  const tookMs = Date.now() - disabledAt;
+  };
+  const tookMs = await waitedMs(() => until('the unlinking has begun', hasBegun));
   assert.ok(tookMs < PROBE_EVERY_MS + 1_000, `it took ${tookMs} ms`);
   await Promise.all([done, ...crowd]);
 });

@@ -279,6 +279,11 @@ test('nothing that somebody may stand on becomes a target of drills', async () =
   );
 });
 
+/** The time of a drill passes at once: one that is short would be over before a busy machine has looked at it. */
+async function comesToItsEnd(id: string): Promise<void> {
+  await world.query(`UPDATE drills SET restore_at = now() WHERE id = $1`, [id]);
+}
+
 test('a drill cuts the designated tenant off in every region, and brings it back by itself', async () => {
   assert.equal((await post('lab/drill-targets', {})).status, 201);
   assert.equal((await post('lab/drill-targets', {})).status, 201, 'designated twice is designated');
@@ -294,13 +299,14 @@ test('a drill cuts the designated tenant off in every region, and brings it back
 
   const wrong = await post('lab/drills', { seconds: 2, confirm: 'acme' });
   assert.deepEqual([wrong.status, wrong.body.code], [422, 'DRILL_NOT_CONFIRMED']);
-  const started = await world.must(202, 'POST', '/v1/tenants/lab/drills', { seconds: 2, confirm: 'lab' });
+  const started = await world.must(202, 'POST', '/v1/tenants/lab/drills', { seconds: 600, confirm: 'lab' });
   assert.equal(started.state, 'running');
   assert.equal((await post('lab/drills', { seconds: 2, confirm: 'lab' })).body.code, 'DRILL_RUNNING');
   await until('both regions have cut it off', async () => north.cuts.has('lab') && south.cuts.has('lab'));
   // Each region would end it on its own, half a minute after governance.
   const untilMs = north.cuts.get('lab')?.untilMs ?? 0;
   assert.equal(untilMs - Date.parse(started.restoreAt), 30_000);
+  await comesToItsEnd(started.id);
 
   const drill = await ended('lab', started.id);
   assert.ok(Date.parse(drill.restoringAt) >= Date.parse(drill.restoreAt));
@@ -358,15 +364,12 @@ test('a drill of one service survives a restart of CMK, and is ended by the one 
   assert.equal((await post('acme/drill-targets', { service: 'dr-test' })).status, 201);
   const { id } = await world.must(202, 'POST', '/v1/tenants/acme/drills', {
     service: 'dr-test',
-    seconds: 1,
+    seconds: 600,
     confirm: 'acme/dr-test',
   });
   await until('it is cut off', async () => north.cuts.has('acme/dr-test') && south.cuts.has('acme/dr-test'));
   await world.stop();
-  await until('its time has passed', async () => {
-    const [row] = await world.query(`SELECT restore_at < now() AS over FROM drills WHERE id = $1`, [id]);
-    return row?.['over'] === true;
-  });
+  await comesToItsEnd(id);
   assert.ok(north.cuts.has('acme/dr-test'), 'nobody has ended it yet');
   await world.restart();
   const drill = await ended('acme', id);

@@ -30,7 +30,7 @@ const tenant = parseTenantId('acme');
 const service = parseServiceName('payments');
 const quiet = createLogger({ name: 'test', level: 'silent' });
 /** Longer than three holders' requests take on a machine that is busy with other tests. */
-const PROGRESS_TTL_MS = 3_000;
+const PROGRESS_TTL_MS = 6_000;
 
 interface SealAnswer {
   readonly state: string;

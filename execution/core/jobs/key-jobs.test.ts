@@ -7,6 +7,7 @@ import { type JobResult, parseRegionId, parseTenantId, type TenantId } from '../
 import { sealLinkSecret } from '../../../contracts/sealing.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { testDatabase } from '../../../testkit/postgres.ts';
+import { until } from '../../../testkit/until.ts';
 import type { Caller } from '../../mesh/index.ts';
 import { verifyAudit } from '../audit/verify.ts';
 import type { GatewayClient } from '../testing/gateway-client.ts';
@@ -58,11 +59,9 @@ describe('jobs of keys', () => {
 
   /** The core hears of its own commit a moment after the job is answered. */
   async function activeIs(version: number): Promise<void> {
-    for (let waitedMs = 0; waitedMs < 400; waitedMs += 10) {
-      if ((await region.core.keychain.serviceKeys(acme, billing)).active.version === version) return;
-      await delay(10);
-    }
-    assert.fail(`version ${version} is not active in the core`);
+    const isActive = async () =>
+      (await region.core.keychain.serviceKeys(acme, billing)).active.version === version;
+    await until(`version ${version} is active in the core`, isActive);
   }
   async function sealed(tenant: TenantId, epoch: number, publicKey: string, job: string) {
     const context = {
