@@ -32,3 +32,11 @@ export async function waitedMs(work: () => Promise<unknown>): Promise<number> {
   }
   return turns * TURN_MS;
 }
+
+/** Processor time that `work` took, in milliseconds: what it costs, however many others want the processor. */
+export function processorMs(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}

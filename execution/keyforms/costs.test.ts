@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, generatePrimeSync, randomBytes, sign } from 'node:crypto';
 import { test } from 'node:test';
+import { processorMs } from '../../testkit/clocks.ts';
 import { KeyFormatType, KmipError, ObjectType, ResultReason } from '../kmip/index.ts';
 import { asn1, type DerNode, DerTag, encodeDer, keyObjectOf, openPkcs12, pkcs12Container } from './index.ts';
 import { completeRsa } from './rsa.ts';
@@ -17,9 +18,7 @@ function discretePkcs8(oid: string, domain: readonly number[], privateBytes: num
 }
 
 function assertRefusedAtOnce(run: () => unknown): void {
-  const startMs = performance.now();
-  assert.throws(run, isInvalid);
-  const tookMs = performance.now() - startMs;
+  const tookMs = processorMs(() => assert.throws(run, isInvalid));
   assert.ok(tookMs < 500, `took ${tookMs} ms`);
 }
 
@@ -119,10 +118,10 @@ test('an RSA modulus that is no product of two primes is told from one in good t
     let k = 1n;
     while ((k * group + 1n) % e !== 0n) k++;
     const d = bytes((k * group + 1n) / e);
-    const startMs = performance.now();
-    assert.throws(() => completeRsa({ n: bytes(n), d }), isInvalid);
-    assert.throws(() => completeRsa({ n: bytes(n), dp: d }), isInvalid);
-    tookMs += performance.now() - startMs;
+    tookMs += processorMs(() => {
+      assert.throws(() => completeRsa({ n: bytes(n), d }), isInvalid);
+      assert.throws(() => completeRsa({ n: bytes(n), dp: d }), isInvalid);
+    });
   }
   assert.ok(tookMs < 700, `took ${tookMs} ms`);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseServiceName, parseTenantId } from '../../contracts/index.ts';
+import { processorMs } from '../../testkit/clocks.ts';
 import {
   type Attribute,
   attribute,
@@ -157,8 +158,8 @@ test('an object as large as it may be can still be revoked: room is kept for wha
 
 test('more attributes than an object could hold are refused before they are compared with each other', () => {
   const names = Array.from({ length: 2_000 }, (_, i) => nameAttribute(`name ${i}`));
-  const startMs = performance.now();
-  assert.throws(() => template(...names), isReason(ResultReason.IndexOutOfBounds));
-  const tookMs = performance.now() - startMs;
+  const tookMs = processorMs(() =>
+    assert.throws(() => template(...names), isReason(ResultReason.IndexOutOfBounds)),
+  );
   assert.ok(tookMs < 200, `took ${tookMs} ms`);
 });

@@ -440,7 +440,7 @@ async function startManager(
 export async function until(
   what: string,
   look: () => boolean | Promise<boolean>,
-  withinMs = 5_000,
+  withinMs = 20_000,
 ): Promise<number> {
   const startedAt = performance.now();
   while (!(await look())) {

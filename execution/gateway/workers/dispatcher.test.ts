@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '../../../platform/log.ts';
+import { until } from '../../../testkit/until.ts';
 import { type Desk, Dispatcher } from './dispatcher.ts';
 
-const WITHIN_MS = 2_000;
 const MAX_WAIT_MS = 1_000;
 const MAX_WAITING = 16;
 
@@ -59,14 +58,6 @@ async function dial(count: number): Promise<void> {
   for (const client of fresh) client.on('error', () => undefined);
   clients.push(...fresh);
   await Promise.all(fresh.map((client) => once(client, 'connect')));
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + WITHIN_MS;
-  while (!holds()) {
-    assert.ok(performance.now() < giveUpAt, what);
-    await delay(2);
-  }
 }
 
 const handed = (...desks: FakeDesk[]): number[] => desks.map(({ sockets }) => sockets.length);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { OkcmError } from '../../../../platform/errors.ts';
+import { waitedMs } from '../../../../testkit/clocks.ts';
 import { temporaryDirectory } from '../../../../testkit/directories.ts';
 import { pemFiles, testPki } from '../../../../testkit/pki.ts';
 import { startRedis, type TestRedis } from '../../../../testkit/redis.ts';
@@ -46,12 +47,6 @@ const made = (store: Store, object = anObject()) =>
 async function until(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
   for (const giveUpAt = performance.now() + withinMs; !isSo(); await delay(5))
     if (performance.now() > giveUpAt) assert.fail(`not within ${withinMs} ms: ${what}`);
-}
-
-async function tookMs(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
 }
 
 describe('a server that may lose keys', () => {
@@ -170,7 +165,7 @@ describe('Redis that goes away', () => {
     for (const error of refusedOnes) refusedAs('STORE_UNREACHABLE')(error);
     assert.ok(refusedOnes.length > 0, 'some were under way');
 
-    const took = await tookMs(() => assert.rejects(made(store), refusedAs('STORE_UNREACHABLE')));
+    const took = await waitedMs(() => assert.rejects(made(store), refusedAs('STORE_UNREACHABLE')));
     assert.ok(took < AT_ONCE_MS, `${took} ms`);
     await assert.rejects(keys.load(TENANT, ['any']), refusedAs('STORE_UNREACHABLE'));
     const [dead = '', changed = ''] = acknowledged;
@@ -205,10 +200,10 @@ describe('Redis that goes away', () => {
     const store = await open(configOf(redis));
     const { keys } = store;
     redis.freeze();
-    const took = await tookMs(() => assert.rejects(made(store), refusedAs('STORE_UNREACHABLE')));
+    const took = await waitedMs(() => assert.rejects(made(store), refusedAs('STORE_UNREACHABLE')));
     assert.ok(took < 1.5 * REDIS_TIMEOUT_MS, `${took} ms`);
     assert.ok(!keys.status().up);
-    const next = await tookMs(() => assert.rejects(made(store), refusedAs('STORE_UNREACHABLE')));
+    const next = await waitedMs(() => assert.rejects(made(store), refusedAs('STORE_UNREACHABLE')));
     assert.ok(next < AT_ONCE_MS, `${next} ms`);
     redis.thaw();
     await until('the store is back', () => keys.status().up);
