@@ -93,7 +93,7 @@ test('a request whose process died before its change is taken over, after a whil
 
 test('whoever was too slow, and was taken over, changes nothing any more', async () => {
   await world.query(`
-    CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;
+    CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;
     CREATE TRIGGER dawdle BEFORE INSERT ON systems FOR EACH ROW WHEN (NEW.name = 'slow') EXECUTE FUNCTION dawdle()`);
   const slow = add('key-slow', 'slow');
   await until('it has begun', async () => {

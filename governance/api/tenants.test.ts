@@ -128,7 +128,7 @@ test('a tenant is shown as it was at one moment, also while it changes', async (
   await inState('in-motion', 'active');
   const where = `WHERE tenant = 'in-motion'`;
   // Whoever has begun to read waits in the midst of it.
-  const changing = world.query(`BEGIN; LOCK TABLE tenant_regions; SELECT pg_sleep(0.5);
+  const changing = world.query(`BEGIN; LOCK TABLE tenant_regions; SELECT pg_sleep(2);
     UPDATE tenant_states SET state = 'provisioning' ${where};
     UPDATE tenant_regions SET state = 'provisioning' ${where}; COMMIT`);
   await until('the change has begun', async () => {
