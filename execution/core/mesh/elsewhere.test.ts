@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { standingClocks } from '../../../testkit/clocks.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { testDatabase } from '../../../testkit/postgres.ts';
 import { KmipError, Operation, ResultReason } from '../../kmip/index.ts';
@@ -53,7 +54,7 @@ describe('an identifier that no core knows', () => {
     await assert.rejects(get(randomUUID()), isKmip(ResultReason.ItemNotFound));
   });
 
-  it('is looked for again when the other gateway has announced what it had, over whichever core', async () => {
+  it('is looked for again when the other gateway has announced what it had, over whichever core', async (t) => {
     const other = await region.startAnother('core-2');
     const identity = await region.gateway('gateway-2');
     making = region.connect(identity, other.port);
@@ -62,13 +63,16 @@ describe('an identifier that no core knows', () => {
     await subscription.subscribe(await headOf(making));
 
     const object = await madeByGateway(region, making, randomUUID());
+    standingClocks(t); // so that the wait for the answer does not run out
     const answer = get(object.uid);
     const answers = await askedFor();
     await making.ask(MeshOperation.Announce, { objects: [object], answers });
     assert.equal((await answer).uniqueIdentifier, object.uid);
   });
 
-  it('is nobody’s when the other gateway has none to announce', async () => {
+  it('is nobody’s when the other gateway has none to announce', async (t) => {
+    standingClocks(t);
+    await beat(making); // one that has been silent for seconds is not waited for
     const answer = assert.rejects(get(randomUUID()), isKmip(ResultReason.ItemNotFound));
     await making.ask(MeshOperation.Announce, { objects: [], answers: await askedFor() });
     await answer;
