@@ -17,11 +17,13 @@ export function standingClocks(t: TestContext): { readonly advance: (ms: number)
 const TURN_MS = 10;
 
 /**
- * How long `work` waited, in milliseconds, give or take 10: counted by a timer of this process, so that the time in which
- * it is stopped, or busy without a pause, is none. Never more than has passed.
+ * How long `work` took of this process, in milliseconds, give or take 10: counted by a timer of it, so that the time in which
+ * the process is stopped, or waits for a processor, is none; and at least the processor time that was spent meanwhile, so
+ * that whoever blocks the process is not let off.
  */
 export async function waitedMs(work: () => Promise<unknown>): Promise<number> {
   let turns = 0;
+  const before = process.cpuUsage();
   const timer = setInterval(() => {
     turns += 1;
   }, TURN_MS);
@@ -30,7 +32,8 @@ export async function waitedMs(work: () => Promise<unknown>): Promise<number> {
   } finally {
     clearInterval(timer);
   }
-  return turns * TURN_MS;
+  const { user, system } = process.cpuUsage(before);
+  return Math.max(turns * TURN_MS, (user + system) / 1_000);
 }
 
 /** Processor time that `work` took, in milliseconds: what it costs, however many others want the processor. */
