@@ -169,9 +169,7 @@ test('a connection that breaks between two statements of a transaction fails tha
   assert.deepEqual((await sql`SELECT 1 AS one`.execute(db)).rows, [{ one: 1 }]);
 });
 
-test('a query that gets no answer fails in bounded time, and its connection is not used again', {
-  timeout: 30_000,
-}, async (t) => {
+test('a query that gets no answer fails in bounded time, and its connection is not used again', async (t) => {
   const server = await testPostgres();
   const proxy = await startProxy({ targetPort: server.port });
   t.after(() => proxy.close());
@@ -194,7 +192,7 @@ test('a query that gets no answer fails in bounded time, and its connection is n
   assert.deepEqual((await sql`SELECT 1 AS one`.execute(db)).rows, [{ one: 1 }]);
 });
 
-test('listening goes on after the connection broke, and says so', { timeout: 30_000 }, async () => {
+test('listening goes on after the connection broke, and says so', async () => {
   const server = await testPostgres();
   const proxy = await startProxy({ targetPort: server.port });
   const url = database.url.replace(`:${server.port}/`, `:${proxy.port}/`);
@@ -222,7 +220,7 @@ test('listening goes on after the connection broke, and says so', { timeout: 30_
   }
 });
 
-test('stopping a listener that never got through ends it', { timeout: 30_000 }, async () => {
+test('stopping a listener that never got through ends it', async () => {
   const listener = listen('postgresql://u:p@127.0.0.1:1/none', 'c', () => {});
   await sleep(100);
   await listener.stop();

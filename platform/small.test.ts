@@ -79,7 +79,7 @@ test('errorMessage shows causes once and never throws', () => {
   fc.assert(fc.property(fc.anything(), (value) => typeof errorMessage(value) === 'string'));
 });
 
-test('a file lock excludes other processes and is released by their death', { timeout: 30_000 }, async () => {
+test('a file lock excludes other processes and is released by their death', async () => {
   const path = join(temporaryDirectory('lock'), 'x.lock');
   const script = `
     import { lockFile } from ${JSON.stringify(join(import.meta.dirname, 'file-lock.ts'))};
@@ -160,9 +160,7 @@ function node(script: string, ...args: string[]) {
   });
 }
 
-test('the process guard empties core dumps, keeps the debugger shut, and names what it cannot do', {
-  timeout: 30_000,
-}, async () => {
+test('the process guard empties core dumps, keeps the debugger shut, and names what it cannot do', async () => {
   const child = await node(`
     import { readFileSync } from 'node:fs';
     const report = await guardProcess();
@@ -177,9 +175,7 @@ test('the process guard empties core dumps, keeps the debugger shut, and names w
   assert.doesNotMatch(child.output(), /Debugger listening/);
 });
 
-test('shutdown runs the steps in reverse order, goes on after a failing one, and exits 0 or 1', {
-  timeout: 30_000,
-}, async () => {
+test('shutdown runs the steps in reverse order, goes on after a failing one, and exits 0 or 1', async () => {
   const script = `
     installShutdown({ logger: createLogger({ name: 'test' }) });
     onShutdown('first', () => console.log('step first'));
@@ -201,7 +197,7 @@ test('shutdown runs the steps in reverse order, goes on after a failing one, and
   }
 });
 
-test('a step that hangs is ended by the deadline', { timeout: 30_000 }, async () => {
+test('a step that hangs is ended by the deadline', async () => {
   const child = await node(`
     installShutdown({ logger: createLogger({ name: 'test' }), deadlineMs: 100 });
     onShutdown('hangs', () => new Promise(() => {}));
@@ -212,9 +208,7 @@ test('a step that hangs is ended by the deadline', { timeout: 30_000 }, async ()
   assert.match(child.output(), /shutdown took too long/);
 });
 
-test('a promise that nobody caught is logged, and ends the process in order with 1', {
-  timeout: 30_000,
-}, async () => {
+test('a promise that nobody caught is logged, and ends the process in order with 1', async () => {
   const child = await node(`
     installShutdown({ logger: createLogger({ name: 'test' }) });
     onShutdown('clean', () => console.log('step clean'));

@@ -12,7 +12,7 @@ after(async () => {
   for (const close of closing.reverse()) await close();
 });
 
-test('NATS: users are kept apart, and a stream survives SIGKILL', { timeout: 15_000 }, async () => {
+test('NATS: users are kept apart, and a stream survives SIGKILL', async () => {
   const nats = await startNats({
     users: [
       { user: 'all', password: 'a-secret' },

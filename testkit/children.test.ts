@@ -9,7 +9,7 @@ import { requireService } from './services.ts';
 
 const shell = (script: string) => startChild({ name: 'shell', command: '/bin/sh', args: ['-c', script] });
 
-test('it waits for lines and files, and tells how the process ended', { timeout: 30_000 }, async () => {
+test('it waits for lines and files, and tells how the process ended', async () => {
   const file = join(temporaryDirectory('child'), 'ready');
   const child = await shell(`echo starting; sleep 0.1; echo "port 42" >&2; touch ${file}; exec sleep 60`);
   assert.equal(await child.waitForLine(/^port \d+/), 'port 42');
@@ -18,9 +18,7 @@ test('it waits for lines and files, and tells how the process ended', { timeout:
   await assert.rejects(child.expectCleanExit(), /SIGTERM/);
 });
 
-test('a process that ends early or stays silent fails the wait, with its output', {
-  timeout: 30_000,
-}, async () => {
+test('a process that ends early or stays silent fails the wait, with its output', async () => {
   const early = await shell('echo "no such option"; exit 3');
   await assert.rejects(early.waitForLine(/ready/), /exit code 3[\s\S]*no such option/);
   const silent = await shell('exec sleep 60');
@@ -29,9 +27,7 @@ test('a process that ends early or stays silent fails the wait, with its output'
   await assert.rejects(startChild({ name: 'nothing', command: '/no/such/program' }), /nothing did not start/);
 });
 
-test('whatever a killed test process had started, and its directories, go with it', {
-  timeout: 30_000,
-}, async () => {
+test('whatever a killed test process had started, and its directories, go with it', async () => {
   const script = `
     import { startChild } from ${JSON.stringify(join(import.meta.dirname, 'children.ts'))};
     import { temporaryDirectory } from ${JSON.stringify(join(import.meta.dirname, 'directories.ts'))};

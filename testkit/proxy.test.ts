@@ -54,7 +54,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await sleep(5);
 }
 
-test('it forwards bytes and ends', { timeout: 30_000 }, async () => {
+test('it forwards bytes and ends', async () => {
   const client = await dial();
   const text = 'x'.repeat(1_000_000);
   client.socket.end(text);
@@ -63,9 +63,7 @@ test('it forwards bytes and ends', { timeout: 30_000 }, async () => {
   await until(() => proxy.openConnections() === 0);
 });
 
-test('cut resets what is open and what comes; resume lets it through again', {
-  timeout: 30_000,
-}, async () => {
+test('cut resets what is open and what comes; resume lets it through again', async () => {
   const client = await dial();
   client.socket.write('a');
   await until(() => client.text === 'a');
@@ -84,9 +82,7 @@ test('cut resets what is open and what comes; resume lets it through again', {
   again.socket.destroy();
 });
 
-test('swallow leaves connections open and silent; resume resets those that lost bytes', {
-  timeout: 30_000,
-}, async () => {
+test('swallow leaves connections open and silent; resume resets those that lost bytes', async () => {
   const client = await dial();
   const idle = await dial();
   proxy.swallow();
@@ -103,7 +99,7 @@ test('swallow leaves connections open and silent; resume resets those that lost 
   late.socket.destroy();
 });
 
-test('delay holds bytes back and keeps their order', { timeout: 30_000 }, async () => {
+test('delay holds bytes back and keeps their order', async () => {
   const client = await dial();
   proxy.delay(50);
   const start = Date.now();
@@ -118,7 +114,7 @@ test('delay holds bytes back and keeps their order', { timeout: 30_000 }, async 
   client.socket.destroy();
 });
 
-test('cutAfter lets exactly so many bytes pass, then resets, once', { timeout: 30_000 }, async () => {
+test('cutAfter lets exactly so many bytes pass, then resets, once', async () => {
   const client = await dial();
   proxy.cutAfter(4, 'toClient');
   client.socket.write('abcdefgh');

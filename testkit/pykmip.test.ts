@@ -8,9 +8,7 @@ import { checkPeer } from '../platform/tls-identity.ts';
 import { pemFiles, testPki } from './pki.ts';
 import { runPyKmip } from './pykmip.ts';
 
-test('PyKMIP connects with its certificate and hands values back; an exception fails the run', {
-  timeout: 15_000,
-}, async () => {
+test('PyKMIP connects with its certificate and hands values back; an exception fails the run', async () => {
   const pki = await testPki();
   const own = await pki.server();
   const client = await pki.client('python', ['spiffe://test/python']);

@@ -210,9 +210,7 @@ describe('an operator', () => {
     assert.deepEqual(await effectsOf(a, task.entity), [task.jobId]);
   });
 
-  test('a task gets through although every open connection to the database has died silently', {
-    timeout: 40_000,
-  }, async () => {
+  test('a task gets through although every open connection to the database has died silently', async () => {
     const url = new URL(database.url);
     const serverPort = Number(url.port);
     const sockets: Socket[] = [];

@@ -363,7 +363,7 @@ describe('a region of shares', () => {
 });
 
 describe('a region of a token that is away', () => {
-  test('starts sealed, and opens by itself when the token is back', { timeout: 30_000 }, async () => {
+  test('starts sealed, and opens by itself when the token is back', async () => {
     const { module, tokenLabel, pinFile } = await startSoftHsm();
     const seal = { kind: 'pkcs11', module, tokenLabel, pinFile, keyLabel: 'unseal' } as const;
     const region = await TestRegion.create(
