@@ -33,8 +33,9 @@ import { registerStatusCommand } from './commands/status.ts';
 import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
-import { addGlobalOptions } from './context.ts';
+import { addGlobalOptions, type GlobalOptions } from './context.ts';
 import { exitCodes } from './errors.ts';
+import { hintForHome } from './hints.ts';
 import { Output } from './output.ts';
 
 const program = new Command('okcm');
@@ -75,6 +76,8 @@ registerDriftCommands(program);
 registerApplyCommand(program);
 registerPortalCommand(program);
 
+const commands = program.commands.map((command) => command.name());
+
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCodes.ok);
@@ -85,5 +88,8 @@ try {
 } catch (error) {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  else process.exitCode = new Output({ json: program.opts<{ json: boolean }>().json }).failure(error);
+  else {
+    const { json, home } = program.opts<GlobalOptions>();
+    process.exitCode = new Output({ json }).failure(error, (hint) => hintForHome(hint, home, commands));
+  }
 }

@@ -89,9 +89,13 @@ export class Output {
     });
   }
 
-  /** One line that says what happened and one that says what to do. Returns the exit code. */
-  failure(error: unknown): number {
-    const report = describeError(error);
+  /**
+   * One line that says what happened and one that says what to do, as `completed` makes it for this installation. Returns the
+   * exit code.
+   */
+  failure(error: unknown, completed: (hint: string) => string = (hint) => hint): number {
+    const said = describeError(error);
+    const report = said.hint === undefined ? said : { ...said, hint: completed(said.hint) };
     if (this.json) {
       process.stderr.write(`${printableJson({ error: report })}\n`);
     } else {

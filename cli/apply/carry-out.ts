@@ -21,7 +21,7 @@ export async function carryOut(api: Client, entry: Entry): Promise<Outcome> {
   else if (declared !== undefined) {
     const todo = new Set(entry.changes.flatMap(({ field, waits }) => (waits === undefined ? [field] : [])));
     const has = (field: string): boolean => todo.has(field);
-    if (action === 'create') await make[id.kind](api, declared, answered);
+    if (action === 'create' || action === 'reopen') await make[id.kind](api, declared, answered);
     else await change[id.kind]?.(api, { id, declared, has, changes: entry.changes }, answered);
   }
   return answered;

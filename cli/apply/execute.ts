@@ -5,7 +5,7 @@
 import type { Proposal } from '../../governance/client/index.ts';
 import { CliError } from '../errors.ts';
 import type { Outcome } from './carry-out.ts';
-import type { Entry, Plan } from './entries.ts';
+import { type Entry, isToDo, type Plan } from './entries.ts';
 import { inParallel } from './in-parallel.ts';
 import { MAX_IN_VAIN, MAX_REQUESTS } from './limits.ts';
 import { endsAll, isUnreachable, problemOf } from './problems.ts';
@@ -28,9 +28,6 @@ export interface Execution {
   /** Why it ended early: what was not begun is skipped. */
   readonly ended?: unknown;
 }
-
-const isToDo = ({ action }: Entry): boolean =>
-  action === 'create' || action === 'change' || action === 'remove';
 
 /** Those that nothing stands on go before anything is made: what they were called by may be wanted again. */
 const GO_FIRST: ReadonlySet<Kind> = new Set(['Application', 'System', 'Workspace']);

@@ -28,6 +28,8 @@ export const PAGE_SIZE = 200;
 export const MAX_PROPOSALS_READ = 200;
 /** Lines of a plan that are printed for people; --json has all of them. */
 export const MAX_PRINTED = 200;
+/** Things of one sort that the last line names; the lines above have them all. */
+export const MAX_NAMED = 5;
 /** Things that are remembered as declared, and the bytes of the file. */
 export const MAX_RECORDED = 200_000;
 export const MAX_RECORD_BYTES = 32 * 1024 * 1024;

@@ -202,13 +202,43 @@ test('what cannot be changed is refused as a whole', () => {
 });
 
 test('a link that somebody has closed is opened again only when it is asked for', () => {
-  const there = { ...have(link, { key: 'main' }), closed: 'a stolen laptop' };
+  const closed = { reason: 'a stolen laptop', by: 'corp:ada', at: '2026-03-01T10:00:00.000Z' };
+  const there = { ...have(link, { key: 'main' }), closed };
   const actual = actualOf([there], { acme: 'active' });
   const declared = [declare(link, { key: 'main' })];
   const held = only(planFor(declared, actual, options));
   assert.equal(held.action, 'held');
-  assert.match(held.why?.message ?? '', /a stolen laptop/);
-  assert.equal(only(planFor(declared, actual, { ...options, relink: true })).action, 'create');
+  const told = 'the link of acme was closed by corp:ada at 2026-03-01T10:00:00.000Z: a stolen laptop';
+  assert.equal(held.why?.message, told);
+  const relink = { ...options, relink: true };
+  const again = only(planFor(declared, actual, relink));
+  assert.deepEqual([again.action, again.changes, again.why?.message], ['reopen', [], told]);
+  const other = only(planFor([declare(link, { key: 'spare' })], actual, relink));
+  assert.deepEqual(other.changes, [{ field: 'key', from: 'main', to: 'spare' }]);
+  // In a blocked tenant it is not the link that has to be opened first.
+  const blocked = only(planFor(declared, { ...actual, tenants: new Map([['acme', 'blocked']]) }, relink));
+  assert.deepEqual([blocked.action, blocked.why?.code], ['held', 'TENANT_STATE']);
+});
+
+test('the end of a tenant is a warning: blocked first, and for good with the next run; at once where no region has it', () => {
+  const tenantOf = id('Tenant', 'acme', 'acme');
+  const how = { ...options, pruneTenants: true, recorded: [tenantOf] };
+  const ends = (state: string) => {
+    const { action, changes, warning = '' } = only(planFor([], actualOf([acme], { acme: state }), how));
+    return { action, to: changes[0]?.to, warning };
+  };
+  for (const [state, to] of [
+    ['active', 'blocked'],
+    ['provisioning', 'blocked'],
+    ['blocked', 'terminated'],
+    ['requested', 'terminated'],
+  ] as const) {
+    const end = ends(state);
+    assert.deepEqual([end.action, end.to], ['remove', to], state);
+    assert.match(end.warning, /nobody will ever open its keys again/, state);
+  }
+  assert.match(ends('active').warning, /the next run with --prune-tenants terminates it/);
+  assert.match(ends('requested').warning, /cannot be taken back/);
 });
 
 test('in a blocked tenant nothing is made; of a terminated one nothing is declared; of an unknown one neither', () => {

@@ -7,6 +7,7 @@ import type { Change, Entry, Plan } from './entries.ts';
 import { endOfTenant, removal } from './removals.ts';
 import {
   type Actual,
+  type Closure,
   type Declared,
   type Fields,
   type Id,
@@ -82,12 +83,17 @@ function entryFor(declared: Declared, actual: Actual, known: Known, { relink }: 
   const shut = refusedByTenant(id, actual, known);
   if (shut?.action === 'refused') return { ...base, ...shut };
   const thing = actual.things.get(keyOf(id));
-  if (thing?.closed !== undefined && !relink)
-    return { ...base, action: 'held', why: closedLink(id, thing.closed) };
-  const changes = differences(declared.fields, thing?.closed === undefined ? thing : undefined);
-  if (thing !== undefined && changes.length === 0) return { ...base, action: 'same' };
+  const changes = differences(declared.fields, thing);
+  if (thing?.closed === undefined && thing !== undefined && changes.length === 0)
+    return { ...base, action: 'same' };
   if (shut !== undefined) return { ...base, changes, ...shut };
-  if (thing === undefined || thing.closed !== undefined) return { ...base, action: 'create', changes };
+  if (thing?.closed !== undefined) {
+    const why = closedLink(id, thing.closed);
+    if (relink) return { ...base, action: 'reopen', changes, why };
+    const hint = 'nothing opens it again unasked; --relink does';
+    return { ...base, action: 'held', why: { ...why, hint } };
+  }
+  if (thing === undefined) return { ...base, action: 'create', changes };
   const fixed = changes.filter(({ field }) => !CHANGEABLE[id.kind].includes(field));
   if (fixed.length > 0) return { ...base, action: 'refused', changes, why: cannotChange(id, fixed) };
   return { ...base, action: 'change', changes };
@@ -152,14 +158,17 @@ function refusedByTenant(
     };
   return {
     action: 'held',
-    why: { code: 'TENANT_STATE', message, hint: 'nothing is made or changed in it until it is unblocked' },
+    why: {
+      code: 'TENANT_STATE',
+      message,
+      hint: `nothing is made or changed in it until it is unblocked: okcm unblock ${id.tenant}`,
+    },
   };
 }
 
-const closedLink = ({ name }: Id, reason: string): Problem => ({
+const closedLink = ({ name }: Id, { reason, by, at }: Closure): Problem => ({
   code: 'LINK_CLOSED',
-  message: `the link of ${name} was closed: ${reason}`,
-  hint: 'nothing opens it again unasked; --relink asks for it',
+  message: `the link of ${name} was closed${by === undefined ? '' : ` by ${by}`}${at === undefined ? '' : ` at ${at}`}: ${reason}`,
 });
 
 const cannotChange = (id: Id, fields: readonly Change[]): Problem => ({

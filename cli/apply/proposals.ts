@@ -3,7 +3,7 @@
  * pure function of the plan and of what waits: nothing is proposed twice.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Change, Entry, Plan } from './entries.ts';
+import { type Change, type Entry, isToDo, type Plan } from './entries.ts';
 import type { Id, PendingProposal, Value } from './things.ts';
 
 /** What is looked for among the proposals that wait: an action, and the parameters that make it this one. */
@@ -52,9 +52,6 @@ function wishOfField({ kind, name }: Id, { field, to }: Change): Wish | undefine
     return wish('rotation-policy', { service: name, rotateAfterSeconds: to });
   return undefined;
 }
-
-const isToDo = ({ action }: Entry): boolean =>
-  action === 'create' || action === 'change' || action === 'remove';
 
 /** Tenants in which something may wait: of no others have the proposals to be read. */
 export function tenantsToAsk(plan: Plan): string[] {

@@ -3,11 +3,13 @@ import {
   type Client,
   everyItem,
   type GetTenantLinksResponse,
+  type Proposal,
   type Tenant,
 } from '../../governance/client/index.ts';
+import { CmkRefusal } from '../cmk/client.ts';
 import { certificateWord, keystoreFields } from './declared.ts';
 import { PAGE_SIZE } from './limits.ts';
-import type { Declared, Fields, Id, Kind, Thing } from './things.ts';
+import type { Closure, Declared, Fields, Id, Kind, Thing } from './things.ts';
 
 /** What is read of a tenant: `wanted` are the declarations that this is read for. */
 export type Reader = (api: Client, tenant: string, wanted: readonly Declared[]) => Promise<Thing[]>;
@@ -62,7 +64,10 @@ export const readers: Readonly<Record<TenantKind, Reader>> = {
         primary: key.primary,
       });
     }),
-  Link: async (api, tenant) => linkOf(await api.getTenantLinks({ path: { tenant } })),
+  Link: async (api, tenant) => {
+    const links = await api.getTenantLinks({ path: { tenant } });
+    return linkOf(links, isClosed(links) ? await closureOf(api, links) : undefined);
+  },
   Workspace: async (api, tenant) =>
     (await all(everyItem(api.listTenantWorkspaces, { path: { tenant }, query }))).map(
       ({ name, displayName, externalId, services }) =>
@@ -100,7 +105,7 @@ async function policiesFor(
 }
 
 /** No link that there never was, and none that has failed: both are made by asking. */
-function linkOf({ tenant, state, regions }: GetTenantLinksResponse): Thing[] {
+function linkOf({ tenant, state, regions }: GetTenantLinksResponse, closed: Closure | undefined): Thing[] {
   const keys = new Set(
     regions.flatMap(({ key, rotation }) =>
       rotation !== null && rotation.state !== 'failed' ? [rotation.key] : (key ?? []),
@@ -111,13 +116,42 @@ function linkOf({ tenant, state, regions }: GetTenantLinksResponse): Thing[] {
     case 'none':
     case 'failed':
       return [];
-    case 'closing':
-    case 'closed': {
-      const reason = regions.find((region) => region.reason !== null)?.reason;
-      return [{ ...link, closed: reason ?? 'nobody said why' }];
-    }
     default:
-      return [link];
+      return [closed === undefined ? link : { ...link, closed }];
+  }
+}
+
+const isClosed = ({ state }: GetTenantLinksResponse): boolean => state === 'closing' || state === 'closed';
+
+/** Whoever asked for it did so by a proposal, of which the closing jobs are; the kill switch and drift ask nobody. */
+async function closureOf(api: Client, { tenant, regions }: GetTenantLinksResponse): Promise<Closure> {
+  const ended = regions.filter(({ state }) => state === 'closing' || state === 'closed');
+  const jobs = new Set(ended.map(({ job }) => job));
+  const asked = (await decidedProposals(api, tenant)).find((proposal) =>
+    proposal.jobs.some(({ job }) => jobs.has(job)),
+  );
+  const closedAt = ended.some(({ state }) => state === 'closing')
+    ? undefined
+    : ended
+        .flatMap((region) => region.closedAt ?? [])
+        .sort()
+        .at(-1);
+  const at = closedAt ?? asked?.decidedAt ?? asked?.createdAt;
+  return {
+    reason: ended.find(({ reason }) => reason !== null)?.reason ?? 'nobody said why',
+    ...(asked === undefined ? {} : { by: asked.proposer }),
+    ...(at === undefined ? {} : { at }),
+  };
+}
+
+/** The newest of those that were carried out; none where they are not to be seen: then nothing is said of who it was. */
+async function decidedProposals(api: Client, tenant: string): Promise<readonly Proposal[]> {
+  try {
+    const query = { state: 'executed', limit: PAGE_SIZE } as const;
+    return (await api.listTenantProposals({ path: { tenant }, query })).items;
+  } catch (error) {
+    if (error instanceof CmkRefusal && error.status === 403) return [];
+    throw error;
   }
 }
 

@@ -13,7 +13,7 @@ const REMOVABLE: ReadonlySet<Kind> = new Set([
   'Application',
 ]);
 
-type Outcome = Pick<Entry, 'action' | 'why'> & Partial<Pick<Entry, 'changes'>>;
+type Outcome = Pick<Entry, 'action' | 'why' | 'warning'> & Partial<Pick<Entry, 'changes'>>;
 
 const left = (why: Problem): Outcome => ({ action: 'left', why });
 
@@ -39,7 +39,12 @@ export function removal(
   return { action: 'remove' };
 }
 
-/** An active tenant is blocked first: its end takes two decisions, and so two runs. */
+const FOR_GOOD = 'nobody will ever open its keys again, nor use its name';
+
+/**
+ * An active tenant is blocked first: its end takes two decisions, and so two runs. One that was only requested is in no region and
+ * cannot be blocked: it ends at once.
+ */
 export function endOfTenant(id: Id, state: string | undefined, ends: boolean): Outcome {
   if (!ends)
     return left({
@@ -50,10 +55,18 @@ export function endOfTenant(id: Id, state: string | undefined, ends: boolean): O
   switch (state) {
     case 'provisioning':
     case 'active':
-      return { action: 'remove', changes: [{ field: 'state', from: state, to: 'blocked' }] };
+      return {
+        action: 'remove',
+        changes: [{ field: 'state', from: state, to: 'blocked' }],
+        warning: `its applications are refused within a second; the next run with --prune-tenants terminates it: then ${FOR_GOOD}`,
+      };
     case 'requested':
     case 'blocked':
-      return { action: 'remove', changes: [{ field: 'state', from: state, to: 'terminated' }] };
+      return {
+        action: 'remove',
+        changes: [{ field: 'state', from: state, to: 'terminated' }],
+        warning: `this cannot be taken back: ${FOR_GOOD}`,
+      };
     case 'blocking':
     case 'terminating':
       return {

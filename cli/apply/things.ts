@@ -66,12 +66,21 @@ export interface Declared {
   readonly at: Place;
 }
 
+/** That a link was closed. */
+export interface Closure {
+  readonly reason: string;
+  /** Who asked for it, as the audit log names people; absent where CMK did it by itself, or does not tell. */
+  readonly by?: string;
+  /** When the last region had closed it, or when it was asked for where one still has to; ISO 8601. */
+  readonly at?: string;
+}
+
 /** Something that CMK has. */
 export interface Thing {
   readonly id: Id;
   readonly fields: Fields;
-  /** Of a link that somebody has closed: why. It is not opened again unasked. */
-  readonly closed?: string;
+  /** Of a link that somebody has closed. It is not opened again unasked. */
+  readonly closed?: Closure;
 }
 
 export interface PendingProposal {

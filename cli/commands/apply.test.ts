@@ -13,7 +13,7 @@ import { OIDC_AUDIENCE, OIDC_CLIENT, type OidcProvider, startOidcProvider } from
 import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { carryOutPlan, makePlan, type Wanted } from '../apply/apply.ts';
 import type { Execution } from '../apply/execute.ts';
-import { countsOf, describeResults } from '../apply/print.ts';
+import { countsOf, describePlan, describeResults } from '../apply/print.ts';
 import { keyOf, titleOf } from '../apply/things.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { CliError } from '../errors.ts';
@@ -183,7 +183,8 @@ test('what takes four eyes is proposed once, and is there when it is approved', 
       document('Link', tenant, undefined, { key: 'main' }),
     ].join(''),
   });
-  const { results } = await (await apply(root)).carryOut();
+  const first = await apply(root);
+  const { results } = await first.carryOut();
   assert.deepEqual(
     results.map(({ state }) => state),
     ['done', 'done', 'proposed'],
@@ -191,7 +192,7 @@ test('what takes four eyes is proposed once, and is there when it is approved', 
   const id = results.at(-1)?.proposals[0]?.id;
   assert.ok(id);
   assert.match(
-    describeResults(results),
+    describeResults(first.plan, results),
     new RegExp(`Link careful +link +okcm proposals approve careful ${id}`),
   );
   const waits = await apply(root);
@@ -239,8 +240,58 @@ test('what fails hinders nothing but what needs it, and is done once it is mende
   await world.must(202, 'POST', `/v1/tenants/${tenant}/unlink`, { reason: 'a stolen laptop' });
   await world.linked(tenant, 'closed');
   assert.deepEqual((await apply(root)).differs, ['held Link clumsy']);
-  await done(root, { relink: true });
+
+  // The end says what is held and what was refused, beside what was done; and it is no success.
+  await writeFile(
+    join(root, 'b.yaml'),
+    document('Workspace', 'plant', tenant, {}) +
+      document('System', 'crm', tenant, { kind: 'CRM', externalId: '1' }),
+  );
+  await done(root);
+  await writeFile(
+    join(root, 'b.yaml'),
+    document('Service', 'files', tenant, {}) +
+      document('System', 'crm', tenant, { kind: 'CRM', externalId: '2' }),
+  );
+  const record = join(root, '..', 'record.json');
+  const partly = await okcm('apply', '-f', root, '--yes', '--record', record);
+  assert.equal(partly.code, 1, partly.stdout + partly.stderr);
+  const { stdout } = partly;
+  assert.match(
+    stdout,
+    /^1 done, 0 proposed, 0 failed, 1 held \(Link clumsy\), 1 refused \(System clumsy\/crm\)$/m,
+  );
+  assert.match(stdout, /the link of clumsy was closed by ada at 20\S+Z: a stolen laptop/);
+  assert.match(stdout, /externalId of System clumsy\/crm cannot be changed/);
+  const command = `okcm --home ${home} apply -f ${root} --record ${record} --relink`;
+  assert.ok(stdout.includes(`${command} opens again what was closed`), stdout);
+  assert.match(partly.stdout + partly.stderr, /carry out 1 change\b(?!s)/);
+  // With nothing to do it is no success either.
+  const held = await okcm('apply', '-f', root, '--yes', '--record', record, '--only', 'Link');
+  assert.deepEqual([held.code, /1 held \(Link clumsy\)/.test(held.stdout)], [1, true], held.stdout);
+
+  const again = await apply(root, { relink: true, only: ['Link'] });
+  assert.deepEqual([again.differs, again.counts.create], [['reopen Link clumsy'], 0]);
+  assert.match(describePlan(again.plan), /↻ +Link clumsy +opened again\n.*closed by ada/);
+  assert.match(describePlan(again.plan), /, 1 to open again,/);
+  assert.deepEqual(statesOf(await again.carryOut()), { 'Link clumsy': 'done' });
   await world.linked(tenant, 'active');
+});
+
+test('a tenant that was only requested ends in one run, which the plan says', async () => {
+  const file = document('Tenant', 'wished', undefined, { provision: false });
+  const root = await folder({
+    'a.yaml': file + document('Tenant', 'stays', undefined, { provision: false }),
+  });
+  await done(root);
+  await writeFile(join(root, 'a.yaml'), document('Tenant', 'stays', undefined, { provision: false }));
+  const end = await apply(root, { pruneTenants: true });
+  assert.match(
+    describePlan(end.plan),
+    /- +Tenant wished +state: "requested" → "terminated"\n +warning: this cannot be taken back: nobody will ever/,
+  );
+  await end.carryOut();
+  assert.equal((await world.must(200, 'GET', '/v1/tenants/wished')).state, 'terminated');
 });
 
 test('groups and rules of approvers, before what they guard; a record of another installation is refused', async () => {

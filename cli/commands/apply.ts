@@ -1,6 +1,6 @@
 /** `okcm apply -f DIR`: declared state. Plans what has to be done, asks, and does it; see docs/guide/gitops.md. */
 import { type Command, Option } from 'commander';
-import type { Plan } from '../apply/entries.ts';
+import { isToDo, isUntried, type Plan } from '../apply/entries.ts';
 import type { Execution } from '../apply/execute.ts';
 import { DeclarationsInvalid } from '../apply/invalid.ts';
 import { type Kind, kinds } from '../apply/things.ts';
@@ -8,6 +8,7 @@ import { CmkClient } from '../cmk/client.ts';
 import { confirmNumber } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { CliError, exitCodes } from '../errors.ts';
+import { homeOption, shellWord } from '../hints.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 
@@ -81,21 +82,45 @@ async function apply(options: ApplyOptions, command: Command): Promise<void> {
     lineByLine(output, makePlan(cmk, wanted, tell)),
   );
   const { plan } = planned;
+  const goesOn = (): string[] =>
+    hasClosedLinks(plan) ? [`${commandFor(options, home)} opens again what was closed`] : [];
   const todo = plan.filter(isToDo).length;
   if (options.dryRun === true || todo === 0) {
-    output.result({ plan: planData(plan) }, () => describePlan(plan));
+    output.result({ plan: planData(plan) }, () => describePlan(plan, goesOn()));
     process.exitCode = codeOfPlan(plan, options.dryRun === true);
     return;
   }
   if (!output.json) output.line(describePlan(plan));
-  await confirmNumber(options.yes, `carrying it out changes ${todo} things`, todo);
-  const execution = await withProgress(output, `carry out ${todo} changes`, (tell) =>
+  await confirmNumber(options.yes, `carrying it out changes ${counted(todo, 'thing')}`, todo);
+  const execution = await withProgress(output, `carry out ${counted(todo, 'change')}`, (tell) =>
     carryOutPlan(cmk, planned, record, (done, of) => tell(`${done} of ${of}`)),
   );
   const { results } = execution;
-  output.result({ plan: planData(plan), results: resultsData(results) }, () => describeResults(results));
+  output.result({ plan: planData(plan), results: resultsData(results) }, () =>
+    describeResults(plan, results, goesOn()),
+  );
   process.exitCode = codeOfRun(plan, execution);
   if (execution.ended !== undefined) throw execution.ended;
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+const hasClosedLinks = (plan: Plan): boolean =>
+  plan.some(({ action, why }) => action === 'held' && why?.code === 'LINK_CLOSED');
+
+/** The same once more, with `--relink`; whoever runs it is asked again. */
+function commandFor(
+  { file = '', only = [], record, prune, pruneTenants }: ApplyOptions,
+  home: string,
+): string {
+  return [
+    `okcm${homeOption(home)} apply -f ${shellWord(file)}`,
+    ...only.map((kind) => `--only ${kind}`),
+    ...(record === undefined ? [] : [`--record ${shellWord(record)}`]),
+    ...(prune === true ? ['--prune'] : []),
+    ...(pruneTenants === true ? ['--prune-tenants'] : []),
+    '--relink',
+  ].join(' ');
 }
 
 /** Several mistakes are told before the error, each in a line of its own. */
@@ -109,19 +134,16 @@ async function lineByLine<T>(output: Output, planning: Promise<T>): Promise<T> {
   }
 }
 
-const isToDo = ({ action }: Plan[number]): boolean =>
-  action === 'create' || action === 'change' || action === 'remove';
-
-/** Without --dry-run there is nothing to be done: what waits for others, or is held, is no failure. */
+/** Without --dry-run there is nothing to be done: what waits for others is no failure, what is held or refused is not so. */
 function codeOfPlan(plan: Plan, dryRun: boolean): number {
+  if (!dryRun) return plan.some(isUntried) ? exitCodes.failure : exitCodes.ok;
   if (plan.some(({ action }) => action === 'refused')) return exitCodes.failure;
-  const differs = plan.some(({ action }) => action !== 'same' && action !== 'left');
-  return dryRun && differs ? DIFFERS : exitCodes.ok;
+  return plan.some(({ action }) => action !== 'same' && action !== 'left') ? DIFFERS : exitCodes.ok;
 }
 
 function codeOfRun(plan: Plan, { results }: Execution): number {
   const failed = results.some(({ state }) => state === 'failed' || state === 'skipped');
-  return failed || plan.some(({ action }) => action === 'refused') ? exitCodes.failure : exitCodes.ok;
+  return failed || plan.some(isUntried) ? exitCodes.failure : exitCodes.ok;
 }
 
 /** Shown live where somebody watches; elsewhere now and then. */
