@@ -251,6 +251,22 @@ export const findingCodes = {
     'okcm jobs list',
   ),
   RENEWAL_LATE: warning('the link ends when no proof of the customer’s key comes in time', 'okcm status'),
+  LINK_CLOSED: warning(
+    'somebody has closed it: nothing of the tenant opens until it is linked again',
+    'okcm link {tenant}',
+  ),
+  KEY_IN_TROUBLE: warning(
+    'a link that stands on it is closed, or ends when no proof of the key comes in time',
+    'okcm key list {tenant}',
+  ),
+  KEYSTORE_WITHOUT_CREDENTIAL: broken(
+    'CMK cannot log in there: no key of it is made, proved or linked',
+    'install -m 600 CREDENTIAL {file}',
+  ),
+  KEYSTORE_UNPROVED: warning(
+    'CMK takes what the maker’s SDK finds on its host: a variable, a file, the role of the machine; where it finds none, no key is linked',
+    'okcm keystore add NAME --kind {kind} --set {field}=FILE',
+  ),
   REGION_SILENT: broken('what governance asks of the region waits', 'okcm doctor --config CORE.json'),
   TASKS_STALLED: broken('the region has not done what it was asked', 'okcm jobs tasks --region {region}'),
   TASKS_LAG: warning('the region is behind with what it was asked', 'okcm jobs tasks --region {region}'),

@@ -38,17 +38,22 @@ export function judgeSecretFile(
 }
 
 export async function checkSecretFile(secret: SecretFile): Promise<Verdict[]> {
+  return judgeSecretFile(secret, ...(await statSecret(secret.file)));
+}
+
+/** Its mode, undefined where there is no such file; and whether this user may read it. */
+export async function statSecret(file: string): Promise<[mode: number | undefined, isReadable: boolean]> {
   let found: Stats | undefined;
   try {
-    found = await stat(secret.file);
+    found = await stat(file);
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') return judgeSecretFile(secret, 0, false);
+    if (errorCode(error) !== 'ENOENT') return [0, false];
   }
-  const isReadable = await access(secret.file, constants.R_OK).then(
+  const isReadable = await access(file, constants.R_OK).then(
     () => true,
     () => false,
   );
-  return judgeSecretFile(secret, found?.mode, isReadable);
+  return [found?.mode, isReadable];
 }
 
 export function isFile(path: string): boolean {

@@ -1,4 +1,4 @@
-/** What CMK's database says of the regions: who is silent, what stands still, which links are not renewed, who signs by what. */
+/** What CMK's database says: of the regions who is silent, what stands still and who signs by what; of customers see customers.ts. */
 import { sql } from 'kysely';
 import { REPORT_STALE_MS } from '../../governance/limits.ts';
 import type { CmkDatabase } from '../../governance/store/schema.ts';
@@ -7,6 +7,7 @@ import { publicPemOf, readSigner } from '../../orbital/index.ts';
 import { STALLED_AFTER_MS } from '../../orbital/limits.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import { createDatabase, createPool } from '../../platform/postgres.ts';
+import { type CustomerFacts, gatherCustomers, judgeKeys, judgeKeystores, judgeLinks } from './customers.ts';
 import type { CmkSubject } from './subject.ts';
 import { type Facts, finding, passed, type Verdict } from './verdict.ts';
 
@@ -41,9 +42,16 @@ export interface GovernanceFacts {
     readonly state: string;
     readonly trustedBy: readonly string[];
   }[];
+  readonly customers: CustomerFacts;
 }
 
-export function judgeGovernance({ regions, failedJobs, refusedMessages, late }: GovernanceFacts): Verdict[] {
+export function judgeGovernance({
+  regions,
+  failedJobs,
+  refusedMessages,
+  late,
+  customers,
+}: GovernanceFacts): Verdict[] {
   return [
     ...regions.flatMap((region) => [judgeReport(region), judgeTasks(region)]),
     failedJobs > 0
@@ -55,6 +63,8 @@ export function judgeGovernance({ regions, failedJobs, refusedMessages, late }: 
         })
       : passed('messages of regions', 'none refused within an hour'),
     judgeRenewals(late),
+    ...judgeLinks(customers),
+    ...judgeKeys(customers),
   ];
 }
 
@@ -146,14 +156,12 @@ export async function checkGovernance(subject: CmkSubject): Promise<Verdict[]> {
   const facts = await governanceFacts(subject);
   if (facts === undefined) return [];
   const { keyId, signingKey: file } = subject.config.orbital;
+  const told = [...judgeGovernance(facts), ...(await judgeKeystores(facts.customers))];
   try {
     const publicKey = publicPemOf((await readSigner(file, keyId)).privateKey);
-    return [...judgeGovernance(facts), ...judgeSigning(facts, { keyId, publicKey, file })];
+    return [...told, ...judgeSigning(facts, { keyId, publicKey, file })];
   } catch (error) {
-    return [
-      ...judgeGovernance(facts),
-      finding('SIGNING_KEY_UNUSABLE', 'signing key', errorMessage(error), { file, keyId }),
-    ];
+    return [...told, finding('SIGNING_KEY_UNUSABLE', 'signing key', errorMessage(error), { file, keyId })];
   }
 }
 
@@ -224,6 +232,7 @@ async function gather(trx: Trx): Promise<GovernanceFacts> {
       tenant: late.rows[0]?.tenant ?? undefined,
       lateMs: Math.round(late.rows[0]?.late ?? 0),
     },
+    customers: await gatherCustomers(trx),
     signing: signing.map(({ key_id, public_key, state }) => ({
       keyId: key_id,
       publicKey: public_key,

@@ -17,8 +17,9 @@ import { judgeLimits } from './limits.ts';
 import { judgePort, listenerAt } from './ports.ts';
 import { parseLimits, parseListening } from './processes.ts';
 import { judgeLeases } from './region.ts';
+import { describeReport, reportOf } from './report.ts';
 import { judgeSeal, judgeToken } from './seal.ts';
-import type { Verdict } from './verdict.ts';
+import { passed, type Verdict } from './verdict.ts';
 
 const codesOf = (verdicts: readonly Verdict[]): string[] =>
   verdicts.flatMap((verdict) => (verdict.state === 'ok' ? [] : [verdict.code]));
@@ -145,6 +146,11 @@ const governance: GovernanceFacts = {
   failedJobs: 2,
   refusedMessages: 7,
   late: { count: 1, tenant: 'acme', lateMs: 120_000 },
+  customers: {
+    closed: [{ tenant: 'acme', regions: 2, reason: 'a stolen laptop', at: '2026-03-01T10:00:00.000Z' }],
+    keys: [{ tenant: 'acme', alias: 'main', keystore: 'aws', state: 'DISABLED' }],
+    keystores: [],
+  },
   signing: [
     { keyId: 'cmk', publicKey: 'OLD', state: 'retiring', trustedBy: ['eu', 'us', 'ap'] },
     { keyId: 'cmk-2', publicKey: 'NEW', state: 'active', trustedBy: ['eu', 'us'] },
@@ -161,7 +167,15 @@ test('what governance knows of its regions, region by region', () => {
     'JOBS_FAILED',
     'MESSAGES_REFUSED',
     'RENEWAL_LATE',
+    'LINK_CLOSED',
+    'KEY_IN_TROUBLE',
   ]);
+  const closed = verdicts.find((verdict) => verdict.checked === 'links of tenants');
+  one(closed, 'LINK_CLOSED', 'okcm link acme');
+  assert.match(
+    closed?.found ?? '',
+    /acme was closed at 2026-03-01T10:00:00\.000Z in 2 regions: a stolen laptop/,
+  );
   const stalled = verdicts.find((verdict) => verdict.state !== 'ok' && verdict.code === 'TASKS_STALLED');
   one(stalled, 'TASKS_STALLED', 'okcm jobs tasks --region us');
   const configured = { keyId: 'cmk', publicKey: 'OLD', file: '/etc/okcm/cmk.key' };
@@ -316,6 +330,18 @@ test('so many checks at a time, and no more', async () => {
     { atOnce: 3 },
   );
   assert.equal(most, 3);
+});
+
+test('what is in order of a component that does not run is no sign that it is in order', () => {
+  const outcomes = [
+    { component: 'cmk', ...judgeComponent('cmk', 'stopped', undefined) },
+    { component: 'cmk', ...passed('configuration file', 'as it should be') },
+    { component: 'broker', ...passed('component', 'up') },
+  ];
+  const shown = describeReport(reportOf(outcomes, 1), outcomes, false);
+  assert.match(shown, /✖ +cmk +component +COMPONENT_DOWN\n +cmk +1 check +in order, but it does not run\n/);
+  assert.doesNotMatch(shown, /✔ +cmk/);
+  assert.match(shown, /✔ +broker +1 check +in order/);
 });
 
 test('the guide lists every code with its severity and the command that mends it', async () => {

@@ -51,8 +51,14 @@ function rowsOf(name: string, outcomes: readonly Outcome[], all: boolean): Cell[
   const shown = outcomes.filter(({ state }) => all || state !== 'ok');
   const rows = shown.map((outcome) => [markOf(outcome.state), name, outcome.checked, headOf(outcome)]);
   if (all || inOrder === 0) return rows;
-  return [[markOf('ok'), name, inOrder === 1 ? '1 check' : `${inOrder} checks`, 'in order'], ...rows];
+  const checks = inOrder === 1 ? '1 check' : `${inOrder} checks`;
+  // Of what does not run, its files and its surroundings may be in order: it is not.
+  if (outcomes.some(isDown)) return [...rows, ['', name, checks, 'in order, but it does not run']];
+  return [[markOf('ok'), name, checks, 'in order'], ...rows];
 }
+
+const isDown = (outcome: Outcome): boolean =>
+  outcome.state !== 'ok' && (outcome.code === 'COMPONENT_DOWN' || outcome.code === 'COMPONENT_SILENT');
 
 const headOf = (outcome: Outcome): string => (outcome.state === 'ok' ? outcome.found : outcome.code);
 
