@@ -19,6 +19,10 @@ interface Problem {
   readonly hint?: string;
 }
 
+/** CMK tells nobody of tenants that are not theirs: the answer is the same for one that there is not. */
+const NO_TENANT =
+  'check the name: `okcm tenant list`; or you have no role there: `okcm whoami` says who you are, and as what in which tenant';
+
 export class CmkRefusal extends CliError {
   override readonly name = 'CliError';
   readonly status: number;
@@ -28,7 +32,11 @@ export class CmkRefusal extends CliError {
     super(
       'CMK_REFUSED',
       `${problem.detail} (${problem.code})`,
-      problem.hint === undefined ? {} : { hint: problem.hint },
+      problem.code === 'TENANT_UNKNOWN'
+        ? { hint: NO_TENANT }
+        : problem.hint === undefined
+          ? {}
+          : { hint: problem.hint },
     );
     this.status = problem.status;
     this.problem = problem.code;

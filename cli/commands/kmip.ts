@@ -207,7 +207,7 @@ function regionOf(endpoints: Endpoints, wanted: string | undefined): Endpoints['
 function filesOf(
   known: readonly KnownApplication[],
   options: AccessOptions,
-): { cert: string; key: string; ca: string } {
+): { cert: string; key: string; ca: string; tenant?: string | undefined } {
   const { cert, key, ca } = options;
   const fallback = known[0];
   if (cert !== undefined || key !== undefined) {
@@ -215,7 +215,7 @@ function filesOf(
     if (cert === undefined || key === undefined || authority === undefined) {
       throw new CliError('USAGE', '--cert, --key and --ca belong together');
     }
-    return { cert, key, ca: authority };
+    return { cert, key, ca: authority, tenant: options.tenant };
   }
   const found = known.find(
     (application) =>

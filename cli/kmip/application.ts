@@ -3,6 +3,7 @@
  * a gateway. Failures are CliErrors with the server's own reason and message.
  */
 import { readFile } from 'node:fs/promises';
+import { refusals } from '../../execution/gateway/refusals.ts';
 import {
   type Attribute,
   attribute,
@@ -43,6 +44,8 @@ export interface ApplicationAccess {
   readonly ca: string;
   /** Over HTTPS, in this encoding; absent: TTLV over TLS. */
   readonly encoding?: MessageEncoding;
+  /** Whose application it is, where that is known: hints name it. */
+  readonly tenant?: string | undefined;
 }
 
 export interface Ciphertext {
@@ -58,10 +61,16 @@ export interface CreateOptions {
   readonly active?: boolean;
 }
 
+/** Of a closed link KMIP's own reason says no more than that permission was denied. */
+export const hintOf = (error: KmipError, tenant: string): string | undefined =>
+  error.message.includes(refusals.LINK_CLOSED.message) ? `okcm link ${tenant}` : error.hint;
+
 export class Application {
   readonly #client: KmipClient;
-  private constructor(client: KmipClient) {
+  readonly #tenant: string;
+  private constructor(client: KmipClient, tenant = 'TENANT') {
     this.#client = client;
+    this.#tenant = tenant;
   }
 
   /** Reads the files; connects with the first request. Errors: FILE_UNREADABLE. */
@@ -74,6 +83,7 @@ export class Application {
     const { host, port, encoding: https } = access;
     return new Application(
       new KmipClient({ host, port, cert, key, ca, https, timeoutMs: TIMEOUT_MS, poolSize: 1 }),
+      access.tenant,
     );
   }
 
@@ -204,9 +214,10 @@ export class Application {
     } catch (error) {
       if (error instanceof KmipError) {
         const reason = resultReasonName(error.resultReason);
+        const hint = hintOf(error, this.#tenant);
         throw new CliError('KMIP_REFUSED', `${operationName(operation)}: ${error.message} (${reason})`, {
           cause: undefined,
-          ...(error.hint === undefined ? {} : { hint: error.hint }),
+          ...(hint === undefined ? {} : { hint }),
         });
       }
       throw new CliError('KMIP_UNREACHABLE', `${operationName(operation)} got no answer`, {
