@@ -6,7 +6,7 @@
 import Table from 'cli-table3';
 import { Listr } from 'listr2';
 import picocolors from 'picocolors';
-import { errorMessage } from '../platform/errors.ts';
+import { fitted, NARROW_GAP, needs, WIDE_GAP } from './columns.ts';
 import { describeError } from './errors.ts';
 import { printable, printableJson, printableLines } from './printable.ts';
 
@@ -69,8 +69,8 @@ export class Output {
           };
           const added = await step.run(tell).catch((error: unknown) => {
             failed = { error };
-            // The list prints this one; whoever has called us gets the other.
-            throw new Error(printable(errorMessage(error)));
+            // Whoever has called us tells it; the list says only which step it was.
+            throw new Error('see below');
           });
           const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
           task.title = `${step.title}${added === undefined ? '' : `: ${added}`} ${colors.dim(`(${seconds} s)`)}`;
@@ -109,14 +109,35 @@ export class Output {
 
 export type Cell = string | number | null | undefined;
 
-/** A table with a head; empty cells are dashes. */
-export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+/** No longer than so many characters; where something is left out, `…` says so. */
+export const shortened = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+
+/** Of the terminal; undefined where there is none: what is piped is not broken. */
+const terminalWidth = (): number | undefined => (process.stdout.isTTY ? process.stdout.columns : undefined);
+
+/** A table with a head; empty cells are dashes. On a terminal that is narrower, it is broken to fit. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  width = terminalWidth(),
+): string {
+  const cells = [
+    head,
+    ...rows.map((row) => row.map((cell) => (cell === undefined || cell === null ? '–' : String(cell)))),
+  ];
+  if (width === undefined || needs(cells, WIDE_GAP) <= width) return draw(cells, true);
+  return draw(fitted(cells, width, NARROW_GAP), false);
+}
+
+function draw([head = [], ...rows]: readonly (readonly string[])[], isWide: boolean): string {
   const drawn = new Table({
     head: [...head],
     style: {
       head: process.stdout.isTTY ? ['bold'] : [],
       border: process.stdout.isTTY ? ['gray'] : [],
       compact: true,
+      ...(isWide ? {} : { 'padding-left': 0, 'padding-right': 0 }),
     },
     chars: {
       top: '',
@@ -136,8 +157,6 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
       middle: '  ',
     },
   });
-  drawn.push(
-    ...rows.map((row) => row.map((cell) => (cell === undefined || cell === null ? '–' : String(cell)))),
-  );
+  drawn.push(...rows.map((row) => [...row]));
   return drawn.toString().replaceAll(/[ \t]+$/gm, '');
 }

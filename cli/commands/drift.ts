@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Client, DriftFinding } from '../../governance/client/index.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { contextOf } from '../context.ts';
-import { table } from '../output.ts';
+import { shortened, table } from '../output.ts';
 
 type DriftQuery = NonNullable<NonNullable<Parameters<Client['listDrift']>[0]>['query']>;
 interface ListOptions {
@@ -30,10 +30,10 @@ export function describeDrift(items: readonly DriftFinding[]): string {
       ['region', 'item', 'finding', 'wanted', 'told', 'mended by', 'job'],
       items.map((item) => [
         item.region,
-        item.item.slice(0, ITEM_WIDTH),
+        shortened(item.item, ITEM_WIDTH),
         item.finding,
-        item.wanted?.slice(0, STATE_WIDTH),
-        item.told?.slice(0, STATE_WIDTH),
+        item.wanted && shortened(item.wanted, STATE_WIDTH),
+        item.told && shortened(item.told, STATE_WIDTH),
         mendedBy(item),
         item.job,
       ]),

@@ -3,10 +3,12 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { JobWithTasks } from '../../governance/client/index.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { contextOf, demandYes } from '../context.ts';
-import { type Output, table } from '../output.ts';
+import { type Output, shortened, table } from '../output.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
+const ENTITY_WIDTH = 40;
+const REASON_WIDTH = 80;
 /** Of a hundred tasks each. */
 const MAX_ROUNDS = 1_000;
 
@@ -42,7 +44,13 @@ export function registerJobsCommands(program: Command): void {
       output.result(items, () =>
         table(
           ['job', 'kind', 'entity', 'state', 'created'],
-          items.map((job) => [job.id, job.kind, job.entity.slice(0, 40), job.state, job.createdAt]),
+          items.map((job) => [
+            job.id,
+            job.kind,
+            shortened(job.entity, ENTITY_WIDTH),
+            job.state,
+            job.createdAt,
+          ]),
         ),
       );
     });
@@ -59,7 +67,7 @@ export function registerJobsCommands(program: Command): void {
           items.map((task) => [
             task.region,
             task.kind,
-            task.entity.slice(0, 40),
+            shortened(task.entity, ENTITY_WIDTH),
             task.state,
             task.error?.code,
             task.job,
@@ -99,8 +107,8 @@ export function registerJobsCommands(program: Command): void {
           items.map((task) => [
             task.region,
             task.kind,
-            task.entity.slice(0, 40),
-            task.error === null ? null : `${task.error.code}: ${task.error.message}`.slice(0, 80),
+            shortened(task.entity, ENTITY_WIDTH),
+            task.error === null ? null : shortened(`${task.error.code}: ${task.error.message}`, REASON_WIDTH),
             task.attempt,
             task.updatedAt,
             task.job,

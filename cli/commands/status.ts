@@ -103,26 +103,25 @@ function describe(
     '',
     colors.bold('Regions'),
     table(
-      [
-        'region',
-        'seal',
-        'gateway',
-        'workers',
-        'its core',
-        'leases',
-        'behind by',
-        'backlog',
-        'AES-GCM',
-        'hot path',
-        'last report',
-        'tasks pending',
-      ],
-      endpoints.regions.map(({ name, gateway }) => {
-        const edge = bodyOf(`${name}/gateway`);
+      ['region', 'seal', 'last report', 'tasks pending'],
+      endpoints.regions.map(({ name }) => {
         const report = reported.find((region) => region.name === name);
         return [
           name,
           text(bodyOf(`${name}/core`).seal),
+          report === undefined ? null : `${age(report.reportedAt)}${report.stale ? ', stale' : ''}`,
+          report?.pendingTasks,
+        ];
+      }),
+    ),
+    '',
+    colors.bold('Gateways'),
+    table(
+      ['region', 'address', 'workers', 'its core', 'leases', 'behind by', 'backlog', 'AES-GCM', 'hot path'],
+      endpoints.regions.map(({ name, gateway }) => {
+        const edge = bodyOf(`${name}/gateway`);
+        return [
+          name,
           `${gateway.host}:${gateway.port}`,
           workersOf(edge.workers),
           text(edge.core),
@@ -131,8 +130,6 @@ function describe(
           text(edge.backlog),
           text(edge.cipher),
           text(edge.hotPath),
-          report === undefined ? null : `${age(report.reportedAt)}${report.stale ? ', stale' : ''}`,
-          report?.pendingTasks,
         ];
       }),
     ),

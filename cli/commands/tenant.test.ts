@@ -39,6 +39,16 @@ test('a tenant is requested, provisioned, found and shown', async () => {
     refused.stderr,
     /no part of that has failed \(TENANT_STATE\)[\s\S]*GET \/v1\/tenants\/acme shows/,
   );
+  const unknown = await okcm('tenant', 'show', 'nobody');
+  assert.match(
+    unknown.stderr,
+    /\(TENANT_UNKNOWN\)\n {2}hint: .*you have no role there: `okcm --home \S+ whoami`/,
+  );
+  // What is cut says so.
+  const long = 'long'.repeat(15);
+  await world.must(202, 'POST', '/v1/tenants', { id: long });
+  assert.match(await ok('jobs', 'list'), /TENANT_PROVISION +\S{39}… /);
+  assert.match(await ok('jobs', 'tasks'), /TENANT_PROVISION +\S{39}… /);
 });
 
 test('a system is linked to a key configuration, whose first key is primary', async () => {
