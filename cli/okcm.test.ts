@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { hintForHome } from './hints.ts';
 import { choosePorts } from './installation/ports.ts';
 
 const LAUNCHER = fileURLToPath(new URL('./okcm.js', import.meta.url));
@@ -88,6 +89,7 @@ for (const [title, args] of misuse) {
     const { code, stdout, stderr } = okcm(...args, '--home', home);
     assert.equal(code, 2, stderr);
     assert.equal(stdout, '');
+    assert.match(stderr, /^okcm: (?!error).+\n {2}hint: .+\n$/, 'as every other error is told');
   });
 }
 
@@ -95,11 +97,23 @@ test('a command that needs a running system says so, and what to do', () => {
   for (const args of [['status'], ['tenant', 'list'], ['kmip', 'query'], ['stop', 'cmk']]) {
     const { code, stderr } = okcm(...args, '--home', home);
     assert.equal(code, 1);
-    assert.match(stderr, /^okcm: nothing is running on .*\n {2}hint: start it with `npm start`/);
+    assert.match(stderr, /^okcm: nothing is running on .*\n {2}hint: start it with `npm start -- --home /);
   }
 });
 
+test('hints are for the home that the command was run on, and leave sentences alone', () => {
+  const commands = ['status', 'start'];
+  const hint = 'see `okcm status`; `okcm start cmk` starts it; let okcm choose; or `npm start`';
+  assert.equal(hintForHome(hint, '.okcm', commands), hint);
+  assert.equal(
+    hintForHome(hint, "/tmp/o'k", commands),
+    "see `okcm --home '/tmp/o'\\''k' status`; `okcm --home '/tmp/o'\\''k' start cmk` starts it; let okcm choose; or `npm start -- --home '/tmp/o'\\''k'`",
+  );
+});
+
 test('with --json an error is JSON too', () => {
+  const misused = okcm('status', '--colour', '--json', '--home', home);
+  assert.equal((JSON.parse(misused.stderr) as { error: { code: string } }).error.code, 'USAGE');
   const { code, stderr } = okcm('status', '--json', '--home', home);
   assert.equal(code, 1);
   assert.equal((JSON.parse(stderr) as { error: { code: string } }).error.code, 'NOT_RUNNING');

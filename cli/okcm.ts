@@ -34,7 +34,7 @@ import { registerSystemCommands } from './commands/system.ts';
 import { registerTenantCommands } from './commands/tenant.ts';
 import { registerUpCommand } from './commands/up.ts';
 import { addGlobalOptions, type GlobalOptions } from './context.ts';
-import { exitCodes } from './errors.ts';
+import { CliError, exitCodes } from './errors.ts';
 import { hintForHome } from './hints.ts';
 import { Output } from './output.ts';
 
@@ -43,7 +43,8 @@ program
   .description(
     'OpenKCM: customers hold their own master keys; data keys are served over KMIP beside the workload',
   )
-  .showHelpAfterError('(run `okcm help` or `okcm help COMMAND`)')
+  // What is misused is told as every other error is, below.
+  .configureOutput({ outputError: () => undefined })
   .exitOverride();
 addGlobalOptions(program);
 registerUpCommand(program);
@@ -76,6 +77,11 @@ registerDriftCommands(program);
 registerApplyCommand(program);
 registerPortalCommand(program);
 
+function misuseOf(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  return new CliError('USAGE', error.message.replace(/^error: /, ''));
+}
+
 const commands = program.commands.map((command) => command.name());
 
 // A reader that has seen enough (`okcm … | head`) is no error.
@@ -86,10 +92,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError)
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help'))
     process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   else {
     const { json, home } = program.opts<GlobalOptions>();
-    process.exitCode = new Output({ json }).failure(error, (hint) => hintForHome(hint, home, commands));
+    // An option behind the one that was misused has not been read.
+    const output = new Output({ json: json || process.argv.includes('--json') });
+    process.exitCode = output.failure(misuseOf(error), (hint) => hintForHome(hint, home, commands));
   }
 }
