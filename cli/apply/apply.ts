@@ -7,7 +7,7 @@ import type { Entry, Plan } from './entries.ts';
 import { type Execution, execute, type Result } from './execute.ts';
 import { type PlanOptions, planFor } from './plan.ts';
 import { awaiting, tenantsToAsk } from './proposals.ts';
-import { readRecord, writeRecord } from './record.ts';
+import { declaredElsewhere, readRecord, writeRecord } from './record.ts';
 import { type Actual, type Id, type Kind, keyOf } from './things.ts';
 
 export interface Wanted extends Omit<PlanOptions, 'recorded'> {
@@ -17,6 +17,8 @@ export interface Wanted extends Omit<PlanOptions, 'recorded'> {
   readonly only: readonly Kind[];
   /** Where it stands what was declared before. */
   readonly record: string;
+  /** Whose other folders are asked before something is removed. */
+  readonly home: string;
 }
 
 export interface Planned {
@@ -24,6 +26,7 @@ export interface Planned {
   /** What was declared before, but for what has ended since. */
   readonly recorded: readonly Id[];
   readonly cmk: string;
+  readonly from: string;
 }
 
 /** Errors: those of readDeclarations, readRecord and readActual. */
@@ -32,7 +35,7 @@ export async function makePlan(
   wanted: Wanted,
   tell: (text: string) => void,
 ): Promise<Planned> {
-  const { from, only, record, ...options } = wanted;
+  const { from, only, record, home, ...options } = wanted;
   const isMeant = ({ kind }: Id): boolean => only.length === 0 || only.includes(kind);
   const declared = (await readDeclarations(from)).filter(({ id }) => isMeant(id));
   const remembered = await readRecord(record, cmk.url);
@@ -42,8 +45,18 @@ export async function makePlan(
   const recorded = remembered.filter((id) => !hasEnded(id, actual));
   const first = planFor(declared, actual, { ...options, recorded: recorded.filter(isMeant) });
   const asked = tenantsToAsk(first).filter((tenant) => actual.tenants.has(tenant));
-  const plan = awaiting(first, await readProposals(cmk.api, me, asked));
-  return { plan, recorded, cmk: cmk.url };
+  const awaited = awaiting(first, await readProposals(cmk.api, me, asked));
+  const removes = awaited.some(({ action }) => action === 'remove');
+  const elsewhere = removes ? await declaredElsewhere(home, record, cmk.url) : new Map<string, string>();
+  return { plan: awaited.map((entry) => warnedOf(entry, elsewhere)), recorded, cmk: cmk.url, from };
+}
+
+/** Two folders may say the same: what goes for one goes for the other, too. */
+function warnedOf(entry: Entry, elsewhere: ReadonlyMap<string, string>): Entry {
+  const folder = elsewhere.get(keyOf(entry.id));
+  if (entry.action !== 'remove' || folder === undefined) return entry;
+  const warning = `${folder} has declared it, too, and does not have it then`;
+  return { ...entry, warning: entry.warning === undefined ? warning : `${entry.warning}; ${warning}` };
 }
 
 const hasEnded = ({ tenant }: Id, { tenants }: Actual): boolean =>
@@ -55,19 +68,19 @@ const hasEnded = ({ tenant }: Id, { tenants }: Actual): boolean =>
  */
 export async function carryOutPlan(
   cmk: CmkClient,
-  { plan, recorded, cmk: url }: Planned,
+  { plan, recorded, cmk: url, from }: Planned,
   record: string,
   tell: (done: number, of: number) => void,
 ): Promise<Execution> {
   const declared = plan.filter(isOurs).map(({ id }) => id);
-  await writeRecord(record, url, [...recorded, ...declared]);
+  await writeRecord(record, { cmk: url, from }, [...recorded, ...declared]);
   const execution = await execute(plan, (entry) => carryOut(cmk.api, entry), tell);
   const before = new Set(recorded.map(keyOf));
   const struck = new Set(
     execution.results.filter((result) => isStruck(result, before)).map(({ id }) => keyOf(id)),
   );
   const kept = [...recorded, ...declared].filter((id) => !struck.has(keyOf(id)));
-  await writeRecord(record, url, kept);
+  await writeRecord(record, { cmk: url, from }, kept);
   return execution;
 }
 

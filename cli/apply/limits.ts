@@ -32,4 +32,6 @@ export const MAX_PRINTED = 200;
 export const MAX_NAMED = 5;
 /** Things that are remembered as declared, and the bytes of the file. */
 export const MAX_RECORDED = 200_000;
+/** Records of other folders that are looked at before something is removed. */
+export const MAX_RECORDS = 256;
 export const MAX_RECORD_BYTES = 32 * 1024 * 1024;

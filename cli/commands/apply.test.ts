@@ -14,6 +14,7 @@ import { type CommandResult, okcm as run } from '../../testkit/system.ts';
 import { carryOutPlan, makePlan, type Wanted } from '../apply/apply.ts';
 import type { Execution } from '../apply/execute.ts';
 import { countsOf, describePlan, describeResults } from '../apply/print.ts';
+import { defaultRecord } from '../apply/record.ts';
 import { keyOf, titleOf } from '../apply/things.ts';
 import { CmkClient } from '../cmk/client.ts';
 import { CliError } from '../errors.ts';
@@ -58,6 +59,7 @@ async function apply(from: string, options: Partial<Wanted> = {}, token = TOKEN)
     from,
     only: [],
     record: join(from, '..', 'record.json'),
+    home,
     prune: false,
     pruneTenants: false,
     relink: false,
@@ -318,6 +320,20 @@ test('groups and rules of approvers, before what they guard; a record of another
   await assert.rejects(
     apply(root),
     (error) => error instanceof CliError && error.code === 'RECORD_OF_ANOTHER',
+  );
+});
+
+test('what is removed, and another folder declares as well, is warned of', async () => {
+  const tenant = document('Tenant', 'twice', undefined, {});
+  const both = tenant + document('System', 'erp', 'twice', { kind: 'ERP', externalId: '1' });
+  const [one, two] = [await folder({ 'a.yaml': both }), await folder({ 'a.yaml': both })];
+  for (const from of [one, two]) await done(from, { record: defaultRecord(home, from) });
+  await writeFile(join(one, 'a.yaml'), tenant);
+  const pruned = await apply(one, { prune: true, record: defaultRecord(home, one) });
+  assert.deepEqual(pruned.differs, ['remove System twice/erp']);
+  assert.ok(
+    describePlan(pruned.plan).includes(`warning: ${two} has declared it, too`),
+    describePlan(pruned.plan),
   );
 });
 

@@ -74,6 +74,7 @@ async function apply(options: ApplyOptions, command: Command): Promise<void> {
     from: options.file,
     only: options.only ?? [],
     record,
+    home,
     prune: options.prune === true,
     pruneTenants: options.pruneTenants === true,
     relink: options.relink === true,
