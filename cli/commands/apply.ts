@@ -92,7 +92,9 @@ async function apply(options: ApplyOptions, command: Command): Promise<void> {
     return;
   }
   if (!output.json) output.line(describePlan(plan));
-  await confirmNumber(options.yes, `carrying it out changes ${counted(todo, 'thing')}`, todo);
+  const ended = plan.filter(endsTenant).map(({ id }) => id.name);
+  const ends = ended.length === 0 ? '' : `, and ends for good, keys and name: ${ended.join(', ')}`;
+  await confirmNumber(options.yes, `carrying it out changes ${counted(todo, 'thing')}${ends}`, todo);
   const execution = await withProgress(output, `carry out ${counted(todo, 'change')}`, (tell) =>
     carryOutPlan(cmk, planned, record, (done, of) => tell(`${done} of ${of}`)),
   );
@@ -106,20 +108,18 @@ async function apply(options: ApplyOptions, command: Command): Promise<void> {
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
+const endsTenant = ({ id, action, changes }: Plan[number]): boolean =>
+  id.kind === 'Tenant' && action === 'remove' && changes.some(({ to }) => to === 'terminated');
+
 const hasClosedLinks = (plan: Plan): boolean =>
   plan.some(({ action, why }) => action === 'held' && why?.code === 'LINK_CLOSED');
 
-/** The same once more, with `--relink`; whoever runs it is asked again. */
-function commandFor(
-  { file = '', only = [], record, prune, pruneTenants }: ApplyOptions,
-  home: string,
-): string {
+/** The same once more, with `--relink` and without what removes; whoever runs it is asked again. */
+function commandFor({ file = '', only = [], record }: ApplyOptions, home: string): string {
   return [
     `okcm${homeOption(home)} apply -f ${shellWord(file)}`,
     ...only.map((kind) => `--only ${kind}`),
     ...(record === undefined ? [] : [`--record ${shellWord(record)}`]),
-    ...(prune === true ? ['--prune'] : []),
-    ...(pruneTenants === true ? ['--prune-tenants'] : []),
     '--relink',
   ].join(' ');
 }
