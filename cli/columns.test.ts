@@ -38,3 +38,10 @@ test('what is cut says so', () => {
   assert.equal(shortened('a'.repeat(40), 40), 'a'.repeat(40));
   assert.equal(shortened('a'.repeat(41), 40), `${'a'.repeat(39)}…`);
 });
+
+test('what others wrote in a cell gives a terminal no orders; our own colours stay', () => {
+  const reason = 'a \u001b]0;title\u0007\u001b[2Kstolen\rlaptop\u202e';
+  const drawn = table(['tenant', 'reason'], [['\u001b[31macme\u001b[39m', reason]]);
+  assert.ok(drawn.includes('\u001b[31macme\u001b[39m'), drawn);
+  assert.ok(drawn.includes('a \\u001b]0;title\\u0007\\u001b[2Kstolen\\u000dlaptop\\u202e'), drawn);
+});

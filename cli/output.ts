@@ -8,7 +8,7 @@ import { Listr } from 'listr2';
 import picocolors from 'picocolors';
 import { fitted, NARROW_GAP, needs, WIDE_GAP } from './columns.ts';
 import { describeError } from './errors.ts';
-import { printable, printableJson, printableLines } from './printable.ts';
+import { printable, printableCell, printableJson, printableLines } from './printable.ts';
 
 // Plain when piped, whatever the environment says: the library itself takes a CI variable for a terminal.
 const colorsOf = (stream: NodeJS.WriteStream) =>
@@ -116,7 +116,7 @@ export const shortened = (text: string, length: number): string =>
 /** Of the terminal; undefined where there is none: what is piped is not broken. */
 const terminalWidth = (): number | undefined => (process.stdout.isTTY ? process.stdout.columns : undefined);
 
-/** A table with a head; empty cells are dashes. On a terminal that is narrower, it is broken to fit. */
+/** A table with a head; empty cells are dashes, and what others wrote in them gives a terminal no orders. On a terminal that is narrower, it is broken to fit. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -124,7 +124,9 @@ export function table(
 ): string {
   const cells = [
     head,
-    ...rows.map((row) => row.map((cell) => (cell === undefined || cell === null ? '–' : String(cell)))),
+    ...rows.map((row) =>
+      row.map((cell) => (cell === undefined || cell === null ? '–' : printableCell(String(cell)))),
+    ),
   ];
   if (width === undefined || needs(cells, WIDE_GAP) <= width) return draw(cells, true);
   return draw(fitted(cells, width, NARROW_GAP), false);

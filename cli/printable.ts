@@ -23,6 +23,21 @@ export const printable = (text: string): string =>
 /** The same of a text whose line breaks are ours. */
 export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
+/** A colour or weight, as our own colours are written: what it does ends with the line at the latest. */
+const STYLE = new RegExp(`(${String.fromCharCode(0x1b)}\\[[0-9;]{0,8}m)`);
+
+/** The same of a cell, which may be coloured by us. */
+export const printableCell = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) =>
+      line
+        .split(STYLE)
+        .map((part) => (STYLE.test(part) ? part : printable(part)))
+        .join(''),
+    )
+    .join('\n');
+
 /** JSON that means the same as JSON.stringify's, and shows nothing but what can be seen. No line of it begins with a colon. */
 export const printableJson = (value: unknown, indent?: number): string =>
   printableLines(JSON.stringify(value, null, indent));
