@@ -1,26 +1,23 @@
 /**
- * The main job from the outside: a machine with nothing but Node, one command, keys served in two regions. Then what
- * an operator may do to it: start it again, start it twice, press Ctrl-C, kill it.
+ * The main job from the outside: a machine with nothing but Node, one command, keys served in two regions. Then the same
+ * installation over brokers that the user runs, NATS and RabbitMQ, over TLS, and what an operator may do to it meanwhile:
+ * start it again, start it twice, kill it, press Ctrl-C.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from '../testkit/children.ts';
+import { freePort } from '../platform/ports.ts';
 import { temporaryDirectory } from '../testkit/directories.ts';
-import { eventually, isAlive, okcm, REPOSITORY, System } from '../testkit/system.ts';
+import { startNats } from '../testkit/nats.ts';
+import { type PemFiles, pemFiles, testPki } from '../testkit/pki.ts';
+import { startRabbit } from '../testkit/rabbitmq.ts';
+import { eventually, isAlive, okcm, System } from '../testkit/system.ts';
 
 const SECOND_START_LIMIT_MS = 15_000;
-const INTERRUPT_LIMIT_MS = 20_000;
 /** All checks together have ten seconds, and what they need is gathered before. */
 const DOCTOR_LIMIT_MS = 15_000;
-/** Longer than what counts as one key press that npm has doubled. */
-const SECOND_KEY_PRESS_MS = 700;
 const OPERATIONS = [
   'Discover Versions',
   'Query',
@@ -81,15 +78,6 @@ describe('okcm up --once', () => {
     assert.ok(!existsSync(join(home, 'endpoints.json')), 'nothing is left that claims to run');
   });
 
-  test('a second start finds the same keys, and is quick', async (t) => {
-    const run = await okcm('up', '--once', '--home', home);
-    assert.equal(run.code, 0, run.stdout + run.stderr);
-    assert.equal(places(run.stdout).get('Decrypt (of an earlier run)'), 'gateway', run.stdout);
-    const [, seconds] = /Up after ([\d.]+) s/.exec(run.stdout) ?? [];
-    t.diagnostic(`second start: up after ${seconds} s, whole run ${Math.round(run.tookMs)} ms`);
-    assert.ok(Number(seconds) * 1000 < SECOND_START_LIMIT_MS, `up after ${seconds} s`);
-  });
-
   test('nothing in the home can be read by others', async () => {
     for (const name of ['installation.json', 'cmk/config.json', 'cmk/token', 'eu-west-1/core/config.json']) {
       assert.equal((await stat(join(home, name))).mode & 0o077, 0, name);
@@ -98,86 +86,44 @@ describe('okcm up --once', () => {
   });
 });
 
-test('a port that somebody takes before its component does is changed for another', async () => {
-  const readPorts = async (): Promise<Record<string, number>> =>
-    (JSON.parse(await readFile(join(home, 'installation.json'), 'utf8')) as { ports: Record<string, number> })
-      .ports;
-  const child = await startChild({
-    name: 'okcm up',
-    command: process.execPath,
-    args: ['cli/okcm.ts', 'up', '--home', home],
-    cwd: REPOSITORY,
-  });
-  await child.waitForLine(/❯ PostgreSQL servers/, 60_000);
-  const { 'eu-west-1/db': taken, ...others } = await readPorts();
-  const squatter = createServer().listen(taken, '127.0.0.1');
-  await once(squatter, 'listening');
-  try {
-    const said = await child.waitForLine(/starting again with another port/, 60_000);
-    assert.match(said, new RegExp(`eu-west-1/db does not start: port ${taken} is already in use`));
-    await child.waitForLine(/✔ PostgreSQL servers/, 60_000);
-    const { 'eu-west-1/db': changed, ...kept } = await readPorts();
-    assert.notEqual(changed, taken);
-    assert.deepEqual(kept, others);
-  } finally {
-    squatter.close();
-    await child.stop('SIGINT', INTERRUPT_LIMIT_MS);
-  }
+test('an address that is none of a broker is refused at once', async () => {
+  const run = await okcm('up', '--once', '--home', temporaryDirectory('no-broker'), '--broker', 'kafka://x');
+  assert.equal(run.code, 2);
+  assert.match(run.stderr, /nats:\/\/HOST:PORT or amqp:/);
 });
 
-describe('a start that is interrupted', () => {
-  for (const moment of [/❯ PostgreSQL servers/, /❯ CMK, two cores, two gateways/, /› up: /]) {
-    test(`ends within ${INTERRUPT_LIMIT_MS / 1000} s of a Ctrl-C at ${moment}, and leaves nothing running`, async () => {
-      const home = join(temporaryDirectory('interrupted'), 'home');
-      const child = await startChild({
-        name: 'okcm up',
-        command: process.execPath,
-        args: ['cli/okcm.ts', 'up', '--once', '--ports', 'auto', '--home', home],
-        cwd: REPOSITORY,
-      });
-      await child.waitForLine(moment, 60_000);
-      process.kill(child.pid, 'SIGINT');
-      const late = AbortSignal.timeout(INTERRUPT_LIMIT_MS);
-      await Promise.race([
-        child.exited,
-        once(late, 'abort').then(() => assert.fail(`it still runs:\n${child.output()}`)),
-      ]);
-      const left = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n');
-      assert.deepEqual(
-        left.filter((args) => args.includes(home)),
-        [],
-      );
-    });
-  }
-});
-
-test('a second Ctrl-C ends an installation at once, with 130', async () => {
-  const child = await startChild({
-    name: 'okcm up',
-    command: process.execPath,
-    args: ['cli/okcm.ts', 'up', '--home', home],
-    cwd: REPOSITORY,
-  });
-  await child.waitForLine(/❯ CMK, two cores, two gateways/, 60_000);
-  const running = (): string[] =>
-    execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line.includes(home));
-  // A frozen server cannot stop in order, however quick the machine is; only SIGKILL ends it.
-  const postmaster = running().find((line) => line.includes('postgres -D')) ?? assert.fail('no server');
-  process.kill(Number.parseInt(postmaster, 10), 'SIGSTOP');
-  process.kill(child.pid, 'SIGINT');
-  await sleep(SECOND_KEY_PRESS_MS);
-  assert.equal((await child.stop('SIGINT', 5_000)).code, 130, child.output());
-  await eventually('the end of all children', 12_000, () => running().length === 0);
-});
-
-describe('a running installation', () => {
+describe('a running installation, over brokers of the user', () => {
   let system: System;
+  /** The brokers' certificate, of an authority that every process is told to trust beside the system's own. */
+  let files: PemFiles;
+  let broker: { stop(): Promise<void> } | undefined;
   before(async () => {
-    system = await System.startIn(home);
+    const pki = await testPki();
+    files = await pemFiles(await pki.server(), pki.ca);
+    process.env['NODE_EXTRA_CA_CERTS'] = files.caFile;
+    const nats = await startNats({ config: { tls: { cert_file: files.certFile, key_file: files.keyFile } } });
+    broker = nats;
+    system = await System.startIn(home, '--broker', `tls://localhost:${nats.port}`);
   });
-  after(() => system?.interrupt());
+  after(async () => {
+    delete process.env['NODE_EXTRA_CA_CERTS'];
+    await system?.interrupt();
+    await broker?.stop();
+  });
+
+  /** Nothing that matters lies in a broker: the keys are those of the start before, which had another. */
+  async function assertWhole(): Promise<void> {
+    await eventually('the table', 5_000, () => /every operation worked/.test(system.output));
+    assert.equal(places(system.output).get('Decrypt (of an earlier run)'), 'gateway', system.output);
+    assert.match(system.output, /the broker is yours/);
+  }
+
+  test('finds the same keys over NATS, and is up quickly', async (t) => {
+    await assertWhole();
+    const [, seconds] = /Up after ([\d.]+) s/.exec(system.output) ?? [];
+    t.diagnostic(`second start: up after ${seconds} s`);
+    assert.ok(Number(seconds) * 1000 < SECOND_START_LIMIT_MS, `up after ${seconds} s`);
+  });
 
   test('refuses a second supervisor on its home', async () => {
     const run = await system.okcm('up', '--once');
@@ -192,7 +138,7 @@ describe('a running installation', () => {
       assert.match(text, new RegExp(expected), text);
     }
     const data = JSON.parse((await system.must('status', '--json')).stdout) as { components: unknown[] };
-    assert.equal(data.components.length, 9);
+    assert.equal(data.components.length, 8);
   });
 
   test('is found in order by the doctor, every component of it', async () => {
@@ -235,7 +181,7 @@ describe('a running installation', () => {
     application.close();
   });
 
-  test('a killed supervisor leaves nothing behind that hinders the next start', async () => {
+  test('a killed supervisor leaves nothing behind that hinders the next start, over RabbitMQ with its address in a file', async () => {
     const { processes } = await system.refreshed();
     await system.killSupervisor();
     const own = processes.flatMap(({ pid, health }) => (pid !== null && health !== null ? [pid] : []));
@@ -244,10 +190,11 @@ describe('a running installation', () => {
     assert.equal(run.code, 1, run.stdout);
     assert.match(run.stdout, /SUPERVISOR_DEAD[\s\S]*mend +npm start/);
     assertPlain(run.stdout);
-    await system.up();
-    await eventually('the table with the key of the earlier run', 5_000, () =>
-      /Decrypt \(of an earlier run\)\s+gateway/.test(system.output),
-    );
+    await broker?.stop();
+    const rabbit = await rabbitOverTls(files);
+    broker = rabbit;
+    await system.up('--broker', `@${rabbit.addressFile}`);
+    await assertWhole();
   });
 
   test('Ctrl-C stops everything and exits 0', async () => {
@@ -260,3 +207,18 @@ describe('a running installation', () => {
     assert.ok(!existsSync(join(system.home, 'endpoints.json')));
   });
 });
+
+async function rabbitOverTls({ caFile, certFile, keyFile }: PemFiles) {
+  const port = await freePort();
+  const rabbit = await startRabbit({
+    config: [
+      `listeners.ssl.1 = 127.0.0.1:${port}`,
+      `ssl_options.cacertfile = ${caFile}`,
+      `ssl_options.certfile = ${certFile}`,
+      `ssl_options.keyfile = ${keyFile}`,
+    ],
+  });
+  const addressFile = join(temporaryDirectory('over-rabbit'), 'broker-url');
+  await writeFile(addressFile, `amqps://test:test@localhost:${port}/`, { mode: 0o600 });
+  return { addressFile, stop: () => rabbit.stop() };
+}

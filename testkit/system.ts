@@ -76,9 +76,9 @@ export class System {
   }
 
   /** Starts what lies in a home that was used before. */
-  static async startIn(home: string): Promise<System> {
+  static async startIn(home: string, ...options: readonly string[]): Promise<System> {
     const system = new System(home, []);
-    await system.up();
+    await system.up(...options);
     return system;
   }
 
