@@ -1,10 +1,11 @@
 /**
  * The README is true: every `sh` block that follows the mark `<!-- runnable -->` is run as it is written, in order, in
- * a folder that is the repository by links, so that what its commands leave behind is not, with the system up.
+ * a folder that is the repository by links, so that what its commands leave behind is not, with the system up. The first
+ * block is run by npm's own `npx`.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Child, startChild } from '../testkit/children.ts';
@@ -13,6 +14,8 @@ import { REPOSITORY } from '../testkit/system.ts';
 
 const START_TIMEOUT_MS = 90_000;
 const BLOCK_TIMEOUT_MS = 90_000;
+/** What `npx okcm` comes to where it is installed (cli/npx.test.ts), without a second of npm's before each command. */
+const NPX = '#!/bin/sh\nPATH="$PWD/node_modules/.bin:$PATH" exec "$@"\n';
 const NOT_LINKED: ReadonlySet<string> = new Set(['.git', '.okcm']);
 
 const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
@@ -22,6 +25,7 @@ const blocks = [...readme.matchAll(/<!-- runnable -->\s*```sh\n([\s\S]*?)```/g)]
 
 describe('README', () => {
   const folder = join(temporaryDirectory('readme'), 'openkcm');
+  const shortcuts = join(temporaryDirectory('shortcuts'), 'bin');
   let up: Child;
 
   before(async () => {
@@ -35,6 +39,8 @@ describe('README', () => {
       args: ['start', '--silent', '--', '--ports', 'auto'],
       cwd: folder,
     });
+    mkdirSync(shortcuts);
+    writeFileSync(join(shortcuts, 'npx'), NPX, { mode: 0o755 });
     await up.waitForLine(/Ctrl-C stops everything/, START_TIMEOUT_MS);
   });
   after(async () => {
@@ -53,6 +59,7 @@ describe('README', () => {
     test(`block ${index + 1}: ${block.trim().split('\n')[0]}`, () => {
       execFileSync('sh', ['-eu', '-c', block], {
         cwd: folder,
+        env: index === 0 ? process.env : { ...process.env, PATH: `${shortcuts}:${process.env['PATH'] ?? ''}` },
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: BLOCK_TIMEOUT_MS,
         encoding: 'utf8',
