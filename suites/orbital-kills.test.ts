@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failuresOf, orbitalKills } from './orbital-kills/orbital-kills.ts';
+import { sharedOverNats } from './support/over-nats.ts';
 
 const TIMEOUT_MS = 118_000;
 
@@ -19,6 +20,7 @@ test('CMK, a core, the broker and a database killed while jobs run: none is lost
       first: ['cmk', 'core', 'broker', 'database'],
     },
     () => undefined,
+    await sharedOverNats(),
   );
   const { orders, reckoning, convergedMs, kills } = report;
   t.diagnostic(

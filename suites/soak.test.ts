@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failuresOf, soak } from './soak/soak.ts';
+import { sharedOverNats } from './support/over-nats.ts';
 
 const TIMEOUT_MS = 110_000;
 const MIN_OPERATIONS = 1_000;
@@ -17,13 +18,15 @@ test('everything at once: no wrong plaintext, no lost key, no refusal but for a 
       seconds: 8,
       tenants: 2,
       services: 2,
-      connections: 16,
+      connections: 8,
+      paceMs: 20,
       rotateL3Every: ROTATE_L3_EVERY_S,
       rotateL2Every: ROTATE_L2_EVERY_S,
       killEvery: 4,
       sample: 200,
     },
     () => undefined,
+    (await sharedOverNats()).system,
   );
   const { tally, kills, rotations } = report;
   t.diagnostic(

@@ -21,7 +21,7 @@ import { BY_ITSELF, readBooks } from './books.ts';
 import { applicationHand, type Desk, keyHand, linkHand, untilRefused } from './hands.ts';
 import { type Kill, Killer, type Own, type OwnProcess, secondCoreOf } from './kills.ts';
 import { Orders } from './orders.ts';
-import { type KillPlan, startOuterBroker } from './plan.ts';
+import { type KillPlan, type OuterBroker, startOuterBroker } from './plan.ts';
 import { failuresOf as faultsIn, type Reckoning, reckon } from './reckoning.ts';
 import { Settlements } from './settlements.ts';
 
@@ -44,11 +44,23 @@ export interface KillReport {
   readonly tookMs: number;
 }
 
-export async function orbitalKills(plan: KillPlan, tell: Tell): Promise<KillReport> {
+/** What the storm is over. */
+export interface Stage {
+  readonly system: System;
+  /** Where it is not the embedded one. */
+  readonly broker: OuterBroker | undefined;
+}
+
+async function startStage({ broker: name }: KillPlan): Promise<Stage> {
+  const broker = await startOuterBroker(name);
+  return { broker, system: await System.start(...(broker === undefined ? [] : ['--broker', broker.url])) };
+}
+
+/** @param given a running one over the plan's broker, which runs on afterwards; one of its own when left out. */
+export async function orbitalKills(plan: KillPlan, tell: Tell, given?: Stage): Promise<KillReport> {
   const startedAt = performance.now();
   tell('starting both planes');
-  const broker = await startOuterBroker(plan.broker);
-  const system = await System.start(...(broker === undefined ? [] : ['--broker', broker.url]));
+  const { broker, system } = given ?? (await startStage(plan));
   const settlements = new Settlements(await governanceDatabase(system.home));
   const cores = new Map<string, SecondCore>();
   try {
@@ -94,8 +106,10 @@ export async function orbitalKills(plan: KillPlan, tell: Tell): Promise<KillRepo
   } finally {
     await settlements.close();
     for (const core of cores.values()) await core.stop();
-    await system.interrupt();
-    await broker?.stop();
+    if (given === undefined) {
+      await system.interrupt();
+      await broker?.stop();
+    }
   }
 }
 

@@ -29,6 +29,7 @@ await measure('soak', options, async (given, stage) => {
     tenants: given.tenants,
     services: given.services,
     connections: given.connections,
+    paceMs: 0,
     rotateL3Every: given['rotate-l3-every'],
     rotateL2Every: given['rotate-l2-every'],
     killEvery: given['kill-every'],

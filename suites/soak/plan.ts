@@ -6,6 +6,8 @@ export interface SoakPlan {
   readonly services: number;
   /** Of all services together; each over a connection of its own, one request after the other. */
   readonly connections: number;
+  /** A connection's pause between two requests, in milliseconds. */
+  readonly paceMs: number;
   /** Seconds between two rotations of some L3, and of some L2; 0: none. */
   readonly rotateL3Every: number;
   readonly rotateL2Every: number;

@@ -1,5 +1,6 @@
 /** A soak from its first start to its reckoning, and what it means. */
 import type { Tell } from '../../testkit/measure/command.ts';
+import type { System } from '../../testkit/system.ts';
 import { Kills } from './kills.ts';
 import type { SoakPlan } from './plan.ts';
 import { type Reckoning, reckon } from './reckoning.ts';
@@ -22,8 +23,8 @@ export interface SoakReport {
   readonly reckoning: Reckoning;
 }
 
-export async function soak(plan: SoakPlan, tell: Tell): Promise<SoakReport> {
-  const world = await openWorld(plan, tell);
+export async function soak(plan: SoakPlan, tell: Tell, given?: System): Promise<SoakReport> {
+  const world = await openWorld(plan, tell, given);
   try {
     const rotations = new Rotations(world.cmk);
     const kills = new Kills(world.system, world.second);
@@ -50,7 +51,7 @@ async function run(world: SoakWorld, plan: SoakPlan, actors: Actors, tell: Tell)
     Array.from({ length: plan.connections }, async (_, index) => {
       const desk = world.desks[index % world.desks.length];
       if (desk === undefined) throw new Error('a soak needs a service');
-      return new Seat(desk, await desk.connect(), { tally, rotations, kills, signal });
+      return new Seat(desk, await desk.connect(), { tally, rotations, kills, signal, paceMs: plan.paceMs });
     }),
   );
   const startedAt = performance.now();

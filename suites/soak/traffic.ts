@@ -1,5 +1,5 @@
 /**
- * The traffic of a soak: connections that create, read, encrypt, decrypt, wrap and unwrap without a pause, check every
+ * The traffic of a soak: connections that create, read, encrypt, decrypt, wrap and unwrap, check every
  * plaintext bit for bit, and now and then take a key through its life in the core.
  */
 import { randomBytes, randomInt } from 'node:crypto';
@@ -33,6 +33,7 @@ export interface TrafficContext {
   readonly rotations: Rotations;
   readonly kills: Kills;
   readonly signal: AbortSignal;
+  readonly paceMs: number;
 }
 
 /** One connection's work until the signal. */
@@ -48,7 +49,7 @@ export class Seat {
   }
 
   async work(): Promise<void> {
-    const { signal } = this.#context;
+    const { signal, paceMs } = this.#context;
     let nextLifeAt = performance.now() + randomInt(LIFE_EVERY_MS);
     try {
       while (!signal.aborted) {
@@ -58,6 +59,7 @@ export class Seat {
         } else {
           await this.#hot(drawn());
         }
+        if (paceMs > 0) await new Promise((resolve) => setTimeout(resolve, paceMs));
       }
     } finally {
       this.#application.close();

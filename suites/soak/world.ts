@@ -21,9 +21,10 @@ export interface SoakWorld {
   close(): Promise<void>;
 }
 
-export async function openWorld(plan: SoakPlan, tell: Tell): Promise<SoakWorld> {
+/** @param given a running installation, which runs on afterwards; one of its own when left out. */
+export async function openWorld(plan: SoakPlan, tell: Tell, given?: System): Promise<SoakWorld> {
   tell('starting two regions');
-  const system = await System.start();
+  const system = given ?? (await System.start());
   const cmk = new CmkClient(system.endpoints.cmk);
   tell('starting a second core');
   const second = await SecondCore.start(system);
@@ -46,7 +47,7 @@ export async function openWorld(plan: SoakPlan, tell: Tell): Promise<SoakWorld> 
     },
     async close() {
       await second.stop();
-      await system.interrupt();
+      if (given === undefined) await system.interrupt();
     },
   };
 }
