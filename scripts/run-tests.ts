@@ -25,6 +25,7 @@ const ALONE: ReadonlySet<string> = new Set([
   'journey',
   'memory',
   'plug',
+  'portal',
   'region-cut-off',
   'region-unlink',
   'rotation',
@@ -44,9 +45,11 @@ const SHARED: readonly (readonly string[])[] = [
   ['region-refusals', 'region-https', 'region-routing', 'kmip-rules'],
   ['region-lanes', 'region-many', 'sdk', 'gateway-stores'],
   ['region-cut-off', 'region-unlink'],
+  ['portal', 'journey', 'plug'],
+  ['orbital-kills', 'soak'],
 ];
 /** They take longest, so they begin first: nothing else is left to run beside one that begins last. */
-const LONG: readonly string[] = ['readme', 'main-job', 'drift', 'thieves', 'orbital-kills', 'soak'];
+const LONG: readonly string[] = ['readme', 'main-job', 'drift', 'thieves'];
 /** Folders whose tests compute and do not wait for anybody: they are the first to run where little time is left over. */
 const PATIENT = /^(contracts|platform|execution\/(cipher|envelope|keychain|keyforms|kmip|objects|routing))\//;
 /** Few enough that what has failed is soon found, and that the last groups end together. */

@@ -4,17 +4,16 @@ import { System } from '../testkit/system.ts';
 import { journey } from './journey/journey.ts';
 import { type OpenWay, ways } from './journey/keys.ts';
 
-let system: System | undefined;
 let way: OpenWay | undefined;
 after(async () => {
-  await system?.interrupt();
   await way?.close();
 });
 
 test('a customer holds the key at AWS, and nobody acts alone', async (t) => {
-  [system, way] = await Promise.all([System.start(), ways.aws.open()]);
+  way = await ways.aws.open();
+  const system = await System.shared();
   // Each step stands on those before it: the first that fails is the last.
-  for (const { title, run } of journey(system, 'globex', way)) {
+  for (const { title, run } of journey(system, 'initech', way)) {
     await t.test(title, run);
   }
 });

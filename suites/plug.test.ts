@@ -25,7 +25,7 @@ describe('pulling plugs', () => {
   let seats: Seat[] = [];
 
   before(async () => {
-    system = await System.start();
+    system = await System.shared();
     seats = await Promise.all(
       system.regions.map(async (region) => {
         const application = await system.application(region);
@@ -40,9 +40,8 @@ describe('pulling plugs', () => {
       }),
     );
   });
-  after(async () => {
+  after(() => {
     for (const { application } of seats) application.close();
-    await system?.interrupt();
   });
 
   /** An application's daily work. */

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { System } from '../testkit/system.ts';
 import { pages } from './portal-walk/pages.ts';
 import { type Trace, takeStep, walk } from './portal-walk/walk.ts';
 import { World } from './portal-walk/world.ts';
@@ -17,7 +18,7 @@ after(() => world?.close());
 test('the portal opens in a browser, and nothing is wrong with its pages', {
   timeout: LIMIT_MS,
 }, async (t) => {
-  const opened = await World.open();
+  const opened = await World.open(System.shared());
   world = opened;
   const trace: Trace = {};
   for (const step of [...walk(opened, trace).slice(0, STEPS), pages(opened, trace, { whole: false })]) {

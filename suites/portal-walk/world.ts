@@ -15,19 +15,22 @@ export class World {
   readonly browser: Browser;
   readonly people: Person[] = [];
   readonly #seen = new Set<string>();
+  readonly #isOwn: boolean;
 
-  private constructor(system: System, aws: FakeAwsKms, browser: Browser) {
+  private constructor(system: System, aws: FakeAwsKms, browser: Browser, isOwn: boolean) {
+    this.#isOwn = isOwn;
     this.system = system;
     this.aws = aws;
     this.browser = browser;
   }
 
-  static async open(): Promise<World> {
+  /** @param given a running installation, which runs on afterwards; one of its own when left out. */
+  static async open(given?: Promise<System>): Promise<World> {
     // The browser first: where it is missing nothing else needs to be started.
     const browser = await launchChromium();
     const aws = await startAwsKms();
     try {
-      return new World(await System.start(), aws, browser);
+      return new World(await (given ?? System.start()), aws, browser, given === undefined);
     } catch (error) {
       await Promise.all([browser.close(), aws.close()]);
       throw error;
@@ -84,7 +87,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.browser.close();
-    await this.system.interrupt();
+    if (this.#isOwn) await this.system.interrupt();
     await this.aws.close();
   }
 }
