@@ -7,7 +7,7 @@ import { createPool } from '../../platform/postgres.ts';
 import { withClient } from '../../platform/postgres-admin.ts';
 import { type Backup, cmkTables, REGION_TABLES, takeBackup } from '../support/backups.ts';
 import { type Planes, startPlanes } from '../support/planes.ts';
-import { until } from '../support/region.ts';
+import { until } from '../../testkit/until.ts';
 
 const WAIT_MS = 60_000;
 /** Rounds of the whole manifest in which nothing moves. */
@@ -45,8 +45,8 @@ export class DriftWorld {
 
   static async start(): Promise<DriftWorld> {
     const planes = await startPlanes({
-      drift: { checkEveryMs: 150, settleMs: 0, retryMs: 300 },
-      manifest: { everyMs: 150 },
+      drift: { checkEveryMs: 300, settleMs: 0, retryMs: 300 },
+      manifest: { everyMs: 300 },
     });
     return new DriftWorld(planes, await cmkTables(planes.cmkUrl));
   }
