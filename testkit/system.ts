@@ -11,6 +11,7 @@ import { Application } from '../cli/kmip/application.ts';
 import { type Child, startChild } from './children.ts';
 import { temporaryDirectory } from './directories.ts';
 import { reapAtEnd } from './reaper.ts';
+import { until } from './until.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
 const OKCM = join(REPOSITORY, 'cli', 'okcm.ts');
@@ -21,7 +22,7 @@ const environment = (): NodeJS.ProcessEnv => ({
 });
 const START_TIMEOUT_MS = 90_000;
 const COMMAND_TIMEOUT_MS = 60_000;
-const POLL_MS = 20;
+const POLL_MS = 50;
 
 export interface CommandResult {
   readonly code: number | null;
@@ -252,9 +253,5 @@ export async function eventually(
   timeoutMs: number,
   holds: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  const giveUpAt = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error(`${what} did not become true within ${timeoutMs} ms`);
-    await sleep(POLL_MS);
-  }
+  await until(what, holds, timeoutMs);
 }

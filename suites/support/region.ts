@@ -42,6 +42,7 @@ import { temporaryDirectory } from '../../testkit/directories.ts';
 import { type TestPki, testPki } from '../../testkit/pki.ts';
 import { testDatabase } from '../../testkit/postgres.ts';
 import { type FaultProxy, startProxy } from '../../testkit/proxy.ts';
+import { until as becomesTrue } from '../../testkit/until.ts';
 
 export const REGION = 'eu-west-1';
 const JOB_TIMEOUT_MS = 15_000;
@@ -442,10 +443,5 @@ export async function until(
   look: () => boolean | Promise<boolean>,
   withinMs = 20_000,
 ): Promise<number> {
-  const startedAt = performance.now();
-  while (!(await look())) {
-    if (performance.now() - startedAt > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await delay(POLL_MS);
-  }
-  return performance.now() - startedAt;
+  return await becomesTrue(what, look, withinMs);
 }
