@@ -59,7 +59,8 @@ describe('README', () => {
     test(`block ${index + 1}: ${block.trim().split('\n')[0]}`, () => {
       execFileSync('sh', ['-eu', '-c', block], {
         cwd: folder,
-        env: index === 0 ? process.env : { ...process.env, PATH: `${shortcuts}:${process.env['PATH'] ?? ''}` },
+        env:
+          index === 0 ? process.env : { ...process.env, PATH: `${shortcuts}:${process.env['PATH'] ?? ''}` },
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: BLOCK_TIMEOUT_MS,
         encoding: 'utf8',

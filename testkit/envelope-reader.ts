@@ -2,7 +2,7 @@
  * A second reader of envelopes, written from execution/envelope/README.md alone. It shares no code with the first, on
  * purpose: it proves that page, and it is what a thief would write.
  */
-import { createDecipheriv, hkdfSync } from 'node:crypto';
+import { createDecipheriv, createSecretKey, hkdfSync } from 'node:crypto';
 
 const [ID_AT, SALT_BYTES, NONCE_BYTES, TAG_BYTES] = [11, 16, 12, 16];
 
@@ -41,7 +41,8 @@ export function readEnvelope(
 ): Buffer | undefined {
   const { nonceAt } = readHeader(envelope);
   const salt = envelope.subarray(nonceAt - SALT_BYTES, nonceAt);
-  const subkey = derive(key, salt, Buffer.from('openkcm/envelope/v1/subkey'));
+  // As a key object at once, and not once more for each context.
+  const subkey = createSecretKey(derive(key, salt, Buffer.from('openkcm/envelope/v1/subkey')));
   const nonce = envelope.subarray(nonceAt, nonceAt + NONCE_BYTES);
   for (const context of contexts) {
     const gcm = createDecipheriv('aes-256-gcm', subkey, nonce);

@@ -5,9 +5,9 @@ import { parseServiceName, parseTenantId } from '../../contracts/index.ts';
 import { findingKinds, mendOf } from '../../governance/drift/findings.ts';
 import { createPool } from '../../platform/postgres.ts';
 import { withClient } from '../../platform/postgres-admin.ts';
+import { until } from '../../testkit/until.ts';
 import { type Backup, cmkTables, REGION_TABLES, takeBackup } from '../support/backups.ts';
 import { type Planes, startPlanes } from '../support/planes.ts';
-import { until } from '../../testkit/until.ts';
 
 const WAIT_MS = 60_000;
 /** Rounds of the whole manifest in which nothing moves. */
