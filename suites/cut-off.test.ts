@@ -6,11 +6,19 @@ import { cutOff, failuresOf } from './cut-off/cut-off.ts';
 const TIMEOUT_MS = 110_000;
 const MIN_OPERATIONS = 100;
 
-test('the core killed under full load: nothing hot fails within the grace, and no acknowledged key is lost', {
+test('the core killed under load: nothing hot fails within the grace, and no acknowledged key is lost', {
   timeout: TIMEOUT_MS,
 }, async (t) => {
   const report = await cutOff(
-    { graceSeconds: 6, warmSeconds: 0.5, refusedSeconds: 0.5, connections: 8, depth: 1, createPercent: 2 },
+    {
+      graceSeconds: 6,
+      warmSeconds: 0.5,
+      refusedSeconds: 0.5,
+      connections: 8,
+      depth: 1,
+      paceMs: 20,
+      createPercent: 5,
+    },
     () => undefined,
   );
   const { hot, reckoning, backlog } = report;

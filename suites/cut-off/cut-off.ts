@@ -78,7 +78,7 @@ async function run(
     tell(`${stage.phase}: ${context.hot.total} served, ${world.gateway.status().backlog} keys wait`);
   }, TELL_EVERY_MS);
   const traffic = Promise.all([
-    ...seats.map((seat) => seat.work(plan.depth)),
+    ...seats.map((seat) => seat.work(plan.depth, plan.paceMs)),
     new LifecycleSeat(connect(0), context).work(),
   ]);
   // Whatever breaks there comes out at the end.

@@ -27,6 +27,7 @@ await measure('cut-off', options, async (given, stage) => {
     refusedSeconds: 5,
     connections: given.connections,
     depth: given.depth,
+    paceMs: 0,
     createPercent: given['create-percent'],
   };
   const report = await stage(`cut-off for ${given.minutes} minutes`, (tell) => cutOff(plan, tell));

@@ -9,6 +9,8 @@ export interface CutOffPlan {
   readonly connections: number;
   /** Requests under way on each connection. */
   readonly depth: number;
+  /** Between two requests of one line, in milliseconds; 0: none, which is full load. */
+  readonly paceMs: number;
   /** Of a hundred requests, those that make a key. */
   readonly createPercent: number;
 }

@@ -1,5 +1,5 @@
 /**
- * Full load: connections that encrypt, now and then make a key and go on with that one, and check a plaintext; and one
+ * Load, full unless it is paced: connections that encrypt, now and then make a key and go on with that one, and check a plaintext; and one
  * that asks for what only the core can do. Each remembers every key whose Create was answered.
  */
 import { randomBytes } from 'node:crypto';
@@ -79,20 +79,22 @@ export class HotSeat {
     return new HotSeat(client, context, createPercent, uid, answer.length);
   }
 
-  async work(depth: number): Promise<void> {
-    await Promise.all(Array.from({ length: depth }, () => this.#line()));
+  /** @param paceMs of each line between two requests; 0: none */
+  async work(depth: number, paceMs: number): Promise<void> {
+    await Promise.all(Array.from({ length: depth }, () => this.#line(paceMs)));
   }
 
   close(): void {
     this.#client.close();
   }
 
-  async #line(): Promise<void> {
+  async #line(paceMs: number): Promise<void> {
     while (!this.#context.signal.aborted) {
       const drawn = Math.random();
       if (drawn < this.#createShare) await this.#ask(() => this.#make());
       else if (drawn < this.#createShare + CHECKED_PERCENT / 100) await this.#ask(() => this.#check());
       else await this.#ask(() => this.#seal());
+      if (paceMs > 0) await delay(paceMs);
     }
   }
 
