@@ -6,7 +6,7 @@ import { failuresIn } from './apart/captured.ts';
 import { defaultFence } from './apart/plan.ts';
 import { astray } from './apart/tries.ts';
 
-const TIMEOUT_MS = 115_000;
+const TIMEOUT_MS = 240_000;
 
 describe('planes apart', { timeout: TIMEOUT_MS }, () => {
   let report: ApartReport;

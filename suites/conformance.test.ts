@@ -12,7 +12,7 @@ import { type Target, targetIn } from './conformance/target.ts';
 
 const OWN = join(import.meta.dirname, 'conformance', 'cases');
 const others = (process.env['OKCM_KMIP_CASES'] ?? '').split(':').filter((folder) => folder !== '');
-const TIMEOUT_MS = 110_000;
+const TIMEOUT_MS = 240_000;
 
 describe('conformance', () => {
   let target: Target;

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { failuresOf, orbitalKills } from './orbital-kills/orbital-kills.ts';
 import { sharedOverNats } from './support/over-nats.ts';
 
-const TIMEOUT_MS = 118_000;
+const TIMEOUT_MS = 240_000;
 
 test('CMK, a core, the broker and a database killed while jobs run: none is lost, none applied twice', {
   timeout: TIMEOUT_MS,

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type TransportName, transports } from './orbital-storm/brokers.ts';
 import { failuresOf, HOSTILITY, orbitalStorm } from './orbital-storm/storm.ts';
 
-const TIMEOUT_MS = 110_000;
+const TIMEOUT_MS = 240_000;
 const JOBS = 60;
 /** Always the same, so that what fails here has a chance to fail again. */
 const SEED = 30_303;

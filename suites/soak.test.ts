@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { failuresOf, soak } from './soak/soak.ts';
 import { sharedOverNats } from './support/over-nats.ts';
 
-const TIMEOUT_MS = 110_000;
+const TIMEOUT_MS = 240_000;
 const MIN_OPERATIONS = 1_000;
 /** Over all services. */
 const ROTATE_L3_EVERY_S = 1;

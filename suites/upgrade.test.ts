@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failuresOf, upgradeUnderLoad } from './upgrade/upgrade.ts';
 
-const TIMEOUT_MS = 110_000;
+const TIMEOUT_MS = 240_000;
 const ROUNDS = 1;
 const LINES = 3;
 
