@@ -102,7 +102,7 @@ export async function startWorld(addresses: WorldAddresses): Promise<World> {
     auth: { developmentToken: paths.token },
     development: true,
     pkcs11Modules: ['/usr/lib/softhsm/libsofthsm2.so'],
-    link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 1_000, ...addresses.link },
+    link: { ttlMs: 86_400_000, renewEveryMs: 3_600_000, probeEveryMs: 5_000, ...addresses.link },
     ...(addresses.notifications === undefined ? {} : { notifications: addresses.notifications }),
     log: { level: 'silent' },
     ...(addresses.audit === undefined ? {} : { audit: addresses.audit }),

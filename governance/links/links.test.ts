@@ -8,6 +8,8 @@ import { testWorld } from '../../testkit/governance.ts';
 import { createKeystoreRegistry, type KeystoreRegistry } from '../keystores/registry.ts';
 import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
+/** These tests wait for what comes of a probe, and for what is looked for as often. */
+const PROMPT = { probeEveryMs: 1_000 };
 let world: World;
 
 /** The keystore as CMK sees it; a test can make its calls hang or fail. */
@@ -25,7 +27,11 @@ const keystores: KeystoreRegistry = (record) => {
 };
 
 before(async () => {
-  world = await testWorld({ regions: ['north', 'south'], deps: { keystores, sealClaimMs: 300 } });
+  world = await testWorld({
+    regions: ['north', 'south'],
+    link: PROMPT,
+    deps: { keystores, sealClaimMs: 300 },
+  });
 });
 after(() => world.close());
 

@@ -13,6 +13,8 @@ import { SECOND_TOKEN, until, type World } from '../test-world.ts';
 
 const HOUR_S = 3_600;
 
+/** These tests wait for what comes of a probe, and for what is looked for as often. */
+const PROMPT = { probeEveryMs: 1_000 };
 let world: World;
 let north: TestRegion;
 
@@ -31,7 +33,7 @@ const keystores: KeystoreRegistry = (record) => {
 };
 
 before(async () => {
-  world = await testWorld({ regions: ['north', 'south'], deps: { keystores } });
+  world = await testWorld({ regions: ['north', 'south'], link: PROMPT, deps: { keystores } });
   const [first] = world.regions;
   assert.ok(first);
   north = first;
