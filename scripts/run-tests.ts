@@ -194,10 +194,11 @@ function installServices(): void {
 // Each file is a process of its own, and most load the same modules: their types are taken off once.
 process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.build', 'test-compile-cache');
 
-// And they, and whatever they start, take packages of many files from bundles.
+// And they, and whatever they start, take packages of many files from bundles, and compile WebAssembly once.
 const bundled = new URL('../platform/bundled-packages.mjs', import.meta.url);
-if (existsSync(bundled))
-  process.env['NODE_OPTIONS'] = `${process.env['NODE_OPTIONS'] ?? ''} --import=${bundled.href}`.trim();
+const preloaded = [bundled, new URL('./test-wasm.mjs', import.meta.url)].filter((url) => existsSync(url));
+const nodeOptions = [process.env['NODE_OPTIONS'] ?? '', ...preloaded.map(({ href }) => `--import=${href}`)];
+process.env['NODE_OPTIONS'] = nodeOptions.join(' ').trim();
 
 useScratch();
 

@@ -6,7 +6,7 @@
  */
 import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import { OkcmError } from '../../platform/errors.ts';
-import { loadAccessPolicy, type TenantFacts } from '../access/policy.ts';
+import { ourAccessPolicy, type TenantFacts } from '../access/policy.ts';
 import type { Principal, Standing } from '../access/principal.ts';
 import { factsOf, standingOf } from '../access/standing.ts';
 import type { Cmk } from '../context.ts';
@@ -57,7 +57,7 @@ const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const NOBODY: Standing = new Map();
 
 export function createGatekeeper(cmk: Cmk): Gatekeeper {
-  const policy = loadAccessPolicy();
+  const policy = ourAccessPolicy();
   return {
     permissionOf(route) {
       if (route.config?.public === true) return undefined;
