@@ -161,17 +161,6 @@ describe('rolled-back records', () => {
     );
   });
 
-  test('the link rows and their leases left out, as a dump does, of which no key opens', async () => {
-    const { region, core, cmk } = await fullRegion();
-    await cmk.link(core, 1);
-    await run(region, "delete from keychain.links where tenant = 'acme'");
-    const restored = await region.core();
-    await assert.rejects(l3Of(restored), (error: unknown) => {
-      assert.match(String(error), /epoch 1, is not in this database/);
-      return refused('LINK_CLOSED')(error);
-    });
-  });
-
   test('all rows of a tenant’s keys together, without the head of its link', async () => {
     const { region, core } = await fullRegion();
     await run(region, 'create table old_tenants as select * from keychain.tenants');

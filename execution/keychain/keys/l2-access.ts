@@ -25,10 +25,7 @@ export async function livingWrappingKey(
 ): Promise<ParentKey> {
   assertNotRolledBack(facts, stored);
   const epoch = livingEpoch(facts.epochs, facts.expiresAtMs, realm.now());
-  if (epoch === 0) {
-    assertNeverLinked(stored);
-    return tenantWrappingKey(realm, stored, 0, null);
-  }
+  if (epoch === 0) return tenantWrappingKey(realm, stored, 0, null);
   using secret = await openLease(db, realm, stored.tenant, facts);
   return tenantWrappingKey(realm, stored, epoch, secret);
 }
@@ -48,17 +45,6 @@ export function assertNotRolledBack(facts: LinkFacts, stored: StoredTenant): voi
       `keys of ${stored.tenant} are older than the head of its link`,
     );
   }
-}
-
-/**
- * The manifest is authentic, and says under which epoch L2 stands: where no link is known, as after a restore from a dump,
- * which carries none, the tenant is cut off, and not damaged.
- * @throws KeychainError LINK_CLOSED
- */
-function assertNeverLinked({ tenant, manifest }: StoredTenant): void {
-  const epoch = Math.max(...living(manifest.l2).map(({ parent }) => parent));
-  if (epoch > 0)
-    throw new KeychainError('LINK_CLOSED', `the link of ${tenant}, epoch ${epoch}, is not in this database`);
 }
 
 /** The L2 versions that `wanted` picks, as wrapping keys. `wipe` them all when done. */
