@@ -40,8 +40,10 @@ test('what is cut says so', () => {
 });
 
 test('what others wrote in a cell gives a terminal no orders; our own colours stay', () => {
-  const reason = 'a \u001b]0;title\u0007\u001b[2Kstolen\rlaptop\u202e';
+  const reason = 'a \u001b[8m\u001b]0;title\u0007\u001b[2Kstolen\rlaptop\u202e';
+  const endless = table(['reason'], [['\u001b[31mred']]);
+  assert.ok(endless.includes('\u001b[31mred\u001b[22m\u001b[39m'), endless);
   const drawn = table(['tenant', 'reason'], [['\u001b[31macme\u001b[39m', reason]]);
   assert.ok(drawn.includes('\u001b[31macme\u001b[39m'), drawn);
-  assert.ok(drawn.includes('a \\u001b]0;title\\u0007\\u001b[2Kstolen\\u000dlaptop\\u202e'), drawn);
+  assert.ok(drawn.includes('a \\u001b[8m\\u001b]0;title\\u0007\\u001b[2Kstolen\\u000dlaptop\\u202e'), drawn);
 });

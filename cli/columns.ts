@@ -47,8 +47,9 @@ export const needs = (rows: readonly (readonly string[])[], gap: number): number
 };
 
 function widthsOf(rows: readonly (readonly string[])[]): number[] {
-  const columns = Math.max(...rows.map((row) => row.length));
-  return Array.from({ length: columns }, (_, at) => Math.max(...rows.map((row) => widthOf(row[at] ?? ''))));
+  const most = (of: (row: readonly string[]) => number): number =>
+    rows.reduce((widest, row) => Math.max(widest, of(row)), 0);
+  return Array.from({ length: most((row) => row.length) }, (_, at) => most((row) => widthOf(row[at] ?? '')));
 }
 
 /** A cell with colours is short, and stays as it is. */

@@ -23,20 +23,19 @@ export const printable = (text: string): string =>
 /** The same of a text whose line breaks are ours. */
 export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
-/** A colour or weight, as our own colours are written: what it does ends with the line at the latest. */
-const STYLE = new RegExp(`(${String.fromCharCode(0x1b)}\\[[0-9;]{0,8}m)`);
+/** Colours and weights that our own cells have, and their ends: nothing that hides, blinks or moves. */
+const STYLE = new RegExp(`(${String.fromCharCode(0x1b)}\\[(?:1|2|22|3[1-6]|39|90)m)`);
+const ENDS = [22, 39].map((code) => `${String.fromCharCode(0x1b)}[${code}m`);
 
-/** The same of a cell, which may be coloured by us. */
-export const printableCell = (text: string): string =>
-  text
-    .split('\n')
-    .map((line) =>
-      line
-        .split(STYLE)
-        .map((part) => (STYLE.test(part) ? part : printable(part)))
-        .join(''),
-    )
-    .join('\n');
+/** The same of a cell, which may be coloured by us; whose colours they ever are, they end with the line. */
+export const printableCell = (text: string): string => text.split('\n').map(printableLine).join('\n');
+
+function printableLine(line: string): string {
+  const parts = line.split(STYLE);
+  const shown = parts.map((part) => (STYLE.test(part) ? part : printable(part))).join('');
+  const styles = parts.filter((part) => STYLE.test(part));
+  return styles.length === 0 || ENDS.includes(styles.at(-1) ?? '') ? shown : shown + ENDS.join('');
+}
 
 /** JSON that means the same as JSON.stringify's, and shows nothing but what can be seen. No line of it begins with a colon. */
 export const printableJson = (value: unknown, indent?: number): string =>

@@ -98,3 +98,10 @@ test('a second Ctrl-C ends an installation at once, with 130', async () => {
   assert.equal((await child.stop('SIGINT', 5_000)).code, 130, child.output());
   await eventually('the end of all children', 12_000, () => running().length === 0);
 });
+
+test('after all that the installation comes up, and everything is done in it', async () => {
+  const child = await start('--once');
+  const { code } = await child.exited;
+  assert.equal(code, 0, child.output());
+  assert.deepEqual(running(), []);
+});

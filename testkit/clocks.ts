@@ -15,25 +15,36 @@ export function standingClocks(t: TestContext): { readonly advance: (ms: number)
 }
 
 const TURN_MS = 10;
+/** A machine is taken for so many times slower than it should be, and not for more. */
+const SLOWEST = 5;
 
 /**
- * How long `work` took of this process, in milliseconds, give or take 10: counted by a timer of it, so that the time in which
- * the process is stopped, or waits for a processor, is none; and at least the processor time that was spent meanwhile, so
- * that whoever blocks the process is not let off.
+ * How long `work` took of this process, in milliseconds, give or take 10: each turn of a timer of it counts as what it should
+ * take, and as the processor time that was spent in it where that is more. The time in which the process is stopped, or waits for
+ * a processor, is none; that of a system call that does not come back counts as a fifth.
  */
 export async function waitedMs(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  const before = process.cpuUsage();
-  const timer = setInterval(() => {
-    turns += 1;
-  }, TURN_MS);
+  const startedAt = performance.now();
+  let sumMs = 0;
+  let [seenAt, seenCpuMs] = [startedAt, cpuMs()];
+  const turn = (leastMs: number): void => {
+    const [now, spentMs] = [performance.now(), cpuMs()];
+    sumMs += Math.max(leastMs, Math.min(now - seenAt, spentMs - seenCpuMs));
+    [seenAt, seenCpuMs] = [now, spentMs];
+  };
+  const timer = setInterval(() => turn(TURN_MS), TURN_MS);
   try {
     await work();
   } finally {
     clearInterval(timer);
   }
-  const { user, system } = process.cpuUsage(before);
-  return Math.max(turns * TURN_MS, (user + system) / 1_000);
+  turn(0);
+  return Math.max(sumMs, (performance.now() - startedAt) / SLOWEST);
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
 
 /** Processor time that `work` took, in milliseconds: what it costs, however many others want the processor. */

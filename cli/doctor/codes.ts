@@ -53,7 +53,10 @@ export const findingCodes = {
   CONFIG_UNREADABLE: broken('no component starts without its configuration', 'ls -l {file}'),
   CONFIG_TOO_OPEN: broken('it holds passwords, and the component refuses it', 'chmod 600 {file}'),
   CONFIG_TOO_LARGE: broken('the component refuses it', 'ls -l {file}'),
-  CONFIG_NOT_JSON: broken('the component refuses it', 'node -e \'JSON.parse(fs.readFileSync("{file}"))\''),
+  CONFIG_NOT_JSON: broken(
+    'the component refuses it',
+    "node -e 'JSON.parse(fs.readFileSync(process.argv[1]))' {file}",
+  ),
   CONFIG_INVALID: broken('the component refuses to start with it', '$EDITOR {file}'),
   CONFIG_OF_NOBODY: broken('it is neither of CMK nor of a core nor of a gateway', '$EDITOR {file}'),
   DEVELOPMENT_SETTING: broken(

@@ -10,6 +10,8 @@ import type { Trx } from '../../governance/store/transactions.ts';
 import { judgeSecretFile, statSecret } from './files.ts';
 import { finding, passed, type Verdict } from './verdict.ts';
 
+/** Tenants that nobody serves, by decision: what does not open there is no news. */
+const ENDED = ['blocking', 'blocked', 'terminating', 'terminated'] as const;
 /** Tenants, keys and keystores that are told one by one, each kind for itself. */
 const MAX_TOLD = 100;
 
@@ -97,13 +99,25 @@ export async function gatherCustomers(trx: Trx): Promise<CustomerFacts> {
       FROM (SELECT DISTINCT ON (tenant, region) tenant, region, state, reason, closed_at
               FROM links WHERE state <> 'failed' ORDER BY tenant, region, epoch DESC) newest
      WHERE state IN ('closing', 'closed') AND NOT EXISTS (
-       SELECT FROM tenant_states s WHERE s.tenant = newest.tenant
-          AND s.state IN ('blocking', 'blocked', 'terminating', 'terminated'))
+       SELECT FROM tenant_states s WHERE s.tenant = newest.tenant AND s.state IN (${sql.join(ENDED)}))
      GROUP BY tenant ORDER BY tenant LIMIT ${MAX_TOLD}`.execute(trx);
   const keys = await trx
     .selectFrom('l1_keys')
     .select(['tenant', 'alias', 'keystore', 'state', 'warning'])
     .where((eb) => eb.or([eb('state', '<>', 'ENABLED'), eb('warning', 'is not', null)]))
+    // One that no link stands on stops nobody.
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('links')
+          .select('links.tenant')
+          .whereRef('links.tenant', '=', 'l1_keys.tenant')
+          .whereRef('links.key_alias', '=', 'l1_keys.alias'),
+      ),
+    )
+    .where('tenant', 'not in', (eb) =>
+      eb.selectFrom('tenant_states').select('tenant').where('state', 'in', ENDED),
+    )
     .orderBy('tenant')
     .orderBy('alias')
     .limit(MAX_TOLD)

@@ -1,4 +1,5 @@
 /** `okcm doctor`: gathers the checks of a home or of one component, and runs them. */
+import { shellWord } from '../hints.ts';
 import { DEFAULT_HOME } from '../home/paths.ts';
 import { type Check, type RunOptions, runChecks } from './check.ts';
 import { checksOfHome, judgeNode } from './installation.ts';
@@ -21,9 +22,10 @@ export async function examine(patient: Patient, options: RunOptions = {}): Promi
 /** Commands say which home they are for, unless it is the one that they take by themselves. */
 function inHome(outcome: Outcome, home: string): Outcome {
   if (outcome.state === 'ok' || /--home|--config/.test(outcome.mend)) return outcome;
+  const option = `--home ${shellWord(home)}`;
   const mend = outcome.mend
-    .replaceAll(/\bokcm [^&#]*[^&#\s]/g, (command) => `${command} --home ${home}`)
-    .replace(/^npm start( -- )?/, (_start, more = ' -- ') => `npm start${more}--home ${home} `)
+    .replaceAll(/\bokcm [^&#]*[^&#\s]/g, (command) => `${command} ${option}`)
+    .replace(/^npm start( -- )?/, (_start, more = ' -- ') => `npm start${more}${option} `)
     .trimEnd();
   return { ...outcome, mend };
 }

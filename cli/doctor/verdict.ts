@@ -1,4 +1,5 @@
 /** What a check says: that something is in order, or what it has found, with figures. */
+import { shellWord } from '../hints.ts';
 import { type FindingCode, findingCodes, type Severity } from './codes.ts';
 
 export type Facts = Readonly<Record<string, string | number | boolean>>;
@@ -29,9 +30,14 @@ export function finding(code: FindingCode, checked: string, found: string, facts
   return { state: severity, code, checked, found, facts, why, mend: fill(mend, facts) };
 }
 
-/** Whatever is not known is left to the reader, in capitals. */
+/**
+ * Whatever is not known is left to the reader, in capitals. Each fact is one word of the command, whoever chose it: a file of a
+ * keystore has the name that a tenant gave it.
+ */
 function fill(template: string, facts: Facts): string {
-  return template.replaceAll(/\{(\w+)\}/g, (_whole, name: string) =>
-    String(facts[name] ?? name.toUpperCase()),
-  );
+  const fact = (name: string): string => String(facts[name] ?? name.toUpperCase());
+  const [, whole] = /^\{(\w+)\}$/.exec(template) ?? [];
+  // A command that a check of ours has put together.
+  if (whole !== undefined) return fact(whole);
+  return template.replaceAll(/\{(\w+)\}/g, (_all, name: string) => shellWord(fact(name)));
 }

@@ -329,7 +329,8 @@ describe('several gateways', () => {
   it('who made a key is asked again though it was silent once, where nobody else knows the key, or nobody answers', async () => {
     const events: ClientEvent[] = [];
     const onEvent = (event: ClientEvent): void => void events.push(event);
-    const kms = await open([a, b], { lanes: { hot: { attemptMs: 300 } }, home: 1, onEvent });
+    const lanes = { hot: { attemptMs: 300, deadlineMs: 1_000 } };
+    const kms = await open([a, b], { lanes, home: 1, onEvent });
     await b.stop();
     const uid = await kms.create();
     await b.start();
@@ -349,6 +350,21 @@ describe('several gateways', () => {
       await kms.encrypt(uid, Buffer.from('x'));
     }
     assert.equal(a.count(Encrypt), 4, 'once in vain each time');
+  });
+
+  it('who does not hold a key gets the time to ask for it, though another one made it; and so does its maker, if nobody else is left', async () => {
+    const lanes = { hot: { attemptMs: 300 } };
+    const late = 900; // three times what memory may take
+    for (const others of [[b], []]) {
+      const kms = await open([a, ...others], { lanes, home: 0 });
+      const uid = await kms.create();
+      let mute = 1;
+      a.whim = ({ operation }) => (operation !== Encrypt ? undefined : mute-- > 0 ? 'mute' : late);
+      b.whim = ({ operation }) => (operation === Encrypt ? late : undefined);
+      const asked = a.count(Encrypt) + b.count(Encrypt);
+      await kms.encrypt(uid, Buffer.from('x'));
+      assert.equal(a.count(Encrypt) + b.count(Encrypt), asked + 2, 'once in vain');
+    }
   });
 
   it('what is learnt of a key while requests wait for their places leaves none of them without one', async () => {

@@ -159,13 +159,11 @@ export class Requester {
     let seen = 0;
     let laneMs = 0;
     for (let attempts = 1; ; attempts++) {
-      const { lane, mayGoTo } = this.#laneFor(job.subjects, avoid);
+      const { lane, mayGoTo, whileOthersLeftMs } = this.#laneFor(job.subjects, avoid);
       // Whoever has been sent to a slower lane keeps the time that it gives.
       laneMs = Math.max(laneMs, lane.limits.deadlineMs);
       const deadlineAt = startedAt + (options.deadlineMs ?? laneMs);
-      const { attemptMs } = this.#isHeldSomewhere(job.subjects)
-        ? this.#options.lanes.hot.limits
-        : lane.limits;
+      const attemptMs = whileOthersLeftMs ?? lane.limits.attemptMs;
       const attempt: Attempt = {
         request: this.#encode(job, lane.name),
         deadlineAt,
@@ -224,43 +222,43 @@ export class Requester {
 
   /**
    * The lane of the whole message, and who serves it there: gateways that are known to hold its keys where there are some,
-   * since a key that has just been made or changed may be unknown to others for a moment (D6).
+   * since a key that has just been made or changed may be unknown to others for a moment (D6). `whileOthersLeftMs`: what one
+   * attempt gets there at most, where somebody else may know better.
    */
   #laneFor(
     subjects: readonly Subject[],
     avoid: ReadonlySet<Gateway>,
-  ): { lane: Lane; mayGoTo: (gateway: Gateway) => boolean } {
+  ): { lane: Lane; mayGoTo: (gateway: Gateway) => boolean; whileOthersLeftMs: number | undefined } {
     const { gateways, lanes } = this.#options;
     const uids = subjects.flatMap(({ uid }) => (uid === undefined || isL3Address(uid) ? [] : [uid]));
     const isAvoided = (gateway: Gateway): boolean => avoid.has(gateway) && avoid.size < gateways.length;
     // As it is now: what is learnt while the request waits for its place must not leave it without one.
-    const knows = (isKnown: (gateway: Gateway, uid: string) => boolean): Set<Gateway> =>
-      new Set(
-        gateways.filter(
-          (gateway) => uids.length > 0 && !isAvoided(gateway) && uids.every((uid) => isKnown(gateway, uid)),
-        ),
-      );
-    const isAskedBy = (holders: ReadonlySet<Gateway>, lane: LaneName): boolean =>
-      [...holders].some((gateway) => gateway.lanes[lane].isWell);
-    const quick = knows((gateway, uid) => gateway.known.isQuick(uid));
-    const isHot = isAskedBy(quick, 'hot');
+    const all = (isKnown: (gateway: Gateway, uid: string) => boolean): Gateway[] =>
+      uids.length === 0 ? [] : gateways.filter((gateway) => uids.every((uid) => isKnown(gateway, uid)));
+    const askedBy = (known: readonly Gateway[], lane: LaneName): Gateway[] =>
+      known.some((gateway) => !isAvoided(gateway) && gateway.lanes[lane].isWell)
+        ? known.filter((gateway) => !isAvoided(gateway))
+        : [];
+    const quick = all((gateway, uid) => gateway.known.isQuick(uid));
+    const isHot = askedBy(quick, 'hot').length > 0;
     const name = slowestOf(subjects.map((subject) => laneOf(subject, () => isHot)));
-    // Those who answer from memory, else those who are known to hold it though they did not answer in time, else anybody.
-    const holders = [quick, knows((gateway, uid) => gateway.known.isHeld(uid))].find((each) =>
-      isAskedBy(each, name),
-    );
-    return { lane: lanes[name], mayGoTo: (gateway) => holders?.has(gateway) ?? true };
-  }
-
-  /** A gateway is known to hold its keys, whether or not it is asked at present: nobody takes longer for them than memory takes. */
-  #isHeldSomewhere(subjects: readonly Subject[]): boolean {
-    const uids = subjects.flatMap(({ operation, uid }) =>
-      uid === undefined || isL3Address(uid) || routeOf(operation, 'L4') !== 'local' ? [] : [uid],
-    );
-    return (
-      uids.length === subjects.length &&
-      this.#options.gateways.some(({ known }) => uids.every((uid) => known.isHeld(uid)))
-    );
+    const holders = askedBy(quick, name);
+    const { attemptMs, deadlineMs } = lanes.hot.limits;
+    const sent = (to: readonly Gateway[], whileOthersLeftMs?: number) => ({
+      lane: lanes[name],
+      mayGoTo: (gateway: Gateway) => to.length === 0 || to.includes(gateway),
+      whileOthersLeftMs,
+    });
+    // The core answers what is no gateway's own, and whoever answers from memory is asked first.
+    if (name === 'lifecycle' || isHot) return sent(holders);
+    // Who made it, or answered for it, and then was silent, surely has it: but while there is somebody else, not for long.
+    const silent = all((gateway, uid) => gateway.known.isHeld(uid));
+    if (silent.length === 0) return sent(holders);
+    const isOnlyOne = !gateways.some((gateway) => !avoid.has(gateway) && !silent.includes(gateway));
+    const known = holders.length > 0 ? holders : askedBy(silent, name);
+    if (known.length > 0) return sent(known, isOnlyOne ? undefined : attemptMs);
+    // Others have to ask for it, and may ask in vain.
+    return sent([], deadlineMs);
   }
 
   #learn(

@@ -67,6 +67,7 @@ export async function addKey(cmk: Cmk, who: Actor, tenant: string, key: NewKey):
       origin: key.reference === undefined ? 'created' : 'reference',
       version,
       state,
+      state_since: now,
       enabled_at: now,
       proved_at: now,
     });
@@ -102,7 +103,7 @@ export async function requireRoom(
 }
 
 type NewKeyRow = Pick<Key, 'tenant' | 'alias' | 'keystore' | 'reference' | 'origin' | 'state'> &
-  Partial<Pick<Key, 'named' | 'version' | 'enabled_at' | 'proved_at'>>;
+  Partial<Pick<Key, 'named' | 'version' | 'state_since' | 'enabled_at' | 'proved_at'>>;
 
 /** Locks the tenant. Errors: ALREADY_EXISTS, LIMIT_REACHED, KEY_BELONGS_TO_OTHER_TENANT. */
 export async function insertKey(trx: Trx, key: NewKeyRow): Promise<Key> {

@@ -7,17 +7,19 @@ const itemsOf = (...calls: Parameters<typeof encodeCalls>[0]) =>
   decodeRequest(encodeCalls(calls, LATEST_VERSION)).items;
 
 const attributes = (uniqueIdentifier?: string) => call(Operation.GetAttributes, { uniqueIdentifier });
-const wrapped = call(Operation.Get, {
-  uniqueIdentifier: 'a',
-  keyWrappingSpecification: {
-    wrappingMethod: 1,
-    encryptionKeyInformation: { uniqueIdentifier: 'wrapping' },
-  },
-});
+const wrapped = (uniqueIdentifier?: string) =>
+  call(Operation.Get, {
+    uniqueIdentifier,
+    keyWrappingSpecification: {
+      wrappingMethod: 1,
+      encryptionKeyInformation: { uniqueIdentifier: 'wrapping' },
+    },
+  });
 
 it('an item is about the keys that it names, wherever in it, or about the one in the placeholder', () => {
   assert.deepEqual(namedKeys(itemsOf(attributes('a')), undefined), ['a']);
-  assert.deepEqual(namedKeys(itemsOf(wrapped), undefined), ['a', 'wrapping']);
+  assert.deepEqual(namedKeys(itemsOf(wrapped('a')), undefined), ['a', 'wrapping']);
+  assert.deepEqual(namedKeys(itemsOf(wrapped()), 'held'), ['held', 'wrapping']);
   assert.deepEqual(namedKeys(itemsOf(attributes('a'), attributes('a'), attributes('b')), undefined), [
     'a',
     'b',
@@ -36,4 +38,5 @@ it('what searches, claims a Name, makes a key, or names none may be about any ke
     assert.equal(namedKeys(itemsOf(attributes('a'), each), 'held'), undefined);
   }
   assert.equal(namedKeys(itemsOf(attributes()), undefined), undefined);
+  assert.equal(namedKeys(itemsOf(wrapped()), undefined), undefined);
 });

@@ -3,6 +3,7 @@
  * to be announced first where the core would miss it (D6), and nothing else has to wait for that.
  */
 import { ItemType, Operation, type RequestItem, Tag, type Ttlv } from '../../kmip/index.ts';
+import { uidIn } from './plan.ts';
 
 /** Operations that look at, use or change the objects that they name, and at nothing else of the tenant: no search, no Name. */
 const ABOUT_WHAT_THEY_NAME: ReadonlySet<number> = new Set([
@@ -25,16 +26,13 @@ export function namedKeys(
   idPlaceholder: string | undefined,
 ): readonly string[] | undefined {
   const named = new Set<string>();
-  for (const { operation, payload } of items) {
-    if (!ABOUT_WHAT_THEY_NAME.has(operation)) return undefined;
-    let isNamed = false;
-    collectIdentifiers(payload, (uid) => {
-      isNamed = true;
-      named.add(uid);
-    });
-    if (isNamed) continue;
-    if (idPlaceholder === undefined) return undefined;
-    named.add(idPlaceholder);
+  for (const item of items) {
+    if (!ABOUT_WHAT_THEY_NAME.has(item.operation)) return undefined;
+    // A wrapping key that is named further down does not say which key is asked for.
+    const own = uidIn(item) ?? idPlaceholder;
+    if (own === undefined) return undefined;
+    named.add(own);
+    collectIdentifiers(item.payload, (uid) => named.add(uid));
   }
   return [...named];
 }

@@ -27,6 +27,7 @@ export class ObjectTable {
   readonly #delete: StatementSync;
   readonly #waiting: StatementSync;
   readonly #waitingOf: StatementSync;
+  readonly #isWaiting: StatementSync;
   readonly #announced: StatementSync;
   readonly #refused: StatementSync;
   readonly #counts: StatementSync;
@@ -55,6 +56,7 @@ export class ObjectTable {
     this.#waitingOf = db.prepare(
       'SELECT uid, tenant, body FROM objects WHERE announced = 0 AND tenant = ? ORDER BY seq LIMIT ?',
     );
+    this.#isWaiting = db.prepare('SELECT 1 FROM objects WHERE uid = ? AND tenant = ? AND announced = 0');
     this.#announced = db.prepare(
       'UPDATE objects SET announced = 1 WHERE uid = ? AND tenant = ? AND announced = 0',
     );
@@ -99,7 +101,7 @@ export class ObjectTable {
   }
 
   isWaiting(tenant: TenantId, uid: string): boolean {
-    return this.#row(tenant, uid)?.announced === 0;
+    return this.#isWaiting.get(uid, tenant) !== undefined;
   }
 
   /** Whether the UID is that of another tenant's key. Nothing more of it can be learned. */
