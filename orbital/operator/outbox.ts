@@ -20,7 +20,7 @@ export interface OutboxOptions {
 export interface Outbox {
   /** Publishes one status; that it was sent is written a moment later. @throws TransportError; the row then stays unsent */
   publish(answer: Answer): Promise<void>;
-  /** Publishes what is left unsent, oldest first; answers how long to wait for the next look. @throws TransportError */
+  /** Publishes what is left unsent, oldest first; one at a time. Answers how long to wait for the next look. @throws TransportError */
   flush(): Promise<number>;
   /** Writes what is still to be written. */
   settle(): Promise<void>;
@@ -31,11 +31,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const marks = createSentMarks(db);
   /** Tasks whose answers this process is publishing: as many at most as it handles at once, or finds in one look. */
   const underWay = new Set<string>();
+  /** Those that were published while a look was being taken, which may still show them as unsent. */
+  let sinceTheLook: Set<string> | undefined;
 
   async function publish(answer: Answer): Promise<void> {
     underWay.add(answer.task_id);
     try {
       await transport.publish(statusChannel(), signMessage(signer, statusOf(answer, region)));
+      sinceTheLook?.add(answer.task_id);
       marks.add(answer);
     } finally {
       underWay.delete(answer.task_id);
@@ -48,6 +51,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
     async flush() {
       if (!transport.healthy()) return POLL_INTERVAL_MS;
       await marks.settle(); // or this look would find again what the last one has sent
+      const published = new Set<string>();
+      sinceTheLook = published;
       // Younger rows are being published by whoever recorded them.
       const rows = await db
         .selectFrom('orbital_inbox')
@@ -56,11 +61,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
         .where('updated_at', '<', sql<Date>`now() - ${POLL_INTERVAL_MS} * interval '1 millisecond'`)
         .orderBy('updated_at')
         .limit(SWEEP_BATCH)
-        .execute();
+        .execute()
+        .finally(() => {
+          sinceTheLook = undefined;
+        });
       // Where all is slow, so are older ones: publishing them twice would make it slower.
-      const left = rows.filter(({ task_id }) => !underWay.has(task_id));
-      const published = await Promise.allSettled(left.map(publish));
-      const failed = published.find((each) => each.status === 'rejected');
+      const left = rows.filter(({ task_id }) => !underWay.has(task_id) && !published.has(task_id));
+      const outcomes = await Promise.allSettled(left.map(publish));
+      const failed = outcomes.find((each) => each.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       return rows.length === SWEEP_BATCH ? 0 : POLL_INTERVAL_MS;
     },
