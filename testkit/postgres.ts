@@ -19,7 +19,6 @@ const CHEAP = {
   full_page_writes: 'off',
   wal_level: 'minimal',
   max_wal_senders: '0',
-  autovacuum: 'off',
   jit: 'off',
   io_method: 'sync',
   bgwriter_lru_maxpages: '0',
