@@ -10,10 +10,7 @@ import { ensureRole, withClient } from '../platform/postgres-admin.ts';
 import { temporaryDirectory } from './directories.ts';
 import { reapAtEnd } from './reaper.ts';
 
-/**
- * For the server that nobody kills or measures: what saves processor time and changes no answer. There are many small
- * databases, which autovacuum would visit one after another for as long as the tests run.
- */
+/** For the server that nobody kills: what saves processor time and changes no answer and no plan. */
 const CHEAP = {
   fsync: 'off',
   full_page_writes: 'off',
