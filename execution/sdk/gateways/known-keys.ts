@@ -1,7 +1,7 @@
 /** What is known of the keys that one gateway holds. It need not be right: a wrong guess costs a place in a lane. */
 import { MAX_KNOWN_KEYS, SLOW_KEY_MEMORY_MS } from '../limits.ts';
 
-/** `made`: there, so that it surely holds it. `answered`: it has answered for the key, as quickly as from memory. */
+/** `made`: there, so that it surely holds it. `answered`: it has answered for the key, and not so slowly in the hot lane that the core must have. */
 type Standing = 'made' | 'answered' | 'unknown';
 
 interface Known {
