@@ -1,6 +1,7 @@
 /**
  * How soon a gateway answers while requests arrive at a fixed rate, whether it has answered the ones before or not: Encrypt
- * of 32 bytes, in pairs with a bare echo of as many bytes at the same rate. Latency counts from when a request was due.
+ * of 32 bytes, in pairs with a bare echo of as many bytes at the same rate. Latency counts from when a request was due. The
+ * generator has a processor of its own.
  *
  *     npm run bench:latency -- --rate 10000
  */
@@ -9,6 +10,7 @@ import { measure, ms, type Tell } from '../testkit/measure/command.ts';
 import { Histogram } from '../testkit/measure/histogram.ts';
 import { type Spread, spreadOf } from '../testkit/measure/spread.ts';
 import { atLeast, atMost, below } from '../testkit/measure/target.ts';
+import { apart } from './gateway/affinity.ts';
 import { observedBetween, scrape } from './gateway/metrics.ts';
 import { type Observed, OpenLoop } from './gateway/open-loop.ts';
 import { Requests } from './gateway/requests.ts';
@@ -75,13 +77,15 @@ await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
     });
     const generator = await OpenLoop.open([target(echo), target(world.gateway)]);
     loop = generator;
+    const shared = await apart(generator.pid, [echo.pid, world.gateway.pid]);
     const { healthUrl = '' } = world.gateway;
     const result = await stage(
       `${given.rate} requests in a second, ${given.pairs} pairs of ${given.seconds} s`,
       (tell) => playPairs(generator, healthUrl, given, tell),
       ({ p99Ratio }) => `p99 is ${p99Ratio.median.toFixed(2)} of the echo's`,
     );
-    return verdict(result, given.rate, world.problems);
+    const problems = shared === undefined ? world.problems : [...world.problems, shared];
+    return verdict(result, given.rate, problems);
   } finally {
     loop?.close();
     await echo?.close();

@@ -56,6 +56,11 @@ export class OpenLoop {
     return new OpenLoop(child, answer.negotiated);
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the load generator has no process');
+    return this.#child.pid;
+  }
+
   async run(run: OpenLoopRun): Promise<Observed> {
     const answer = await ask(this.#child, { kind: 'run', run });
     if (answer.kind !== 'done') throw unexpected(answer);
