@@ -1,6 +1,6 @@
-/** The client against servers over real TLS: lanes, deadlines, failover, retries, certificates. */
+/** The client against servers over real TLS: lanes, deadlines, retries, certificates. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitedMs } from '../../testkit/clocks.ts';
 import {
@@ -14,25 +14,15 @@ import {
   structure,
   Tag,
 } from '../kmip/index.ts';
-import { startWorld, type TestServer, type World } from './fixture.test.ts';
-import {
-  type ClientEvent,
-  type ConnectOptions,
-  connect,
-  type OpenKcm,
-  OpenKcmError,
-  type SdkErrorCode,
-  settle,
-  type TlsMaterial,
-} from './index.ts';
+import { failure, startWorld, type TestServer, type World } from './fixture.test.ts';
+import { type ConnectOptions, connect, OpenKcmError, settle, type TlsMaterial } from './index.ts';
 import { HOT_SLOW_MS } from './limits.ts';
 
-const { Create, Get, Encrypt, Locate, Destroy, DiscoverVersions } = Operation;
+const { Create, Get, Encrypt, Locate, DiscoverVersions } = Operation;
 
 let world: World;
 let a: TestServer;
 let b: TestServer;
-const clients: OpenKcm[] = [];
 
 before(async () => {
   world = await startWorld();
@@ -40,35 +30,11 @@ before(async () => {
   b = await world.server();
 });
 after(() => world.close());
-beforeEach(async () => {
-  for (const server of [a, b]) {
-    await server.start(); // a test that failed may have left it stopped
-    server.whim = () => undefined;
-    server.asked.length = 0;
-    server.headers.length = 0;
-    server.turnsAway = false;
-  }
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.close();
-});
-
-async function open(servers: readonly TestServer[], more: Partial<ConnectOptions> = {}): Promise<OpenKcm> {
-  const client = await connect(world.options(servers, more));
-  clients.push(client);
-  return client;
-}
-
-async function failure(promise: Promise<unknown>, code: SdkErrorCode): Promise<OpenKcmError> {
-  const outcome = await settle(promise);
-  assert.ok(!outcome.ok, 'it should have failed');
-  assert.equal(outcome.error.code, code, outcome.error.message);
-  return outcome.error;
-}
+beforeEach(() => world.afresh());
 
 describe('lanes', () => {
   it('a hot request is answered while lifecycle requests wait, as many as there may be', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const uid = await kms.create();
     await kms.encrypt(uid, Buffer.from('x'));
     a.whim = ({ operation }) => (operation === Locate ? 20_000 : undefined);
@@ -87,9 +53,9 @@ describe('lanes', () => {
   });
 
   it('a first use waits for no lifecycle request, and makes no hot one wait', async () => {
-    const maker = await open([a]);
+    const maker = await world.open([a]);
     const [known, unknown] = [await maker.create(), await maker.create()];
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     await kms.encrypt(known, Buffer.from('x')); // known from now on
     let answerFirst: () => void = () => undefined;
     const late = new Promise<void>((resolve) => {
@@ -108,7 +74,7 @@ describe('lanes', () => {
   });
 
   it('a key that is slow in the hot lane leaves it', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const uid = await kms.create();
     a.whim = ({ operation }) => (operation === Encrypt ? HOT_SLOW_MS + 50 : undefined);
     await kms.encrypt(uid, Buffer.from('x'));
@@ -125,7 +91,7 @@ describe('lanes', () => {
 
   it('queues are bounded: past them OVERLOADED, at once', async () => {
     const lifecycle = { connections: 1, queue: 2 };
-    const kms = await open([a], { lanes: { lifecycle } });
+    const kms = await world.open([a], { lanes: { lifecycle } });
     a.whim = ({ operation }) => (operation === Locate ? 20_000 : undefined);
     const giveUp = new AbortController();
     const waiting = Array.from({ length: 3 }, () => settle(kms.locate({}, { signal: giveUp.signal })));
@@ -139,7 +105,7 @@ describe('lanes', () => {
 
   it('requests on one connection are pipelined, and answered in order', async () => {
     const hot = { connections: 1, pipeline: 16 };
-    const kms = await open([a], { lanes: { hot } });
+    const kms = await world.open([a], { lanes: { hot } });
     const uid = await kms.create();
     const texts = Array.from({ length: 100 }, (_, i) => `text ${i}`);
     const sealed = await Promise.all(texts.map((text) => kms.encrypt(uid, Buffer.from(text))));
@@ -154,7 +120,7 @@ describe('lanes', () => {
 
 describe('deadlines and signals', () => {
   it('a deadline is kept, whatever the server does', async () => {
-    const kms = await open([a], { attempts: 1 });
+    const kms = await world.open([a], { attempts: 1 });
     await kms.locate();
     a.whim = () => 'mute';
     const late = failure(kms.locate({}, { deadlineMs: 250 }), 'DEADLINE');
@@ -167,7 +133,7 @@ describe('deadlines and signals', () => {
   });
 
   it('a signal ends the wait at once, on a connection and in the queue', async () => {
-    const kms = await open([a], { lanes: { lifecycle: { connections: 1 } } });
+    const kms = await world.open([a], { lanes: { lifecycle: { connections: 1 } } });
     a.whim = () => 'mute';
     const sent = new AbortController();
     const queued = new AbortController();
@@ -185,7 +151,7 @@ describe('deadlines and signals', () => {
   });
 
   it('a request that was given up keeps its connection from nobody', async () => {
-    const kms = await open([a], { lanes: { lifecycle: { connections: 1 } } });
+    const kms = await world.open([a], { lanes: { lifecycle: { connections: 1 } } });
     await kms.locate();
     const giveUp = new AbortController();
     a.whim = () => 'mute';
@@ -200,7 +166,7 @@ describe('deadlines and signals', () => {
 
 describe('refusals', () => {
   it('are values: reason, whether another try helps, what to do', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const error = await failure(kms.get('nothing'), 'REFUSED');
     assert.equal(error.reason, 'ItemNotFound');
     assert.equal(error.resultReason, ResultReason.ItemNotFound);
@@ -212,7 +178,7 @@ describe('refusals', () => {
   });
 
   it('of a passing kind are tried again for what may be repeated, and for nothing else', async () => {
-    const kms = await open([a, b]);
+    const kms = await world.open([a, b]);
     let failures = 2;
     const busy = KmipError.generalFailure('too many requests wait for the regional core; try again');
     const whim = ({ operation }: { operation: number }): KmipError | undefined =>
@@ -228,7 +194,7 @@ describe('refusals', () => {
   });
 
   it('of one item leave the others of a batch alone', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const uid = await kms.create();
     const [one, two, three] = await kms.batch([
       call(Get, { uniqueIdentifier: uid }),
@@ -246,218 +212,19 @@ describe('refusals', () => {
       request: structure(Tag.RequestPayload, { n: required(0x540001, integer) }),
       response: structure(Tag.ResponsePayload, { n: required(0x540001, integer) }),
     });
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     assert.equal((await failure(kms.request(vendor, { n: 1 }), 'REFUSED')).reason, 'OperationNotSupported');
-    const old = await open([a], { version: { major: 1, minor: 2 } });
+    const old = await world.open([a], { version: { major: 1, minor: 2 } });
     const aad = old.encrypt('x', Buffer.from('x'), { additionalData: Buffer.from('x') });
     assert.equal((await failure(aad, 'INVALID_REQUEST')).outcome, 'not-done');
-  });
-});
-
-describe('several gateways', () => {
-  it('share the work where there is no home, and then still get what is about a key where it was made', async () => {
-    const kms = await open([a, b], { home: 'any' });
-    await Promise.all(Array.from({ length: 40 }, () => kms.create()));
-    assert.ok(a.count(Create) > 5 && b.count(Create) > 5, `${a.count(Create)} and ${b.count(Create)}`);
-    for (let i = 0; i < 10; i++) {
-      const created = a.count(Create);
-      const uid = await kms.create();
-      const maker = a.count(Create) > created ? a : b;
-      const destroyed = maker.count(Destroy);
-      await kms.destroy(uid);
-      assert.equal(maker.count(Destroy), destroyed + 1);
-    }
-  });
-
-  it('leave a client at its home, unless that fails', async () => {
-    for (const [home, stays, other] of [
-      [0, a, b],
-      [1, b, a],
-    ] as const) {
-      const kms = await open([a, b], { home });
-      other.asked.length = 0;
-      await Promise.all(Array.from({ length: 20 }, () => kms.create()));
-      await kms.locate();
-      assert.deepEqual(other.asked, []);
-      assert.equal(stays.count(Locate), 1);
-    }
-    await failure(connect(world.options([a, b], { home: 2 })), 'INVALID_OPTION');
-  });
-
-  it('when one is killed nothing fails that may be repeated, and it is asked again once it is back', async () => {
-    const events: ClientEvent[] = [];
-    const kms = await open([a, b], { onEvent: (event) => events.push(event), home: 0 });
-    const uids = await Promise.all(Array.from({ length: 100 }, () => kms.create()));
-    await a.stop();
-    for (let round = 0; round < 2; round++)
-      await Promise.all(uids.map((uid) => kms.encrypt(uid, Buffer.from('x'))));
-    assert.ok(events.some(({ type, ...more }) => type === 'gateway-down' && 'lane' in more));
-    await a.start();
-    while (!events.some((event) => event.type === 'gateway-up' && event.lane === 'hot')) await sleep(5);
-    a.asked.length = 0;
-    await Promise.all(Array.from({ length: 20 }, () => kms.create()));
-    assert.ok(a.count(Create) > 0);
-  });
-
-  it('Create goes elsewhere when it has surely not left, and stays undecided when it may have', async () => {
-    await a.stop();
-    const kms = await open([a, b], { home: 0 });
-    for (let i = 0; i < 10; i++) await kms.create();
-    assert.equal(b.count(Create), 10);
-    await a.start();
-
-    const alone = await open([a]);
-    a.whim = ({ operation }, server) => {
-      if (operation === Create) setImmediate(() => server.cut());
-      return operation === Create ? 'mute' : undefined;
-    };
-    const error = await failure(alone.create(), 'CONNECTION_LOST');
-    assert.equal(error.outcome, 'unknown');
-    assert.equal(error.retry, 'look-first');
-    assert.equal(a.count(Create), 1);
-  });
-
-  it('a mute one costs one attempt, not the call', async () => {
-    const kms = await open([a, b], { lanes: { hot: { attemptMs: 1_500 } }, home: 0 });
-    const uid = await kms.create();
-    await kms.encrypt(uid, Buffer.from('x'));
-    a.whim = ({ operation }) => (operation === Encrypt ? 'mute' : undefined);
-    for (let i = 0; i < 5; i++) await kms.encrypt(uid, Buffer.from('x'));
-    assert.equal(a.count(Encrypt), 2, 'it was asked once in vain');
-  });
-
-  it('who made a key is asked again though it was silent once, where nobody else knows the key, or nobody answers', async () => {
-    const events: ClientEvent[] = [];
-    const onEvent = (event: ClientEvent): void => void events.push(event);
-    const lanes = { hot: { attemptMs: 300, deadlineMs: 1_000 } };
-    const kms = await open([a, b], { lanes, home: 1, onEvent });
-    await b.stop();
-    const uid = await kms.create();
-    await b.start();
-    for (const refusal of [KmipError.generalFailure('it may be elsewhere; try again'), 'mute'] as const) {
-      while (
-        events.filter(({ type }) => type === 'gateway-up').length <
-        events.filter(({ type }) => type === 'gateway-down').length
-      )
-        await sleep(5);
-      let isFirst = true;
-      a.whim = ({ operation }) => {
-        if (operation !== Encrypt || !isFirst) return undefined;
-        isFirst = false;
-        return 'mute';
-      };
-      b.whim = ({ operation }) => (operation === Encrypt ? refusal : undefined);
-      await kms.encrypt(uid, Buffer.from('x'));
-    }
-    assert.equal(a.count(Encrypt), 4, 'once in vain each time');
-  });
-
-  it('who does not hold a key gets the time to ask for it, though another one made it; and so does its maker, if nobody else is left', async () => {
-    const lanes = { hot: { attemptMs: 300 } };
-    const late = 900; // three times what memory may take
-    for (const others of [[b], []]) {
-      const kms = await open([a, ...others], { lanes, home: 0 });
-      const uid = await kms.create();
-      let mute = 1;
-      a.whim = ({ operation }) => (operation !== Encrypt ? undefined : mute-- > 0 ? 'mute' : late);
-      b.whim = ({ operation }) => (operation === Encrypt ? late : undefined);
-      const asked = a.count(Encrypt) + b.count(Encrypt);
-      await kms.encrypt(uid, Buffer.from('x'));
-      assert.equal(a.count(Encrypt) + b.count(Encrypt), asked + 2, 'once in vain');
-    }
-  });
-
-  it('what is learnt of a key while requests wait for their places leaves none of them without one', async () => {
-    const kms = await open([a], { lanes: { hot: { connections: 1, pipeline: 4 } } });
-    const uid = await kms.create();
-    await kms.encrypt(uid, Buffer.from('x'));
-    let isFirst = true;
-    a.whim = ({ operation }) => {
-      if (operation !== Encrypt || !isFirst) return undefined;
-      isFirst = false;
-      return HOT_SLOW_MS + 50; // so slow that the key leaves the hot lane
-    };
-    await Promise.all(Array.from({ length: 100 }, () => kms.encrypt(uid, Buffer.from('x'))));
-    assert.equal(kms.metrics.snapshot().retries, 0);
-  });
-
-  it('one that has come back is found as the other goes, though it was left alone', async () => {
-    const kms = await open([a, b], { home: 0 });
-    await a.stop();
-    // So long that the next probe is some seconds away.
-    for (let i = 0; i < 4; i++) await kms.locate();
-    await sleep(1_500);
-    await a.start();
-    await b.stop();
-    for (let i = 0; i < 4; i++) await kms.locate();
-    assert.equal(a.count(Locate), 4);
-    await b.start();
-  });
-
-  it('what has not left is tried as long as there is time, not only so often', async () => {
-    const kms = await open([a, b], { attempts: 2 });
-    const uid = await kms.create();
-    await kms.encrypt(uid, Buffer.from('x'));
-    await a.stop();
-    await b.stop();
-    const calls = [kms.encrypt(uid, Buffer.from('x')), kms.locate()];
-    await sleep(40);
-    await a.start();
-    await b.start();
-    await Promise.all(calls);
-    await a.stop();
-    await b.stop();
-    const never = await open([a, b], { attempts: 1 });
-    assert.equal((await failure(never.locate(), 'UNREACHABLE')).attempts, 1);
-    await a.start();
-    await b.start();
-  });
-
-  it('when none is there calls fail at once', async () => {
-    await a.stop();
-    await b.stop();
-    const kms = await open([a, b]);
-    await settle(kms.locate());
-    await settle(kms.locate());
-    const failures = () =>
-      Promise.all(Array.from({ length: 200 }, () => failure(kms.locate(), 'UNREACHABLE')));
-    let errors: OpenKcmError[] = [];
-    const tookMs = await waitedMs(async () => {
-      errors = await failures();
-    });
-    assert.ok(tookMs < 1_000, `${tookMs} ms`);
-    assert.equal(errors.length, 200);
-    assert.ok(errors.every(({ outcome, retry }) => outcome === 'not-done' && retry === 'safe'));
-    await a.start();
-    await b.start();
-  });
-
-  it('when they are in trouble they get no storm of retries on top', async () => {
-    const kms = await open([a, b], { home: 'any', lanes: { lifecycle: { queue: 1_000 } } });
-    const busy = KmipError.generalFailure('too many requests wait for the regional core; try again');
-    a.whim = b.whim = () => busy;
-    const outcomes = await Promise.all(Array.from({ length: 500 }, () => settle(kms.locate())));
-    assert.ok(outcomes.every(({ ok }) => !ok));
-    const asked = a.count(Locate) + b.count(Locate);
-    assert.ok(asked <= 500 + 100 + 500 * 0.1, `${asked} requests`);
-    assert.equal(asked, 500 + kms.metrics.snapshot().retries);
-  });
-
-  it('connect tells at once when none answers', async () => {
-    await a.stop();
-    await failure(connect(world.options([a], { lazy: false })), 'UNREACHABLE');
-    await a.start();
   });
 });
 
 describe('certificates', () => {
   it('a server that nobody vouches for is not sent anything', async () => {
     const stranger = await startWorld();
-    const kms = await connect({ ...world.options([a]), tls: world.options([a]).tls, attempts: 1 });
-    clients.push(kms);
     const theirs = await stranger.server();
-    const wrong = await connect(world.options([theirs], { attempts: 1 }));
-    clients.push(wrong);
+    const wrong = await world.open([theirs], { attempts: 1 });
     const error = await failure(wrong.create(), 'TLS_FAILED');
     assert.equal(error.outcome, 'not-done');
     assert.match(error.hint, /issuer|self-signed|root/);
@@ -467,13 +234,13 @@ describe('certificates', () => {
 
   it('a gateway that turns the certificate away is told from one that is gone', async () => {
     a.turnsAway = true;
-    const kms = await open([a], { attempts: 1 });
+    const kms = await world.open([a], { attempts: 1 });
     const error = await failure(kms.create(), 'CONNECTION_LOST');
     assert.match(error.hint, /log of the gateway/);
   });
 
   it('sessions are resumed, by every connection after the first', async () => {
-    const kms = await open([a], { lanes: { lifecycle: { connections: 1 } } });
+    const kms = await world.open([a], { lanes: { lifecycle: { connections: 1 } } });
     await kms.locate();
     const resumed = a.resumed;
     for (let i = 0; i < 4; i++) {
@@ -490,7 +257,7 @@ describe('certificates', () => {
     const renewed = await world.pki.client('application');
     let material: TlsMaterial = first;
     const events: string[] = [];
-    const kms = await open([a], { tls: () => material, onEvent: ({ type }) => events.push(type) });
+    const kms = await world.open([a], { tls: () => material, onEvent: ({ type }) => events.push(type) });
     await kms.create();
     const shown = a.shown.size;
     const held = Promise.withResolvers<void>();
@@ -514,7 +281,7 @@ describe('certificates', () => {
 
 describe('the client', () => {
   it('makes keys with an Activation Date that has come, unless told otherwise', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const seen: string[] = [];
     a.whim = ({ payload }) =>
       void seen.push(JSON.stringify(payload, (_, value) => (typeof value === 'bigint' ? `${value}` : value)));
@@ -525,7 +292,7 @@ describe('the client', () => {
   });
 
   it('gives keys out to be wiped, and shows them nowhere', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const uid = await kms.create();
     let held: { isWiped: boolean };
     {
@@ -543,7 +310,7 @@ describe('the client', () => {
   });
 
   it('counts what calls take, as numbers and for Prometheus', async () => {
-    const kms = await open([a]);
+    const kms = await world.open([a]);
     const uid = await kms.create();
     for (let i = 0; i < 10; i++) await kms.encrypt(uid, Buffer.from('x'));
     await settle(kms.get('nothing'));

@@ -1,4 +1,5 @@
 /** For the tests of this folder: a KMIP server over real TLS that can be slow, mute, wrong or gone. */
+import assert from 'node:assert/strict';
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
@@ -25,7 +26,15 @@ import {
   successItem,
   type Ttlv,
 } from '../kmip/index.ts';
-import type { ConnectOptions, GatewayAddress } from './index.ts';
+import {
+  type ConnectOptions,
+  connect,
+  type GatewayAddress,
+  type OpenKcm,
+  type OpenKcmError,
+  type SdkErrorCode,
+  settle,
+} from './index.ts';
 
 /** What a server does with an item before it answers, or instead: wait for so many milliseconds or for a promise, fail, or be silent. */
 export type Whim = number | Promise<unknown> | KmipError | 'mute' | undefined;
@@ -214,6 +223,10 @@ export interface World {
   server(): Promise<TestServer>;
   /** For servers; the rest may be overridden. */
   options(servers: readonly TestServer[], more?: Partial<ConnectOptions>): ConnectOptions;
+  /** Closed by `afresh` and `close`. */
+  open(servers: readonly TestServer[], more?: Partial<ConnectOptions>): Promise<OpenKcm>;
+  /** Between two tests: no clients, and servers that run, have been asked nothing and do as they are asked. */
+  afresh(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -223,7 +236,11 @@ export async function startWorld(): Promise<World> {
   const pair = await pki.server();
   const servers: TestServer[] = [];
   const keys: Keys = new Map();
-  return {
+  const clients: OpenKcm[] = [];
+  const closeClients = async (): Promise<void> => {
+    for (const client of clients.splice(0)) await client.close();
+  };
+  const world: World = {
     pki,
     async server() {
       const server = await new TestServer(pki, pair, keys).start();
@@ -238,8 +255,32 @@ export async function startWorld(): Promise<World> {
       ...more,
       lanes: { ...more.lanes, hot: { ...PATIENT, ...more.lanes?.hot } },
     }),
+    async open(among, more = {}) {
+      const client = await connect(world.options(among, more));
+      clients.push(client);
+      return client;
+    },
+    async afresh() {
+      await closeClients();
+      for (const server of servers) {
+        await server.start(); // a test that failed may have left it stopped
+        server.whim = () => undefined;
+        server.asked.length = 0;
+        server.headers.length = 0;
+        server.turnsAway = false;
+      }
+    },
     async close() {
+      await closeClients();
       for (const server of servers) await server.stop();
     },
   };
+  return world;
+}
+
+export async function failure(promise: Promise<unknown>, code: SdkErrorCode): Promise<OpenKcmError> {
+  const outcome = await settle(promise);
+  assert.ok(!outcome.ok, 'it should have failed');
+  assert.equal(outcome.error.code, code, outcome.error.message);
+  return outcome.error;
 }

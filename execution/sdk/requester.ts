@@ -17,7 +17,8 @@ import { isL3Address, routeOf } from '../routing/index.ts';
 import { abortedError, asSdkError, type CallFacts, OpenKcmError, refusedError } from './errors.ts';
 import type { Gateway } from './gateways/gateway.ts';
 import type { Attempt, Lane } from './lanes/lane.ts';
-import { type LaneName, laneOf, type Subject, slowestOf, subjectOf } from './lanes/lane-of.ts';
+import { type LaneName, type Subject, subjectOf } from './lanes/lane-of.ts';
+import { type Patience, whomToAsk } from './lanes/whom-to-ask.ts';
 import { HOT_SLOW_MS, RETRY_BACKOFF } from './limits.ts';
 import { backoffMs, isIdempotent, isWorthRetrying, RetryBudget } from './retries.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -152,6 +153,7 @@ export class Requester {
     job: Job<Calls>,
     single: boolean,
   ): Promise<BatchResults<Calls>> {
+    const { gateways, lanes } = this.#options;
     const { options, startedAt, span } = job;
     const maxAttempts = Math.max(1, options.attempts ?? this.#options.maxAttempts);
     const avoid = new Set<Gateway>();
@@ -159,17 +161,18 @@ export class Requester {
     let seen = 0;
     let laneMs = 0;
     for (let attempts = 1; ; attempts++) {
-      const { lane, mayGoTo, whileOthersLeftMs } = this.#laneFor(job.subjects, avoid);
+      const { lane: name, asked, patience } = whomToAsk(job.subjects, gateways, avoid);
+      const lane = lanes[name];
       // Whoever has been sent to a slower lane keeps the time that it gives.
       laneMs = Math.max(laneMs, lane.limits.deadlineMs);
       const deadlineAt = startedAt + (options.deadlineMs ?? laneMs);
-      const attemptMs = whileOthersLeftMs ?? lane.limits.attemptMs;
       const attempt: Attempt = {
         request: this.#encode(job, lane.name),
         deadlineAt,
         signal: options.signal,
-        mayGoTo,
-        attemptMs: job.facts.isIdempotent && maxAttempts > seen + 1 ? attemptMs : undefined,
+        mayGoTo: (gateway) => asked.length === 0 || asked.includes(gateway),
+        attemptMs:
+          job.facts.isIdempotent && maxAttempts > seen + 1 ? this.#attemptMs(patience, lane) : undefined,
         avoid,
       };
       const outcome = await this.#attempt(job, lane, attempt, attempts);
@@ -185,6 +188,18 @@ export class Requester {
       span.event('retry', { 'error.type': error.reason ?? error.code, 'openkcm.attempt': attempts });
       const wasSent = error.outcome === 'unknown';
       await pause(pauseMs, options.signal, wasSent, { ...job.facts, attempts });
+    }
+  }
+
+  #attemptMs(patience: Patience, lane: Lane): number | undefined {
+    const { hot } = this.#options.lanes;
+    switch (patience) {
+      case 'lane':
+        return lane.limits.attemptMs;
+      case 'hot-attempt':
+        return hot.limits.attemptMs ?? lane.limits.attemptMs;
+      case 'hot-deadline':
+        return hot.limits.deadlineMs;
     }
   }
 
@@ -218,47 +233,6 @@ export class Requester {
       if (known instanceof OpenKcmError) return known;
       throw known;
     }
-  }
-
-  /**
-   * The lane of the whole message, and who serves it there: gateways that are known to hold its keys where there are some,
-   * since a key that has just been made or changed may be unknown to others for a moment (D6). `whileOthersLeftMs`: what one
-   * attempt gets there at most, where somebody else may know better.
-   */
-  #laneFor(
-    subjects: readonly Subject[],
-    avoid: ReadonlySet<Gateway>,
-  ): { lane: Lane; mayGoTo: (gateway: Gateway) => boolean; whileOthersLeftMs: number | undefined } {
-    const { gateways, lanes } = this.#options;
-    const uids = subjects.flatMap(({ uid }) => (uid === undefined || isL3Address(uid) ? [] : [uid]));
-    const isAvoided = (gateway: Gateway): boolean => avoid.has(gateway) && avoid.size < gateways.length;
-    // As it is now: what is learnt while the request waits for its place must not leave it without one.
-    const all = (isKnown: (gateway: Gateway, uid: string) => boolean): Gateway[] =>
-      uids.length === 0 ? [] : gateways.filter((gateway) => uids.every((uid) => isKnown(gateway, uid)));
-    const askedBy = (known: readonly Gateway[], lane: LaneName): Gateway[] =>
-      known.some((gateway) => !isAvoided(gateway) && gateway.lanes[lane].isWell)
-        ? known.filter((gateway) => !isAvoided(gateway))
-        : [];
-    const quick = all((gateway, uid) => gateway.known.isQuick(uid));
-    const isHot = askedBy(quick, 'hot').length > 0;
-    const name = slowestOf(subjects.map((subject) => laneOf(subject, () => isHot)));
-    const holders = askedBy(quick, name);
-    const { attemptMs, deadlineMs } = lanes.hot.limits;
-    const sent = (to: readonly Gateway[], whileOthersLeftMs?: number) => ({
-      lane: lanes[name],
-      mayGoTo: (gateway: Gateway) => to.length === 0 || to.includes(gateway),
-      whileOthersLeftMs,
-    });
-    // The core answers what is no gateway's own, and whoever answers from memory is asked first.
-    if (name === 'lifecycle' || isHot) return sent(holders);
-    // Who made it, or answered for it, and then was silent, surely has it: but while there is somebody else, not for long.
-    const silent = all((gateway, uid) => gateway.known.isHeld(uid));
-    if (silent.length === 0) return sent(holders);
-    const isOnlyOne = !gateways.some((gateway) => !avoid.has(gateway) && !silent.includes(gateway));
-    const known = holders.length > 0 ? holders : askedBy(silent, name);
-    if (known.length > 0) return sent(known, isOnlyOne ? undefined : attemptMs);
-    // Others have to ask for it, and may ask in vain.
-    return sent([], deadlineMs);
   }
 
   #learn(
