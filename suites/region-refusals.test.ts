@@ -41,7 +41,7 @@ import {
   refusedConnection,
   roundTrip,
 } from './support/applications.ts';
-import { type RegionWorld, until } from './support/region.ts';
+import { type LogLine, type RegionWorld, until } from './support/region.ts';
 
 let populated: Populated | undefined;
 let world: RegionWorld;
@@ -127,6 +127,27 @@ describe('who is refused, and why', () => {
     assert.ok(reasonsSince(world, position).includes('OTHER_SERVICE'));
   });
 
+  it('a flood of them is counted one by one, and logged by a few lines that tell of the others', async () => {
+    const uid = await create(billing);
+    const asked = 200;
+    const counted = await metricOf(world, REFUSALS_OF_OTHERS);
+    const position = world.log.length;
+    const ask = (): Promise<unknown> => rival.request(Operation.Get, { uniqueIdentifier: uid });
+    const flood = Array.from({ length: asked }, () => assert.rejects(ask(), KmipError));
+    const tookMs = await measured(() => Promise.all(flood));
+    assert.equal((await metricOf(world, REFUSALS_OF_OTHERS)) - counted, asked);
+    const lines = (): LogLine[] =>
+      world.log.slice(position).filter(({ reason }) => reason === 'OTHER_TENANT');
+    const seconds = Math.ceil(tookMs / 1_000) + 1;
+    assert.ok(lines().length <= seconds * 20, `${lines().length} lines in ${tookMs} ms`);
+    // The first line of a later second.
+    await until('a line tells of the others', async () => {
+      await assert.rejects(ask(), KmipError);
+      const told = lines().reduce((sum, { leftOut }) => sum + Number(leftOut ?? 0), 0);
+      return told + lines().length > asked;
+    });
+  });
+
   it('operations that the identity may not ask for, and those of the mesh', async () => {
     const reader = world.client(
       await world.application('reader', 'acme', ['orders'], { operations: ['Get', 'Query'] }),
@@ -186,6 +207,14 @@ describe('certificates that change while both run', () => {
     await billing.request(Operation.Locate, {});
   });
 });
+
+const REFUSALS_OF_OTHERS = 'okcm_gateway_refusals_total{reason="OTHER_TENANT"';
+
+async function measured(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return performance.now() - startedAt;
+}
 
 async function metricOf({ gateway }: RegionWorld, series: string): Promise<number> {
   const text = await (await fetch(new URL('/metrics', gateway.healthUrl))).text();

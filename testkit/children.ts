@@ -72,7 +72,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 function control(name: string, spawned: ChildProcess, pid: number, callOff: () => void): Child {
   let output = '';
   const collect = (chunk: Buffer): void => {
-    output = (output + chunk.toString('utf8')).slice(-MAX_OUTPUT_CHARACTERS);
+    output += chunk.toString('utf8');
+    // Cut seldom: each cut copies all of it.
+    if (output.length > 2 * MAX_OUTPUT_CHARACTERS) output = output.slice(-MAX_OUTPUT_CHARACTERS);
   };
   spawned.stdout?.on('data', collect);
   spawned.stderr?.on('data', collect);

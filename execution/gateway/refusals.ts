@@ -95,13 +95,19 @@ export const refusals = {
 } as const satisfies Record<string, Refusal>;
 export type RefusalCode = keyof typeof refusals;
 
-/** A refusal on its way to the client. `detail` is for the client too; whatever it must not learn stays out of it. */
+/**
+ * A refusal on its way to the client. `detail` is for the client too; whatever it must not learn stays out of it. Without a
+ * stack: its code says where it comes from, and when leases are over every request gets one.
+ */
 export class GatewayRefusal extends KmipError {
   readonly refusal: RefusalCode;
 
   constructor(refusal: RefusalCode, detail?: string) {
     const { resultReason, message } = refusals[refusal];
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(resultReason, detail ?? message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayRefusal';
     this.refusal = refusal;
   }

@@ -3,6 +3,7 @@
  * at once, without a promise; whatever has to wait goes the long way.
  */
 import { errorMessage } from '../../../platform/errors.ts';
+import { LineBudget } from '../../../platform/line-budget.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { SecretWipedError } from '../../envelope/index.ts';
 import {
@@ -27,7 +28,7 @@ import {
   withinMaximumSize,
 } from '../../kmip/index.ts';
 import { nowSeconds } from '../../objects/index.ts';
-import { MAX_REQUEST_BYTES } from '../limits.ts';
+import { MAX_REFUSAL_LINE_KINDS, MAX_REQUEST_BYTES, REFUSAL_LINES_PER_SECOND } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import { Batch } from './batch.ts';
@@ -61,6 +62,7 @@ export class RequestHandler {
   readonly #options: RequestHandlerOptions;
   readonly #hot: HotPath | undefined;
   readonly #correlations: Correlations;
+  readonly #lines = new LineBudget({ perSecond: REFUSAL_LINES_PER_SECOND, maxKinds: MAX_REFUSAL_LINE_KINDS });
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
@@ -200,7 +202,10 @@ export class RequestHandler {
     const { correlationId } = context;
     metrics.refusals.inc({ reason });
     const line = { reason, correlationId, operation, uid, tenant, application, peer: context.requester.peer };
-    if (error instanceof GatewayRefusal) logger.warn(line, 'operation refused');
+    if (error instanceof GatewayRefusal)
+      this.#lines.spend(`${reason} ${tenant}`, (besides) =>
+        logger.warn({ ...line, ...besides }, 'operation refused'),
+      );
     else if (error instanceof KmipError || failure.resultReason !== ResultReason.GeneralFailure)
       logger.debug(line, 'operation failed');
     else logger.error({ ...line, cause: errorMessage(error) }, 'operation failed unexpectedly');
@@ -225,21 +230,19 @@ export class RequestHandler {
     this.#options.metrics.refusals.inc({ reason: refusal.code });
     const { application } = requester.identity;
     const line = { reason: refusal.code, cause: refusal.message, peer: requester.peer, application };
-    this.#options.logger.info(line, 'a message was refused as a whole');
+    this.#lines.spend(`message ${refusal.code} ${requester.identity.tenant}`, (besides) =>
+      this.#options.logger.info({ ...line, ...besides }, 'a message was refused as a whole'),
+    );
     return refuseMessage(request, refusal, nowSeconds());
   }
 
   #unreadable(message: Uint8Array, error: unknown, requester: Requester): Uint8Array {
     const failure = KmipError.from(error);
     this.#options.metrics.refusals.inc({ reason: failure.code });
-    this.#options.logger.info(
-      {
-        reason: failure.code,
-        cause: failure.message,
-        peer: requester.peer,
-        application: requester.identity.application,
-      },
-      'a message could not be read',
+    const { tenant, application } = requester.identity;
+    const line = { reason: failure.code, cause: failure.message, peer: requester.peer, application };
+    this.#lines.spend(`unreadable ${tenant}`, (besides) =>
+      this.#options.logger.info({ ...line, ...besides }, 'a message could not be read'),
     );
     // Whoever sends what is no TTLV is answered and shown the door; a wrong field alone ends no conversation.
     if (failure.cause instanceof TtlvError) throw failure;
