@@ -8,7 +8,8 @@ export default tseslint.config(
     languageOptions: {
       parser: tseslint.parser,
       parserOptions: {
-        projectService: true,
+        // One program of all files: a service with a project for each folder looks at what they share as often as there are folders.
+        project: ['tsconfig.lint.json', 'governance/portal/web/tsconfig.lint.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },
