@@ -1,5 +1,6 @@
 /** Who holds which permission, as a bank's auditor would ask it; and that no policy is used that does not fit its schema. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type AccessPolicy, loadAccessPolicy, type Question } from './policy.ts';
@@ -113,6 +114,43 @@ test('roles in other tenants count for nothing, and names that look like other t
   );
 });
 
+test('what was decided before is what would be decided now, whoever else has asked', () => {
+  const fresh = loadAccessPolicy();
+  const duties = fc.constantFrom<Duty | null>(null, 'operator', 'development');
+  const question = fc.record({
+    permission: fc.constantFrom(...permissions, 'tenant.read', 'access.appoint'),
+    person: fc.boolean(),
+    duty: duties,
+    id: fc.constantFrom('corp:ada', 'corp:bob', 'client:acme/ci'),
+    held: roles,
+    tenant: fc.constantFrom('acme', 'rival'),
+    governsItself: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(question, { minLength: 5, maxLength: 20 }), (questions) => {
+      const asked = questions.map(({ permission, person, duty, id, held, tenant, governsItself }) => ({
+        principal: somebody({ id, person, duty }),
+        standing: new Map([['acme', new Set(held)]]),
+        permission,
+        tenant: { tenant, governsItself },
+      }));
+      const first = asked.map((one) => policy.permits(one));
+      assert.deepEqual(
+        asked
+          .toReversed()
+          .map((one) => fresh.permits(one))
+          .toReversed(),
+        first,
+      );
+      assert.deepEqual(
+        asked.map((one) => policy.permits(one)),
+        first,
+      );
+    }),
+    { numRuns: 30 },
+  );
+});
+
 test('everybody may ask about themselves, and about the installation nothing else', () => {
   const ask = (permission: string): boolean =>
     policy.permits({ principal: somebody(), standing: new Map(), permission });
@@ -155,4 +193,13 @@ test('policies that do not parse, or do not fit the schema, are refused at start
     assert.throws(() => load(policies), { code: 'ACCESS_POLICY' }, policies);
   load('permit (principal, action, resource);');
   assert.equal(may('key.link', ['auditor']), false, 'what was loaded before decides as it did');
+});
+
+test('a policy that names somebody is refused: decisions are remembered without names', () => {
+  const policies = 'permit (principal == Principal::"corp:ada", action, resource);';
+  const schema = readFileSync(new URL('./openkcm.cedarschema', import.meta.url), 'utf8');
+  assert.throws(() => loadAccessPolicy({ schema, policies }), {
+    code: 'ACCESS_POLICY',
+    message: /names a principal/,
+  });
 });
