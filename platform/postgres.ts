@@ -5,6 +5,7 @@ import pg from 'pg';
 import { backoffMs, sleep } from './backoff.ts';
 import { errorCode, errorMessage, OkcmError } from './errors.ts';
 import type { Logger } from './log.ts';
+import { isOfPrepared } from './postgres-statements.ts';
 import { vigilantPool } from './postgres-vigilance.ts';
 
 export type { Migration } from 'kysely/migration';
@@ -148,7 +149,8 @@ export async function inTransaction<DB, T>(
     try {
       return await builder.execute(fn);
     } catch (error) {
-      if (attempt + 1 >= attempts || !RETRYABLE_SQLSTATES.has(errorCode(error) ?? '')) throw error;
+      const isRetryable = RETRYABLE_SQLSTATES.has(errorCode(error) ?? '') || isOfPrepared(error);
+      if (attempt + 1 >= attempts || !isRetryable) throw error;
       await sleep(backoffMs(attempt, RETRY_BACKOFF));
     }
   }
