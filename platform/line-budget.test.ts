@@ -52,7 +52,17 @@ describe('a budget of lines', () => {
     assert.deepEqual(lines, ['a', 'b', 'c', 'd', 'e', 'e', 'f']);
   });
 
-  it('holds no more kinds than it may, whatever is asked and when; and every line is written or counted', () => {
+  it('says of kinds that share a budget that it is theirs together', () => {
+    let nowMs = 0;
+    const budget = new LineBudget({ perSecond: 1, maxKinds: 1, now: () => nowMs });
+    const lines: object[] = [];
+    for (const kind of ['a', 'b', 'c']) budget.spend(kind, (besides) => lines.push({ kind, ...besides }));
+    nowMs = 1_000;
+    for (const kind of ['a', 'd']) budget.spend(kind, (besides) => lines.push({ kind, ...besides }));
+    assert.deepEqual(lines, [{ kind: 'a' }, { kind: 'b' }, { kind: 'a', leftOut: 1, leftOutOf: 'others' }]);
+  });
+
+  it('holds no more kinds than it may, nor writes more lines, whatever is asked and when', () => {
     const asked = fc.array(fc.tuple(fc.nat(30), fc.nat(400)), { maxLength: 300 });
     fc.assert(
       fc.property(asked, (asks) => {

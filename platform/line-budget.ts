@@ -13,6 +13,12 @@ export interface LineBudgetOptions {
   readonly now?: () => number;
 }
 
+export interface Besides {
+  readonly leftOut?: number;
+  /** They were of any kinds that share one budget. */
+  readonly leftOutOf?: 'others';
+}
+
 interface Kind {
   lines: number;
   leftOut: number;
@@ -32,9 +38,9 @@ export class LineBudget {
 
   /**
    * Calls `write` if there may be another line of this kind, with what belongs on it besides: how many of its kind
-   * have been left out since the last one, if any were.
+   * have been left out since the last one, if any were. When nothing of a kind comes any more, they are not told.
    */
-  spend(kind: string, write: (besides: { readonly leftOut?: number }) => void): void {
+  spend(kind: string, write: (besides: Besides) => void): void {
     this.#turn();
     const spent = this.#kindOf(kind);
     if (spent.lines >= this.#options.perSecond) {
@@ -44,7 +50,8 @@ export class LineBudget {
     const { leftOut } = spent;
     spent.lines += 1;
     spent.leftOut = 0;
-    write(leftOut === 0 ? {} : { leftOut });
+    if (leftOut === 0) write({});
+    else write(spent === this.#kinds.get(OTHERS) ? { leftOut, leftOutOf: 'others' } : { leftOut });
   }
 
   /** A new second: what was left out is remembered until there is a line to tell it on, or until its room is needed. */

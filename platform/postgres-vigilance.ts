@@ -53,12 +53,13 @@ export function vigilantPool(pool: pg.Pool): PostgresPool {
     const ask = async (text: string, parameters: readonly unknown[]) => {
       // What has no parameters begins and ends transactions, or is asked for once.
       const name = parameters.length === 0 ? undefined : statements.nameOf(text);
-      const asked = { text, values: [...parameters], ...(name === undefined ? {} : { name }) };
+      const mayAskAgain = !isWithinTransaction;
+      const plain = { text, values: [...parameters] };
       try {
-        return await client.query(asked);
+        return await client.query(name === undefined ? plain : { ...plain, name });
       } catch (error) {
-        if (!statements.learn(text, error) || isWithinTransaction) throw error;
-        return await client.query({ text, values: [...parameters] });
+        if (!statements.learn(name, error) || !mayAskAgain || returned) throw error;
+        return await client.query(plain);
       }
     };
     const query = async (text: string, parameters: readonly unknown[]) => {

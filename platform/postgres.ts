@@ -5,7 +5,7 @@ import pg from 'pg';
 import { backoffMs, sleep } from './backoff.ts';
 import { errorCode, errorMessage, OkcmError } from './errors.ts';
 import type { Logger } from './log.ts';
-import { isOfPrepared } from './postgres-statements.ts';
+import { isOfPrepared, PLAN_EACH_TIME } from './postgres-statements.ts';
 import { vigilantPool } from './postgres-vigilance.ts';
 
 export type { Migration } from 'kysely/migration';
@@ -56,6 +56,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
     max: options.max ?? DEFAULT_POOL_MAX,
     application_name: options.applicationName,
+    options: PLAN_EACH_TIME,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + READ_MARGIN_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,

@@ -115,7 +115,7 @@ function control(name: string, spawned: ChildProcess, pid: number, callOff: () =
   return {
     pid,
     exited,
-    output: () => output,
+    output: () => output.slice(-MAX_OUTPUT_CHARACTERS),
     waitForLine: (pattern, timeoutMs = DEFAULT_WAIT_MS) =>
       until(`a line like ${pattern}`, timeoutMs, () => output.split('\n').find((line) => pattern.test(line))),
     waitForFile: async (path, timeoutMs = DEFAULT_WAIT_MS) => {

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
+import { errorMessage } from '../../platform/errors.ts';
 
 const execute = promisify(execFile);
 
@@ -19,8 +20,8 @@ export async function apart(generator: number, servers: readonly number[]): Prom
     await pin(generator, '0');
     for (const server of servers) await pin(server, `1-${processors - 1}`);
     return undefined;
-  } catch {
-    return 'generator and servers could not be kept on processors of their own: taskset is missing';
+  } catch (error) {
+    return `generator and servers could not be kept on processors of their own by taskset: ${errorMessage(error)}`;
   }
 }
 

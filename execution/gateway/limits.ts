@@ -181,9 +181,9 @@ export const AUDIT_RETRY_MS = 1_000;
 export const AUDIT_LOSS_REPORT_MS = 1_000;
 /** Refusals recorded one by one in a second; further ones are recorded as a sum. */
 export const MAX_REFUSAL_EVENTS_PER_SECOND = 200;
-/** Lines of the log about refusals of one reason in one tenant in a second; the next line tells how many were left out. */
+/** Lines of the log about refusals of one reason to one application in a second; the next line tells how many were left out. */
 export const REFUSAL_LINES_PER_SECOND = 20;
-/** Reasons and tenants that are told apart so. */
+/** Reasons and applications that are told apart so. */
 export const MAX_REFUSAL_LINE_KINDS = 1_000;
 
 /** One answer of Redis, a connection to it included. Past it the connection is given up, and what waited is refused. */

@@ -105,9 +105,12 @@ export class GatewayRefusal extends KmipError {
   constructor(refusal: RefusalCode, detail?: string) {
     const { resultReason, message } = refusals[refusal];
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    super(resultReason, detail ?? message);
-    Error.stackTraceLimit = stackTraceLimit;
+    try {
+      Error.stackTraceLimit = 0;
+      super(resultReason, detail ?? message);
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
     this.name = 'GatewayRefusal';
     this.refusal = refusal;
   }

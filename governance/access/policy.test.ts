@@ -196,10 +196,17 @@ test('policies that do not parse, or do not fit the schema, are refused at start
 });
 
 test('a policy that names somebody is refused: decisions are remembered without names', () => {
-  const policies = 'permit (principal == Principal::"corp:ada", action, resource);';
   const schema = readFileSync(new URL('./openkcm.cedarschema', import.meta.url), 'utf8');
-  assert.throws(() => loadAccessPolicy({ schema, policies }), {
-    code: 'ACCESS_POLICY',
-    message: /names a principal/,
-  });
+  for (const somebody of [
+    'Principal::"corp:ada"',
+    'Principal  ::\n"corp:ada"',
+    'Principal:: // ops\n"corp:ada"',
+  ])
+    assert.throws(
+      () => loadAccessPolicy({ schema, policies: `permit (principal == ${somebody}, action, resource);` }),
+      {
+        code: 'ACCESS_POLICY',
+        message: /names a principal/,
+      },
+    );
 });

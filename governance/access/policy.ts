@@ -43,7 +43,8 @@ export interface AccessPolicy {
 let loaded = 0;
 const INSTALLATION = 'openkcm';
 /** One person's, machine's or tenant's own policy would be a second place where access is granted, beside roles. */
-const NAMES_SOMEBODY = /\b(?:Principal|Tenant|Role)\s*::\s*"/;
+const NAMES_SOMEBODY = /\b(?:Principal|Tenant|Role)[\s\u0085]*::/;
+const COMMENT = /\/\/[^\n]*/g;
 const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
 
 let ours: AccessPolicy | undefined;
@@ -61,7 +62,7 @@ export function loadAccessPolicy(
     policies: read('./openkcm.cedar'),
   },
 ): AccessPolicy {
-  if (NAMES_SOMEBODY.test(text.policies))
+  if ([text.policies, text.policies.replace(COMMENT, '')].some((one) => NAMES_SOMEBODY.test(one)))
     throw refused([
       { message: 'a policy names a principal, a tenant or a role of one: say it by attributes' },
     ]);
@@ -95,7 +96,8 @@ export function loadAccessPolicy(
  */
 function factsThatDecide({ principal: { person, duty }, standing, permission, tenant }: Question): string {
   const roles = tenant === undefined ? [] : [...(standing.get(tenant.tenant) ?? [])].sort();
-  return JSON.stringify([permission, person, duty, roles, tenant?.governsItself ?? null]);
+  const about = tenant === undefined ? ['Installation'] : ['Tenant', tenant.governsItself];
+  return JSON.stringify([permission, person, duty, roles, about]);
 }
 
 const refused = (errors: readonly { readonly message: string }[]): OkcmError =>

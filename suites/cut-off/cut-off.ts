@@ -9,7 +9,7 @@ import type { KeyAndCertificate } from '../../platform/pki.ts';
 import type { Tell } from '../../testkit/measure/command.ts';
 import { type RegionWorld, startRegion, until } from '../support/region.ts';
 import { inProcessesOf, RegionProcess } from '../support/region-processes.ts';
-import { type CutOffPlan, EARLY_MS, LATE_MS, REFUSED_WITHIN_MS } from './plan.ts';
+import { type CutOffPlan, EARLY_MS, LATE_MS, REFUSED_AT_LAST_MS, REFUSED_WITHIN_MS } from './plan.ts';
 import { type Reckoning, reckon } from './reckoning.ts';
 import { type Phase, type PhaseResult, refusalsIn, Tally } from './tally.ts';
 import { HotSeat, LifecycleSeat, type TrafficContext } from './traffic.ts';
@@ -206,6 +206,8 @@ export function failuresOf(
         failures.push(`lifecycle, ${phase}: ${count} refused without a clear reason: ${reason}`);
     if (isTimed && latency.p99 >= REFUSED_WITHIN_MS)
       failures.push(`lifecycle, ${phase}: refused after ${latency.p99.toFixed(0)} ms (p99)`);
+    if (isTimed && latency.max >= REFUSED_AT_LAST_MS)
+      failures.push(`lifecycle, ${phase}: refused after ${latency.max.toFixed(0)} ms (max)`);
   }
   if (wrongPlaintexts > 0) failures.push(`${wrongPlaintexts} wrong plaintexts`);
   const { lost, twice, unasked, unusable } = reckoning;

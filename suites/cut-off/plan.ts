@@ -24,3 +24,5 @@ export const EARLY_MS = 3_500;
 export const LATE_MS = 500;
 /** Whatever needs the core is refused by then. */
 export const REFUSED_WITHIN_MS = 50;
+/** And the slowest of them, which waits for a processor as well. */
+export const REFUSED_AT_LAST_MS = 500;

@@ -203,7 +203,7 @@ export class RequestHandler {
     metrics.refusals.inc({ reason });
     const line = { reason, correlationId, operation, uid, tenant, application, peer: context.requester.peer };
     if (error instanceof GatewayRefusal)
-      this.#lines.spend(`${reason} ${tenant}`, (besides) =>
+      this.#lines.spend(`${reason} ${tenant} ${application}`, (besides) =>
         logger.warn({ ...line, ...besides }, 'operation refused'),
       );
     else if (error instanceof KmipError || failure.resultReason !== ResultReason.GeneralFailure)
@@ -228,9 +228,9 @@ export class RequestHandler {
 
   #refused(request: RequestMessage, refusal: KmipError, requester: Requester): Uint8Array {
     this.#options.metrics.refusals.inc({ reason: refusal.code });
-    const { application } = requester.identity;
-    const line = { reason: refusal.code, cause: refusal.message, peer: requester.peer, application };
-    this.#lines.spend(`message ${refusal.code} ${requester.identity.tenant}`, (besides) =>
+    const { tenant, application } = requester.identity;
+    const line = { reason: refusal.code, cause: refusal.message, peer: requester.peer, tenant, application };
+    this.#lines.spend(`message ${refusal.code} ${tenant} ${application}`, (besides) =>
       this.#options.logger.info({ ...line, ...besides }, 'a message was refused as a whole'),
     );
     return refuseMessage(request, refusal, nowSeconds());
@@ -240,8 +240,8 @@ export class RequestHandler {
     const failure = KmipError.from(error);
     this.#options.metrics.refusals.inc({ reason: failure.code });
     const { tenant, application } = requester.identity;
-    const line = { reason: failure.code, cause: failure.message, peer: requester.peer, application };
-    this.#lines.spend(`unreadable ${tenant}`, (besides) =>
+    const line = { reason: failure.code, cause: failure.message, peer: requester.peer, tenant, application };
+    this.#lines.spend(`unreadable ${tenant} ${application}`, (besides) =>
       this.#options.logger.info({ ...line, ...besides }, 'a message could not be read'),
     );
     // Whoever sends what is no TTLV is answered and shown the door; a wrong field alone ends no conversation.
