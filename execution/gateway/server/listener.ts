@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import type { ConnectionQuota } from '../../../platform/connection-quota.ts';
 import { errorCode, errorMessage } from '../../../platform/errors.ts';
+import { LineBudget } from '../../../platform/line-budget.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { resetConnection } from '../../../platform/reset.ts';
 import type { Chain } from '../../../platform/revocation.ts';
@@ -22,6 +23,7 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   MAX_CONNECTIONS,
   MAX_HANDSHAKES,
+  MAX_REFUSAL_LINE_KINDS,
   MAX_REQUEST_BYTES,
 } from '../limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -63,7 +65,7 @@ export class Listener {
   readonly #server: Server;
   readonly #open = new Set<Open>();
   readonly #handshakes: Handshakes;
-  readonly #droppedLogged = new Map<string, number>();
+  readonly #droppedLines = new LineBudget({ perSecond: 1, maxKinds: MAX_REFUSAL_LINE_KINDS });
   #timer: NodeJS.Timeout | undefined;
   #ticketKeys: TicketKeys | undefined;
 
@@ -304,10 +306,9 @@ export class Listener {
     const { logger, metrics } = this.#options;
     metrics.connections.inc({ outcome: 'refused' });
     metrics.refusals.inc({ reason });
-    const second = Math.floor(performance.now() / 1000);
-    if (this.#droppedLogged.get(reason) === second) return;
-    this.#droppedLogged.set(reason, second);
-    logger.warn({ reason, ...detail }, 'connection refused');
+    this.#droppedLines.spend(reason, (besides) =>
+      logger.warn({ reason, ...detail, ...besides }, 'connection refused'),
+    );
   }
 
   #end(open: Open, reason: string): void {
