@@ -12,6 +12,7 @@ import { TtlvError } from '../ttlv/error.ts';
 import { DEFAULT_MAX_FRAME_BYTES, FrameError, FrameReader } from '../ttlv/frame-reader.ts';
 import { HEADER_BYTES, ItemType } from '../ttlv/item.ts';
 import { OUTPUT_BUFFER_BYTES, OutputBuffer } from './output-buffer.ts';
+import { onReads } from './shared-reads.ts';
 
 export type ServerLimits = {
   /** Greatest size of a request, in bytes. */
@@ -127,7 +128,7 @@ export class ServerConnection {
       });
     });
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    onReads(socket, (chunk) => this.#received(chunk));
     socket.on('drain', () => this.#drained());
     socket.on('end', () => this.#finish('peer'));
     socket.on('error', (error) => {
@@ -151,6 +152,7 @@ export class ServerConnection {
     clearTimeout(timer);
   }
 
+  /** `chunk` is valid until this returns. */
   #received(chunk: Buffer): void {
     // After the end of the conversation what still comes is read and dropped, so that our last answer arrives.
     if (this.#ending !== undefined) return;
@@ -159,7 +161,7 @@ export class ServerConnection {
     let frames: readonly Uint8Array[];
     let failure: FrameError | undefined;
     try {
-      frames = this.#reader.push(rest);
+      frames = this.#reader.push(ownCopyOf(rest));
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       failure = error;
@@ -386,6 +388,13 @@ export class ServerConnection {
     this.#ending ??= reason;
     this.#socket.destroy();
   }
+}
+
+/** In memory that nobody shares: what is small would come from a pool. */
+function ownCopyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** Where the message that starts at `from` ends; -1 unless it lies whole in `bytes` and may be looked at. */

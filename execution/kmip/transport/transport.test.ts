@@ -37,6 +37,7 @@ import {
   V1_2,
 } from '../index.ts';
 import { OUTPUT_BUFFER_BYTES } from './output-buffer.ts';
+import { withoutSwitch } from './test-sockets.test.ts';
 
 /** A vendor operation: waits as many milliseconds as it is told, then echoes them. */
 const wait = defineOperation({
@@ -91,7 +92,10 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-describe('serveKmip', () => {
+for (const reads of ['into one buffer', 'each into its own'])
+  describe(`serveKmip, reading ${reads}`, () => serving(reads === 'into one buffer'));
+
+function serving(shared: boolean): void {
   const servers: Server[] = [];
   const errors: unknown[] = [];
   let connections: ServerConnection[] = [];
@@ -101,6 +105,7 @@ describe('serveKmip', () => {
     options: Partial<ServeOptions> = {},
   ): Promise<{ socket: Socket; served: ServerConnection }> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
+      if (!shared) withoutSwitch(socket);
       connections.push(
         serveKmip(socket, { handle: answer, onError: (error) => errors.push(error), ...options }),
       );
@@ -331,7 +336,7 @@ describe('serveKmip', () => {
     assert.equal(waited(await arrived), 40);
     assert.equal(await served.closed, 'shutdown');
   });
-});
+}
 
 describe('KmipClient', () => {
   let pki: TestPki;
