@@ -1,6 +1,7 @@
 /** Both engines of AES-GCM, against published vectors, against each other, and the addon against its own memory. */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -167,7 +168,6 @@ for (const engine of [native, nodeGcm]) {
               assert.ok(back.subarray(gap, gap + plain.length).every((byte) => byte === 0));
               assert.ok(back.subarray(gap + plain.length).every((byte) => byte === 0xee));
             }
-            engine.rest();
           },
         ),
       );
@@ -193,7 +193,6 @@ for (const engine of [native, nodeGcm]) {
               return [...place, ...room];
             });
             engine.sealEach(key, source, out, Uint32Array.from(places.flat()), messages.length);
-            engine.rest();
             const expected = messages.map((one) => {
               const whole = sealed(nodeGcm, { ...one, key });
               return Buffer.concat([whole.subarray(0, -16), one.iv, whole.subarray(-16)]);
@@ -218,7 +217,6 @@ for (const engine of [native, nodeGcm]) {
       assert.ok(
         out.subarray(16, 32).some((byte) => byte !== 0) && out.subarray(32).every((byte) => byte === 0),
       );
-      engine.rest();
     });
 
     it('refuses places that lie outside of their buffer', () => {
@@ -242,7 +240,6 @@ for (const engine of [native, nodeGcm]) {
       }
       assert.throws(() => engine.openAt(key, buffer, 0, 8, 0, 0, 8, 12, 25, out, 0), argument);
       assert.throws(() => engine.openAt(key, buffer, 0, 8, 0, 0, 8, 12, 20, out, 57), argument);
-      engine.rest();
     });
 
     it('refuses sizes that are none', () => {
@@ -288,6 +285,28 @@ describe('the addon for AES-GCM', () => {
         assert.deepEqual(new Uint8Array(back), all.text);
       }),
     );
+  });
+
+  it('keeps a key’s schedule until the event loop waits, and no longer', async () => {
+    const [key, source, out] = [new Uint8Array(32), Buffer.from('four'), Buffer.alloc(64)];
+    const use = (): void => native.sealAt(key, source, 0, 4, 0, 0, out, 0, 4, 12, 16);
+    const turns = [
+      () => Promise.resolve(),
+      () => new Promise((done) => setImmediate(done)),
+      () => new Promise((done) => setTimeout(done, 1)),
+    ];
+    for (const turn of turns) {
+      await turn();
+      use();
+      assert.equal(native.isAtRest(), false, 'for the next message');
+      await Promise.resolve();
+      assert.equal(native.isAtRest(), false, 'in the same turn');
+      await readFile(import.meta.filename);
+      assert.equal(native.isAtRest(), true, 'the loop has waited');
+    }
+    use();
+    native.seal(key, new Uint8Array(12), new Uint8Array(0), source, out.subarray(0, 20));
+    assert.equal(native.isAtRest(), true, 'a message by itself leaves nothing');
   });
 
   it('works in place', () => {

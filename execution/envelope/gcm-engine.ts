@@ -44,7 +44,7 @@ export interface GcmEngine {
    * As `seal`, of text and additional data that lie inside `source`, with the IV that lies in `out` at `ivAt`: the
    * encrypted text is written at `outAt`, a tag of 16 bytes at `tagAt`. No views, no copies: for many short messages.
    *
-   * The addon keeps the key's schedule for the next such call: `rest` before anything else may run.
+   * The addon keeps the key's schedule for the next such call, and overwrites it before the event loop waits (D3).
    */
   sealAt(
     key: Uint8Array,
@@ -64,7 +64,7 @@ export interface GcmEngine {
    * aadLength, outAt, ivAt, ivLength, tagAt. Where one of them is impossible, those before it are sealed.
    */
   sealEach(key: Uint8Array, source: Uint8Array, out: Uint8Array, plan: Uint32Array, count: number): void;
-  /** As `open`, of a message that lies inside `source`, with a tag of 16 bytes at `tagAt`. As `sealAt`, ends with `rest`. */
+  /** As `open`, of a message that lies inside `source`, with a tag of 16 bytes at `tagAt`. */
   openAt(
     key: Uint8Array,
     source: Uint8Array,
@@ -78,8 +78,8 @@ export interface GcmEngine {
     out: Uint8Array,
     outAt: number,
   ): boolean;
-  /** Overwrites the schedule that `sealAt` and `openAt` have left (D3). */
-  rest(): void;
+  /** Whether no key's schedule is kept for a next message. */
+  isAtRest(): boolean;
 }
 
 class GcmArgumentError extends RangeError {
@@ -162,7 +162,7 @@ export const nodeGcm: GcmEngine = {
       place(out, outAt, textLength),
     );
   },
-  rest: () => undefined,
+  isAtRest: () => true,
 };
 
 function place(whole: Uint8Array, at: number, length: number): Uint8Array {
@@ -182,7 +182,7 @@ export function nativeGcm(path: string = NATIVE_GCM_PATH): GcmEngine | undefined
   }
 }
 
-function nativeCalls({ seal, open, rest, ...addon }: Addon): Omit<GcmEngine, 'name'> {
+function nativeCalls({ seal, open, isAtRest, ...addon }: Addon): Omit<GcmEngine, 'name'> {
   // Where a message lies is told through memory: each argument of a call costs as much as writing all of these. A buffer
   // of its own is not moved, and nobody else can give it away.
   const places = new Uint32Array(new ArrayBuffer(PLACES_BYTES));
@@ -190,7 +190,7 @@ function nativeCalls({ seal, open, rest, ...addon }: Addon): Omit<GcmEngine, 'na
   return {
     seal,
     open,
-    rest,
+    isAtRest,
     sealAt(key, source, textAt, textLength, aadAt, aadLength, out, outAt, ivAt, ivLength, tagAt) {
       places[0] = textAt;
       places[1] = textLength;
@@ -219,10 +219,10 @@ function nativeCalls({ seal, open, rest, ...addon }: Addon): Omit<GcmEngine, 'na
   };
 }
 
-const functions = ['seal', 'open', 'sealAt', 'sealEach', 'openAt', 'placesIn', 'rest'] as const;
+const functions = ['seal', 'open', 'sealAt', 'sealEach', 'openAt', 'placesIn', 'isAtRest'] as const;
 
 /** What the addon exports: its own source says what each of them takes. */
-type Addon = Pick<GcmEngine, 'seal' | 'open' | 'rest'> & {
+type Addon = Pick<GcmEngine, 'seal' | 'open' | 'isAtRest'> & {
   placesIn(bytes: Uint8Array): void;
   sealAt(key: Uint8Array, source: Uint8Array, out: Uint8Array): void;
   sealEach(key: Uint8Array, source: Uint8Array, out: Uint8Array, plan: Uint8Array, count: number): void;

@@ -4,8 +4,8 @@
  * what the encryption of a data key does.
  *
  * Keys are not kept here. They lie in the caller's locked memory (arena.ts); a context holds the schedule of one for the
- * length of one call and is then overwritten with that of a key of zeros (D3). Only between `sealAt` or `openAt` and
- * `rest`, within one turn of the event loop, the schedule stays for the next message under the same key.
+ * length of one call and is then overwritten with that of a key of zeros (D3). Only what `sealAt`, `sealEach` and `openAt`
+ * have set up stays for the next message under the same key, until the event loop is about to wait for what comes next.
  *
  * Nothing in here allocates, blocks or calls back. Whatever JavaScript passes is checked before OpenSSL sees it.
  */
@@ -38,6 +38,20 @@ extern void OPENSSL_cleanse(void *, size_t);
 #define CTRL_GET_TAG 0x10
 #define CTRL_SET_TAG 0x11
 
+/*
+ * Of libuv, likewise: a callback of C's own before each wait of the event loop, where one of JavaScript's would cost as much
+ * as the message. Handles are made in the size that libuv names, and what kind a number stands for is asked.
+ */
+extern size_t uv_handle_size(int);
+extern const char *uv_handle_type_name(int);
+extern int uv_prepare_init(void *, void *);
+extern int uv_prepare_start(void *, void (*)(void *));
+extern void uv_unref(void *);
+extern void uv_close(void *, void (*)(void *));
+extern void uv_handle_set_data(void *, void *);
+extern void *uv_handle_get_data(const void *);
+#define UV_PREPARE 9
+
 /* SP 800-38D §5.2.1.2, without the short tags that bound what a forger may try. */
 #define MIN_TAG_BYTES 12
 #define MAX_TAG_BYTES 16
@@ -63,6 +77,12 @@ typedef struct {
   const uint32_t *places;
   napi_ref places_kept;
 } Seam;
+
+/* What outlives a Seam: libuv gives its handle back only later. */
+typedef struct {
+  void *prepare;
+  napi_async_cleanup_hook_handle hook;
+} Watch;
 
 typedef struct {
   const unsigned char *bytes;
@@ -436,12 +456,55 @@ static napi_value open_at(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* rest(): nothing of a key stays. */
-static napi_value rest(napi_env env, napi_callback_info info) {
+/* isAtRest(): whether no key's schedule is kept for a next message. */
+static napi_value is_at_rest(napi_env env, napi_callback_info info) {
   (void)info;
   void *data = NULL;
-  if (napi_get_instance_data(env, &data) != napi_ok || data == NULL || !forget_held(data)) return fail(env);
-  return NULL;
+  napi_value result = NULL;
+  if (napi_get_instance_data(env, &data) != napi_ok || data == NULL) return fail(env);
+  napi_get_boolean(env, ((const Seam *)data)->held == NOTHING_HELD, &result);
+  return result;
+}
+
+/* The event loop is about to wait: nothing of a key stays. Should OpenSSL fail, the key itself is gone all the same, and the
+   next message overwrites the schedule. */
+static void before_wait(void *handle) {
+  Seam *seam = uv_handle_get_data(handle);
+  if (seam != NULL) forget_held(seam);
+}
+
+static void watch_closed(void *handle) {
+  Watch *watch = uv_handle_get_data(handle);
+  napi_remove_async_cleanup_hook(watch->hook);
+  free(handle);
+  free(watch);
+}
+
+/* The environment ends: `before_wait` is not called again. */
+static void end_watch(napi_async_cleanup_hook_handle hook, void *data) {
+  Watch *watch = data;
+  watch->hook = hook;
+  uv_handle_set_data(watch->prepare, watch);
+  uv_close(watch->prepare, watch_closed);
+}
+
+static bool watch_loop(napi_env env, Seam *seam) {
+  struct uv_loop_s *loop = NULL;
+  const char *kind = uv_handle_type_name(UV_PREPARE);
+  if (kind == NULL || strcmp(kind, "prepare") != 0 || napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
+  Watch *watch = calloc(1, sizeof *watch);
+  void *prepare = calloc(1, uv_handle_size(UV_PREPARE));
+  if (watch == NULL || prepare == NULL || uv_prepare_init(loop, prepare) != 0) {
+    free(watch);
+    free(prepare);
+    return false;
+  }
+  watch->prepare = prepare;
+  uv_handle_set_data(prepare, seam);
+  uv_unref(prepare);
+  /* From here on the handle is the loop's, and has to be closed. */
+  return napi_add_async_cleanup_hook(env, end_watch, watch, NULL) == napi_ok &&
+         uv_prepare_start(prepare, before_wait) == 0;
 }
 
 static bool add(napi_env env, napi_value exports, const char *name, napi_callback function) {
@@ -467,7 +530,7 @@ static napi_value initialise(napi_env env, napi_value exports) {
   if (!add(env, exports, "seal", seal) || !add(env, exports, "open", open_message) ||
       !add(env, exports, "sealAt", seal_at) || !add(env, exports, "sealEach", seal_each) ||
       !add(env, exports, "openAt", open_at) || !add(env, exports, "placesIn", places_in) ||
-      !add(env, exports, "rest", rest)) {
+      !add(env, exports, "isAtRest", is_at_rest) || !watch_loop(env, seam)) {
     return fail(env);
   }
   return exports;

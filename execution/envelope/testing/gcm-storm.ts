@@ -130,6 +130,6 @@ for (; done < Number(count); done++) {
     throw new Error('a message inside a buffer did not come back');
   }
   strangely(() => openAt(argument(key), argument(message), ...found.map(number), argument(plain), number(0)));
-  if (randomInt(4) === 0) engine.rest();
+  if (randomInt(4) === 0) await new Promise((turn) => setImmediate(turn));
 }
 console.log(done);

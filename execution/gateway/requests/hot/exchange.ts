@@ -16,7 +16,7 @@ export class Exchange {
   readonly writer = new Writer(EMPTY);
   /** Whether the answers of this read hold keys, or what was encrypted. */
   isSecret = false;
-  /** Seconds since the epoch: one moment for all that comes in one turn of the event loop; 0: not looked at yet. */
+  /** Seconds since the epoch: one moment for all that comes in one read; 0: not looked at yet. */
   nowS = 0;
   /** The same moment, on the clock of leases (`leaseNowMs`). */
   leaseMs = 0;
@@ -49,11 +49,9 @@ export class Exchange {
     return true;
   }
 
-  forgetBytes(): void {
+  /** The read is over. */
+  forget(): void {
     this.bytes = EMPTY;
-  }
-
-  forgetMoment(): void {
     this.nowS = 0;
   }
 }

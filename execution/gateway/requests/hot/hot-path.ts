@@ -9,7 +9,6 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { gcm } from '../../../envelope/index.ts';
 import { Operation, operationName, type PlainAnswers } from '../../../kmip/index.ts';
 import { isL3Address } from '../../../routing/index.ts';
 import type { HeldKey } from '../../keys/key-cache.ts';
@@ -53,14 +52,6 @@ export class HotPath {
 
   /** The key of the message that was just answered, where that was an Encrypt under an L4. */
   #encrypted: HeldKey | undefined;
-
-  /** Nothing of a key stays between two turns of the event loop (D3): once for all reads of one turn. */
-  #rests = false;
-  readonly #rest = (): void => {
-    this.#rests = false;
-    this.#exchange.forgetMoment();
-    gcm.rest();
-  };
 
   constructor(options: HotPathOptions) {
     this.#services = options.services;
@@ -192,11 +183,7 @@ export class HotPath {
   #done(readAtMs: number): void {
     this.#repeats.forget();
     this.#encrypted = undefined;
-    if (!this.#rests) {
-      this.#rests = true;
-      setImmediate(this.#rest);
-    }
-    this.#exchange.forgetBytes();
+    this.#exchange.forget();
     this.#metrics.hot.readTook(performance.now() - readAtMs);
   }
 
