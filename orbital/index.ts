@@ -65,5 +65,5 @@ export {
   transportErrors,
 } from './transport.ts';
 export { type EmbeddedBrokerUsers, prepareEmbeddedBroker } from './transports/embedded-setup.ts';
-export { natsRegionPermissions } from './transports/nats.ts';
+export { type NatsUsers, natsAccounts } from './transports/nats-accounts.ts';
 export { rabbitRegionPermissions } from './transports/rabbitmq.ts';

@@ -78,6 +78,14 @@ export const TASK_SEQUENCE_AHEAD_MS = 10 * 60_000;
 
 /** A publish that the broker has not confirmed by then is a failure. */
 export const PUBLISH_TIMEOUT_MS = 3_000;
+/**
+ * At the embedded broker a transaction of a region is ended with its session when it is so old: its transport makes one of each
+ * call, and gives up a call after PUBLISH_TIMEOUT_MS. What stays open keeps the server from forgetting notifications and dead rows;
+ * nobody sends the 8 GB for which there is room in this time.
+ */
+export const MAX_REGION_TRANSACTION_MS = 10_000;
+/** How often governance looks for such. */
+export const TRANSACTION_WATCH_MS = 5_000;
 /** A message that was neither acknowledged nor given back is delivered again after this; longer than any handler. */
 export const ACK_WAIT_MS = 60_000;
 /** Delay before a message whose handler threw is delivered again: exponential by delivery, between these. */

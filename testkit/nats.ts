@@ -11,19 +11,16 @@ import { requireService } from './services.ts';
 export interface NatsUser {
   readonly user: string;
   readonly password: string;
-  readonly permissions?: {
-    readonly publish?:
-      | readonly string[]
-      | { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
-    readonly subscribe?:
-      | readonly string[]
-      | { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
-  };
+  readonly permissions?: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
 }
 
 export interface NatsOptions {
-  /** Without users anybody may do anything. */
+  /** In one account. Without these and without `accounts` anybody may do anything. */
   readonly users?: readonly NatsUser[];
+  /** The text of its accounts.conf, such as `natsAccounts` writes. */
+  readonly accounts?: string;
+  /** More of its environment, for what that text takes from there. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Merged over the generated configuration (nats-server's own keys), for TLS or limits. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -46,7 +43,7 @@ export async function startNats(options: NatsOptions = {}): Promise<TestNats> {
   const program = requireService('nats');
   const directory = temporaryDirectory('nats');
   const port = await freePort();
-  const configFile = join(directory, 'nats.json');
+  const configFile = join(directory, 'nats.conf');
   const config = {
     server_name: `test-${port}`,
     host: '127.0.0.1',
@@ -54,15 +51,20 @@ export async function startNats(options: NatsOptions = {}): Promise<TestNats> {
     jetstream: {
       store_dir: join(directory, 'jetstream'),
       max_memory_store: 64 * 1024 ** 2,
-      max_file_store: 1024 ** 3,
+      max_file_store: 16 * 1024 ** 3, // what accounts.conf promises to one account; nothing is taken before it is used
     },
     ...(options.users === undefined ? {} : { authorization: { users: options.users } }),
     ...options.config,
   };
-  await writeFile(configFile, JSON.stringify(config), { mode: 0o600 });
+  // Values in JSON are of its language, too.
+  const settings = Object.entries(config)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  await writeFile(configFile, [...settings, options.accounts ?? '', ''].join('\n'), { mode: 0o600 });
 
+  const env = { ...process.env, ...options.env };
   const launch = async (): Promise<Child> => {
-    const child = await startChild({ name: 'nats-server', command: program, args: ['-c', configFile] });
+    const child = await startChild({ name: 'nats-server', command: program, args: ['-c', configFile], env });
     await child.waitForLine(/Server is ready/);
     return child;
   };

@@ -15,7 +15,7 @@ import { initialiseInCeremony } from '../../execution/core/index.ts';
 import { testHolders } from '../../execution/core/testing/holders.ts';
 import type { GatewayConfig } from '../../execution/gateway/config.ts';
 import type { CmkConfig } from '../../governance/config.ts';
-import { natsRegionPermissions, prepareEmbeddedBroker } from '../../orbital/index.ts';
+import { natsAccounts, prepareEmbeddedBroker } from '../../orbital/index.ts';
 import { writePrivate } from '../../platform/config-file.ts';
 import { createLogger } from '../../platform/log.ts';
 import { isFreePort } from '../../platform/ports.ts';
@@ -48,10 +48,10 @@ before(async () => {
     testDatabase(),
     testDatabase(),
     startNats({
-      users: [
-        { user: 'governance', password: 'secret' },
-        { user: 'north', password: 'secret', permissions: natsRegionPermissions('north') },
-      ],
+      accounts: natsAccounts({
+        governance: { user: 'governance', password: 'secret' },
+        regions: [{ name: 'north', user: 'north', password: 'secret' }],
+      }),
     }),
   ]);
   const pem = (): string =>

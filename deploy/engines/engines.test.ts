@@ -14,12 +14,12 @@ import { DATABASE_POOL_MAX } from '../../execution/core/limits.ts';
 import { connectTransport } from '../../orbital/connect.ts';
 import { eventually } from '../../orbital/testing/eventually.ts';
 import { channelPolicies, reportChannel, statusChannel, taskChannel } from '../../orbital/transport.ts';
-import { natsRegionPermissions } from '../../orbital/transports/nats.ts';
 import { rabbitRegionPermissions } from '../../orbital/transports/rabbitmq.ts';
-import { type NatsUser, startNats, type TestNats } from '../../testkit/nats.ts';
+import { startNats, type TestNats } from '../../testkit/nats.ts';
 import { requireService } from '../../testkit/services.ts';
 import { documentsOf, manifestOf } from '../kubernetes/test-build.test.ts';
 import { list, object, optional, Quantity } from '../kubernetes/test-kinds.test.ts';
+import { accountsFor } from './nats-accounts.ts';
 
 const REGIONS = ['eu-west-1', 'us-east-1'] as const;
 const read = (...path: string[]): Promise<string> => readFile(join(import.meta.dirname, ...path), 'utf8');
@@ -124,37 +124,22 @@ test('no database is asked to copy the leases of links into a backup', async () 
     assert.doesNotMatch(await read('postgresql', `${name}.yaml`), /barman|backup:/);
 });
 
-/** Users of accounts.conf with their subject lists; a part of nats-server's own language that the file keeps to. */
-async function natsUsers(): Promise<NatsUser[]> {
-  const text = await read('nats', 'accounts.conf');
-  const subjects = (block: string, name: string): string[] => {
-    const [, inside = ''] = new RegExp(`${name}: \\[([^\\]]*)\\]`).exec(block) ?? [];
-    return [...inside.matchAll(/"([^"]+)"/g)].map(([, subject = '']) => subject);
-  };
-  return [...text.matchAll(/user: (\S+)\s+password: \$\S+\s+permissions \{([\s\S]*?\]\s*)\}/g)].map(
-    ([, user = '', block = '']) => ({
-      user,
-      password: 'secret',
-      permissions: { publish: subjects(block, 'publish'), subscribe: subjects(block, 'subscribe') },
-    }),
-  );
-}
-
-test('at NATS a region may do what its transport needs, and nothing else', async () => {
-  const users = await natsUsers();
-  assert.deepEqual(
-    users.map(({ user }) => user),
-    ['governance', ...REGIONS],
-  );
-  for (const region of REGIONS)
-    assert.deepEqual(users.find(({ user }) => user === region)?.permissions, natsRegionPermissions(region));
+test('at NATS each region has an account, and users may do what the transport needs: the file is what is generated', async () => {
+  assert.equal(await read('nats', 'accounts.conf'), accountsFor(REGIONS));
+  assert.throws(() => accountsFor(['north', 'north']), { code: 'NATS_USERS' });
+  assert.throws(() => accountsFor(['north > {']), RangeError);
 });
 
 let nats: TestNats;
 let directory: string;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'okcm-engines-'));
-  nats = await startNats({ users: await natsUsers() });
+  nats = await startNats({
+    accounts: await read('nats', 'accounts.conf'),
+    env: Object.fromEntries(
+      ['GOVERNANCE', 'EU_WEST_1', 'US_EAST_1', 'ADMIN'].map((name) => [`NATS_${name}`, 'secret']),
+    ),
+  });
 });
 after(async () => {
   await nats.stop();

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { errorCode, errorMessage } from '../../platform/errors.ts';
 import { lanes } from '../messages.ts';
 import { reportChannel, statusChannel, type TransportRole, taskChannel } from '../transport.ts';
-import { SQLSTATE } from '../transports/embedded-setup.ts';
+import { SQLSTATE } from '../transports/embedded-schema.ts';
 import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './answers.ts';
 import { connectionTrouble } from './failure.ts';
 

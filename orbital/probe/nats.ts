@@ -1,6 +1,6 @@
 /**
  * NATS: what is published to learn of a right names a stream that it does not belong to (`Nats-Expected-Stream`), so that
- * JetStream refuses it. Subscriptions to what one must not hear are made and dropped.
+ * JetStream refuses it; what is asked for is asked for in words that mean nothing. Subscriptions to what one must not hear are made and dropped.
  */
 import {
   AuthorizationError,
@@ -21,12 +21,15 @@ import {
   type TransportRole,
   taskChannel,
 } from '../transport.ts';
-import { addressOf, CONSUMER, regionInbox, streamOf, tlsOf } from '../transports/nats.ts';
+import { addressOf, tlsOf } from '../transports/nats.ts';
+import { API, CONSUMER, inboxOf, streamOf } from '../transports/nats-names.ts';
 import { type BrokerProbe, type BrokerTrouble, PROBE_ANSWER_MS, PROBE_CONNECT_MS } from './answers.ts';
 import { connectionTrouble } from './failure.ts';
 
 const NO_STREAM = 'OKCM_PROBE';
-const API = '$JS.API';
+/** Asks a consumer for messages in JSON that is none: it says so, and hands none out. (Other texts ask for one message.) */
+const NO_REQUEST = '{';
+const BAD_REQUEST = 400;
 /** The server tells of a refused subscription a moment after it was made. */
 const REFUSAL_WAIT_MS = 150;
 
@@ -44,7 +47,7 @@ export async function probeNats(
     connection = await connect({
       ...addressOf(url, options.credentials),
       name: 'orbital probe',
-      inboxPrefix: role.plane === 'region' ? regionInbox(role.region) : '_INBOX_governance',
+      inboxPrefix: inboxOf(role),
       ...(tls === undefined ? {} : { tls }),
       timeout: PROBE_CONNECT_MS,
       reconnect: false,
@@ -80,8 +83,8 @@ async function askRegion(connection: NatsConnection, region: string): Promise<As
     ),
     ...lanes.map(async (lane) => {
       const channel = taskChannel(region, lane);
-      const subject = `${API}.CONSUMER.INFO.${streamOf(channel)}.${CONSUMER}`;
-      return judge(await askApi(connection, subject), `publish to ${subject}`, channel);
+      const subject = `${API}.CONSUMER.MSG.NEXT.${streamOf(channel)}.${CONSUMER}`;
+      return judge(await request(connection, subject, NO_REQUEST), `publish to ${subject}`, channel);
     }),
   ]);
   const status = `${API}.STREAM.INFO.${streamOf(statusChannel())}`;
@@ -124,18 +127,21 @@ function sum(needed: readonly (BrokerTrouble | undefined)[], excess: readonly st
 async function askPublish(connection: NatsConnection, channel: string): Promise<Answer> {
   const expected = headers();
   expected.set('Nats-Expected-Stream', NO_STREAM);
-  return await request(connection, channel, { headers: expected });
+  return await request(connection, channel, Empty, { headers: expected });
 }
 
-const askApi = (connection: NatsConnection, subject: string): Promise<Answer> => request(connection, subject);
+const askApi = (connection: NatsConnection, subject: string): Promise<Answer> =>
+  request(connection, subject, Empty);
 
 async function request(
   connection: NatsConnection,
   subject: string,
+  body: Uint8Array | string,
   options: Pick<RequestOptions, 'headers'> = {},
 ): Promise<Answer> {
   try {
-    const answer = await connection.request(subject, Empty, { timeout: PROBE_ANSWER_MS, ...options });
+    const answer = await connection.request(subject, body, { timeout: PROBE_ANSWER_MS, ...options });
+    if (answer.headers?.code === BAD_REQUEST) return 'permitted';
     const { error } = answer.json<{ error?: { code?: number } }>();
     return error?.code === 404 ? 'absent' : 'permitted';
   } catch (error) {

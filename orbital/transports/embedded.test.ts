@@ -7,6 +7,7 @@ import { temporaryDirectory } from '../../testkit/directories.ts';
 import { freshPostgres, testDatabase, testPostgres } from '../../testkit/postgres.ts';
 import { startProxy } from '../../testkit/proxy.ts';
 import { connectTransport } from '../connect.ts';
+import { MAX_REGION_TRANSACTION_MS, TRANSACTION_WATCH_MS } from '../limits.ts';
 import { type TransportRole, taskChannel } from '../transport.ts';
 import { prepareEmbeddedBroker } from './embedded-setup.ts';
 import { eventually, transportContract } from './transport.contract.ts';
@@ -230,4 +231,75 @@ test('a region can neither enter other databases nor hold up governance', async 
   for (const release of taken) release();
   await outcomes;
   await server.stop();
+});
+
+test('a region that fills the queue of notifications, or the disk, stops nobody’s messages', async (t) => {
+  // PostgreSQL's least, 512 kB of notifications, instead of its 8 GB.
+  const server = await freshPostgres({ settings: { max_notify_queue_pages: '64' } });
+  t.after(() => server.stop());
+  const database = await testDatabase(server);
+  await prepareEmbeddedBroker(database.url, users);
+  const [north, south] = users.regions;
+  assert.ok(north && south);
+  const as = (login: { user: string; password: string }) => ({ url: server.url(database.name, login) });
+  const troubles: unknown[] = [];
+  const address = server.url(database.name);
+  const governance = await connectTransport(
+    address,
+    { plane: 'governance' },
+    { credentials: users.governance, onTrouble: (error) => troubles.push(error) },
+  );
+  const region = await connectTransport(
+    address,
+    { plane: 'region', region: 'south' },
+    { credentials: south },
+  );
+  t.after(() => Promise.all([governance.close(), region.close()]));
+  await eventually('both are connected', () => governance.healthy() && region.healthy());
+  const got: string[] = [];
+  await region.consume(taskChannel('south', 'urgent'), async (message) => {
+    got.push(Buffer.from(message).toString());
+  });
+
+  await withClient(as(north), async (holder) => {
+    await holder.query('listen mine');
+    await holder.query('begin');
+    await holder.query('select 1');
+    await withClient(as(north), async (client) => {
+      const fill = "select count(pg_notify('mine', n || repeat('x', 7900))) from generate_series(1, 8) n";
+      await assert.rejects(async () => {
+        for (let n = 0; n < 100; n++) await client.query(fill);
+      }, /too many notifications/);
+    });
+    await governance.publish(taskChannel('south', 'urgent'), Buffer.from('unlink'));
+    await eventually('it comes', () => got.includes('unlink'));
+    await eventually('it is told that nobody could be woken', () => troubles.length > 0);
+    assert.ok(governance.healthy());
+    await eventually(
+      'the open transaction is ended',
+      () =>
+        holder.query('select 1').then(
+          () => false,
+          () => true,
+        ),
+      MAX_REGION_TRANSACTION_MS + 2 * TRANSACTION_WATCH_MS,
+    );
+  });
+  await eventually('notifications pass again', () =>
+    withClient(as(north), (client) => client.query('notify mine')).then(
+      () => true,
+      () => false,
+    ),
+  );
+
+  await withClient(as(north), async (client) => {
+    await client.query("set work_mem = '64kB'");
+    const sort = 'select count(*) from (select n from generate_series(1, 3000000) n order by -n offset 0) s';
+    await assert.rejects(client.query(sort), { code: '53400' });
+    await assert.rejects(client.query('set temp_file_limit = -1'), { code: '42501' });
+    await assert.rejects(client.query(`alter role ${north.user} set temp_file_limit = -1`), {
+      code: '42501',
+    });
+    await assert.rejects(client.query('select okcm_broker.end_old_transactions(0)'), { code: '42501' });
+  });
 });

@@ -16,7 +16,8 @@ import {
   type TransportOptions,
   type TransportRole,
 } from '../transport.ts';
-import { NOTIFY_CHANNEL, SQLSTATE } from './embedded-setup.ts';
+import { createChores } from './embedded-chores.ts';
+import { NOTIFY_CHANNEL, SQLSTATE } from './embedded-schema.ts';
 import { createSlots } from './slots.ts';
 
 const POOL_MAX = 4;
@@ -99,6 +100,7 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
   }, HEALTH_CHECK_MS);
   health.unref();
 
+  const chores = createChores(pool, role, trouble);
   const subscriptions = new Set<Subscription>();
 
   function consume(
@@ -115,7 +117,7 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
       woken = true;
       endWait();
     };
-    const hash = createHash('md5').update(channel).digest('hex');
+    const hash = hashOf(channel);
     const wakes = waiting.get(hash) ?? new Set();
     waiting.set(hash, wakes.add(wake));
 
@@ -176,6 +178,7 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
       if (message.length > policyOf(channel).maxMessageBytes) throw new TransportError('MESSAGE_TOO_LARGE');
       if (!up && !closed) throw new TransportError('BROKER_UNAVAILABLE');
       await call('select okcm_broker.publish($1, $2)', [channel, message]);
+      chores.wake(hashOf(channel));
     },
     consume,
     healthy: () => up && !closed,
@@ -183,11 +186,15 @@ export function connectEmbedded(url: string, role: TransportRole, options: Trans
       await Promise.all([...subscriptions].map((each) => each.close()));
       closed = true;
       clearInterval(health);
+      chores.stop();
       // A graceful close waits for the server, which may be gone.
       await waitAtMost(CLOSE_TIMEOUT_MS, Promise.all([listener.stop(), pool.end()]));
     },
   };
 }
+
+/** What a notification says of a queue. */
+const hashOf = (channel: string): string => createHash('md5').update(channel).digest('hex');
 
 function withCredentials(url: string, { credentials }: TransportOptions): string {
   if (credentials === undefined) return url;

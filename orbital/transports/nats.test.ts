@@ -2,15 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { errorMessage } from '../../platform/errors.ts';
 import { startNats } from '../../testkit/nats.ts';
 import { startProxy } from '../../testkit/proxy.ts';
 import { connectTransport } from '../connect.ts';
+import { lanes } from '../messages.ts';
 import { probeBroker } from '../probe/probe.ts';
 import type { Parts } from '../testing/broker-under-test.ts';
 import { eventually } from '../testing/eventually.ts';
 import { reportChannel, statusChannel, type TransportRole, taskChannel } from '../transport.ts';
-import { natsRegionPermissions } from './nats.ts';
+import { natsAccounts } from './nats-accounts.ts';
+import { inboxOf, natsRegionPermissions, streamOf } from './nats-names.ts';
 import { transportContract } from './transport.contract.ts';
 
 let port: number;
@@ -19,14 +23,10 @@ transportContract(
   'NATS JetStream',
   async () => {
     const server = await startNats({
-      users: [
-        { user: 'governance', password: 'secret' },
-        ...['north', 'south'].map((region) => ({
-          user: region,
-          password: 'secret',
-          permissions: natsRegionPermissions(region),
-        })),
-      ],
+      accounts: natsAccounts({
+        governance: { user: 'governance', password: 'secret' },
+        regions: ['north', 'south', 'hostile'].map((name) => ({ name, user: name, password: 'secret' })),
+      }),
     });
     port = server.port;
     return {
@@ -45,6 +45,7 @@ transportContract(
     slowReconnection(parts);
     copies(parts);
     probing(parts);
+    foreignReplies(parts);
   },
 );
 
@@ -75,7 +76,7 @@ function probing(parts: () => Parts): void {
     const kindsOf = async (role: TransportRole, user: string): Promise<Set<string>> =>
       new Set((await probeBroker(url, role, as(user))).troubles.map(({ kind }) => kind));
     assert.deepEqual(await kindsOf(north, 'south'), new Set(['right-missing']));
-    assert.deepEqual(await kindsOf(north, 'governance'), new Set(['right-excess']));
+    assert.deepEqual(await kindsOf(north, 'governance'), new Set(['right-missing', 'right-excess']));
     assert.deepEqual(await kindsOf({ plane: 'governance' }, 'north'), new Set(['right-missing']));
     const wrong = { credentials: { user: 'north', password: 'wrong' } };
     assert.deepEqual(
@@ -86,6 +87,39 @@ function probing(parts: () => Parts): void {
     await delay(100);
     await Promise.all(taking.map((each) => each.close()));
     assert.deepEqual(got, ['the only one']);
+  });
+}
+
+/** For each: an answer of JetStream, sent with its own authority to wherever the question names. */
+const QUESTIONS = 20;
+
+function foreignReplies(parts: () => Parts): void {
+  test('nothing that a region asks is answered into the tasks of another region', async (t) => {
+    const { governance } = parts();
+    const login = (user: string, role: TransportRole) =>
+      connect({ servers: `nats://127.0.0.1:${port}`, user, pass: 'secret', inboxPrefix: inboxOf(role) });
+    const [manager, region] = await Promise.all([
+      login('governance', { plane: 'governance' }),
+      login('hostile', { plane: 'region', region: 'hostile' }),
+    ]);
+    t.after(() => Promise.all([manager.close(), region.close()]));
+    const { streams } = await jetstreamManager(manager, { checkAPI: false });
+    const victims = lanes.map((lane) => taskChannel('south', lane));
+    for (const channel of [...victims, ...lanes.map((lane) => taskChannel('hostile', lane))])
+      await governance.publish(channel, Buffer.from('first'));
+    const counted = async (): Promise<number[]> =>
+      await Promise.all(victims.map(async (each) => (await streams.info(streamOf(each))).state.last_seq));
+    const before = await counted();
+    for (const subject of natsRegionPermissions('hostile').publish)
+      for (const reply of victims)
+        for (const question of ['{"batch":1,"no_wait":true}', 'no JSON', '+NXT', '']) {
+          const to = subject.replace(/>$/, '1.1.1.1.1');
+          for (let n = 0; n < QUESTIONS; n++) region.publish(to, question, { reply });
+        }
+    await region.flush();
+    await delay(300);
+    assert.equal(region.isClosed(), false);
+    assert.deepEqual(await counted(), before);
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * The transport over NATS JetStream (server 2.9 or newer): one file-backed work-queue stream per channel with one
- * durable pull consumer. Only governance creates them; what a region's user needs is in `natsRegionPermissions`.
+ * durable pull consumer. Only governance creates them. Who may do what is in nats-accounts.ts.
  */
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
@@ -26,24 +26,20 @@ import {
   RECONNECT_BASE_MS,
   RECONNECT_CAP_MS,
 } from '../limits.ts';
-import { lanes } from '../messages.ts';
 import {
   madeTogether,
   policyOf,
   redeliveryDelayMs,
-  reportChannel,
   type Subscription,
-  statusChannel,
   type Transport,
   TransportError,
   type TransportOptions,
   type TransportRole,
-  taskChannel,
 } from '../transport.ts';
+import { consumerOf, whenMissing } from './nats-consumer.ts';
+import { CONSUMER, inboxOf, streamOf } from './nats-names.ts';
 import { createSlots } from './slots.ts';
 
-/** The one consumer of each stream. */
-export const CONSUMER = 'worker';
 const RECONNECT = { baseMs: RECONNECT_BASE_MS, capMs: RECONNECT_CAP_MS } as const;
 const PING_INTERVAL_MS = 5_000;
 const DEFAULT_PREFETCH = 8;
@@ -54,29 +50,6 @@ const PULL_EXPIRES_MS = 5_000;
 /** JetStream's word for "a stream of this name has another configuration". */
 const STREAM_NAME_IN_USE = 10058;
 const CONSUMER_NAME_EXISTS = 10148;
-
-/** `okcm.tasks.eu-west-1.urgent` → `OKCM_TASKS_eu-west-1_urgent`: a stream's name holds no dots. */
-export const streamOf = (channel: string): string =>
-  channel.replace(/^okcm\.[a-z]+/, (s) => s.toUpperCase()).replaceAll('.', '_');
-
-export const regionInbox = (region: string): string => `_INBOX_region_${region}`;
-
-/** All that the NATS user of a region may do, as nats-server's configuration words it. */
-export function natsRegionPermissions(region: string): { publish: string[]; subscribe: string[] } {
-  const consumers = lanes.map((lane) => `${streamOf(taskChannel(region, lane))}.${CONSUMER}`);
-  return {
-    publish: [
-      statusChannel(),
-      reportChannel(),
-      ...consumers.flatMap((consumer) => [
-        `$JS.API.CONSUMER.INFO.${consumer}`,
-        `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
-        `$JS.ACK.${consumer}.>`,
-      ]),
-    ],
-    subscribe: [`${regionInbox(region)}.>`],
-  };
-}
 
 /** The client reads no login out of an address: one that stands there is taken out, for an installation has nothing else. */
 export function addressOf(
@@ -113,7 +86,7 @@ export function connectNats(url: string, role: TransportRole, options: Transport
       ...addressOf(url, options.credentials),
       name: role.plane === 'region' ? `orbital ${role.region}` : 'orbital governance',
       // An inbox of one's own: with the common `_INBOX.>` one region could read what is delivered to another.
-      inboxPrefix: role.plane === 'region' ? regionInbox(role.region) : '_INBOX_governance',
+      inboxPrefix: inboxOf(role),
       ...(tls === undefined ? {} : { tls }),
       timeout: PUBLISH_TIMEOUT_MS,
       pingInterval: PING_INTERVAL_MS,
@@ -226,6 +199,8 @@ export function connectNats(url: string, role: TransportRole, options: Transport
     }
     async function takeAll(messages: ConsumerMessages): Promise<void> {
       pulls.add(messages);
+      const missing = whenMissing(messages);
+      missing.catch(() => {}); // looked at below
       const stop = (): void => messages.stop();
       stopping.signal.addEventListener('abort', stop);
       try {
@@ -234,6 +209,7 @@ export function connectNats(url: string, role: TransportRole, options: Transport
           await slots.available();
           slots.run(() => deliver(message));
         }
+        await missing;
       } finally {
         stopping.signal.removeEventListener('abort', stop);
         pulls.delete(messages);
@@ -244,14 +220,14 @@ export function connectNats(url: string, role: TransportRole, options: Transport
         try {
           if (live !== undefined && up) {
             await ensure(live, channel);
-            const consumer = await live.client.consumers.get(streamOf(channel), CONSUMER);
+            const consumer = live.client.consumers.getConsumerFromInfo(consumerOf(channel));
             const messages = await consumer.consume({
               max_messages: prefetch,
               expires: PULL_EXPIRES_MS,
-              abort_on_missing_resource: true,
+              bind: true,
             });
-            attempt = 0;
             await takeAll(messages);
+            attempt = 0;
           }
         } catch (error) {
           // A region may be there before governance has made its stream: said once, then waited for.

@@ -10,7 +10,7 @@ import { buildSupervisor } from '../../cli/installation/components.ts';
 import { Installation } from '../../cli/installation/installation.ts';
 import { brokerComponent } from '../../cli/installation/names.ts';
 import { portOf } from '../../cli/installation/ports.ts';
-import { natsRegionPermissions, rabbitRegionPermissions } from '../../orbital/index.ts';
+import { natsAccounts, rabbitRegionPermissions } from '../../orbital/index.ts';
 import { startNats } from '../../testkit/nats.ts';
 import { startRabbit } from '../../testkit/rabbitmq.ts';
 import { bodiesIn } from '../broker-capture/frames.ts';
@@ -75,14 +75,21 @@ const relays: Relay[] = [];
 let hold: Hold | undefined;
 let bytes = 0;
 
+function governanceOf(logins: readonly Login[]): Login {
+  const login = logins.find(({ plane }) => plane === GOVERNANCE);
+  if (login === undefined) throw new Error('governance has no login at the broker');
+  return login;
+}
+
 const openers: Readonly<Record<BrokerName, (home: string, logins: readonly Login[]) => Promise<Broker>>> = {
   async nats(_home, logins) {
     const server = await startNats({
-      users: logins.map(({ plane, user, password }) => ({
-        user,
-        password,
-        ...(plane === GOVERNANCE ? {} : { permissions: natsRegionPermissions(plane) }),
-      })),
+      accounts: natsAccounts({
+        governance: governanceOf(logins),
+        regions: logins
+          .filter(({ plane }) => plane !== GOVERNANCE)
+          .map(({ plane, user, password }) => ({ name: plane, user, password })),
+      }),
     });
     const { port } = server;
     return { port, down: () => server.kill(), up: () => server.start(), end: () => server.stop() };

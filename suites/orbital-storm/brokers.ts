@@ -1,7 +1,7 @@
 /** The three brokers that Orbital runs over, each a real server that can be killed and started again. */
 import {
   connectTransport,
-  natsRegionPermissions,
+  natsAccounts,
   prepareEmbeddedBroker,
   rabbitRegionPermissions,
   type Transport,
@@ -45,10 +45,10 @@ const running = (server: Omit<StormBroker, 'connect'>, scheme: string): StormBro
 
 async function nats(regions: readonly string[]): Promise<StormBroker> {
   const server = await startNats({
-    users: [
-      { user: GOVERNANCE, password: PASSWORD },
-      ...regions.map((user) => ({ user, password: PASSWORD, permissions: natsRegionPermissions(user) })),
-    ],
+    accounts: natsAccounts({
+      governance: { user: GOVERNANCE, password: PASSWORD },
+      regions: regions.map((name) => ({ name, user: name, password: PASSWORD })),
+    }),
   });
   return running(server, 'nats');
 }
