@@ -11,7 +11,6 @@ import {
   type TenantId,
 } from '../../../contracts/index.ts';
 import { appendAudit } from '../audit/trail.ts';
-import { PUSH_ACK_WAIT_MS } from '../limits.ts';
 import { holdersOf } from '../store/leases.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionTx } from '../store/tables.ts';
@@ -45,7 +44,7 @@ export function drillHandlers(deps: JobDependencies) {
   }
 
   async function told(number: number, holders: readonly string[], startedMs: number) {
-    const { told: names, untold } = await hub.acknowledgedBy(number, PUSH_ACK_WAIT_MS);
+    const { told: names, untold } = await hub.acknowledgedUrgently(number);
     const missing = new Set([...untold, ...holders.filter((name) => !names.includes(name))]);
     return {
       tookMs: Math.round(performance.now() - startedMs),

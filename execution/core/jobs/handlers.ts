@@ -56,7 +56,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     change: (tx: RegionTx) => Promise<Change>,
   ): Promise<void> {
     const number = await context.apart(async (tx) => await settle(tx, context, await change(tx)));
-    await hub.acknowledgements(number, PUSH_ACK_WAIT_MS);
+    await hub.acknowledgedBy(number, PUSH_ACK_WAIT_MS);
   }
 
   async function settleKeys(
@@ -150,7 +150,9 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       });
       keychain.forget(tenant);
       deps.streams.dropTenant(tenant);
-      const gatewaysTold = await hub.acknowledgements(number, PUSH_ACK_WAIT_MS);
+      // Those that have confirmed by then, and no others: this task is in the way of other tenants' closures.
+      const { told } = await hub.acknowledgedUrgently(number);
+      const gatewaysTold = told.length;
       logger.warn({ tenant, epoch, gatewaysTold, correlationId: context.correlationId }, 'a link was closed');
       return { epoch, closedAt: closedAt.toISOString(), gatewaysTold };
     }),
