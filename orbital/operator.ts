@@ -34,6 +34,7 @@ import {
   verifyMessage,
 } from './messages.ts';
 import { operatorMetrics } from './observe.ts';
+import { committingApart, SupersededError } from './operator/apart.ts';
 import { runBounded, type Session } from './operator/execution.ts';
 import { applyOnce, type HandlerOutcome, operatorError, overtake } from './operator/inbox.ts';
 import { createOutbox, purgeInbox } from './operator/outbox.ts';
@@ -54,9 +55,16 @@ export interface TaskContext<DB> {
   readonly workingState: JsonValue | undefined;
   /**
    * The transaction that also records the answer: committed with `done` and `processing`, undone with `failed`. What
-   * must be durable before the handler goes on (closing an epoch before zeroising) needs a transaction of its own.
+   * must be durable before the handler goes on (closing an epoch before zeroising) is committed by `apart`.
    */
   readonly trx: Transaction<DB>;
+  /**
+   * Commits `work` in a transaction of its own, apart from `trx`. `work` may run several times and touches nothing but the
+   * database. Nothing is committed once this task was taken from its handler, or something newer of the entity was answered
+   * or has committed apart; a newer one that is about to is waited for. Whatever orders a handler's effects against those of
+   * other tasks of its entity has to go through this or `trx`. @throws SupersededError, the reason of `signal`, what `work` throws
+   */
+  readonly apart: <T>(work: (trx: Transaction<DB>) => Promise<T>) => Promise<T>;
   /**
    * Aborted when a newer task cancels this one, and after HANDLER_TIMEOUT_MS. From then on `trx` takes no statement any
    * more; a handler that has not ended HANDLER_SETTLE_MS later loses the session that `trx` runs in.
@@ -216,11 +224,12 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     running.set(entity, current);
     try {
       const about = { jobId, taskId, kind, entity, correlationId, signedBy, workingState };
-      return await runBounded(db, { trx, session }, `task ${kind}`, abort.signal, (inside, signal) =>
-        handler(task.payload, { ...about, trx: inside, signal }),
-      );
+      return await runBounded(db, { trx, session }, `task ${kind}`, abort.signal, (inside, signal) => {
+        const apart = committingApart<DB>(db, task, signal);
+        return handler(task.payload, { ...about, trx: inside, apart, signal });
+      });
     } catch (error) {
-      if (abort.signal.aborted) return operatorError('SUPERSEDED');
+      if (abort.signal.aborted || error instanceof SupersededError) return operatorError('SUPERSEDED');
       // What broke stays in the region: an exception's text may name anything.
       logger.error({ err: error, taskId, kind, entity, correlationId }, 'a task handler failed');
       return operatorError('UNAVAILABLE');

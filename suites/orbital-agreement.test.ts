@@ -20,7 +20,7 @@ import type { Transport } from '../orbital/transport.ts';
 import { createLogger } from '../platform/log.ts';
 import { createDatabase, createPool, migrate } from '../platform/postgres.ts';
 import { testDatabase } from '../testkit/postgres.ts';
-import type { Outcome } from './orbital-schedules/region.ts';
+import type { Outcome } from './orbital-schedules/hands.ts';
 import { entities, type JobRow, type RegionName, type TaskRow, wishes } from './orbital-schedules/rows.ts';
 import { World } from './orbital-schedules/world.ts';
 import { Random } from './storm/random.ts';
@@ -314,14 +314,14 @@ describe('a region', () => {
         .where('entity', '=', entity)
         .executeTakeFirstOrThrow();
       assert.deepEqual(
-        { tried: Number(fence.highest_sequence), applied: Number(fence.applied_sequence) },
+        { tried: Number(fence.highest_sequence), applied: Number(fence.applied_sequence), apart: 0 },
         world.regions.north.rows.fences.get(entity),
       );
       const what = ran ? 'ran' : repeated ? 'repeated' : (error?.code ?? phase);
       seen.set(what, (seen.get(what) ?? 0) + 1);
     }
     t.diagnostic([...seen].map(([what, times]) => `${what} ${times}`).join(', '));
-    for (const what of ['ran', 'repeated', 'SUPERSEDED', 'DEADLINE']) assert.ok(seen.has(what), what);
+    for (const what of ['ran', 'repeated', 'SUPERSEDED', 'FORGOTTEN', 'DEADLINE']) assert.ok(seen.has(what), what);
   });
 
   const world = new World();

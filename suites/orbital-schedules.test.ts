@@ -60,9 +60,9 @@ test('a counter-example is shrunk to what matters, and can be read', async () =>
   assert.equal(
     checker.traceOf(shortest, guard.breaks),
     [
-      '1  governance creates j1, RENEW of e2 in north and south, sequence 1000000',
-      '2  governance creates j2, RENEW of e2 in north and south, sequence 1000001',
-      '✖ one live job per entity and kind: j1 and j2 live, both RENEW of e2',
+      '1  governance creates j1, LINK of e2 in north and south, sequence 1000000',
+      '2  governance creates j2, LINK of e2 in north and south, sequence 1000001',
+      '✖ one live job per entity and kind: j1 and j2 live, both LINK of e2',
     ].join('\n'),
   );
 });

@@ -66,7 +66,7 @@ async function makeSchemas(db: Db, regions: readonly string[]): Promise<void> {
     await db.transaction().execute(async (trx) => {
       for (const region of regions.slice(at, at + SCHEMAS_AT_ONCE)) {
         await sql`create schema ${sql.id(region)}`.execute(trx);
-        for (const table of ['orbital_inbox', 'orbital_inbox_entities'])
+        for (const table of ['orbital_inbox', 'orbital_inbox_entities', 'orbital_inbox_apart'])
           await sql`create table ${sql.id(region, table)} (like ${sql.id(table)} including all)`.execute(trx);
       }
     });

@@ -48,6 +48,12 @@ export const PUSH_POLL_MS = 1_000;
 export const PUSH_ACK_TIMEOUT_MS = 5_000;
 /** How long a job waits for the gateways to have heard of it before it says that it is done; it does not wait for the others. */
 export const PUSH_ACK_WAIT_MS = 800;
+/**
+ * Jobs of the urgent lane that wait so long at a time, half of what a core has in hand of them, and how long the others do:
+ * a gateway that takes its time must not keep the closures of other tenants in the broker.
+ */
+export const MAX_PATIENT_JOBS = 2;
+export const IMPATIENT_ACK_WAIT_MS = 50;
 /** The region reports its state to governance this often. */
 export const REPORT_EVERY_MS = 2_000;
 /** How soon a core signs by the key that its region has gone over to. */

@@ -122,7 +122,7 @@ describe('a status', () => {
 describe('a task in a region', () => {
   const NOW_MS = 1_000_000;
   const task = { sequence: 5, etag: 2, deadlineAtMs: null };
-  const fence: Fence = { tried: 5, applied: 5 };
+  const fence: Fence = { tried: 5, applied: 4, apart: 0 };
   const recorded = (phase: Recorded['phase'], of: Partial<Execution> = {}): Recorded => ({
     ...task,
     ...of,
@@ -138,6 +138,10 @@ describe('a task in a region', () => {
   ])[] = [
     ['that is new runs', undefined, {}, {}, 'run'],
     ['after something newer is refused', undefined, { tried: 6 }, {}, 'SUPERSEDED'],
+    ['after something newer that was committed apart is refused', undefined, { apart: 6 }, {}, 'SUPERSEDED'],
+    ['that was committed apart and not answered runs', undefined, { apart: 5 }, {}, 'run'],
+    ['that has changed something and has no record is refused', undefined, { applied: 5 }, {}, 'FORGOTTEN'],
+    ['that has failed and has no record runs', undefined, { applied: 4 }, {}, 'run'],
     ['after its deadline is refused', undefined, {}, overdue, 'DEADLINE'],
     [
       'after its deadline by our clock, but not for certain, runs',
@@ -179,6 +183,13 @@ describe('a task in a region', () => {
       'repeat',
     ],
     [
+      'that is done and was overwritten apart runs for a new wish',
+      recorded('done', { sequence: 3 }),
+      { tried: 4, applied: 3, apart: 4 },
+      {},
+      'run',
+    ],
+    [
       'that is done and was overwritten runs for a new wish',
       recorded('done', { sequence: 3 }),
       { tried: 4, applied: 4 },
@@ -200,10 +211,11 @@ describe('a task in a region', () => {
 
   test('leaves a fence that never falls; a failure is a try and no change', () => {
     const phase = fc.constantFrom('processing' as const, 'done' as const, 'failed' as const);
-    const fences = fc.record({ tried: fc.nat(9), applied: fc.nat(9) });
+    const fences = fc.record({ tried: fc.nat(9), applied: fc.nat(9), apart: fc.nat(9) });
     fc.assert(
       fc.property(fences, execution, phase, (before, answered, phase) => {
         const after = fenceAfter(before, { ...answered, phase });
+        assert.equal(after.apart, before.apart);
         assert.equal(after.tried, Math.max(before.tried, answered.sequence));
         assert.equal(
           after.applied,

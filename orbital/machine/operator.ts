@@ -15,10 +15,12 @@ export interface Recorded extends Execution {
 export interface Fence {
   /** The newest that was answered, whatever became of it: nothing older is begun any more. */
   readonly tried: number;
-  /** The newest that has changed something. */
+  /** The newest that was answered with a change. */
   readonly applied: number;
+  /** The newest that has committed something apart from the transaction of its task, whether it was answered or not. */
+  readonly apart: number;
 }
-export const NO_FENCE: Fence = { tried: 0, applied: 0 };
+export const NO_FENCE: Fence = { tried: 0, applied: 0, apart: 0 };
 
 export interface HandedTask extends Execution {
   /** By the clock of governance, which may differ by CLOCK_SKEW_MS; null if the task has for ever. */
@@ -27,7 +29,7 @@ export interface HandedTask extends Execution {
 
 export type TaskDecision =
   | { readonly step: 'run' }
-  | { readonly step: 'refuse'; readonly code: 'SUPERSEDED' | 'DEADLINE' }
+  | { readonly step: 'refuse'; readonly code: 'SUPERSEDED' | 'FORGOTTEN' | 'DEADLINE' }
   /** The recorded answer, from now on as the one to the execution `as`. */
   | { readonly step: 'repeat'; readonly as: Execution };
 
@@ -50,7 +52,8 @@ export function onTask(
     if (!isNewer(task, recorded)) return { step: 'repeat', as: recorded };
     if (stillHolds(recorded, task, fence)) return { step: 'repeat', as: task };
   }
-  if (task.sequence < fence.tried) return { step: 'refuse', code: 'SUPERSEDED' };
+  if (isOvertaken(task, fence)) return { step: 'refuse', code: 'SUPERSEDED' };
+  if (isForgotten(task, recorded, fence)) return { step: 'refuse', code: 'FORGOTTEN' };
   if (isOverdue(task, nowMs)) return { step: 'refuse', code: 'DEADLINE' };
   return { step: 'run' };
 }
@@ -62,7 +65,28 @@ export function onTask(
 function stillHolds(recorded: Recorded, task: Execution, fence: Fence): boolean {
   if (recorded.phase !== 'done') return false;
   if (task.sequence === recorded.sequence) return true;
-  return fence.applied <= recorded.sequence;
+  return Math.max(fence.applied, fence.apart) <= recorded.sequence;
+}
+
+/**
+ * Answers are purged after a while, the fence never: what has changed the entity and has no record any more is not done once
+ * more for that wish, or whoever has kept the message could have it done again. A failure has changed nothing, and governance
+ * may have been without its region for so long before it asks again.
+ */
+const isForgotten = (task: Execution, recorded: Recorded | undefined, fence: Fence): boolean =>
+  recorded === undefined && task.sequence <= fence.applied;
+
+/** Whether something newer of the entity was answered, or has changed it without an answer yet. */
+const isOvertaken = ({ sequence }: Pick<Execution, 'sequence'>, { tried, apart }: Attempts): boolean =>
+  sequence < Math.max(tried, apart);
+type Attempts = Pick<Fence, 'tried' | 'apart'>;
+
+/**
+ * Asked in each transaction that a handler commits apart from that of its task, with the mark of the entity in hand: its
+ * task may have been taken from it without its knowledge.
+ */
+export function mayCommitApart(task: Pick<Execution, 'sequence'>, fence: Attempts): boolean {
+  return !isOvertaken(task, fence);
 }
 
 const isOverdue = ({ deadlineAtMs }: HandedTask, nowMs: number): boolean =>
@@ -73,6 +97,7 @@ export function fenceAfter(fence: Fence, answer: Recorded): Fence {
   return {
     tried: Math.max(fence.tried, answer.sequence),
     applied: answer.phase === 'failed' ? fence.applied : Math.max(fence.applied, answer.sequence),
+    apart: fence.apart,
   };
 }
 

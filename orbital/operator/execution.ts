@@ -1,7 +1,8 @@
 /**
  * Running a handler in a transaction that may be taken from it: by a newer task that cancels it, or by time. After the
  * ROLLBACK the same connection commits every statement by itself, so a handler that is still at work must not reach it
- * any more. It is therefore shut out first, then waited for, and one that does not end loses its database session.
+ * any more. It is therefore shut out first, then waited for, and one that does not end loses its database session. The
+ * handler itself may go on; what it commits in other transactions is kept in order by apart.ts.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KyselyPlugin, sql, type Transaction } from 'kysely';
@@ -17,7 +18,8 @@ export interface Session {
 
 /**
  * Runs `work` until it settles, `cancelled` is aborted or HANDLER_TIMEOUT_MS has passed. Once this has settled, `work`
- * has too, or the session of its transaction is gone.
+ * has too, or the session of its transaction is gone, and nothing more can come of that transaction. `work` may then be at
+ * work still, as it may be at any time when that session was lost.
  * @throws what `work` throws, the reason of `cancelled`, DEADLINE_EXCEEDED
  */
 export async function runBounded<DB, T>(

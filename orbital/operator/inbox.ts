@@ -38,6 +38,7 @@ type OperatorTransaction = Transaction<OrbitalOperatorTables>;
 /** Errors that Orbital itself answers, beside those of the handlers. */
 export const operatorErrors = {
   SUPERSEDED: { retryable: false, meaning: 'a newer change of the same entity has come before this one' },
+  FORGOTTEN: { retryable: false, meaning: 'the region has done this before, and has forgotten the answer' },
   DEADLINE: { retryable: false, meaning: 'the task arrived after its deadline' },
   UNKNOWN_KIND: { retryable: true, meaning: 'this version of the region does not know the kind of task' },
   INVALID_RESULT: { retryable: false, meaning: 'the handler answered with something that cannot be sent' },
@@ -195,8 +196,18 @@ async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMes
     .where('entity', '=', entity)
     .forUpdate()
     .executeTakeFirstOrThrow();
-  await sql`select set_config('lock_timeout', '0', true)`.execute(trx); // the handler's own locks are its affair
-  const fence = { tried: Number(row.highest_sequence), applied: Number(row.applied_sequence) };
+  // The handler's own locks are its affair.
+  const mark = await trx
+    .selectNoFrom((eb) => [
+      sql<string>`set_config('lock_timeout', '0', true)`.as('lockTimeout'),
+      eb.selectFrom('orbital_inbox_apart').select('sequence').where('entity', '=', entity).as('apart'),
+    ])
+    .executeTakeFirstOrThrow();
+  const fence = {
+    tried: Number(row.highest_sequence),
+    applied: Number(row.applied_sequence),
+    apart: Number(mark.apart ?? 0),
+  };
   return { fence, session };
 }
 

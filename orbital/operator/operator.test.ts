@@ -4,97 +4,15 @@ import { randomUUID } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Kysely, sql } from 'kysely';
-import { createLogger } from '../../platform/log.ts';
-import { createDatabase, createPool, migrate } from '../../platform/postgres.ts';
+import { sql } from 'kysely';
 import { waitedMs } from '../../testkit/clocks.ts';
 import { type TestDatabase, testDatabase } from '../../testkit/postgres.ts';
-import { createOperator, type Operator, orbitalOperatorMigrations, type Transport } from '../index.ts';
-import { type Lane, signMessage, type TaskMessage } from '../messages.ts';
-import { type Handlers, keyPair } from '../test-world.ts';
+import { INBOX_RETENTION_MS } from '../limits.ts';
+import type { Handlers } from '../test-world.ts';
 import { eventually } from '../transports/transport.contract.ts';
-
-const governance = keyPair('governance');
-const logger = createLogger({ name: 'operator-test', level: 'silent' });
-const REGION = 'north';
-
-interface Core {
-  readonly db: Kysely<Record<never, never>>;
-  readonly operator: Operator;
-  /** Hands a task over as the broker would; resolves when it is acknowledged, rejects when it is given back. */
-  deliver(task: TaskMessage): Promise<void>;
-}
-const cores: Core[] = [];
-
-async function startCore(url: string, handlers: Handlers): Promise<Core> {
-  const consumers = new Map<string, (message: Uint8Array) => Promise<void>>();
-  const transport: Transport = {
-    publish: async () => {},
-    consume: async (channel, handler) => {
-      consumers.set(channel, handler);
-      return { close: async () => {} };
-    },
-    close: async () => {},
-    healthy: () => false, // keeps the outbox from touching the database while a test breaks it
-  };
-  const db = createDatabase<Record<never, never>>(createPool({ url, applicationName: 'core', max: 16 }));
-  await migrate(db, orbitalOperatorMigrations, { table: 'orbital_operator_migrations' });
-  await sql`create table if not exists effects (entity text, what text)`.execute(db);
-  const operator = createOperator({
-    db,
-    transport,
-    region: REGION,
-    trustedKeys: [governance.trusted],
-    signer: keyPair('north').signer,
-    handlers,
-    logger,
-    listenOn: { url },
-  });
-  await operator.start();
-  const core: Core = {
-    db,
-    operator,
-    deliver: async (task) => {
-      const consumer = consumers.get(`okcm.tasks.${REGION}.${task.lane}`);
-      assert.ok(consumer);
-      await consumer(signMessage(governance.signer, task));
-    },
-  };
-  cores.push(core);
-  return core;
-}
-
-const taskOf = (kind: string, entity: string, sequence: number, lane: Lane = 'normal'): TaskMessage => ({
-  type: 'task',
-  messageId: randomUUID(),
-  jobId: randomUUID(),
-  taskId: randomUUID(),
-  kind,
-  entity,
-  entitySequence: sequence,
-  target: REGION,
-  lane,
-  etag: 1,
-  attempt: 1,
-  payload: {},
-  correlationId: 'c',
-  issuedAt: new Date().toISOString(),
-  ...(lane === 'urgent' ? { cancels: true } : {}),
-});
-
-async function effectsOf(core: Core, entity: string): Promise<string[]> {
-  const { rows } = await sql<{ what: string }>`select what from effects where entity = ${entity}`.execute(
-    core.db,
-  );
-  return rows.map((row) => row.what);
-}
-async function answerTo(core: Core, { taskId }: TaskMessage): Promise<string | undefined> {
-  const { rows } = await sql<{ answer: string }>`
-    select coalesce(error->>'code', phase) as answer from orbital_inbox where task_id = ${taskId}`.execute(
-    core.db,
-  );
-  return rows[0]?.answer;
-}
+import { purgeInbox } from './outbox.ts';
+import type { OperatorDb } from './schema.ts';
+import { answerTo, type Core, effectsOf, startCore, stopCores, taskOf, write } from './test-cores.test.ts';
 
 describe('an operator', () => {
   let database: TestDatabase;
@@ -104,8 +22,6 @@ describe('an operator', () => {
   const started: string[] = [];
   let held: Promise<void> = Promise.resolve();
 
-  const write = (trx: Parameters<Handlers[string]>[1]['trx'], entity: string, what: string) =>
-    sql`insert into effects values (${entity}, ${what})`.execute(trx);
   const handlers: Handlers = {
     // Heeds no signal, and has a statement of its own under way at every moment.
     WRITE_ON_AND_ON: async (_payload, { trx, entity }) => {
@@ -135,6 +51,11 @@ describe('an operator', () => {
       await held;
       return { done: null };
     },
+    STUMBLE_ONCE: async (_payload, { entity }) => {
+      if (started.includes(entity)) return { done: null };
+      started.push(entity);
+      return { failed: { code: 'UNAVAILABLE', message: '', retryable: true } };
+    },
     TELL_JOB: async (_payload, { trx, entity, jobId }) => {
       await write(trx, entity, jobId);
       return { done: null };
@@ -152,8 +73,7 @@ describe('an operator', () => {
     await delay(100); // until both listen
   });
   after(async () => {
-    await Promise.all(cores.map(({ operator }) => operator.stop()));
-    await Promise.all(cores.map(({ db }) => db.destroy()));
+    await stopCores();
   });
 
   for (const kind of ['WRITE_ON_AND_ON', 'SLEEP_THEN_WRITE', 'SIT_IN_STATEMENT'])
@@ -202,6 +122,27 @@ describe('an operator', () => {
     assert.deepEqual(await effectsOf(a, entity), [first.jobId, 'closed', first.jobId]);
     await a.deliver({ ...first, entitySequence: 4, etag: 3 }); // late
     assert.equal((await effectsOf(a, entity)).length, 3);
+  });
+
+  test('what was done is not done again for a message that was kept until its record was purged', async () => {
+    const entity = `keys:${randomUUID()}`;
+    const task = taskOf('TELL_JOB', entity, 1);
+    const failed = taskOf('STUMBLE_ONCE', `keys:${randomUUID()}`, 1);
+    await a.deliver(task);
+    await a.deliver(failed);
+    await sql`
+      update orbital_inbox set unsent = false, updated_at = now() - ${INBOX_RETENTION_MS + 1} * interval '1 millisecond'
+        where task_id in (${task.taskId}, ${failed.taskId})`.execute(a.db);
+    await purgeInbox(a.db as unknown as OperatorDb);
+    assert.equal(await answerTo(a, task), undefined);
+    // The other core, whose memory of frames does not know it.
+    await b.deliver(task);
+    assert.deepEqual(await effectsOf(a, entity), [task.jobId]);
+    assert.equal(await answerTo(a, task), 'FORGOTTEN');
+    await a.deliver({ ...task, entitySequence: 2, etag: 2 });
+    assert.equal((await effectsOf(a, entity)).length, 2, 'a retry is a wish of its own');
+    await b.deliver({ ...failed, etag: 2 });
+    assert.equal(await answerTo(a, failed), 'done');
   });
 
   test('a handler learns the id of its job', async () => {

@@ -15,6 +15,8 @@ export interface OrbitalOperatorTables {
     highest_sequence: ColumnType<string, number, number>;
     applied_sequence: ColumnType<string, number | undefined, number>;
   };
+  /** The mark of apart.ts, kept as long as the fence: at most one small row per entity. */
+  orbital_inbox_apart: { entity: string; sequence: ColumnType<string, number, number> };
   orbital_inbox: {
     task_id: string;
     kind: string;
@@ -82,6 +84,16 @@ export const orbitalOperatorMigrations: Record<string, Migration> = {
     },
     async down(db: Kysely<unknown>): Promise<void> {
       await sql`alter table orbital_inbox_entities drop column applied_sequence`.execute(db);
+    },
+  },
+  '0003_orbital_apart': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`create table orbital_inbox_apart (entity text primary key, sequence bigint not null)`.execute(
+        db,
+      );
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`drop table orbital_inbox_apart`.execute(db);
     },
   },
 };

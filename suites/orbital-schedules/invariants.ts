@@ -35,16 +35,20 @@ const inRows =
 const lives = (state: TaskState): boolean => state === 'pending' || state === 'processing';
 
 export const invariants = {
-  /** A retry is a wish of its own, and runs what is done once more only where it was overwritten. */
-  'applied at most once': at('changed', ({ region, change, before }) => {
-    if (!change.final || change.reaffirmed) return undefined;
+  /**
+   * A retry is a wish of its own, and runs what is done once more only where it was overwritten, or where the region has
+   * forgotten it. What is committed before its answer may be so twice.
+   */
+  'applied at most once': at('changed', ({ region, change, before }, { regions }) => {
+    if (!change.final || change.reaffirmed || change.apart) return undefined;
     const earlier = before.findLastIndex(({ task, final }) => task === change.task && final);
     if (earlier < 0) return undefined;
     const overwritten = before
       .slice(earlier)
       .some(({ entity, task }) => entity === change.entity && task !== change.task);
     const again = before[earlier]?.sequence === change.sequence;
-    return (again || !overwritten) && `${region} has applied ${change.task} twice`;
+    const excused = overwritten || regions[region].forgotten.has(change.task);
+    return (again || !excused) && `${region} has applied ${change.task} twice`;
   }),
 
   'an entity changes in order': at('changed', ({ region, change, before }) => {
@@ -75,6 +79,13 @@ export const invariants = {
       frame.sequence < cancelling &&
       `${region} has begun ${frame.task} beside a cancelling task, sequence ${cancelling}`,
   ),
+
+  'nothing older begins once an entity has changed': at('began', ({ region, frame }, { regions }) => {
+    const newer = regions[region].rows.changes.find(
+      ({ entity, sequence }) => entity === frame.entity && sequence > frame.sequence,
+    );
+    return newer !== undefined && `${region} has begun ${frame.task} after ${newer.task}, which is newer`;
+  }),
 
   'nothing begins after its deadline': at(
     'began',
@@ -137,16 +148,19 @@ export const invariants = {
   ),
 
   /**
-   * A live task fails only because its handler has refused it for good, its deadline has passed, or governance's database
-   * has been restored and has forgotten that something newer had been wanted.
+   * A live task fails only because its handler has refused it for good, its deadline has passed, governance's database
+   * has been restored and has forgotten that something newer had been wanted, or the region had done it and has forgotten
+   * what came of it.
    */
-  'nothing fails without a cause': at('failed', ({ task, error }, { nowMs, governance }) => {
+  'nothing fails without a cause': at('failed', ({ task, error }, { nowMs, governance, regions }) => {
     const cause =
       error.code === 'DEADLINE'
         ? task.deadlineAtMs !== null && task.deadlineAtMs <= nowMs
         : error.code === 'SUPERSEDED'
           ? task.wish <= governance.restoredAfterWish
-          : !error.retryable;
+          : error.code === 'FORGOTTEN'
+            ? regions[task.target].forgotten.has(task.id)
+            : !error.retryable;
     return !cause && `${task.id} has failed by ${error.code}`;
   }),
 

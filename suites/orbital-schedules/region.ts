@@ -4,6 +4,7 @@
  */
 import {
   fenceAfter,
+  mayCommitApart,
   NO_FENCE,
   onTask,
   overtakes,
@@ -11,8 +12,10 @@ import {
   whyNotTaken,
 } from '../../orbital/machine/operator.ts';
 import type { TaskError } from '../../orbital/messages.ts';
+import { Core, failures, type InHand, isRepeat, type Outcome } from './hands.ts';
 import type { Surroundings } from './happenings.ts';
 import {
+  APART,
   copyOfRegion,
   type InboxRow,
   named,
@@ -22,39 +25,12 @@ import {
   type TaskFrame,
 } from './rows.ts';
 
-/** What a handler may come to. */
-export type Outcome = 'done' | 'processing' | 'stumbled' | 'refused';
-const failures = {
-  stumbled: { code: 'UNAVAILABLE', message: '', retryable: true },
-  refused: { code: 'REFUSED', message: '', retryable: false },
-  SUPERSEDED: { code: 'SUPERSEDED', message: '', retryable: false },
-  DEADLINE: { code: 'DEADLINE', message: '', retryable: false },
-} as const satisfies Record<string, TaskError>;
-
-/** A message in hand, until it is acknowledged or given back. */
-type InHand = { readonly frame: TaskFrame } & (
-  | { readonly stage: 'taken' }
-  /** Its transaction is open and holds the entity's row. */
-  | { readonly stage: 'running' }
-  /** Its transaction was undone; the failure is yet to be recorded by another. */
-  | { readonly stage: 'undone'; readonly error: TaskError }
-  | { readonly stage: 'answered'; readonly answer: InboxRow }
-  | { readonly stage: 'told' }
-);
-
-export class Core {
-  readonly name: string;
-  readonly hands: InHand[] = [];
-  /** Cancelling tasks in hand, by entity. */
-  readonly cancelling = new Map<string, number>();
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
 export class Region {
   rows: RegionRows = { fences: new Map(), inbox: new Map(), changes: [], cancelled: new Map() };
+  /** Tasks that were done, and of which there was no record any more. */
+  readonly forgotten = new Set<string>();
+  /** Tasks that were taken from their handlers, or whose sessions were lost, before what goes apart was committed. */
+  readonly strays: TaskFrame[] = [];
   /** Changes that a restore has undone, by task, with the sequence of the newest wish that they counted for. */
   readonly lost = new Map<string, number>();
   readonly name: RegionName;
@@ -106,12 +82,9 @@ export class Region {
         if (this.#isLocked(frame.entity)) return false;
         return this.#decide(core, hand, (answered) => answered ?? this.#begin(core, frame));
       case 'running':
-        if (outcome === 'stumbled' || outcome === 'refused') {
-          this.#world.say(() => `${core.name} undoes ${frame.task}: the handler ${outcome}`);
-          return this.#turn(core, hand, { frame, stage: 'undone', error: failures[outcome] });
-        }
-        this.#world.say(() => `${core.name} commits ${frame.task}: ${outcome}`);
-        return this.#turn(core, hand, this.#record(frame, outcome, null));
+        return frame.entity === APART && hand.outcome === undefined
+          ? this.#goOnApart(core, hand, outcome)
+          : this.#settle(core, hand, hand.outcome ?? outcome);
       case 'undone':
         if (this.#isLocked(frame.entity)) return false;
         return this.#decide(core, hand, (answered) => answered ?? this.#record(frame, 'failed', hand.error));
@@ -125,9 +98,27 @@ export class Region {
     }
   }
 
+  /** A handler that was left to itself comes to what it commits apart. False: something newer has come before it. */
+  stray(frame: TaskFrame): boolean {
+    this.strays.splice(this.strays.indexOf(frame), 1);
+    return this.#commitApart(frame, true);
+  }
+
+  forgettable(): InboxRow[] {
+    return [...this.rows.inbox.values()].filter(({ unsent, phase }) => !unsent && phase !== 'processing');
+  }
+
+  /** As the purge does with an answer that is old enough; only an entity's fence stays. */
+  forget({ task, phase }: InboxRow): void {
+    this.#world.say(() => `${this.name} forgets its answer to ${task}`);
+    this.rows.inbox.delete(task);
+    if (phase === 'done') this.forgotten.add(task);
+  }
+
   /** Whatever is open for it is undone, and the broker gets it back. */
   giveBack(core: Core, hand: InHand): TaskFrame {
     this.#world.say(() => `${core.name} gives ${hand.frame.task} back`);
+    this.#leave(hand);
     this.#letGo(core, hand);
     return hand.frame;
   }
@@ -159,6 +150,7 @@ export class Region {
   restore(): TaskFrame[] | undefined {
     if (this.#backup === undefined) return undefined;
     const frames = this.cores.flatMap((core) => this.crash(core));
+    this.strays.length = 0;
     for (const { task, sequence, final } of this.rows.changes)
       if (final) this.lost.set(task, Math.max(sequence, this.lost.get(task) ?? 0));
     this.rows = copyOfRegion(this.#backup);
@@ -176,7 +168,45 @@ export class Region {
     const hand = core.hands.find((each) => each.stage === 'running' && each.frame.entity === entity);
     if (hand === undefined || !overtakes(sequence, hand.frame.sequence)) return false;
     this.#world.say(() => `${core.name} stops ${hand.frame.task} for ${task}`);
+    this.#leave(hand);
     return this.#turn(core, hand, { frame: hand.frame, stage: 'undone', error: failures.SUPERSEDED });
+  }
+
+  #goOnApart(core: Core, hand: InHand, outcome: Outcome): boolean {
+    const { frame } = hand;
+    if (outcome === 'stumbled') this.#leave(hand); // it has taken too long, and goes on
+    if (outcome === 'stumbled' || outcome === 'refused') return this.#settle(core, hand, outcome);
+    return this.#commitApart(frame, outcome === 'done')
+      ? this.#turn(core, hand, { frame, stage: 'running', outcome })
+      : this.#turn(core, hand, { frame, stage: 'undone', error: failures.SUPERSEDED });
+  }
+
+  #settle(core: Core, hand: InHand, outcome: Outcome): boolean {
+    const { frame } = hand;
+    if (outcome === 'stumbled' || outcome === 'refused') {
+      this.#world.say(() => `${core.name} undoes ${frame.task}: the handler ${outcome}`);
+      return this.#turn(core, hand, { frame, stage: 'undone', error: failures[outcome] });
+    }
+    this.#world.say(() => `${core.name} commits ${frame.task}: ${outcome}`);
+    return this.#turn(core, hand, this.#record(frame, outcome, null));
+  }
+
+  #commitApart({ task, entity, sequence }: TaskFrame, final: boolean): boolean {
+    const fence = this.#fence(entity);
+    const may = mayCommitApart({ sequence }, fence);
+    this.#world.say(
+      () => `${this.name} ${may ? 'commits' : 'does not commit'} ${task} apart, sequence ${sequence}`,
+    );
+    if (!may) return false;
+    this.rows.fences.set(entity, { ...fence, apart: Math.max(fence.apart, sequence) });
+    this.#change({ task, entity, sequence, final, reaffirmed: false, apart: true });
+    return true;
+  }
+
+  /** Its transaction is over, and its handler may not know. */
+  #leave(hand: InHand): void {
+    const { stage, frame } = hand;
+    if (stage === 'running' && frame.entity === APART && hand.outcome === undefined) this.strays.push(frame);
   }
 
   /** With the entity's row in hand. */
@@ -201,7 +231,7 @@ export class Region {
         const { sequence, etag } = decision.as;
         const answer: InboxRow = { ...recorded, sequence, etag, unsent: true };
         if (recorded.phase === 'done' && sequence > recorded.sequence)
-          this.#change({ task, entity, sequence, final: true, reaffirmed: true });
+          this.#change({ task, entity, sequence, final: true, reaffirmed: true, apart: false });
         return this.#answer(frame, answer);
       }
     }
@@ -216,8 +246,8 @@ export class Region {
 
   #record(frame: TaskFrame, phase: InboxRow['phase'], error: TaskError | null): InHand {
     const { task, entity, sequence, etag } = frame;
-    if (phase !== 'failed')
-      this.#change({ task, entity, sequence, final: phase === 'done', reaffirmed: false });
+    if (phase !== 'failed' && entity !== APART)
+      this.#change({ task, entity, sequence, final: phase === 'done', reaffirmed: false, apart: false });
     return this.#answer(frame, { task, sequence, etag, phase, error, unsent: true });
   }
 
@@ -267,6 +297,3 @@ export class Region {
     if (hand.frame.cancels && core.cancelling.get(entity) === sequence) core.cancelling.delete(entity);
   }
 }
-
-const isRepeat = (one: TaskFrame, other: TaskFrame): boolean =>
-  one.task === other.task && one.sequence === other.sequence && one.etag === other.etag;

@@ -11,6 +11,8 @@ import type { TaskError } from '../../orbital/messages.ts';
 export const regionNames = ['north', 'south'] as const;
 export type RegionName = (typeof regionNames)[number];
 export const entities = ['e1', 'e2'] as const;
+/** What changes this one is committed apart from the transaction of its task; what changes others is part of that. */
+export const APART: string = 'e1';
 export const wishes: readonly Wish[] = [
   { kind: 'LINK', cancelsOlder: false },
   { kind: 'RENEW', cancelsOlder: false },
@@ -47,7 +49,7 @@ export const copyOfGovernance = ({ sequences, jobs, tasks }: GovernanceRows): Go
   tasks: new Map(tasks),
 });
 
-/** What a handler has written through the transaction of its task, in order: the region's own tables. */
+/** What a handler has written, in order: the region's own tables. */
 export interface Change {
   readonly task: string;
   readonly entity: string;
@@ -56,6 +58,8 @@ export interface Change {
   readonly final: boolean;
   /** Nothing was written: a retry was answered from the record, so the change counts for that wish, too. */
   readonly reaffirmed: boolean;
+  /** Committed before the task is answered, and once more if it is not. */
+  readonly apart: boolean;
 }
 export interface InboxRow extends Recorded {
   readonly task: string;

@@ -1,7 +1,8 @@
 /** Everything that may happen next in a world, each with how often. A schedule is a list of these and of numbers that choose. */
 
 import { isLive } from '../../orbital/machine/states.ts';
-import type { Core, Outcome, Region } from './region.ts';
+import type { Core, Outcome } from './hands.ts';
+import type { Region } from './region.ts';
 import { entities, regionNames, type TaskFrame, wishes } from './rows.ts';
 import type { World } from './world.ts';
 
@@ -266,6 +267,25 @@ export const actions = {
       const frames = someRegion(world, choices).restore();
       returned(world, frames ?? []);
       return frames !== undefined;
+    },
+  ],
+  /** A handler goes on whose task was taken from it, or which has lost its session. */
+  'commit apart late': [
+    6,
+    (world, choices) => {
+      const region = someRegion(world, choices);
+      const frame = choices.of(region.strays);
+      return frame !== undefined && region.stray(frame);
+    },
+  ],
+  'forget an answer': [
+    2,
+    (world, choices) => {
+      const region = someRegion(world, choices);
+      const row = choices.of(region.forgettable());
+      if (row === undefined) return false;
+      region.forget(row);
+      return true;
     },
   ],
 } as const satisfies Readonly<Record<string, readonly [weight: number, action: Action]>>;

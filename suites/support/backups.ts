@@ -57,6 +57,7 @@ export const REGION_TABLES = [
   'core.identities',
   'core.issuers',
   'orbital_inbox_entities',
+  'orbital_inbox_apart',
   'orbital_inbox',
 ] as const;
 

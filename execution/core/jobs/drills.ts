@@ -10,9 +10,7 @@ import {
   type ServiceName,
   type TenantId,
 } from '../../../contracts/index.ts';
-import { inTransaction } from '../../../platform/postgres.ts';
 import { appendAudit } from '../audit/trail.ts';
-import { PUSH_ACK_WAIT_MS } from '../limits.ts';
 import { holdersOf } from '../store/leases.ts';
 import { appendPushes } from '../store/pushes.ts';
 import { keysIn, type RegionTx } from '../store/tables.ts';
@@ -46,7 +44,7 @@ export function drillHandlers(deps: JobDependencies) {
   }
 
   async function told(number: number, holders: readonly string[], startedMs: number) {
-    const { told: names, untold } = await hub.acknowledgedBy(number, PUSH_ACK_WAIT_MS);
+    const { told: names, untold } = await hub.acknowledgedUrgently(number);
     const missing = new Set([...untold, ...holders.filter((name) => !names.includes(name))]);
     return {
       tookMs: Math.round(performance.now() - startedMs),
@@ -56,13 +54,13 @@ export function drillHandlers(deps: JobDependencies) {
   }
 
   return {
-    DRILL_CUT: handlerFor('DRILL_CUT', async (payload, { correlationId }) => {
+    DRILL_CUT: handlerFor('DRILL_CUT', async (payload, { correlationId, apart }) => {
       const startedMs = performance.now();
       const target = targetOf(payload);
       const { tenant, service } = target;
       const holders = await holdersOf(db, target, lease);
       // A transaction of its own, as an UNLINK's: committed before anybody waits.
-      const number = await inTransaction(db, async (tx) => {
+      const number = await apart(async (tx) => {
         const services = await keychain.cut(keysIn(tx), { ...target, untilMs: Date.parse(payload.until) });
         const reason = `a drill, until ${payload.until}`;
         return await tell(tx, target, services, { event: 'KEYS_CUT', reason, correlationId });
@@ -80,11 +78,11 @@ export function drillHandlers(deps: JobDependencies) {
       };
     }),
 
-    DRILL_RESTORE: handlerFor('DRILL_RESTORE', async (payload, { correlationId }) => {
+    DRILL_RESTORE: handlerFor('DRILL_RESTORE', async (payload, { correlationId, apart }) => {
       const startedMs = performance.now();
       const target = targetOf(payload);
       const { tenant, service } = target;
-      const { number, held } = await inTransaction(db, async (tx) => {
+      const { number, held } = await apart(async (tx) => {
         const ended = await keychain.endCut(keysIn(tx), target);
         // Gateways remember a refusal for a moment: the push makes them ask anew.
         const reason = ended.held ? 'a drill was ended' : 'a drill had ended by itself';

@@ -1,6 +1,7 @@
 /**
  * What governance may have done in this region (contracts/jobs.ts), each in one transaction with its pushes and its
- * audit event. All are idempotent: Orbital delivers at least once (D11).
+ * audit event. All are idempotent: Orbital delivers at least once (D11). What is to be committed before the task is answered
+ * goes through `context.apart`, and never through a transaction of a handler's own: a task may be taken from its handler.
  */
 import {
   type JobKind,
@@ -10,7 +11,6 @@ import {
   parseTenantId,
 } from '../../../contracts/index.ts';
 import type { TaskHandler } from '../../../orbital/index.ts';
-import { inTransaction } from '../../../platform/postgres.ts';
 import type { KeyEvent, OpenLinkRequest } from '../../keychain/index.ts';
 import type { Push } from '../../mesh/index.ts';
 import { appendAudit } from '../audit/trail.ts';
@@ -48,15 +48,15 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
   }
 
   /**
-   * In a transaction of its own, and done only when the gateways have heard of it, or `PUSH_ACK_WAIT_MS` has passed: whoever
+   * Committed apart from the answer, and done only when the gateways have heard of it, or `PUSH_ACK_WAIT_MS` has passed: whoever
    * is told that an application is registered connects at once.
    */
   async function settleEverywhere(
     context: RegionTaskContext,
     change: (tx: RegionTx) => Promise<Change>,
   ): Promise<void> {
-    const number = await inTransaction(deps.db, async (tx) => await settle(tx, context, await change(tx)));
-    await hub.acknowledgements(number, PUSH_ACK_WAIT_MS);
+    const number = await context.apart(async (tx) => await settle(tx, context, await change(tx)));
+    await hub.acknowledgedBy(number, PUSH_ACK_WAIT_MS);
   }
 
   async function settleKeys(
@@ -142,7 +142,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
     UNLINK: handlerFor('UNLINK', async ({ tenant: name, epoch, reason }, context) => {
       const tenant = parseTenantId(name);
       // A transaction of its own: the closure is committed before anything is zeroised, and before anybody waits (D1).
-      const { closedAt, number } = await inTransaction(deps.db, async (tx) => {
+      const { closedAt, number } = await context.apart(async (tx) => {
         const closed = await keychain.closeLink(keysIn(tx), { tenant, epoch, reason });
         const pushes = [{ kind: 'tenant.closed', tenant, epoch }] as const;
         const last = await settle(tx, context, { event: 'LINK_CLOSED', tenant, reason, pushes });
@@ -150,7 +150,9 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
       });
       keychain.forget(tenant);
       deps.streams.dropTenant(tenant);
-      const gatewaysTold = await hub.acknowledgements(number, PUSH_ACK_WAIT_MS);
+      // Those that have confirmed by then, and no others: this task is in the way of other tenants' closures.
+      const { told } = await hub.acknowledgedUrgently(number);
+      const gatewaysTold = told.length;
       logger.warn({ tenant, epoch, gatewaysTold, correlationId: context.correlationId }, 'a link was closed');
       return { epoch, closedAt: closedAt.toISOString(), gatewaysTold };
     }),
@@ -211,7 +213,7 @@ export function jobHandlers(deps: JobDependencies): Record<JobKind, TaskHandler<
 
     IDENTITY_REMOVE: handlerFor('IDENTITY_REMOVE', async ({ fingerprint, reason }, context) => {
       // Committed on its own, so that the recheck below already sees it.
-      await inTransaction(deps.db, async (tx) => {
+      await context.apart(async (tx) => {
         const push = await removeIdentity(tx, fingerprint);
         await settle(tx, context, { event: 'IDENTITY_REMOVED', fingerprint, reason, pushes: [push] });
       });

@@ -5,13 +5,15 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JobResult, parseRegionId, parseTenantId, type TenantId } from '../../../contracts/index.ts';
 import { sealLinkSecret } from '../../../contracts/sealing.ts';
+import { waitedMs } from '../../../testkit/clocks.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { testDatabase } from '../../../testkit/postgres.ts';
 import { until } from '../../../testkit/until.ts';
 import type { Caller } from '../../mesh/index.ts';
 import { verifyAudit } from '../audit/verify.ts';
+import { PUSH_ACK_WAIT_MS } from '../limits.ts';
 import type { GatewayClient } from '../testing/gateway-client.ts';
-import { acme, billing, createKey, populate } from '../testing/keys.ts';
+import { acme, billing, createKey, headOf, populate } from '../testing/keys.ts';
 import { JobFailedError, TestRegion } from '../testing/region.ts';
 
 const TTL_MS = 3_600_000;
@@ -193,6 +195,43 @@ describe('jobs of keys', () => {
     await region.job('UNLINK', { tenant: 'acme', epoch: 3, reason: 'test' });
     await assert.rejects(open('ROTATE_LINK', 4), refused('LINK_CLOSED'));
     await assert.rejects(region.job('KEY_ROTATE', key), refused('LINK_CLOSED'));
+  });
+
+  test('a gateway that answers late holds up no closure but the first, and is not counted as told', async () => {
+    const tenants = Array.from({ length: 8 }, (_, index) => parseTenantId(`late-${index}`));
+    for (const tenant of tenants) await region.job('TENANT_PROVISION', { tenant });
+    const honest = await region.gateway('gateway-honest');
+    const late = await region.gateway('gateway-late');
+    const head = await headOf(region.connect(honest));
+    const [one, other] = [region.connect(honest), region.connect(late)];
+    for (const client of [one, other]) await client.subscribe(head);
+    const answering = (async () => {
+      for (;;) await one.nextPush();
+    })().catch(() => {});
+    const told: number[] = [];
+    const close = (tenant: TenantId) =>
+      waitedMs(async () => {
+        const { gatewaysTold } = await region.job('UNLINK', { tenant, epoch: 1, reason: 'test' });
+        told.push(gatewaysTold);
+      });
+    // Together, as many as a core has in hand: half of them have no time for it.
+    const together = (await Promise.all(tenants.slice(0, 4).map(close))).sort((a, b) => a - b);
+    assert.ok((together[1] ?? 0) < PUSH_ACK_WAIT_MS, `${together} ms`);
+    assert.ok((together[2] ?? 0) >= PUSH_ACK_WAIT_MS - 5, `${together} ms`);
+    for (const tenant of tenants.slice(4, 7)) {
+      const tookMs = await close(tenant);
+      assert.ok(tookMs < PUSH_ACK_WAIT_MS, `${tookMs} ms`);
+    }
+    assert.ok(told.every((count) => count <= 1) && told.includes(1), String(told));
+    // Once it has caught up it is waited for again.
+    for (let pushes = 0; pushes < 7; pushes++) await other.nextPush();
+    const last = tenants.slice(7).map(close);
+    await other.nextPush();
+    await Promise.all(last);
+    assert.equal(told.at(-1), 2);
+    one.close();
+    other.close();
+    await answering;
   });
 
   test('an emergency waits for a link that has expired, since a renewal would revive the key', async () => {

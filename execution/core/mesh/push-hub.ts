@@ -5,7 +5,7 @@
 
 import type { Logger } from '../../../platform/log.ts';
 import { type Listener, listen } from '../../../platform/postgres-listen.ts';
-import { PUSH_POLL_MS } from '../limits.ts';
+import { IMPATIENT_ACK_WAIT_MS, MAX_PATIENT_JOBS, PUSH_ACK_WAIT_MS, PUSH_POLL_MS } from '../limits.ts';
 import { ANNOUNCED, askedIn } from '../store/gateways.ts';
 import { KEYS_CHANGED, PUSH_CHANNEL } from '../store/pushes.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -18,11 +18,20 @@ export interface PushHubOptions {
   readonly logger: Logger;
 }
 
+/** Names of gateways: those that have acknowledged, and those that are connected to this core and have not. */
+export interface Acknowledged {
+  readonly told: readonly string[];
+  readonly untold: readonly string[];
+}
+
 export class PushHub {
   readonly #subscribers = new Set<Subscriber>();
   readonly #listener: Listener;
   readonly #poll: NodeJS.Timeout;
   readonly #waiting = new Set<() => void>();
+  /** Connections that were waited for in vain, with the push that they had not acknowledged. */
+  readonly #missed = new WeakMap<Subscriber, number>();
+  #patient = 0;
 
   constructor(databaseUrl: string, { onKeysChanged, onAnnounced, logger }: PushHubOptions) {
     const wake = () => this.wake();
@@ -70,18 +79,25 @@ export class PushHub {
   }
 
   /**
-   * How many gateways have made push `number` durable by the time that all who are connected have, or `waitMs` has
-   * passed.
+   * As `acknowledgedBy` for a job of the urgent lane, which takes the place of another tenant's closure while it waits: no
+   * more than MAX_PATIENT_JOBS wait for PUSH_ACK_WAIT_MS at a time, the others for IMPATIENT_ACK_WAIT_MS.
    */
-  async acknowledgements(number: number, waitMs: number): Promise<number> {
-    return (await this.acknowledgedBy(number, waitMs)).told.length;
+  async acknowledgedUrgently(number: number): Promise<Acknowledged> {
+    if (this.#patient >= MAX_PATIENT_JOBS) return await this.acknowledgedBy(number, IMPATIENT_ACK_WAIT_MS);
+    this.#patient++;
+    try {
+      return await this.acknowledgedBy(number, PUSH_ACK_WAIT_MS);
+    } finally {
+      this.#patient--;
+    }
   }
 
-  /** The same by name: gateways that have, and those that are connected to this core and have not. */
-  async acknowledgedBy(
-    number: number,
-    waitMs: number,
-  ): Promise<{ readonly told: readonly string[]; readonly untold: readonly string[] }> {
+  /**
+   * Which gateways have made push `number` durable by the time that all who are connected have, or `waitMs` has passed. A
+   * connection that was waited for in vain for PUSH_ACK_WAIT_MS is waited for no more until it has caught up with what it
+   * had missed; until then it is told or untold by what it has acknowledged at the end.
+   */
+  async acknowledgedBy(number: number, waitMs: number): Promise<Acknowledged> {
     this.wake();
     // A gateway may be between two connections: it counts once. One of several processes has one for each, and has been
     // told when all of them have.
@@ -89,9 +105,14 @@ export class PushHub {
     const untold = new Map<string, string>();
     const check = (): boolean => {
       untold.clear();
-      for (const { acknowledged, peer } of this.#subscribers)
+      let complete = true;
+      for (const subscriber of this.#subscribers) {
+        const { acknowledged, peer } = subscriber;
         (acknowledged >= number ? told : untold).set(peer.identity.fingerprint, peer.identity.name);
-      return untold.size === 0;
+        const isLate = acknowledged < (this.#missed.get(subscriber) ?? 0);
+        if (acknowledged < number && !isLate) complete = false;
+      }
+      return complete;
     };
     const names = () => ({
       told: [...told].filter(([fingerprint]) => !untold.has(fingerprint)).map(([, name]) => name),
@@ -107,10 +128,22 @@ export class PushHub {
       const again = () => {
         if (check()) done();
       };
-      const timer = setTimeout(done, waitMs);
+      const timer = setTimeout(() => {
+        check();
+        done();
+        if (waitMs >= PUSH_ACK_WAIT_MS) this.#miss(number);
+      }, waitMs);
       this.#waiting.add(again);
     });
     return names();
+  }
+
+  /** What others wait for from these alone, they wait for no longer. */
+  #miss(number: number): void {
+    for (const subscriber of this.#subscribers)
+      if (subscriber.acknowledged < number)
+        this.#missed.set(subscriber, Math.max(number, this.#missed.get(subscriber) ?? 0));
+    this.acknowledged();
   }
 
   async close(): Promise<void> {
