@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { type Signer, statusChannel } from '../../orbital/index.ts';
+import { reportChannel, type Signer, statusChannel } from '../../orbital/index.ts';
 import { type StatusMessage, signMessage } from '../../orbital/messages.ts';
 import { testWorld } from '../../testkit/governance.ts';
-import { MAX_REFUSED_KINDS } from '../limits.ts';
+import { MAX_REFUSED_KINDS, MAX_REPORT_AHEAD_MS } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
 import { until, type World } from '../test-world.ts';
 
@@ -79,7 +79,7 @@ const status = (changes: Partial<StatusMessage> = {}): StatusMessage => ({
   at: new Date().toISOString(),
   ...changes,
 });
-const send = (frame: Uint8Array) => south.transport.publish(statusChannel(), frame);
+const send = (frame: Uint8Array, channel = statusChannel()) => south.transport.publish(channel, frame);
 
 test('forged, altered, replayed and misplaced messages, and a status for another’s task: refused, counted and in the log', async () => {
   await world.must(202, 'POST', '/v1/tenants', { id: 'aimed-at' });
@@ -135,6 +135,37 @@ test('a region that says what cannot be stored is refused, and the others are he
     );
   });
 });
+
+test('a signed report of a wrong shape, or from far ahead, is refused and summed up as every other message', async () => {
+  const refused = async (code: string): Promise<number> => {
+    const { items } = await world.must(200, 'GET', '/v1/refused-messages');
+    type Item = { code: string; claims: string | null; keyId: string | null; count: number };
+    const { claims, keyId } = { claims: 'south', keyId: south.keyId };
+    return (
+      items.find((item: Item) => item.code === code && item.claims === claims && item.keyId === keyId)
+        ?.count ?? 0
+    );
+  };
+  const { at, ...report } = southsReport();
+  for (let i = 0; i < 10; i++) {
+    await south.say({ kind: 'manifest', region: 'south', pages: [], i });
+    await south.say({ ...report, at, i });
+    await south.say({ ...report, at, region: 'north', core: { ...report.core, instance: `core ${i}` } });
+    const ahead = new Date(Date.now() + MAX_REPORT_AHEAD_MS + 60_000 + i).toISOString();
+    await send(
+      signMessage(south.signer, { type: 'report', source: 'south', at: ahead, report: { ...report, at } }),
+      reportChannel(),
+    );
+  }
+  await until('all are counted', async () => (await refused('INVALID_BODY')) === 30);
+  await until('those from ahead, too', async () => (await refused('CLOCK_AHEAD')) === 10);
+});
+
+function southsReport() {
+  const at = new Date().toISOString();
+  const core = { instance: 'core-1', startedAt: at, seal: 'unsealed', sealKind: 'test' };
+  return { region: 'south', at, core, gateways: [], links: [] };
+}
 
 test('a flood of them is a few events', async () => {
   const count = async () =>

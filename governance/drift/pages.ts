@@ -6,7 +6,7 @@
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { type JobPayload, type JobResult, ManifestReport } from '../../contracts/index.ts';
-import { JobConflictError, type TaskError } from '../../orbital/index.ts';
+import { JobConflictError, type RejectionCode, type TaskError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import {
@@ -20,16 +20,13 @@ import type { DriftPage } from '../store/drift-tables.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 import { ownDigest, wantedIn } from './wanted.ts';
 
-/** `source` is the region whose signature was verified. It may come late and twice: the next round says what holds then. */
+/** `source` is the region whose signature was verified. It may come late and twice: the next round says what holds then. Answers why it is refused. */
 export async function storeManifest(
-  cmk: Pick<Cmk, 'db' | 'logger'>,
+  cmk: Pick<Cmk, 'db'>,
   source: string,
   report: unknown,
-): Promise<void> {
-  if (!Value.Check(ManifestReport, report) || report.region !== source) {
-    cmk.logger.warn({ region: source }, 'a manifest does not follow its schema; it was thrown away');
-    return;
-  }
+): Promise<RejectionCode | undefined> {
+  if (!Value.Check(ManifestReport, report) || report.region !== source) return 'INVALID_BODY';
   const pages = report.pages
     .filter(({ after = '', upTo }) => upTo === undefined || upTo > after)
     .map(({ after = '', upTo = null, ...page }) => ({ ...page, after, up_to: upTo }));
@@ -53,6 +50,7 @@ export async function storeManifest(
           SET up_to = excluded.up_to, items = excluded.items, digest = excluded.digest,
               told_at = CASE WHEN p.checked_at >= p.told_at THEN now() ELSE p.told_at END`.execute(trx);
   });
+  return undefined;
 }
 
 /**
