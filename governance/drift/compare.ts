@@ -14,7 +14,9 @@ export function onRegionReport(
   told: { readonly at: string; readonly signedBy: string },
 ): Promise<RejectionCode | undefined> {
   const { kind } = (report ?? {}) as { readonly kind?: unknown };
-  return kind === 'manifest' ? storeManifest(cmk, source, report) : storeReport(cmk, source, report, told);
+  return kind === 'manifest'
+    ? storeManifest(cmk, source, report, told.at)
+    : storeReport(cmk, source, report, told);
 }
 
 /** One round; what it leaves the next one finds in the database. */
