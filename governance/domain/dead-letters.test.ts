@@ -5,7 +5,9 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { reportChannel, type Signer, statusChannel } from '../../orbital/index.ts';
 import { type StatusMessage, signMessage } from '../../orbital/messages.ts';
+import { issue } from '../../platform/pki.ts';
 import { testWorld } from '../../testkit/governance.ts';
+import { testPki } from '../../testkit/pki.ts';
 import { MAX_REFUSED_KINDS, MAX_REPORT_AHEAD_MS } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
 import { until, type World } from '../test-world.ts';
@@ -62,6 +64,54 @@ test('dead letters are listed by region and reason, and retried by filter', asyn
   });
   const { items } = await world.must(200, 'GET', '/v1/audit?tenant=dead-0&action=job.retry');
   assert.ok(items.length >= 2, 'each retry is a decision of its own');
+});
+
+test('what one region has to do is retried whatever became of the same in another', async () => {
+  await world.onboard('shared');
+  await world.must(202, 'POST', '/v1/tenants/shared/services', { name: 'payments' });
+  const { ca } = await testPki();
+  const certificate = (await issue({ ca, commonName: 'shop', usages: ['client'], days: 1 })).certificatePem;
+  const full = { failed: { code: 'LIMIT_REACHED', message: 'no room', retryable: false } } as const;
+  for (const region of [north, south])
+    region.interfere = (kind) => (kind === 'IDENTITY_PUT' ? full : undefined);
+  await world.must(202, 'POST', '/v1/tenants/shared/applications', {
+    name: 'shop',
+    services: ['payments'],
+    certificate,
+  });
+  type Task = { job: string; region: string; state: string };
+  const tasks = async (): Promise<Task[]> =>
+    (await world.must(200, 'GET', '/v1/tasks?tenant=shared&kind=IDENTITY_PUT')).items;
+  const [task] = await until('both have failed', async () => {
+    const all = await tasks();
+    return all.length === 2 && all.every(({ state }) => state === 'failed') && all;
+  });
+  const become = (region: string, state: string) =>
+    world.query('UPDATE application_regions SET state = $2 WHERE tenant = $3 AND region = $1', [
+      region,
+      state,
+      'shared',
+    ]);
+  const retry = (body?: object) => world.call('POST', `/v1/jobs/${task?.job}/retry`, body);
+  await become('north', 'removing');
+  for (const refused of [await retry(), await retry({ regions: ['north'] })])
+    assert.equal(refused.body.code, 'JOB_NOT_RETRYABLE');
+  const answer = await world.must(202, 'POST', '/v1/job-retries?tenant=shared', { region: 'south' });
+  assert.deepEqual(answer, { retried: [task?.job], left: [] });
+  await until('it has failed again', async () => (await tasks()).every(({ state }) => state === 'failed'));
+
+  // What a region has done is not asked once more, whatever became of it since.
+  await become('north', 'failed');
+  north.interfere = undefined;
+  await world.must(202, 'POST', `/v1/jobs/${task?.job}/retry`, { regions: ['north'] });
+  await until('one has done it', async () => {
+    const all = await tasks();
+    return all.some(({ state }) => state === 'done') && all.some(({ state }) => state === 'failed');
+  });
+  await become('north', 'removing');
+  south.interfere = undefined;
+  await world.must(202, 'POST', `/v1/jobs/${task?.job}/retry`);
+  await until('so has the other', async () => (await tasks()).every(({ state }) => state === 'done'));
 });
 
 const strange = (keyId: string): Signer => ({
