@@ -37,6 +37,13 @@ export const MAX_REFUSALS_PER_ROUND = 16;
 export const REPORT_STALE_MS = 15_000;
 /** By so much a region's clock may be ahead of ours. */
 export const MAX_REPORT_AHEAD_MS = 5 * 60_000;
+/** So long ago by our clock a manifest may have been signed. The broker keeps a report for a minute; clocks differ as above. */
+export const MAX_MANIFEST_AGE_MS = 5 * 60_000;
+/**
+ * By so much one may be older than the last that was taken in of the region and still be honest: the clocks of a region's cores
+ * differ by a minute at most, and what a CMK that dies has in hand comes again after another.
+ */
+export const MAX_MANIFEST_OVERTAKEN_MS = 2 * 60_000;
 /**
  * Epochs beyond those that governance knows to have given out that it believes a region to have: it may have given them out before
  * it was put back itself. More of them would let a region's word end a tenant.

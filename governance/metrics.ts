@@ -1,5 +1,5 @@
 /** The metrics of CMK itself, each set to 0 at the start; Orbital adds its own to the same registry. */
-import type { JobKind } from '../contracts/index.ts';
+import type { JobKind, ManifestClass } from '../contracts/index.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../platform/metrics.ts';
 import { type FindingKind, findingKinds, mendOf } from './drift/findings.ts';
 import { keyStates } from './keystores/provider.ts';
@@ -25,6 +25,10 @@ export interface CmkMetrics {
   /** Links by state, counted anew. */
   links(counts: Readonly<Record<string, number>>): void;
   regionReportAge(region: string, seconds: number): void;
+  /** How long ago a region has told that page of a class's manifest that it has not told for the longest time. */
+  manifestAge(region: string, of: ManifestClass, seconds: number): void;
+  /** Pages of a region's manifest, of all classes: so many reports is a round at most. */
+  manifestPages(region: string, pages: number): void;
   notification(outcome: NotificationOutcome): void;
   /** L1 keys by state, and how many of them nothing clear is heard of, counted anew. */
   l1Keys(counts: Readonly<Record<string, number>>, warnings: number): void;
@@ -84,6 +88,18 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
   const reportAge = new Gauge({
     name: 'okcm_cmk_region_report_age_seconds',
     help: 'How long ago a region last reported',
+    labelNames: ['region'],
+    registers,
+  });
+  const manifestAge = new Gauge({
+    name: 'okcm_cmk_manifest_age_seconds',
+    help: 'How long ago a region told the page of its manifest that was told longest ago, by class; where none was, since it was enrolled',
+    labelNames: ['region', 'class'],
+    registers,
+  });
+  const manifestPages = new Gauge({
+    name: 'okcm_cmk_manifest_pages',
+    help: 'Pages of a region’s manifest, one of which at least it tells every ten seconds',
     labelNames: ['region'],
     registers,
   });
@@ -150,6 +166,8 @@ export function createCmkMetrics(registry: Registry): CmkMetrics {
       for (const state of linkStates) links.set({ state }, counts[state] ?? 0);
     },
     regionReportAge: (region, seconds) => reportAge.set({ region }, seconds),
+    manifestAge: (region, of, seconds) => manifestAge.set({ region, class: of }, seconds),
+    manifestPages: (region, pages) => manifestPages.set({ region }, pages),
     notification: (outcome) => notifications.inc({ outcome }),
     l1Keys: (counts, unclear) => {
       for (const state of Object.keys(keyStates)) l1Keys.set({ state }, counts[state] ?? 0);

@@ -26,7 +26,14 @@ import {
 } from './manager/queries.ts';
 import { type ManagerDb, WAKE_CHANNEL } from './manager/schema.ts';
 import { createSweeper } from './manager/sweeper.ts';
-import { lanes, type Rejection, type Signer, type TrustedKey, verifyMessage } from './messages.ts';
+import {
+  lanes,
+  type Rejection,
+  type RejectionCode,
+  type Signer,
+  type TrustedKey,
+  verifyMessage,
+} from './messages.ts';
 import { managerMetrics } from './observe.ts';
 import { SeenFrames } from './seen.ts';
 import { takingStatus } from './traces.ts';
@@ -42,9 +49,14 @@ export interface ManagerOptions<DB> {
   readonly logger: Logger;
   /**
    * A region's report of itself, signature verified; `at` is the region's clock, `keyId` names the key that has signed it. May
-   * come twice and out of order, and is never a command.
+   * come twice and out of order, and is never a command. Answers why it is refused, if it is: that is counted and told here.
    */
-  readonly onReport?: (source: string, report: JsonValue, at: string, keyId: string) => Promise<void>;
+  readonly onReport?: (
+    source: string,
+    report: JsonValue,
+    at: string,
+    keyId: string,
+  ) => Promise<RejectionCode | undefined>;
   /** Told of each refused message; rejections.ts sums them up. */
   readonly onRejected?: (rejection: Rejection) => void;
   /** Regions that metrics tell of from the beginning; without it, only those that were asked something. */
@@ -127,8 +139,11 @@ export function createManager<DB>(options: ManagerOptions<DB>): Manager<DB> {
     const channel = reportChannel();
     const taken = await take(channel, 'report', frame);
     if (taken === undefined) return;
-    const { source, report, at } = taken.body;
-    await digest(channel, taken, async () => options.onReport?.(source, report, at, taken.keyId));
+    const { keyId, claims, body } = taken;
+    const code = await digest(channel, taken, async () =>
+      options.onReport?.(body.source, body.report, body.at, keyId),
+    );
+    if (code !== undefined) reject(channel, { code, keyId, claims });
   }
 
   /**

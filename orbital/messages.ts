@@ -150,7 +150,8 @@ export const rejectionCodes = {
   TARGET_MISMATCH: 'a region reports on a task that is not its own',
   UNKNOWN_TASK: 'the status is for a task that does not exist',
   SEQUENCE_AHEAD: 'the message names a wish that is further ahead of the clock than any can be',
-  REPLAYED: 'the message has come before, and was dealt with',
+  CLOCK_AHEAD: 'the report was signed further ahead of our clock than clocks may differ',
+  REPLAYED: 'the message has come before and was dealt with, or is older than what was dealt with since',
 } as const;
 export type RejectionCode = keyof typeof rejectionCodes;
 export interface Rejection {

@@ -136,6 +136,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     logger,
     onReport: async (source, report) => {
       reports.push({ source, report });
+      return undefined;
     },
     onRejected: (rejection) => rejections.push(rejection),
     registry,

@@ -21,6 +21,8 @@ export async function toldSeries(): Promise<readonly Series[]> {
   const cmk = createRegistry({ labels: { component: 'cmk' } });
   const governance = createCmkMetrics(cmk);
   governance.regionReportAge(region, 0);
+  governance.manifestAge(region, 'identity', 0);
+  governance.manifestPages(region, 5);
   governance.request('GET', '/v1/tenants', 200, 0.001);
   createAuditMetrics(cmk);
   const lanes = ['urgent', 'normal'] as const;

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { type Signer, statusChannel } from '../../orbital/index.ts';
+import { reportChannel, type Signer, statusChannel } from '../../orbital/index.ts';
 import { type StatusMessage, signMessage } from '../../orbital/messages.ts';
+import { issue } from '../../platform/pki.ts';
 import { testWorld } from '../../testkit/governance.ts';
-import { MAX_REFUSED_KINDS } from '../limits.ts';
+import { testPki } from '../../testkit/pki.ts';
+import { MAX_REFUSED_KINDS, MAX_REPORT_AHEAD_MS } from '../limits.ts';
 import type { TestRegion } from '../test-region.ts';
 import { until, type World } from '../test-world.ts';
 
@@ -64,6 +66,54 @@ test('dead letters are listed by region and reason, and retried by filter', asyn
   assert.ok(items.length >= 2, 'each retry is a decision of its own');
 });
 
+test('what one region has to do is retried whatever became of the same in another', async () => {
+  await world.onboard('shared');
+  await world.must(202, 'POST', '/v1/tenants/shared/services', { name: 'payments' });
+  const { ca } = await testPki();
+  const certificate = (await issue({ ca, commonName: 'shop', usages: ['client'], days: 1 })).certificatePem;
+  const full = { failed: { code: 'LIMIT_REACHED', message: 'no room', retryable: false } } as const;
+  for (const region of [north, south])
+    region.interfere = (kind) => (kind === 'IDENTITY_PUT' ? full : undefined);
+  await world.must(202, 'POST', '/v1/tenants/shared/applications', {
+    name: 'shop',
+    services: ['payments'],
+    certificate,
+  });
+  type Task = { job: string; region: string; state: string };
+  const tasks = async (): Promise<Task[]> =>
+    (await world.must(200, 'GET', '/v1/tasks?tenant=shared&kind=IDENTITY_PUT')).items;
+  const [task] = await until('both have failed', async () => {
+    const all = await tasks();
+    return all.length === 2 && all.every(({ state }) => state === 'failed') && all;
+  });
+  const become = (region: string, state: string) =>
+    world.query('UPDATE application_regions SET state = $2 WHERE tenant = $3 AND region = $1', [
+      region,
+      state,
+      'shared',
+    ]);
+  const retry = (body?: object) => world.call('POST', `/v1/jobs/${task?.job}/retry`, body);
+  await become('north', 'removing');
+  for (const refused of [await retry(), await retry({ regions: ['north'] })])
+    assert.equal(refused.body.code, 'JOB_NOT_RETRYABLE');
+  const answer = await world.must(202, 'POST', '/v1/job-retries?tenant=shared', { region: 'south' });
+  assert.deepEqual(answer, { retried: [task?.job], left: [] });
+  await until('it has failed again', async () => (await tasks()).every(({ state }) => state === 'failed'));
+
+  // What a region has done is not asked once more, whatever became of it since.
+  await become('north', 'failed');
+  north.interfere = undefined;
+  await world.must(202, 'POST', `/v1/jobs/${task?.job}/retry`, { regions: ['north'] });
+  await until('one has done it', async () => {
+    const all = await tasks();
+    return all.some(({ state }) => state === 'done') && all.some(({ state }) => state === 'failed');
+  });
+  await become('north', 'removing');
+  south.interfere = undefined;
+  await world.must(202, 'POST', `/v1/jobs/${task?.job}/retry`);
+  await until('so has the other', async () => (await tasks()).every(({ state }) => state === 'done'));
+});
+
 const strange = (keyId: string): Signer => ({
   keyId,
   privateKey: generateKeyPairSync('ed25519').privateKey,
@@ -79,7 +129,7 @@ const status = (changes: Partial<StatusMessage> = {}): StatusMessage => ({
   at: new Date().toISOString(),
   ...changes,
 });
-const send = (frame: Uint8Array) => south.transport.publish(statusChannel(), frame);
+const send = (frame: Uint8Array, channel = statusChannel()) => south.transport.publish(channel, frame);
 
 test('forged, altered, replayed and misplaced messages, and a status for another’s task: refused, counted and in the log', async () => {
   await world.must(202, 'POST', '/v1/tenants', { id: 'aimed-at' });
@@ -135,6 +185,37 @@ test('a region that says what cannot be stored is refused, and the others are he
     );
   });
 });
+
+test('a signed report of a wrong shape, or from far ahead, is refused and summed up as every other message', async () => {
+  const refused = async (code: string): Promise<number> => {
+    const { items } = await world.must(200, 'GET', '/v1/refused-messages');
+    type Item = { code: string; claims: string | null; keyId: string | null; count: number };
+    const { claims, keyId } = { claims: 'south', keyId: south.keyId };
+    return (
+      items.find((item: Item) => item.code === code && item.claims === claims && item.keyId === keyId)
+        ?.count ?? 0
+    );
+  };
+  const { at, ...report } = southsReport();
+  for (let i = 0; i < 10; i++) {
+    await south.say({ kind: 'manifest', region: 'south', pages: [], i });
+    await south.say({ ...report, at, i });
+    await south.say({ ...report, at, region: 'north', core: { ...report.core, instance: `core ${i}` } });
+    const ahead = new Date(Date.now() + MAX_REPORT_AHEAD_MS + 60_000 + i).toISOString();
+    await send(
+      signMessage(south.signer, { type: 'report', source: 'south', at: ahead, report: { ...report, at } }),
+      reportChannel(),
+    );
+  }
+  await until('all are counted', async () => (await refused('INVALID_BODY')) === 30);
+  await until('those from ahead, too', async () => (await refused('CLOCK_AHEAD')) === 10);
+});
+
+function southsReport() {
+  const at = new Date().toISOString();
+  const core = { instance: 'core-1', startedAt: at, seal: 'unsealed', sealKind: 'test' };
+  return { region: 'south', at, core, gateways: [], links: [] };
+}
 
 test('a flood of them is a few events', async () => {
   const count = async () =>

@@ -223,7 +223,7 @@ export async function changeJob(
       if (change === 'retry') {
         // With Orbital's lock on the entity, which a removal takes before it changes any row.
         await cmk.manager.retryJob(trx, id, regions);
-        await refuseOutdated(trx, job, tenant);
+        await refuseOutdated(trx, job, tenant, regions);
       } else await cmk.manager.cancelJob(trx, id);
       await audit(trx, who, {
         ...(tenant === undefined ? {} : { tenant }),

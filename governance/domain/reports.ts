@@ -6,28 +6,23 @@
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { RegionReport, type ReportedLink } from '../../contracts/index.ts';
+import type { RejectionCode } from '../../orbital/index.ts';
 import { storeRegionAudit } from '../audit/regions.ts';
 import type { Cmk } from '../context.ts';
 import { EPOCHS_AHEAD, MAX_REPORT_AHEAD_MS } from '../limits.ts';
 import { noteReportKey } from '../signing/region-keys.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
 
-/** `source` is the region whose signature was verified, by the key that `signedBy` names. Reports may come late and twice: an older one changes nothing. */
+/** `source` is the region whose signature was verified, by the key that `signedBy` names. Reports may come late and twice: an older one changes nothing. Answers why it is refused. */
 export async function storeReport(
   cmk: Cmk,
   source: string,
   report: unknown,
   { at, signedBy }: { readonly at: string; readonly signedBy: string },
-): Promise<void> {
-  if (!Value.Check(RegionReport, report) || report.region !== source) {
-    cmk.logger.warn({ region: source }, 'a region report does not follow its schema; it was thrown away');
-    return;
-  }
+): Promise<RejectionCode | undefined> {
+  if (!Value.Check(RegionReport, report) || report.region !== source) return 'INVALID_BODY';
   // One from far ahead would stand before every honest one that follows.
-  if (Date.parse(at) > Date.now() + MAX_REPORT_AHEAD_MS) {
-    cmk.logger.warn({ region: source, at }, 'a report comes from far ahead; it was thrown away');
-    return;
-  }
+  if (Date.parse(at) > Date.now() + MAX_REPORT_AHEAD_MS) return 'CLOCK_AHEAD';
   // The region's clock orders its own reports; ours says when we heard of it, which is what "stale" is about.
   const { links, auditCounts, ...summary } = report;
   const text = JSON.stringify({ ...summary, at });
@@ -49,6 +44,7 @@ export async function storeReport(
       counts: auditCounts ?? [],
     });
   });
+  return undefined;
 }
 
 /**

@@ -79,13 +79,16 @@ const retries: Readonly<Record<JobKind, Outdated>> = {
   MANIFEST_READ: askedAnew,
 };
 
-/** Throws JOB_NOT_RETRYABLE. */
+/** Looks at what is asked once more, by a retry of what `regions` have not done, or all where none are named. Throws JOB_NOT_RETRYABLE. */
 export async function refuseOutdated(
   trx: Trx,
   { kind, tasks }: OrbitalJob,
   tenant: string | undefined,
+  regions: readonly string[] | undefined,
 ): Promise<void> {
-  for (const { target: region, payload } of tasks) {
+  for (const { target: region, payload, state } of tasks) {
+    // What is done stays done.
+    if (state === 'done' || regions?.includes(region) === false) continue;
     const why = await retries[kind as JobKind](trx, { region, payload, tenant });
     if (why !== undefined) throw new CmkError('JOB_NOT_RETRYABLE', `${kind}: ${why}`);
   }

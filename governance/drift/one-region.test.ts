@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { manifestDigest } from '../../contracts/index.ts';
+import { manifestClasses, manifestDigest } from '../../contracts/index.ts';
+import { reportChannel } from '../../orbital/index.ts';
+import { type ReportMessage, signMessage } from '../../orbital/messages.ts';
 import { DRIFT_ALLOWANCE } from '../limits.ts';
+import type { TestRegion } from '../test-region.ts';
 import { until } from '../test-world.ts';
 import { certificateOf, type DriftWorld, startDriftWorld } from './test-drift.test.ts';
 
@@ -157,6 +160,89 @@ test('what a region makes up leads to so many jobs and events and no more, which
   await world.query(`UPDATE drift_allowances SET since = now() - interval '2 hours' WHERE region = 'north'`);
   await settle();
   assert.deepEqual(north.identities.get(fingerprint), identity);
+  assert.deepEqual(await drift(), []);
+});
+
+test('what was recorded hides nothing: a manifest that is older than the last, or far from our clock, is refused', async () => {
+  const MINUTE_MS = 60_000;
+  const manifestOf = (region: TestRegion) => ({
+    kind: 'manifest',
+    region: region.name,
+    pages: manifestClasses.map((of) => {
+      const items = region.holds(of);
+      return { class: of, items: items.length, digest: manifestDigest(items) };
+    }),
+  });
+  /** As somebody who has recorded it plays it out, once the frames that were seen are forgotten. */
+  const play = (region: TestRegion, report: object, atMs: number): Promise<void> => {
+    const said = { type: 'report', source: region.name, at: new Date(atMs).toISOString(), report } as const;
+    return region.transport.publish(reportChannel(), signMessage(region.signer, said as ReportMessage));
+  };
+  const refused = (code: string, region: TestRegion): Promise<number> =>
+    count(`SELECT coalesce(sum(count), 0) AS n FROM refused_messages
+             WHERE code = '${code}' AND channel = '${reportChannel()}' AND claims = '${region.name}'`);
+
+  await settle();
+  const recorded = manifestOf(north);
+  const planted = 'bd'.repeat(32);
+  north.interfere = (kind) => (kind === 'IDENTITY_REMOVE' ? later : undefined);
+  north.identities.set(planted, { fingerprint: planted, role: 'gateway', name: 'planted' });
+  const finding = await until('it is found', async () => {
+    await north.tellManifest();
+    return (await drift('&mend=revoke'))[0];
+  });
+  assert.equal(finding.item, planted);
+  const before = await refused('REPLAYED', north);
+  // A moment ago another core may have said so honestly: it is passed over, and nobody is told.
+  for (const agoMs of [MINUTE_MS / 2, 3 * MINUTE_MS, 6 * MINUTE_MS, 24 * 60 * MINUTE_MS])
+    await play(north, recorded, Date.now() - agoMs);
+  await until('they are refused', async () => (await refused('REPLAYED', north)) === before + 3);
+  const [still] = await drift('&mend=revoke');
+  assert.deepEqual([still?.item, still?.foundAt], [planted, finding.foundAt]);
+  const [page] = await world.query(
+    `SELECT agrees FROM drift_pages WHERE region = 'north' AND class = 'identity'`,
+  );
+  assert.equal(page?.['agrees'], false);
+
+  // Of a region that has told nothing yet.
+  await play(south, manifestOf(south), Date.now() - 6 * MINUTE_MS);
+  await play(south, manifestOf(south), Date.now() + 6 * MINUTE_MS);
+  await until('the old one is refused', async () => (await refused('REPLAYED', south)) === 1);
+  await until('the one from ahead is refused', async () => (await refused('CLOCK_AHEAD', south)) === 1);
+  const pages = `SELECT count(*) AS n FROM drift_pages WHERE region = 'south'`;
+  assert.equal(await count(pages), 0);
+  const ages = async (): Promise<number[]> => {
+    const text = await (await fetch(`${world.healthUrl()}/metrics`)).text();
+    return [...text.matchAll(/^okcm_cmk_manifest_age_seconds\{[^}]*region="south"[^}]*\} (\S+)$/gm)].map(
+      ([, age]) => Number(age),
+    );
+  };
+  await world.query(`UPDATE regions SET enrolled_at = now() - interval '1 day' WHERE name = 'south'`);
+  await until('its silence is measured', async () => {
+    const told = await ages();
+    return told.length === manifestClasses.length && told.every((age) => age > 3_600);
+  });
+
+  // Several pages of one class in one report, the next in another: a round.
+  const [issuers] = manifestOf(south).pages.filter((each) => each.class === 'issuer');
+  assert.ok(issuers);
+  const parts = (...ranges: { after?: string; upTo?: string }[]) => ({
+    kind: 'manifest',
+    region: 'south',
+    pages: ranges.map((range) => ({ ...issuers, ...range })),
+  });
+  await south.say(parts({ upTo: 'b' }, { after: 'b', upTo: 'd' }));
+  await until('two pages are there', async () => (await count(pages)) === 2);
+  await south.say(parts({ after: 'd' }));
+  await until('and the third', async () => (await count(pages)) === 3);
+  await south.tellManifest();
+  await until('all is told', async () => (await count(pages)) === manifestClasses.length);
+  await until('it is measured', async () => (await ages()).every((age) => age < 3_600));
+
+  north.interfere = undefined;
+  await world.query(`UPDATE orbital_tasks SET next_attempt_at = now() WHERE kind = 'IDENTITY_REMOVE'`);
+  await settle();
+  assert.ok(!north.identities.has(planted));
   assert.deepEqual(await drift(), []);
 });
 

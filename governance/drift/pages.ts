@@ -6,7 +6,7 @@
 import { sql } from 'kysely';
 import { Value } from 'typebox/value';
 import { type JobPayload, type JobResult, ManifestReport } from '../../contracts/index.ts';
-import { JobConflictError, type TaskError } from '../../orbital/index.ts';
+import { JobConflictError, type RejectionCode, type TaskError } from '../../orbital/index.ts';
 import type { Cmk } from '../context.ts';
 import { createRegionalJob } from '../dispatch/jobs.ts';
 import {
@@ -18,23 +18,31 @@ import {
 import type { Answer } from '../links/answers.ts';
 import type { DriftPage } from '../store/drift-tables.ts';
 import { asPlatform, type Trx } from '../store/transactions.ts';
+import { goForward, whyFarFromNow } from './freshness.ts';
 import { ownDigest, wantedIn } from './wanted.ts';
 
-/** `source` is the region whose signature was verified. It may come late and twice: the next round says what holds then. */
+/**
+ * `source` is the region whose signature was verified, `at` when it has signed, by its clock. May come late and twice: what is not
+ * newer than what was told of a class changes nothing in it, and the next round says what holds then. Answers why it is refused.
+ */
 export async function storeManifest(
-  cmk: Pick<Cmk, 'db' | 'logger'>,
+  cmk: Pick<Cmk, 'db'>,
   source: string,
   report: unknown,
-): Promise<void> {
-  if (!Value.Check(ManifestReport, report) || report.region !== source) {
-    cmk.logger.warn({ region: source }, 'a manifest does not follow its schema; it was thrown away');
-    return;
-  }
-  const pages = report.pages
+  at: string,
+): Promise<RejectionCode | undefined> {
+  if (!Value.Check(ManifestReport, report) || report.region !== source) return 'INVALID_BODY';
+  const signedAt = new Date(at);
+  const tooFar = whyFarFromNow(signedAt.getTime(), Date.now());
+  if (tooFar !== undefined) return tooFar;
+  const told = report.pages
     .filter(({ after = '', upTo }) => upTo === undefined || upTo > after)
     .map(({ after = '', upTo = null, ...page }) => ({ ...page, after, up_to: upTo }));
-  const text = JSON.stringify(pages);
-  await asPlatform(cmk.db, async (trx) => {
+  return await asPlatform(cmk.db, async (trx) => {
+    const classes = report.pages.map((page) => page.class);
+    const newer = await goForward(trx, source, classes, signedAt);
+    if (newer === undefined) return 'REPLAYED';
+    const text = JSON.stringify(told.filter((page) => newer.has(page.class)));
     // A page that waits to be compared keeps its place. Pages begin elsewhere once something came or went before them.
     await sql`
       DELETE FROM drift_pages p
@@ -52,6 +60,7 @@ export async function storeManifest(
         ON CONFLICT (region, class, after) DO UPDATE
           SET up_to = excluded.up_to, items = excluded.items, digest = excluded.digest,
               told_at = CASE WHEN p.checked_at >= p.told_at THEN now() ELSE p.told_at END`.execute(trx);
+    return undefined;
   });
 }
 

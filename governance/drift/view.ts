@@ -1,6 +1,6 @@
 /** What differs, as operators see it. */
 import { sql } from 'kysely';
-import type { ManifestClass } from '../../contracts/index.ts';
+import { type ManifestClass, manifestClasses } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
 import {
   cursorOf,
@@ -148,4 +148,25 @@ export async function countDrift(
     findings: Object.fromEntries(rows.map(({ finding, count }) => [finding, Number(count)])),
     differingPages: Number(differing),
   };
+}
+
+export interface ToldClass {
+  readonly region: string;
+  readonly class: ManifestClass;
+  readonly pages: number;
+  /** Since the page of it that was told longest ago; where none was, since the region was enrolled. */
+  readonly ageSeconds: number;
+}
+
+/** For metrics: every class of every region. */
+export async function toldClasses(trx: Trx): Promise<readonly ToldClass[]> {
+  const { rows } = await sql<ToldClass>`
+    SELECT r.name AS region, c.class, coalesce(p.pages, 0)::int AS pages,
+           extract(epoch FROM now() - coalesce(p.told_at, r.enrolled_at))::float8 AS "ageSeconds"
+      FROM (SELECT name, enrolled_at FROM regions LIMIT ${MAX_REGIONS}) r
+      CROSS JOIN unnest(${[...manifestClasses]}::text[]) AS c (class)
+      LEFT JOIN (SELECT region, class, count(*) AS pages, min(told_at) AS told_at FROM drift_pages GROUP BY region, class) p
+        ON p.region = r.name AND p.class = c.class
+      ORDER BY r.name`.execute(trx);
+  return rows;
 }

@@ -29,6 +29,13 @@ export interface DriftPageRow {
   look_again_at: Date | null;
 }
 
+/** When the region has signed, by its clock, what was last told of a class. */
+export interface DriftToldRow {
+  region: string;
+  class: ManifestClass;
+  signed_at: Date;
+}
+
 /** A page that a region was asked for; one at a time for each class. */
 export interface DriftReadRow {
   region: string;
@@ -88,6 +95,7 @@ export const DRIFT_PLATFORM_TABLES = [
   'drift_findings',
   'drift_allowances',
   'drift_mends',
+  'drift_told',
 ] as const;
 
 /** Keys of items are compared byte by byte, as regions do it (contracts/manifest.ts). */
@@ -160,4 +168,13 @@ CREATE INDEX drift_mends_region ON drift_mends (region, allowance);
 DROP INDEX drift_pages_to_check;
 CREATE INDEX drift_pages_to_check ON drift_pages (region, told_at)
   WHERE checked_at IS NULL OR checked_at < told_at;
+`;
+
+export const DRIFT_TOLD = `
+CREATE TABLE drift_told (
+  region text NOT NULL REFERENCES regions,
+  class text NOT NULL,
+  signed_at timestamptz NOT NULL,
+  PRIMARY KEY (region, class)
+);
 `;

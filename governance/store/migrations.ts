@@ -11,7 +11,7 @@ import {
   AUDIT_TENANT_TABLES,
   REGION_AUDIT_HEADS,
 } from './audit-tables.ts';
-import { DRIFT_ALLOWANCES, DRIFT_PLATFORM_TABLES, DRIFT_TABLES } from './drift-tables.ts';
+import { DRIFT_ALLOWANCES, DRIFT_PLATFORM_TABLES, DRIFT_TABLES, DRIFT_TOLD } from './drift-tables.ts';
 import { IDEMPOTENCY_TABLES, IDEMPOTENCY_TENANT_TABLES } from './idempotency-tables.ts';
 import { KEYSTORE_TABLES, KEYSTORE_TENANT_TABLES } from './keystore-tables.ts';
 import {
@@ -378,6 +378,11 @@ const migrations: Record<string, Migration> = {
   '0083_portal_sessions': {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql.raw(PORTAL_TABLES).execute(db);
+    },
+  },
+  '0084_drift_told': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql.raw(DRIFT_TOLD).execute(db);
     },
   },
 };

@@ -22,6 +22,7 @@ import type {
   DriftMendRow,
   DriftPageRow,
   DriftReadRow,
+  DriftToldRow,
 } from './drift-tables.ts';
 import type { IdempotencyKeyRow } from './idempotency-tables.ts';
 import type { KeyImportRow } from './keystore-tables.ts';
@@ -369,6 +370,7 @@ export interface CmkDatabase extends AccessTables {
   drift_findings: DriftFindingRow;
   drift_allowances: DriftAllowanceRow;
   drift_mends: DriftMendRow;
+  drift_told: DriftToldRow;
   portal_sessions: PortalSessionRow;
 }
 

@@ -58,6 +58,7 @@ describe('what cannot be stored', () => {
       onReport: async (source, report) => {
         await store(db, report);
         reported.push(source);
+        return undefined;
       },
       onRejected: (rejection) => rejections.push(rejection),
       logger,

@@ -218,4 +218,13 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
     },
     async down(): Promise<void> {},
   },
+  '0005_orbital_old_entities': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Those of longest ago, for the purge.
+      await sql`create index orbital_entities_age on orbital_entities (last_sequence)`.execute(db);
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`drop index orbital_entities_age`.execute(db);
+    },
+  },
 };
