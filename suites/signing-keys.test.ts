@@ -7,6 +7,7 @@ import { createPrivateKey, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { sql } from 'kysely';
+import { signsBy } from '../cli/doctor/region.ts';
 import { connectTransport, type Signer, type Transport, taskChannel } from '../orbital/index.ts';
 import { signMessage } from '../orbital/messages.ts';
 import { type Planes, startPlanes } from './support/planes.ts';
@@ -122,6 +123,10 @@ describe('keys that sign what crosses the broker', () => {
     );
     await planes.world.query(`UPDATE region_keys SET heard_at = heard_at - interval '1 minute'`);
     await planes.world.must(200, 'POST', '/v1/regions/eu/keys/region%3Aeu/retire');
+    // The configuration still names the first one, which counts for nothing now.
+    const { config } = planes.eu;
+    const core = { kind: 'core', name: 'core', file: 'core.json', isDevelopment: false, config } as const;
+    assert.equal((await signsBy(core))?.keyId, 'eu-2');
     await planes.onboard('with-the-new-key', 'payments');
     await planes.unlink(TENANT);
     const { regions } = await planes.world.must(200, 'GET', '/v1/audit/regions');

@@ -16,7 +16,7 @@ import { checkSecretFile } from './files.ts';
 import { governanceFacts } from './governance.ts';
 import { askHealth } from './health.ts';
 import { checksOf, listenersOf } from './plan.ts';
-import { trustedKeys } from './region.ts';
+import { signsBy, trustedKeys } from './region.ts';
 import {
   type CmkSubject,
   type CoreSubject,
@@ -200,7 +200,7 @@ async function checkMesh(core: CoreSubject, gateway: GatewaySubject): Promise<Ve
 }
 
 async function checkSignatures(cmk: CmkSubject, core: CoreSubject): Promise<Verdict[]> {
-  const [facts, trusted] = await Promise.all([governanceFacts(cmk), trustedKeys(core)]);
+  const [facts, trusted, own] = await Promise.all([governanceFacts(cmk), trustedKeys(core), signsBy(core)]);
   const { region } = core.config;
   const verdicts: Verdict[] = [];
   const { keyId, signingKey } = cmk.config.orbital;
@@ -211,13 +211,11 @@ async function checkSignatures(cmk: CmkSubject, core: CoreSubject): Promise<Verd
   if (trusted !== undefined)
     verdicts.push(judgeTrust('governance', region, active, trusted.get(active.keyId), core.file));
   const known = facts?.regions.find(({ name }) => name === region)?.keys;
-  if (known !== undefined) {
-    const own = core.config.orbital;
-    const publicKey = publicPemOf((await readSigner(own.signingKey, own.keyId)).privateKey);
+  if (known !== undefined && own !== undefined) {
     const there =
-      known.find((key) => key.publicKey.trim() === publicKey.trim()) ??
+      known.find((key) => key.publicKey.trim() === own.publicKey.trim()) ??
       known.find((key) => key.keyId === own.keyId);
-    verdicts.push(judgeTrust('region', region, { keyId: own.keyId, publicKey }, there?.publicKey, core.file));
+    verdicts.push(judgeTrust('region', region, own, there?.publicKey, core.file));
   }
   return verdicts;
 }

@@ -1,7 +1,7 @@
 /** What a region's own database says of it: its seal, the leases of its links, whose signatures it takes. */
 import type pg from 'pg';
 import { configuredKeys } from '../../execution/core/signing/configured.ts';
-import { canonicalPem, publicPemOf, readSigner, withConfigured } from '../../orbital/index.ts';
+import { canonicalPem, type NamedKey, publicPemOf, readSigner, withConfigured } from '../../orbital/index.ts';
 import { errorMessage } from '../../platform/errors.ts';
 import type { DatabaseField } from './database.ts';
 import { withDatabase } from './database-look.ts';
@@ -111,6 +111,28 @@ async function checkOwnKey(client: pg.Client, { file, config }: CoreSubject): Pr
       ),
     ];
   return [passed(checked, keyId, { file, keyId })];
+}
+
+/**
+ * By which the region signs: the key that it has gone over to, or the one of its configuration where it never had another.
+ * Undefined: not known now.
+ */
+export async function signsBy({ file, config }: CoreSubject): Promise<NamedKey | undefined> {
+  const of: DatabaseField = { file, field: 'database.url', url: config.database.url };
+  const answer: { key?: NamedKey } = {};
+  await withDatabase(of, async (client) => {
+    const { rows } = await client.query<{ key_id: string; public_key: string }>(
+      `SELECT key_id, public_key FROM core.own_keys WHERE state = 'active'`,
+    );
+    const [row] = rows;
+    const { keyId, signingKey } = config.orbital;
+    answer.key =
+      row === undefined
+        ? { keyId, publicKey: publicPemOf((await readSigner(signingKey, keyId)).privateKey) }
+        : { keyId: row.key_id, publicKey: row.public_key };
+    return [];
+  });
+  return answer.key;
 }
 
 /** Keys of governance that this region takes, by name: its configuration, and what it was told since. Undefined: not known now. */

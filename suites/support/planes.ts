@@ -42,6 +42,7 @@ const quiet = createLogger({ name: 'planes', level: 'silent' });
 
 export interface PlaneRegion {
   readonly core: RunningCore;
+  readonly config: CoreConfig;
   /** As the superuser. */
   readonly databaseUrl: string;
   readonly sealPath: string;
@@ -203,7 +204,7 @@ export async function startPlanes({ drift, manifest }: PlanesOptions = {}): Prom
       keyId: config.orbital.keyId,
       publicKey: pem(signing.publicKey, 'spki'),
     });
-    return { core, databaseUrl: url, sealPath: join(directory, `${name}-seal.json`) };
+    return { core, config, databaseUrl: url, sealPath: join(directory, `${name}-seal.json`) };
   }
   const [eu, us] = [await startRegion('eu'), await startRegion('us')];
 
