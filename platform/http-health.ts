@@ -9,8 +9,9 @@
 // Who restarts what does not answer has to ask /livez: a restart neither unseals a region nor brings a database back, and
 // it throws away the shares that holders have presented.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { errorMessage } from './errors.ts';
+import { isLoopback } from './loopback.ts';
 import type { Registry } from './metrics.ts';
 
 const MAX_CONNECTIONS = 64;
@@ -81,10 +82,6 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   };
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
 /** A browser always names the host, by HTTP/1.1; a probe of HTTP/1.0 need not. */
 function isOurs({ headers, socket }: IncomingMessage, names: ReadonlySet<string>): boolean {
   if (headers.host === undefined) return true;
@@ -92,12 +89,11 @@ function isOurs({ headers, socket }: IncomingMessage, names: ReadonlySet<string>
     /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/.exec(headers.host.toLowerCase()) ?? [];
   const name = bracketed ?? bare;
   if (name === undefined) return false;
-  if (name === 'localhost' || names.has(name)) return true;
-  const family = isIP(name);
-  if (family === 0) return false;
+  if (isLoopback(name) || names.has(name)) return true;
+  if (isIP(name) === 0) return false;
   // A listener on all addresses is asked by the one that it was reached at.
   const reached = socket.localAddress?.replace(/^::ffff:(?=\d+\.)/, '');
-  return name === reached || loopback.check(name, family === 6 ? 'ipv6' : 'ipv4');
+  return name === reached;
 }
 
 async function sendHealth(response: ServerResponse, health: HealthServerOptions['health']): Promise<void> {

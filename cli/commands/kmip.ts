@@ -8,8 +8,10 @@ import { contextOf, demandYes } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type KnownApplication, knownApplications } from '../home/applications.ts';
 import { type Endpoints, readEndpoints } from '../home/endpoints.ts';
+import { gatewayOf } from '../installation/names.ts';
 import type { Application, Ciphertext } from '../kmip/application.ts';
 import { colors, table } from '../output.ts';
+import { logFile } from '../supervisor/logs.ts';
 
 interface AccessOptions {
   readonly region?: string;
@@ -187,11 +189,15 @@ function add<O = object>(
 
 async function openApplication(home: string, options: AccessOptions): Promise<Application> {
   const { endpoints, paths } = await readEndpoints(home);
-  const { gateway, https } = regionOf(endpoints, options.region);
+  const { name: region, gateway, https } = regionOf(endpoints, options.region);
   const files = filesOf(await knownApplications(paths), options);
+  const name = gatewayOf(region);
+  const server = { name, log: logFile(paths.logs, name) };
   const { Application: Opened } = await import('../kmip/application.ts');
   return await Opened.open(
-    options.https === undefined ? { ...gateway, ...files } : { ...https, ...files, encoding: options.https },
+    options.https === undefined
+      ? { ...gateway, ...files, server }
+      : { ...https, ...files, server, encoding: options.https },
   );
 }
 

@@ -27,7 +27,7 @@ export function registerUpCommand(program: Command): void {
     )
     .option(
       '--gateway-store <where>',
-      'where gateways keep data keys: sqlite (a file, the default), memory, redis://… or rediss://…?ca=FILE, or @FILE with that',
+      'where gateways keep data keys: sqlite (a file, the default), memory, redis://… or rediss://…?ca=FILE, or @FILE with that; kept for later starts',
     )
     .addOption(
       new Option(

@@ -41,6 +41,9 @@ export interface LaunchOptions {
   readonly onNote: (note: string) => void;
 }
 
+const IN_MEMORY =
+  'gateways keep data keys in MEMORY ALONE: what a core has not been told of is lost with them; --gateway-store sqlite ends it';
+
 export class Launch {
   readonly paths: HomePaths;
   readonly ports: Ports;
@@ -105,6 +108,7 @@ export class Launch {
         ...(hotPath === undefined ? {} : { hotPath }),
       });
       await writeConfigs(installation, ports);
+      if (stored.gatewayStore === 'memory') options.onNote(IN_MEMORY);
       const token = (await readPrivate(paths.token)).trim();
       return new Launch({ installation, lock, ports, token, onNote: options.onNote });
     } catch (error) {

@@ -46,6 +46,8 @@ export interface ApplicationAccess {
   readonly encoding?: MessageEncoding;
   /** Whose application it is, where that is known: hints name it. */
   readonly tenant?: string | undefined;
+  /** What serves there, as `okcm start` calls it, and its log: hints name them. */
+  readonly server?: { readonly name: string; readonly log: string } | undefined;
 }
 
 export interface Ciphertext {
@@ -68,9 +70,11 @@ export const hintOf = (error: KmipError, tenant: string): string | undefined =>
 export class Application {
   readonly #client: KmipClient;
   readonly #tenant: string;
-  private constructor(client: KmipClient, tenant = 'TENANT') {
+  readonly #server: ApplicationAccess['server'];
+  private constructor(client: KmipClient, { tenant = 'TENANT', server }: ApplicationAccess) {
     this.#client = client;
     this.#tenant = tenant;
+    this.#server = server;
   }
 
   /** Reads the files; connects with the first request. Errors: FILE_UNREADABLE. */
@@ -83,7 +87,7 @@ export class Application {
     const { host, port, encoding: https } = access;
     return new Application(
       new KmipClient({ host, port, cert, key, ca, https, timeoutMs: TIMEOUT_MS, poolSize: 1 }),
-      access.tenant,
+      access,
     );
   }
 
@@ -222,10 +226,17 @@ export class Application {
       }
       throw new CliError('KMIP_UNREACHABLE', `${operationName(operation)} got no answer`, {
         cause: error,
-        ...(error instanceof KmipClientError && error.hint !== undefined ? { hint: error.hint } : {}),
+        ...(error instanceof KmipClientError ? { hint: unansweredHint(error, this.#server) } : {}),
       });
     }
   }
+}
+
+function unansweredHint({ code, hint }: KmipClientError, server: ApplicationAccess['server']): string {
+  if (server === undefined) return hint;
+  if (code === 'KMIP_CONNECT_FAILED')
+    return `see \`okcm status\`; \`okcm start ${server.name}\` starts it again`;
+  return code === 'KMIP_CONNECTION_LOST' ? `${hint}; that log is ${server.log}` : hint;
 }
 
 const nameAttribute = (name: string): Attribute =>

@@ -11,7 +11,8 @@ import { CliError } from '../errors.ts';
 import type { Runner, Running } from './component.ts';
 import { lastComplaint, logEnd } from './logs.ts';
 
-const READY_DEADLINE_MS = 30_000;
+/** A machine with other things to do starts a program several times slower than one without. */
+const READY_DEADLINE_MS = 60_000;
 const READY_POLL_MS = 40;
 /** A little more than the children's own shutdown deadline. */
 const STOP_DEADLINE_MS = 12_000;

@@ -13,6 +13,7 @@ import {
 import { request as httpsRequest } from 'node:https';
 import { readPrivate } from '../../platform/config-file.ts';
 import { errorCode, errorMessage } from '../../platform/errors.ts';
+import { isLoopback } from '../../platform/loopback.ts';
 import { KeychainError, type KeychainErrorCode } from './errors.ts';
 
 export interface OpenBaoServer {
@@ -59,7 +60,6 @@ const MAX_TOKEN_FILE_BYTES = 4096;
 const MAX_QUOTED_CHARACTERS = 200;
 /** A server that repeats what it was sent must not make us repeat an envelope. */
 const LOOKS_LIKE_CONTENT = /[A-Za-z0-9+/=]{64,}/g;
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
 /** Any status is an answer. @throws KeychainError either of `errors`. */
 export async function callOpenBao(
@@ -110,7 +110,7 @@ function urlOf(server: OpenBaoServer, { path }: OpenBaoRequest, errors: OpenBaoE
     throw new KeychainError(errors.misconfigured, `no path of an engine: ${path.join('/')}`);
   }
   const url = new URL(`/v1/${path.map(encodeURIComponent).join('/')}`, server.url);
-  if (url.protocol === 'http:' && !LOOPBACK.has(url.hostname)) {
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     throw new KeychainError(errors.misconfigured, `${url.origin} is not https, and not on this host`);
   }
   return url;

@@ -2,7 +2,8 @@
 
 import { OkcmError } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { GatewayConfig } from '../config.ts';
+import { isLoopback } from '../../../platform/loopback.ts';
+import type { GatewayConfig, RedisStoreConfig } from '../config.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
 import { IN_MEMORY, Store, type StoreSharing } from './store.ts';
 
@@ -29,6 +30,7 @@ export async function openStore(
   });
   if (wanted.kind !== 'redis') return store;
   try {
+    refuseInTheClear(wanted);
     refuseToLeaveKeys(store, wanted.path);
     const beside = (write: () => void): Promise<void> => store.commit(write);
     const options = {
@@ -48,6 +50,18 @@ export async function openStore(
     store.close();
     throw error;
   }
+}
+
+/** Keys lie in Redis wrapped, but its password and what is read of whom would be anybody's to see. */
+function refuseInTheClear({ host, port, tls }: RedisStoreConfig): void {
+  if (tls !== undefined || isLoopback(host)) return;
+  throw new OkcmError(
+    'STORE_UNUSABLE',
+    `Redis at ${host}:${port} is on another machine and is spoken to without TLS`,
+    {
+      hint: 'give the authority of its certificate: `store.tls.ca` in the configuration, or rediss://…?ca=FILE',
+    },
+  );
 }
 
 /** A file that held keys before: those that nobody else has are not to be forgotten in it. */

@@ -1,7 +1,7 @@
 /** The client's side of one connection: requests go out at once, answers come back in the same order. */
 import type { TLSSocket } from 'node:tls';
 import { FrameReader } from '../ttlv/frame-reader.ts';
-import { fromSocketError, KmipClientError } from './client-errors.ts';
+import { type ConnectionStage, fromSocketError, KmipClientError, lostConnection } from './client-errors.ts';
 
 type Pending = {
   /** Null once it has been written. */
@@ -32,6 +32,7 @@ export class ClientConnection {
   readonly #pending: Pending[] = [];
   readonly #connectTimer: NodeJS.Timeout;
   #connected = false;
+  #answered = false;
   #draining = false;
   #failure: KmipClientError | undefined;
 
@@ -52,7 +53,7 @@ export class ClientConnection {
       for (const pending of this.#pending) this.#write(pending);
     });
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('error', (error) => this.#fail(fromSocketError(error, options.where, this.#connected)));
+    socket.on('error', (error) => this.#fail(fromSocketError(error, options.where, this.#stage)));
     socket.on('end', () => this.#fail(this.#lost()));
     socket.once('close', () => this.#fail(this.#lost()));
     this.#holdProcess();
@@ -144,6 +145,7 @@ export class ClientConnection {
         );
         return;
       }
+      this.#answered = true;
       pending.release();
       if (!pending.abandoned) pending.resolve(frame);
     }
@@ -184,10 +186,15 @@ export class ClientConnection {
     if (this.#pending.every((each) => each.abandoned)) this.#fail(this.#lost());
   }
 
+  get #stage(): ConnectionStage {
+    if (!this.#connected) return 'connecting';
+    return this.#answered ? 'answered' : 'connected';
+  }
+
   #lost(): KmipClientError {
     const { where } = this.#options;
     return this.#connected
-      ? new KmipClientError('KMIP_CONNECTION_LOST', `${where} closed the connection`)
+      ? lostConnection(`${where} closed the connection`, this.#stage)
       : new KmipClientError('KMIP_CONNECT_FAILED', `${where} closed the connection before it was ready`);
   }
 

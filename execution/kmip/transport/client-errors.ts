@@ -59,7 +59,7 @@ const certificateHints: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID:
     "the server's certificate does not name this host: set `servername`, or renew it with the name",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "the server's chain is incomplete: it must send its intermediate certificates",
+    "`ca` does not hold the issuer of the server's certificate, or the server does not send its intermediate certificates",
   UNABLE_TO_GET_ISSUER_CERT: "an issuer of the server's certificate is missing from `ca`",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the issuer of the server's certificate is missing from `ca`",
   SELF_SIGNED_CERT_IN_CHAIN: "the root of the server's certificate is missing from `ca`",
@@ -87,11 +87,25 @@ const certificateHints: Readonly<Record<string, string>> = {
 const isTlsCode = (code: string): boolean =>
   code in certificateHints || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_');
 
+/** How far a connection has come: TLS 1.3 is connected before the server has judged the client's certificate. */
+export type ConnectionStage = 'connecting' | 'connected' | 'answered';
+
+/** Of a connection on which nothing was ever answered. */
+const NEVER_ANSWERED =
+  'nothing was answered on this connection: the server may have refused the client certificate, and its log says why; ' +
+  'otherwise the request may have been carried out: look before repeating it';
+
+/** @param how what has happened to the connection to `where`, which is `host:port` */
+export function lostConnection(how: string, stage: ConnectionStage, cause?: unknown): KmipClientError {
+  const hint = stage === 'connected' ? { hint: NEVER_ANSWERED } : {};
+  return new KmipClientError('KMIP_CONNECTION_LOST', how, { cause, ...hint });
+}
+
 /** The error of a socket as the client reports it. `where` is `host:port`. */
 export function fromSocketError(
   error: Error & { code?: string },
   where: string,
-  connected: boolean,
+  stage: ConnectionStage,
 ): KmipClientError {
   const code = error.code ?? '';
   if (isTlsCode(code)) {
@@ -99,13 +113,9 @@ export function fromSocketError(
     const options = hint === undefined ? { cause: error } : { cause: error, hint };
     return new KmipClientError('KMIP_TLS_FAILED', `TLS with ${where} failed: ${code}`, options);
   }
-  return connected
-    ? new KmipClientError(
-        'KMIP_CONNECTION_LOST',
-        `lost the connection to ${where}: ${code || error.message}`,
-        { cause: error },
-      )
-    : new KmipClientError('KMIP_CONNECT_FAILED', `cannot connect to ${where}: ${code || error.message}`, {
+  return stage === 'connecting'
+    ? new KmipClientError('KMIP_CONNECT_FAILED', `cannot connect to ${where}: ${code || error.message}`, {
         cause: error,
-      });
+      })
+    : lostConnection(`lost the connection to ${where}: ${code || error.message}`, stage, error);
 }

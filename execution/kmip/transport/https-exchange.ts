@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { formatOfContentType, type MessageEncoding, messageFormats } from '../encodings/message-format.ts';
 import { decodeTtlv } from '../ttlv/decode.ts';
 import { encodeTtlv } from '../ttlv/encode.ts';
-import { fromSocketError, KmipClientError } from './client-errors.ts';
+import { fromSocketError, KmipClientError, lostConnection } from './client-errors.ts';
 import { KMIP_HTTPS_PATH } from './https-server.ts';
 
 export type HttpsExchangeOptions = {
@@ -77,10 +77,12 @@ export class HttpsExchange {
           connected = true;
         });
       });
-      sent.on('error', (error) => reject(fromSocketError(error, where, connected)));
+      sent.on('error', (error) =>
+        reject(fromSocketError(error, where, connected ? 'connected' : 'connecting')),
+      );
       sent.once('close', () => {
         clearTimeout(timer);
-        reject(new KmipClientError('KMIP_CONNECTION_LOST', `${where} closed the connection`));
+        reject(lostConnection(`${where} closed the connection`, 'connected'));
       });
       sent.once('response', (response) => {
         const chunks: Buffer[] = [];
@@ -98,7 +100,7 @@ export class HttpsExchange {
             reject(error instanceof KmipClientError ? error : this.#bad('unreadable', error));
           }
         });
-        response.on('error', (error) => reject(fromSocketError(error, where, true)));
+        response.on('error', (error) => reject(fromSocketError(error, where, 'answered')));
       });
       sent.end(body);
     });

@@ -4,6 +4,7 @@ import { type AddressInfo, connect as connectPlain, createServer, type Server, t
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
+import type { KeyAndCertificate } from '../../../platform/pki.ts';
 import { type TestPki, testPki } from '../../../testkit/pki.ts';
 import {
   call,
@@ -340,6 +341,7 @@ function serving(shared: boolean): void {
 
 describe('KmipClient', () => {
   let pki: TestPki;
+  let pair: KeyAndCertificate;
   let options: KmipClientOptions;
   let server: Server;
   const sockets = new Set<Socket>();
@@ -362,7 +364,7 @@ describe('KmipClient', () => {
 
   before(async () => {
     pki = await testPki();
-    const pair = await pki.server();
+    pair = await pki.server();
     const own = await pki.client('app');
     server = createTlsServer(
       { key: pair.privateKeyPem, cert: pair.certificatePem, ca: pki.ca.certificatePem, requestCert: true },
@@ -452,6 +454,18 @@ describe('KmipClient', () => {
     for (const socket of sockets) socket.destroy();
     assert.equal((await running).code, 'KMIP_CONNECTION_LOST');
     assert.deepEqual(await kmip.request(wait, { waitMs: 1 }), { waitMs: 1 });
+  });
+
+  it('says where to look when a server hangs up on a client that it has never answered', async () => {
+    const deaf = createTlsServer({ key: pair.privateKeyPem, cert: pair.certificatePem }, (socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.destroy());
+    });
+    const kmip = client({ port: await listen(deaf), poolSize: 1 });
+    const { code: said, hint } = await code(kmip.request(wait, { waitMs: 0 }));
+    assert.equal(said, 'KMIP_CONNECTION_LOST');
+    assert.match(hint, /refused the client certificate, and its log says why/);
+    deaf.close();
   });
 
   it('does not leave out what an older version does not know from a request', async () => {

@@ -108,6 +108,12 @@ describe('a server that may lose keys', () => {
 });
 
 describe('a server with a password and TLS', () => {
+  it('is not spoken to in the clear on another machine', async () => {
+    const elsewhere = { kind: 'redis', path: storePath(), host: '192.0.2.1', port: 6379 } as const;
+    const said = failsAs('STORE_UNUSABLE', /192\.0\.2\.1:6379 is on another machine .* without TLS/);
+    await assert.rejects(open(elsewhere), said);
+  });
+
   it('takes neither a wrong password nor a stranger’s certificate, and is not taken for another', async () => {
     const redis = await startRedis({ password: 'right', tls: true });
     const { client, passwordFile } = redis;
