@@ -321,7 +321,8 @@ describe('a region', () => {
       seen.set(what, (seen.get(what) ?? 0) + 1);
     }
     t.diagnostic([...seen].map(([what, times]) => `${what} ${times}`).join(', '));
-    for (const what of ['ran', 'repeated', 'SUPERSEDED', 'FORGOTTEN', 'DEADLINE']) assert.ok(seen.has(what), what);
+    for (const what of ['ran', 'repeated', 'SUPERSEDED', 'FORGOTTEN', 'DEADLINE'])
+      assert.ok(seen.has(what), what);
   });
 
   const world = new World();
