@@ -25,4 +25,4 @@ export interface BrokerProbe {
 
 /** Connecting, and each question. */
 export const PROBE_CONNECT_MS = 2_500;
-export const PROBE_ANSWER_MS = 1_000;
+export const PROBE_ANSWER_MS = 2_000;
