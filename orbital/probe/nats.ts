@@ -11,6 +11,7 @@ import {
   NoRespondersError,
   PermissionViolationError,
   type RequestOptions,
+  TimeoutError,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import { lanes } from '../messages.ts';
@@ -84,7 +85,7 @@ async function askRegion(connection: NatsConnection, region: string): Promise<As
     ...lanes.map(async (lane) => {
       const channel = taskChannel(region, lane);
       const subject = `${API}.CONSUMER.MSG.NEXT.${streamOf(channel)}.${CONSUMER}`;
-      return judge(await request(connection, subject, NO_REQUEST), `publish to ${subject}`, channel);
+      return judge(await askConsumer(connection, subject), `publish to ${subject}`, channel);
     }),
   ]);
   const status = `${API}.STREAM.INFO.${streamOf(statusChannel())}`;
@@ -133,6 +134,19 @@ async function askPublish(connection: NatsConnection, channel: string): Promise<
 const askApi = (connection: NatsConnection, subject: string): Promise<Answer> =>
   request(connection, subject, Empty);
 
+/**
+ * What is not permitted is told at once. Silence proves nothing: a consumer may be busy, and one that is not there is silent, too,
+ * which whoever publishes to its stream sees.
+ */
+async function askConsumer(connection: NatsConnection, subject: string): Promise<Answer> {
+  try {
+    return await request(connection, subject, NO_REQUEST);
+  } catch (error) {
+    if (causeOf(error) instanceof TimeoutError) return 'permitted';
+    throw error;
+  }
+}
+
 async function request(
   connection: NatsConnection,
   subject: string,
@@ -147,6 +161,8 @@ async function request(
   } catch (error) {
     if (isRefusal(error)) return 'refused';
     if (isSilence(error)) return 'absent';
+    if (error instanceof TimeoutError)
+      throw new Error(`nothing answers ${subject} within ${PROBE_ANSWER_MS} ms`, { cause: error });
     throw error;
   }
 }

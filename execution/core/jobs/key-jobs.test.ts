@@ -11,7 +11,7 @@ import { testDatabase } from '../../../testkit/postgres.ts';
 import { until } from '../../../testkit/until.ts';
 import type { Caller } from '../../mesh/index.ts';
 import { verifyAudit } from '../audit/verify.ts';
-import { PUSH_ACK_WAIT_MS } from '../limits.ts';
+import { IMPATIENT_ACK_WAIT_MS, PUSH_ACK_WAIT_MS } from '../limits.ts';
 import type { GatewayClient } from '../testing/gateway-client.ts';
 import { acme, billing, createKey, headOf, populate } from '../testing/keys.ts';
 import { JobFailedError, TestRegion } from '../testing/region.ts';
@@ -216,11 +216,12 @@ describe('jobs of keys', () => {
       });
     // Together, as many as a core has in hand: half of them have no time for it.
     const together = (await Promise.all(tenants.slice(0, 4).map(close))).sort((a, b) => a - b);
-    assert.ok((together[1] ?? 0) < PUSH_ACK_WAIT_MS, `${together} ms`);
-    assert.ok((together[2] ?? 0) >= PUSH_ACK_WAIT_MS - 5, `${together} ms`);
+    // Each has done its work by the time that it begins to wait, so it is what they waited that tells them apart.
+    const [, hasty = 0, patient = 0] = together;
+    assert.ok(patient - hasty > (PUSH_ACK_WAIT_MS - IMPATIENT_ACK_WAIT_MS) / 3, `${together} ms`);
     for (const tenant of tenants.slice(4, 7)) {
       const tookMs = await close(tenant);
-      assert.ok(tookMs < PUSH_ACK_WAIT_MS, `${tookMs} ms`);
+      assert.ok(tookMs < patient, `${tookMs} ms beside ${patient}`);
     }
     assert.ok(told.every((count) => count <= 1) && told.includes(1), String(told));
     // Once it has caught up it is waited for again.
