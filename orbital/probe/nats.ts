@@ -112,15 +112,18 @@ async function askGovernance(connection: NatsConnection): Promise<Asked> {
 }
 
 /** Undefined: all is well. */
-function judge(answer: Answer, right: string, queue = right): BrokerTrouble | undefined {
+type Judgement = BrokerTrouble | 'silent' | undefined;
+
+function judge(answer: Answer | 'silent', right: string, queue = right): Judgement {
+  if (answer === 'silent') return answer;
   if (answer === 'refused') return { kind: 'right-missing', right };
   return answer === 'absent' ? { kind: 'queue-missing', queue } : undefined;
 }
 
-function sum(needed: readonly (BrokerTrouble | undefined)[], excess: readonly string[]): Asked {
-  const troubles = needed.filter((trouble) => trouble !== undefined);
+function sum(needed: readonly Judgement[], excess: readonly string[]): Asked {
+  const troubles = needed.filter((trouble) => trouble !== undefined && trouble !== 'silent');
   return {
-    rights: needed.length - troubles.length,
+    rights: needed.filter((trouble) => trouble === undefined).length,
     troubles: [...troubles, ...excess.map((right) => ({ kind: 'right-excess', right }) as const)],
   };
 }
@@ -135,14 +138,14 @@ const askApi = (connection: NatsConnection, subject: string): Promise<Answer> =>
   request(connection, subject, Empty);
 
 /**
- * What is not permitted is told at once. Silence proves nothing: a consumer may be busy, and one that is not there is silent, too,
- * which whoever publishes to its stream sees.
+ * What is not permitted is told at once. Silence proves nothing, and counts as no right: a consumer may be busy, and one that is not
+ * there is silent, too.
  */
-async function askConsumer(connection: NatsConnection, subject: string): Promise<Answer> {
+async function askConsumer(connection: NatsConnection, subject: string): Promise<Answer | 'silent'> {
   try {
     return await request(connection, subject, NO_REQUEST);
   } catch (error) {
-    if (causeOf(error) instanceof TimeoutError) return 'permitted';
+    if (causeOf(error) instanceof TimeoutError) return 'silent';
     throw error;
   }
 }

@@ -218,10 +218,11 @@ describe('jobs of keys', () => {
     const together = (await Promise.all(tenants.slice(0, 4).map(close))).sort((a, b) => a - b);
     // Each has done its work by the time that it begins to wait, so it is what they waited that tells them apart.
     const [, hasty = 0, patient = 0] = together;
+    assert.ok(hasty < PUSH_ACK_WAIT_MS, `${together} ms`);
     assert.ok(patient - hasty > (PUSH_ACK_WAIT_MS - IMPATIENT_ACK_WAIT_MS) / 3, `${together} ms`);
     for (const tenant of tenants.slice(4, 7)) {
       const tookMs = await close(tenant);
-      assert.ok(tookMs < patient, `${tookMs} ms beside ${patient}`);
+      assert.ok(tookMs < PUSH_ACK_WAIT_MS, `${tookMs} ms`);
     }
     assert.ok(told.every((count) => count <= 1) && told.includes(1), String(told));
     // Once it has caught up it is waited for again.

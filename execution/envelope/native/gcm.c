@@ -39,8 +39,7 @@ extern void OPENSSL_cleanse(void *, size_t);
 #define CTRL_SET_TAG 0x11
 
 /*
- * Of libuv, likewise: a callback of C's own before each wait of the event loop, where one of JavaScript's would cost as much
- * as the message. Handles are made in the size that libuv names, and what kind a number stands for is asked.
+ * Of libuv, likewise: a callback of C's own before each wait of the event loop, for which no JavaScript runs. Handles are made in the size that libuv names, and what kind a number stands for is asked.
  */
 extern size_t uv_handle_size(int);
 extern const char *uv_handle_type_name(int);
