@@ -1,7 +1,7 @@
 /**
  * How soon a gateway answers while requests arrive at a fixed rate, whether it has answered the ones before or not: Encrypt
  * of 32 bytes, in pairs with a bare echo of as many bytes at the same rate. Latency counts from when a request was due. The
- * generator has a processor of its own.
+ * generator has a processor of its own, and what is on no gateway's machine goes behind the servers.
  *
  *     npm run bench:latency -- --rate 10000
  */
@@ -10,11 +10,11 @@ import { measure, ms, type Tell } from '../testkit/measure/command.ts';
 import { Histogram } from '../testkit/measure/histogram.ts';
 import { type Spread, spreadOf } from '../testkit/measure/spread.ts';
 import { atLeast, atMost, below } from '../testkit/measure/target.ts';
-import { apart } from './gateway/affinity.ts';
 import { observedBetween, scrape } from './gateway/metrics.ts';
 import { type Observed, OpenLoop } from './gateway/open-loop.ts';
 import { Requests } from './gateway/requests.ts';
 import { orderOf } from './gateway/rounds.ts';
+import { aboutGroups, apart } from './gateway/scheduling.ts';
 import { type Server, World } from './gateway/servers.ts';
 
 const options = {
@@ -76,7 +76,7 @@ await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
       responseBytes: step.responseBytes,
       connections: given.connections,
     });
-    await world.withoutGovernance();
+    const beside = await world.byItself();
     const generator = await OpenLoop.open([target(echo), target(world.gateway)]);
     loop = generator;
     const shared = await apart(generator.pid, [echo.pid, world.gateway.pid]);
@@ -86,8 +86,8 @@ await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
       (tell) => playPairs(generator, healthUrl, given, tell),
       ({ p99Ratio }) => `p99 is ${p99Ratio.median.toFixed(2)} of the echo's`,
     );
-    const problems = shared === undefined ? world.problems : [...world.problems, shared];
-    return verdict(result, given.rate, problems);
+    const problems = [shared, beside].filter((problem) => problem !== undefined);
+    return verdict(result, given.rate, [...world.problems, ...problems], await aboutGroups());
   } finally {
     loop?.close();
     await echo?.close();
@@ -148,7 +148,12 @@ function turnOf({ latency, lateness }: Observed): Turn {
   };
 }
 
-function verdict(result: LatencyResult, rate: number, failures: readonly string[]) {
+function verdict(
+  result: LatencyResult,
+  rate: number,
+  failures: readonly string[],
+  caution: string | undefined,
+) {
   const { turns, p99Ratio, server } = result;
   const spread = (side: Side, of: keyof Turn): Spread => spreadOf(turns[side].map((turn) => turn[of]));
   const line = (name: string, side: Side, of: keyof Turn): Cell[] => {
@@ -171,6 +176,7 @@ function verdict(result: LatencyResult, rate: number, failures: readonly string[
       table(['latency', 'server', 'median', 'min', 'q1', 'q3', 'max'], rows),
       `p99, gateway ÷ echo: ${p99Ratio.median.toFixed(2)} (min q1 q3 max: ${ratio.join(' ')})`,
       `the gateway itself: ${percent(share)} of ${server.requests} requests within ${server.limitMs} ms`,
+      ...(caution === undefined ? [] : [caution]),
     ].join('\n\n'),
     failures,
     targets: [

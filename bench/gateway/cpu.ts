@@ -24,18 +24,29 @@ export interface CpuReading {
 export function readCpu(pid: number): CpuReading {
   const threads = new Map<string, number>();
   const processes = new Map<number, number>();
-  const queue = [pid];
-  for (let process = queue.pop(); process !== undefined; process = queue.pop()) {
+  for (const process of withDescendants(pid)) {
     processes.set(process, ticksOf(process));
-    for (const thread of readdirSync(`/proc/${process}/task`)) {
-      const task = `/proc/${process}/task/${thread}`;
-      const [running, children] = [readIfThere(`${task}/schedstat`), readIfThere(`${task}/children`)];
+    for (const thread of threadsOf(process)) {
+      const running = readIfThere(`/proc/${process}/task/${thread}/schedstat`);
       if (running !== '') threads.set(`${process}/${thread}`, Number(running.split(' ')[0]));
-      for (const child of children.split(' ')) if (child.trim() !== '') queue.push(Number(child));
     }
   }
   return { threads, processes };
 }
+
+/** A process, those that it has started, and so on. Errors: when it is gone, or one of them ends while it is looked at. */
+export function withDescendants(pid: number): readonly number[] {
+  const found = [pid];
+  // What is appended is looked at, too.
+  for (const process of found)
+    for (const thread of threadsOf(process)) {
+      const children = readIfThere(`/proc/${process}/task/${thread}/children`).trim();
+      if (children !== '') found.push(...children.split(' ').map(Number));
+    }
+  return found;
+}
+
+const threadsOf = (pid: number): readonly string[] => readdirSync(`/proc/${pid}/task`);
 
 /** Errors: when a process has ended in between, whose time is lost. */
 export function cpuSecondsBetween(before: CpuReading, after: CpuReading): number {

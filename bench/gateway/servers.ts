@@ -14,7 +14,9 @@ import { temporaryDirectory } from '../../testkit/directories.ts';
 import type { PemFiles } from '../../testkit/pki.ts';
 import { eventually, REPOSITORY, System } from '../../testkit/system.ts';
 import { type Access, type Negotiated, negotiatedOn, open } from './connections.ts';
+import { withDescendants } from './cpu.ts';
 import type { EchoOptions, EchoStep } from './echo.ts';
+import { behindAllOthers } from './scheduling.ts';
 
 const MEET_WITHIN_MS = 30_000;
 const NO_ADDON = 'the gateway measured does AES-GCM without the addon: npm run build:native';
@@ -79,9 +81,16 @@ export class World {
     return { certFile: cert, keyFile: key, caFile: ca };
   }
 
-  /** A region goes on without governance, which is never on the machine of a gateway: here it would take its processor. */
-  async withoutGovernance(): Promise<void> {
+  /**
+   * Governance and the core are never on the machine of a gateway, and here would take its processor: a region goes on
+   * without the one, and the other, which it needs, goes behind the gateway.
+   * @returns why its core does not, or nothing
+   */
+  async byItself(): Promise<string | undefined> {
     for (const part of ['cmk', 'cmk/db']) await this.#system.must('stop', part);
+    const served = withDescendants(this.gateway.pid);
+    const { pid } = this.#system.endpoints.supervisor;
+    return behindAllOthers(withDescendants(pid).filter((each) => !served.includes(each)));
   }
 
   async close(): Promise<void> {

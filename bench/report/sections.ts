@@ -64,8 +64,9 @@ every entry of the audit trail.`,
     method: `An open loop: requests are due at fixed times, whatever the server does, and latency counts from when a request was due to the
 last byte of its answer; a server that stalls is charged for all that it keeps waiting. Encrypt of 32 bytes, turns of a gateway
 and a bare echo of as many bytes at the same rate. The generator is a process of its own, which polls instead of using timers;
-how late it sent is in the table, and in the latencies. Percentiles are of each turn, out of a histogram whose buckets are a
-tenth of a per cent wide.`,
+how late it sent is in the table, and in the latencies. It has a processor of its own. Governance is stopped, and the core with its
+database gets what time of the processors the servers leave (\`SCHED_IDLE\`, with \`kernel.sched_autogroup_enabled=0\`): neither is ever on
+a gateway's machine. Percentiles are of each turn, out of a histogram whose buckets are a tenth of a per cent wide.`,
     tables: ({ turns, p99Ratio, server, curves }) => [
       markdownTable(
         ['', 'echo, ms', 'gateway, ms'],

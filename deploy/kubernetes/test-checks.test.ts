@@ -132,7 +132,8 @@ const memoryOf: Readonly<Record<string, (workers: number) => { usual: number; mo
     return { usual, most: usual + answers + core.MAX_QUEUED_REQUESTS * core.MAX_CLIENT_MESSAGE_BYTES };
   },
   gateway: (workers) => {
-    const each = PROCESS_BYTES + MAX_SECRET_MEMORY_BYTES + gateway.MAX_CACHED_KEYS * OPEN_KEY_BYTES;
+    const young = 2 * gateway.SEMI_SPACE_MIB * MIB;
+    const each = PROCESS_BYTES + young + MAX_SECRET_MEMORY_BYTES + gateway.MAX_CACHED_KEYS * OPEN_KEY_BYTES;
     const primary = workers > 1 ? PROCESS_BYTES : 0;
     const usual = primary + workers * each + gateway.MAX_CONNECTIONS * CONNECTION_BYTES;
     return { usual, most: usual + workers * gateway.MAX_TUNNEL_QUEUE * gateway.MAX_REQUEST_BYTES };

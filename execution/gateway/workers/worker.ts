@@ -12,12 +12,14 @@ import { installShutdown, onShutdown, shutdown } from '../../../platform/shutdow
 import { watchMemoryLock, wipeAllSecrets } from '../../envelope/index.ts';
 import { GatewayConfig } from '../config.ts';
 import { startGateway } from '../gateway.ts';
+import { growYoungGenerationAtOnce } from '../young-generation.ts';
 import type { Ready, ToPrimary, ToWorker } from './messages.ts';
 import { WorkerCrew } from './worker-crew.ts';
 
 async function main(): Promise<void> {
   if (process.send === undefined)
     throw new OkcmError('USAGE', 'a worker is started by its gateway (main.ts)');
+  growYoungGenerationAtOnce();
   const guard = await guardProcess();
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new OkcmError('USAGE', 'usage: worker.ts --config FILE');
