@@ -59,6 +59,8 @@ export interface LatencyResult {
   readonly curves: Readonly<Record<Side, readonly (readonly [number, number])[]>>;
   /** As the gateway itself has seen them. */
   readonly server: { readonly requests: number; readonly withinLimit: number; readonly limitMs: number };
+  /** Why the core may have taken the processor from the gateway; absent when it may not. */
+  readonly caution?: string;
 }
 
 await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
@@ -87,7 +89,9 @@ await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
       ({ p99Ratio }) => `p99 is ${p99Ratio.median.toFixed(2)} of the echo's`,
     );
     const problems = [shared, beside].filter((problem) => problem !== undefined);
-    return verdict(result, given.rate, [...world.problems, ...problems], await aboutGroups());
+    const caution = await aboutGroups();
+    const told = caution === undefined ? result : { ...result, caution };
+    return verdict(told, given.rate, [...world.problems, ...problems]);
   } finally {
     loop?.close();
     await echo?.close();
@@ -148,13 +152,8 @@ function turnOf({ latency, lateness }: Observed): Turn {
   };
 }
 
-function verdict(
-  result: LatencyResult,
-  rate: number,
-  failures: readonly string[],
-  caution: string | undefined,
-) {
-  const { turns, p99Ratio, server } = result;
+function verdict(result: LatencyResult, rate: number, failures: readonly string[]) {
+  const { turns, p99Ratio, server, caution } = result;
   const spread = (side: Side, of: keyof Turn): Spread => spreadOf(turns[side].map((turn) => turn[of]));
   const line = (name: string, side: Side, of: keyof Turn): Cell[] => {
     const { median, min, q1, q3, max } = spread(side, of);

@@ -76,6 +76,41 @@ test('the error names the field that is wrong', async () => {
   }
 });
 
+test('of a union the error names what may be chosen, and of the chosen alternative what is wrong', async () => {
+  const Chosen = Type.Object({
+    store: Type.Union([
+      Type.Object(
+        { kind: Type.Optional(Type.Literal('file')), path: Type.String() },
+        { additionalProperties: false },
+      ),
+      Type.Object({ kind: Type.Literal('memory') }, { additionalProperties: false }),
+      Type.Object(
+        { kind: Type.Literal('redis'), host: Type.String(), port: Type.Integer() },
+        { additionalProperties: false },
+      ),
+    ]),
+    version: Type.Literal(1),
+    level: Type.Union(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'].map((each) => Type.Literal(each))),
+  });
+  const good = { store: { path: 'x' }, version: 1, level: 'j' };
+  const bad: [unknown, string][] = [
+    [{ ...good, store: { kind: 'reddis', host: 'x' } }, 'store.kind: one of file, memory, redis'],
+    [{ ...good, store: { kind: 'redis', host: 'x' } }, 'store: missing field port'],
+    [{ ...good, store: { kind: 'redis', host: 'x', port: '1' } }, 'store.port: must be integer'],
+    [{ ...good, store: { kind: 'memory', path: 'x' } }, 'store: unknown field path'],
+    [{ ...good, store: 7 }, 'store: must be object'],
+    [{ ...good, version: 2 }, 'version: must be 1'],
+    [{ ...good, level: 'k' }, 'level: one of a, b, c, d, e, f, g, h, i, j'],
+  ];
+  for (const [value, problem] of bad) {
+    await writePrivate(path, JSON.stringify(value));
+    await assert.rejects(readConfig(path, Chosen), {
+      code: 'CONFIG_INVALID',
+      message: `${path}: ${problem}`,
+    });
+  }
+});
+
 test('no error quotes the content, since it may be the password', async () => {
   for (const text of [
     '{"database": {"url": "s3cret',

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Static, TSchema } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { errorCode, OkcmError } from './errors.ts';
 
@@ -138,23 +138,75 @@ async function syncDirectory(path: string): Promise<void> {
 const MAX_PROBLEMS = 3;
 
 function describeProblems(schema: TSchema, value: unknown): string {
-  const problems: string[] = [];
-  for (const error of Value.Errors(schema, value)) {
-    const place = error.instancePath === '' ? '' : error.instancePath.slice(1).replaceAll('/', '.');
-    const params: object = error.params;
-    if (error.keyword === 'boolean') continue; // the same unknown field is reported again, with its parent
-    if ('additionalProperties' in params && Array.isArray(params.additionalProperties)) {
-      problems.push(`${inPlace(place)}unknown field ${params.additionalProperties.join(', ')}`);
-    } else if ('requiredProperties' in params && Array.isArray(params.requiredProperties)) {
-      problems.push(`${inPlace(place)}missing field ${params.requiredProperties.join(', ')}`);
-    } else {
-      problems.push(`${inPlace(place === '' ? 'the file' : place)}${error.message}`);
-    }
-    if (problems.length === MAX_PROBLEMS) break;
-  }
-  return problems.join('; ');
+  return [...new Set(problemsOf(schema, value, ''))].slice(0, MAX_PROBLEMS).join('; ');
 }
 
-function inPlace(place: string): string {
-  return place === '' ? '' : `${place}: `;
+function problemsOf(schema: TSchema, value: unknown, above: string): string[] {
+  const problems: string[] = [];
+  const unions = new Set<string>();
+  for (const { keyword, schemaPath, instancePath, params, message } of Value.Errors(schema, value)) {
+    const place = `${above}${instancePath}`;
+    const given: object = params;
+    const union = /^(.*?)\/anyOf\/\d/.exec(schemaPath)?.[1];
+    if (keyword === 'boolean') continue; // the same unknown field is reported again, with its parent
+    if (union !== undefined) {
+      if (!unions.has(union)) problems.push(...problemsInUnion(schema, value, above, union, instancePath));
+      unions.add(union);
+    } else if (keyword === 'anyOf') {
+    } else if ('allowedValue' in given) {
+      problems.push(`${inPlace(place)}must be ${String(given.allowedValue)}`);
+    } else if ('additionalProperties' in given && Array.isArray(given.additionalProperties)) {
+      problems.push(`${inPlace(place)}unknown field ${given.additionalProperties.join(', ')}`);
+    } else if ('requiredProperties' in given && Array.isArray(given.requiredProperties)) {
+      problems.push(`${inPlace(place)}missing field ${given.requiredProperties.join(', ')}`);
+    } else {
+      problems.push(`${place === '' ? 'the file: ' : inPlace(place)}${message}`);
+    }
+  }
+  return problems;
+}
+
+/** What is wrong with the alternative that the value chose by a constant of it, such as a `kind`; or what it may choose. */
+function problemsInUnion(
+  schema: TSchema,
+  value: unknown,
+  above: string,
+  unionPath: string,
+  instancePath: string,
+): string[] {
+  const members: unknown = valueAt(schema, `${unionPath.slice(1)}/anyOf`);
+  const depth = unionPath.match(/\/properties\/[^/]+|\/items/g)?.length ?? 0;
+  const path = instancePath
+    .split('/')
+    .slice(0, depth + 1)
+    .join('/');
+  const chosen = valueAt(value, path);
+  const alternatives = (Array.isArray(members) ? members : []).filter((each) => Type.IsSchema(each));
+  const constantOf = (member: TSchema, name: string): unknown =>
+    valueAt(member, name === '' ? '/const' : `/properties/${name}/const`);
+  for (const name of ['', ...Object.keys(typeof chosen === 'object' && chosen !== null ? chosen : {})]) {
+    const given = name === '' ? chosen : valueAt(chosen, `/${name}`);
+    const choices = alternatives.flatMap((member) => constantOf(member, name) ?? []);
+    if (choices.length < alternatives.length) continue;
+    const fitting = alternatives.find((member) => constantOf(member, name) === given);
+    if (fitting !== undefined) return problemsOf(fitting, chosen, `${above}${path}`);
+    return [`${inPlace(`${above}${path}${name === '' ? '' : `/${name}`}`)}one of ${choices.join(', ')}`];
+  }
+  return alternatives.flatMap((member) => problemsOf(member, chosen, `${above}${path}`));
+}
+
+/** By a JSON pointer, of whatever lies there. */
+function valueAt(from: unknown, pointer: string): unknown {
+  let found = from;
+  for (const name of pointer.split('/').slice(1)) {
+    if (typeof found !== 'object' || found === null) return undefined;
+    const key = name.replaceAll('~1', '/').replaceAll('~0', '~');
+    found = Object.hasOwn(found, key) ? Reflect.get(found, key) : undefined;
+  }
+  return found;
+}
+
+/** `at` is a JSON pointer. */
+function inPlace(at: string): string {
+  return at === '' ? '' : `${at.slice(1).replaceAll('/', '.')}: `;
 }

@@ -34,7 +34,7 @@ export function readCpu(pid: number): CpuReading {
   return { threads, processes };
 }
 
-/** A process, those that it has started, and so on. Errors: when it is gone, or one of them ends while it is looked at. */
+/** A process, those that it has started, and so on. */
 export function withDescendants(pid: number): readonly number[] {
   const found = [pid];
   // What is appended is looked at, too.
@@ -46,7 +46,15 @@ export function withDescendants(pid: number): readonly number[] {
   return found;
 }
 
-const threadsOf = (pid: number): readonly string[] => readdirSync(`/proc/${pid}/task`);
+/** None of a process that has ended meanwhile. */
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
 
 /** Errors: when a process has ended in between, whose time is lost. */
 export function cpuSecondsBetween(before: CpuReading, after: CpuReading): number {

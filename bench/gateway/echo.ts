@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:tls';
+import { growYoungGenerationAtOnce } from '../../execution/gateway/young-generation.ts';
 import type { Negotiated } from './connections.ts';
 
 /** Bytes of one request and of its answer; a connection's requests go through the list, over and over. */
@@ -29,6 +30,7 @@ const LARGEST_WRITE = 256 * 1024;
 /** Not zeros, and no two bytes alike in a row. */
 const answers = Buffer.from(Array.from({ length: LARGEST_WRITE }, (_, index) => (index * 167) & 0xff));
 
+growYoungGenerationAtOnce();
 const [, , file = ''] = process.argv;
 const { cert, key, ca, negotiated, steps } = JSON.parse(readFileSync(file, 'utf8')) as EchoOptions;
 const agreed =

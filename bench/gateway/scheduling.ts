@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { errorMessage } from '../../platform/errors.ts';
+import { isAlive } from '../../testkit/system.ts';
 
 const execute = promisify(execFile);
 const AUTOGROUP = '/proc/sys/kernel/sched_autogroup_enabled';
@@ -30,13 +31,22 @@ export async function apart(generator: number, servers: readonly number[]): Prom
 
 /**
  * These processes, and what they start from now on, get the time that nobody else wants. It says nothing of memory, caches and
- * disks, which they go on sharing.
+ * disks, which they go on sharing. `listed` is asked until it names no others: they start and end all the time.
  * @returns why that is not so, or nothing
  */
-export async function behindAllOthers(pids: readonly number[]): Promise<string | undefined> {
+export async function behindAllOthers(listed: () => readonly number[]): Promise<string | undefined> {
+  const done = new Set<number>();
   try {
-    // All threads of each.
-    for (const pid of pids) await execute('chrt', ['--idle', '--all-tasks', '--pid', '0', String(pid)]);
+    for (let found = listed(); found.length > 0; found = listed().filter((pid) => !done.has(pid)))
+      for (const pid of found) {
+        done.add(pid);
+        // All threads of each.
+        await execute('chrt', ['--idle', '--all-tasks', '--pid', '0', String(pid)]).catch(
+          (error: unknown) => {
+            if (isAlive(pid)) throw error;
+          },
+        );
+      }
     return undefined;
   } catch (error) {
     return `what is on no gateway's machine could not be put behind it by chrt: ${errorMessage(error)}`;

@@ -88,9 +88,11 @@ export class World {
    */
   async byItself(): Promise<string | undefined> {
     for (const part of ['cmk', 'cmk/db']) await this.#system.must('stop', part);
-    const served = withDescendants(this.gateway.pid);
     const { pid } = this.#system.endpoints.supervisor;
-    return behindAllOthers(withDescendants(pid).filter((each) => !served.includes(each)));
+    return behindAllOthers(() => {
+      const served = withDescendants(this.gateway.pid);
+      return withDescendants(pid).filter((each) => !served.includes(each));
+    });
   }
 
   async close(): Promise<void> {

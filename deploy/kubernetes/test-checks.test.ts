@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as core from '../../execution/core/limits.ts';
 import { MAX_SECRET_MEMORY_BYTES } from '../../execution/envelope/index.ts';
 import * as gateway from '../../execution/gateway/limits.ts';
+import { MAX_UNTAKEN_BYTES } from '../../execution/kmip/transport/untaken.ts';
 import { SHUTDOWN_DEADLINE_MS } from '../../platform/shutdown.ts';
 import {
   type Container,
@@ -136,7 +137,8 @@ const memoryOf: Readonly<Record<string, (workers: number) => { usual: number; mo
     const each = PROCESS_BYTES + young + MAX_SECRET_MEMORY_BYTES + gateway.MAX_CACHED_KEYS * OPEN_KEY_BYTES;
     const primary = workers > 1 ? PROCESS_BYTES : 0;
     const usual = primary + workers * each + gateway.MAX_CONNECTIONS * CONNECTION_BYTES;
-    return { usual, most: usual + workers * gateway.MAX_TUNNEL_QUEUE * gateway.MAX_REQUEST_BYTES };
+    const full = gateway.MAX_TUNNEL_QUEUE * gateway.MAX_REQUEST_BYTES + MAX_UNTAKEN_BYTES;
+    return { usual, most: usual + workers * full };
   },
 };
 
@@ -179,6 +181,12 @@ export function checkContainers(
         Number(heap) * MIB < bytesOf(limits.memory) && Number(heap) > 0,
         `${where}: the heap’s limit`,
       );
+      if (component === 'gateway')
+        assert.match(
+          options && 'value' in options ? options.value : '',
+          new RegExp(`--max-semi-space-size=${gateway.SEMI_SPACE_MIB}(?!\\d)`),
+          where,
+        );
     }
   }
 }

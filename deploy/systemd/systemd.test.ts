@@ -91,6 +91,8 @@ test('it may lock all its memory for secrets, open what its limits allow, and le
     assert.equal(fieldOf(fields, 'LimitMEMLOCK'), String(MAX_SECRET_MEMORY_BYTES), unit);
     assert.ok(Number(fieldOf(fields, 'LimitNOFILE')) > open, `${unit}: ${open} may be open`);
   }
+  const started = fieldOf(units.get('okcm-gateway') ?? new Map(), 'ExecStart') ?? '';
+  assert.match(started, new RegExp(` --max-semi-space-size=${gateway.SEMI_SPACE_MIB} `));
   for (const [unit, fields] of units)
     assert.deepEqual(
       ['LimitCORE', 'MemorySwapMax', 'CapabilityBoundingSet', 'NoNewPrivileges', 'ProtectSystem'].map(

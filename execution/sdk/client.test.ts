@@ -15,7 +15,7 @@ import {
   Tag,
 } from '../kmip/index.ts';
 import { failure, startWorld, type TestServer, type World } from './fixture.test.ts';
-import { type ConnectOptions, connect, OpenKcmError, settle, type TlsMaterial } from './index.ts';
+import { type ConnectOptions, connect, OpenKcmError, settle, type TlsMaterial, tlsFiles } from './index.ts';
 import { HOT_SLOW_MS } from './limits.ts';
 
 const { Create, Get, Encrypt, Locate, DiscoverVersions } = Operation;
@@ -364,7 +364,30 @@ describe('the client', () => {
       { lanes: { hot: { connections: 0 } } },
       { tls: { cert: 'x', key: 'y', ca: 'z' } },
       { tls: () => Promise.reject(new Error('no file')) },
+      { attempts: 0 },
+      { connectTimeoutMs: Number.NaN },
+      { maxResponseBytes: 2 ** 40 },
     ];
     for (const each of wrong) await failure(connect({ ...options, ...each }), 'INVALID_OPTION');
+
+    // As a program without types may call it.
+    const untyped: readonly (readonly [unknown, RegExp])[] = [
+      [undefined, /gateways and tls/],
+      [{ ...options, gateways: undefined }, /^gateways: a list/],
+      [{ ...options, gateways: [undefined] }, /no address of a gateway/],
+      [{ ...options, gatways: ['a'] }, /^gatways: no option; there are gateways, /],
+      [{ ...options, tls: undefined }, /^tls: /],
+      [{ ...options, tls: { cert: 'x', key: 'y' } }, /^tls\.ca: PEM/],
+      [{ ...options, tls: () => undefined }, /^tls\.cert: PEM/],
+      [{ ...options, lanes: { cold: {} } }, /^lanes\.cold: no lane; there are hot, /],
+      [{ ...options, lanes: { hot: { width: 3 } } }, /^lanes\.hot\.width: /],
+    ];
+    for (const [each, message] of untyped) {
+      const { message: told } = await failure(connect(each as ConnectOptions), 'INVALID_OPTION');
+      assert.match(told, message);
+    }
+    const missing = tlsFiles({ cert: '/nowhere/cert.pem', key: '/nowhere/key.pem', ca: '/nowhere/ca.pem' });
+    const { message } = await failure(connect({ ...options, tls: missing }), 'INVALID_OPTION');
+    assert.match(message, /'\/nowhere\/(cert|key|ca)\.pem'/);
   });
 });

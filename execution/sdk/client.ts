@@ -50,7 +50,13 @@ import {
   type RevokeOptions,
   revokeCall,
 } from './operations.ts';
-import { type ConnectOptions, checkedGateways, checkedHome, checkedLanes } from './options.ts';
+import {
+  type ConnectOptions,
+  checkedGateways,
+  checkedHome,
+  checkedLanes,
+  checkedOptions,
+} from './options.ts';
 import { type BatchResults, type CallOptions, Requester } from './requester.ts';
 import { type Levels, Metrics } from './telemetry/metrics.ts';
 import { findTracingApi, Tracing } from './telemetry/tracing.ts';
@@ -63,7 +69,7 @@ const DRAIN_POLL_MS = 5;
  * @throws OpenKcmError: INVALID_OPTION; UNREACHABLE, TLS_FAILED or CONNECTION_LOST when no gateway answers.
  */
 export async function connect(options: ConnectOptions): Promise<OpenKcm> {
-  const client = new OpenKcm(options, await TlsIdentity.load(options.tls));
+  const client = new OpenKcm(checkedOptions(options), await TlsIdentity.load(options.tls));
   if (options.lazy === true) return client;
   try {
     await client.discoverVersions();

@@ -30,6 +30,8 @@ export const MAX_GATEWAYS = 64;
 export const CONNECT_TIMEOUT_MS = 3_000;
 /** An answer; a larger one ends its connection. */
 export const MAX_RESPONSE_BYTES = 1024 * 1024;
+/** That, as an option may say; what is told in a message's length, and fits a buffer. More: INVALID_OPTION. */
+export const MAX_MESSAGE_BYTES = 2 ** 30;
 /** TLS sessions kept for each gateway; the oldest is forgotten. */
 export const MAX_SESSIONS = 8;
 

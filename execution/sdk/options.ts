@@ -4,7 +4,7 @@ import { OpenKcmError } from './errors.ts';
 import { type GatewayAddress, gatewayName } from './gateways/gateway.ts';
 import type { TlsSource } from './gateways/tls.ts';
 import { type LaneName, laneNames } from './lanes/lane-of.ts';
-import { DEFAULT_LANES, type LaneLimits, MAX_GATEWAYS } from './limits.ts';
+import { DEFAULT_LANES, type LaneLimits, MAX_GATEWAYS, MAX_MESSAGE_BYTES } from './limits.ts';
 import type { TracingApi } from './telemetry/tracing.ts';
 
 export interface ConnectOptions {
@@ -59,6 +59,60 @@ export type ClientEvent =
   | { readonly type: 'tls-reloaded' }
   | { readonly type: 'tls-reload-failed'; readonly error: Error };
 
+/** A timer of Node takes no more. */
+const MAX_MS = 2 ** 31 - 1;
+/** The least and the largest of those that are numbers. */
+const numbers = {
+  attempts: [1, 100],
+  connectTimeoutMs: [1, MAX_MS],
+  maxResponseBytes: [1, MAX_MESSAGE_BYTES],
+  healthIntervalMs: [1, MAX_MS],
+  tlsReloadIntervalMs: [1, MAX_MS],
+} as const satisfies Partial<Record<keyof ConnectOptions, readonly [number, number]>>;
+const known: Readonly<Record<keyof ConnectOptions, true>> = {
+  gateways: true,
+  home: true,
+  tls: true,
+  version: true,
+  lanes: true,
+  attempts: true,
+  connectTimeoutMs: true,
+  maxResponseBytes: true,
+  healthIntervalMs: true,
+  tlsReloadIntervalMs: true,
+  lazy: true,
+  tracing: true,
+  onEvent: true,
+};
+
+/**
+ * What a type would have refused, for callers without types: a name that is none, something missing, a number out of bounds.
+ * @throws OpenKcmError INVALID_OPTION
+ */
+export function checkedOptions(options: ConnectOptions): ConnectOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new OpenKcmError('INVALID_OPTION', 'connect takes an object with gateways and tls');
+  for (const name of Object.keys(options))
+    if (!Object.hasOwn(known, name))
+      throw new OpenKcmError(
+        'INVALID_OPTION',
+        `${name}: no option; there are ${Object.keys(known).join(', ')}`,
+      );
+  if (!Array.isArray(options.gateways))
+    throw new OpenKcmError('INVALID_OPTION', "gateways: a list, such as ['gateway-1.internal:5696']");
+  if (options.tls === undefined)
+    throw new OpenKcmError(
+      'INVALID_OPTION',
+      'tls: the certificate, its key and the issuers, as tlsFiles(…) reads them',
+    );
+  for (const [name, [least, most]] of Object.entries(numbers)) {
+    const value = options[name as keyof typeof numbers];
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most))
+      throw new OpenKcmError('INVALID_OPTION', `${name}: a whole number from ${least} to ${most}`);
+  }
+  return options;
+}
+
 /** @throws OpenKcmError INVALID_OPTION */
 export function checkedGateways(addresses: readonly GatewayAddress[]): readonly GatewayAddress[] {
   if (addresses.length < 1 || addresses.length > MAX_GATEWAYS)
@@ -78,9 +132,14 @@ export function checkedHome(home: ConnectOptions['home'], count: number): number
 
 /** @throws OpenKcmError INVALID_OPTION */
 export function checkedLanes(given: ConnectOptions['lanes'] = {}): Readonly<Record<LaneName, LaneLimits>> {
+  for (const name of Object.keys(given))
+    if (!laneNames.some((known) => known === name))
+      throw new OpenKcmError('INVALID_OPTION', `lanes.${name}: no lane; there are ${laneNames.join(', ')}`);
   const lanes = laneNames.map((name) => {
     const limits = { ...DEFAULT_LANES[name], ...given[name] };
     for (const [field, value] of Object.entries(limits)) {
+      if (!Object.hasOwn(DEFAULT_LANES[name], field))
+        throw new OpenKcmError('INVALID_OPTION', `lanes.${name}.${field}: no limit of a lane`);
       const least = field === 'queue' ? 0 : 1;
       if (!Number.isInteger(value) || value < least)
         throw new OpenKcmError('INVALID_OPTION', `lanes.${name}.${field}: a whole number from ${least}`);

@@ -13,13 +13,14 @@ import { DEFAULT_MAX_FRAME_BYTES, FrameError, FrameReader } from '../ttlv/frame-
 import { HEADER_BYTES, ItemType } from '../ttlv/item.ts';
 import { OUTPUT_BUFFER_BYTES, OutputBuffer } from './output-buffer.ts';
 import { onReads } from './shared-reads.ts';
+import { mayWait, waits } from './untaken.ts';
 
 export type ServerLimits = {
   /** Greatest size of a request, in bytes. */
   readonly maxFrameBytes: number;
   /** Requests of one connection that are being answered; beyond it the connection is not read. */
   readonly maxInFlight: number;
-  /** Bytes of answers that the peer has not taken; beyond it the connection is not read. */
+  /** Bytes of answers that the peer has not taken; beyond it the connection is not read (see untaken.ts for all together). */
   readonly maxOutputBytes: number;
   /** From the first byte of a request to its last. */
   readonly frameTimeoutMs: number;
@@ -103,6 +104,8 @@ export class ServerConnection {
   readonly #slots: Slot[] = [];
   /** Requests of the last read that have to wait for a slot. */
   #waiting: Uint8Array[] = [];
+  /** Of answers that are there, and wait for those before them or for the end of the turn. */
+  #readyBytes = 0;
   #paused = false;
   #ending: CloseReason | undefined;
   #frameTimer: NodeJS.Timeout | undefined;
@@ -123,7 +126,8 @@ export class ServerConnection {
       socket.once('close', () => {
         this.#ending ??= 'peer';
         this.#waiting = [];
-        for (const timer of [this.#frameTimer, this.#stallTimer, this.#idleTimer]) clearTimeout(timer);
+        for (const timer of [this.#frameTimer, this.#idleTimer]) clearTimeout(timer);
+        this.#forgetStall();
         resolve(this.#ending);
       });
     });
@@ -192,10 +196,12 @@ export class ServerConnection {
         let answered = plain.answer(chunk, from, end, output.bytes, filled);
         if (answered < 0 && filled > ROOM_ENOUGH_BYTES) {
           // Perhaps for want of room alone.
+          // Taken first: what has been lent to the socket is no longer ours to give back, should there be no memory.
+          const next = OutputBuffer.take();
           this.#send(output, filled, plain, readAtMs);
           written = from;
           filled = 0;
-          output = OutputBuffer.take();
+          output = next;
           answered = plain.answer(chunk, from, end, output.bytes, filled);
         }
         if (answered < 0) break;
@@ -221,9 +227,19 @@ export class ServerConnection {
 
   /** Gives the buffer back, once the socket has done with it. */
   #send(output: OutputBuffer, filled: number, plain: PlainAnswers, readAtMs: number): void {
-    const answers = output.first(filled, plain.settle());
+    const isSecret = plain.settle();
+    const answers = output.first(filled, isSecret);
     this.#lastRequestAtMs = readAtMs;
-    this.#write(answers, output.giveBack);
+    if (!this.#canWrite()) output.giveBack();
+    else if (this.#socket.writableLength === 0) this.#socket.write(answers, output.giveBack);
+    else {
+      // The peer is slow to read. What waits for it is counted by its size, and a whole buffer is many times that.
+      const copy = ownCopyOf(answers);
+      output.giveBack();
+      this.#write(copy, () => {
+        if (isSecret) copy.fill(0);
+      });
+    }
   }
 
   /** The stream is beyond repair: say so where the peer speaks KMIP, after the answers that are due, and hang up. */
@@ -247,10 +263,11 @@ export class ServerConnection {
     this.#pumping = true;
     // Written answers free the places that the next requests take.
     this.#flush();
-    while (this.#waiting.length > 0 && this.#hasRoom()) {
-      const room = this.#limits.maxInFlight - this.#slots.length;
-      for (const request of this.#waiting.splice(0, room)) this.#take(request);
-      this.#flush();
+    while (this.#hasRoom()) {
+      const request = this.#waiting.shift();
+      if (request !== undefined) this.#take(request);
+      if (request === undefined || !this.#hasRoom()) this.#flush();
+      if (request === undefined) break;
     }
     this.#pumping = false;
     this.#throttle();
@@ -258,17 +275,23 @@ export class ServerConnection {
   }
 
   #hasRoom(): boolean {
+    const untaken = this.#socket.writableLength + this.#readyBytes;
     return (
       this.#slots.length < this.#limits.maxInFlight &&
-      this.#socket.writableLength <= this.#limits.maxOutputBytes
+      untaken <= this.#limits.maxOutputBytes &&
+      (untaken === 0 || mayWait(untaken))
     );
   }
 
   #take(request: Uint8Array): void {
     const slot: Slot = { answer: undefined };
     this.#slots.push(slot);
-    const settle = (answer: Uint8Array): void => {
+    const ready = (answer: Uint8Array): void => {
       slot.answer = answer;
+      this.#readyBytes += answer.length;
+    };
+    const settle = (answer: Uint8Array): void => {
+      ready(answer);
       this.#schedulePump();
     };
     const fail = (error: unknown): void => {
@@ -277,7 +300,7 @@ export class ServerConnection {
     };
     try {
       const answer = this.#options.handle(request);
-      if (answer instanceof Uint8Array) slot.answer = answer;
+      if (answer instanceof Uint8Array) ready(answer);
       else answer.then(settle, fail);
     } catch (error) {
       fail(error);
@@ -308,22 +331,47 @@ export class ServerConnection {
     const answers = this.#slots
       .splice(0, due)
       .flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
+    for (const { length } of answers) this.#readyBytes -= length;
     const [only] = answers;
     this.#write(answers.length === 1 && only !== undefined ? only : Buffer.concat(answers));
   }
 
+  /** The peer has not closed its side and, unless half-open connections are allowed, thereby ours. */
+  #canWrite(): boolean {
+    return !this.#socket.destroyed && !this.#socket.writableEnded;
+  }
+
   #write(answers: Uint8Array, sent?: () => void): void {
-    // The peer has closed its side and, unless half-open connections are allowed, thereby ours.
-    if (!this.#socket.destroyed && !this.#socket.writableEnded) this.#socket.write(answers, sent);
-    else sent?.();
+    const isSlow = this.#socket.writableLength > 0;
+    if (!this.#canWrite()) sent?.();
+    else if (isSlow && !mayWait(answers.length)) {
+      sent?.();
+      this.#abort('stalled');
+    } else {
+      const taken = waits(answers.length);
+      this.#socket.write(answers, () => {
+        taken();
+        sent?.();
+        if (this.#socket.writableLength > 0) this.#stallTimer?.refresh();
+        else this.#forgetStall();
+      });
+      if (isSlow) this.#watchReader();
+    }
+  }
+
+  /** What waits for the peer to take something else waits no longer than that. */
+  #watchReader(): void {
+    this.#stallTimer ??= setTimeout(() => this.#abort('stalled'), this.#limits.stallTimeoutMs);
+  }
+
+  #forgetStall(): void {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
   }
 
   #throttle(): void {
     const full = this.#waiting.length > 0 || !this.#hasRoom();
-    const backedUp = this.#socket.writableLength > this.#limits.maxOutputBytes;
-    if (backedUp && this.#stallTimer === undefined) {
-      this.#stallTimer = setTimeout(() => this.#abort('stalled'), this.#limits.stallTimeoutMs);
-    }
+    if (this.#socket.writableLength > this.#limits.maxOutputBytes) this.#watchReader();
     if (this.#ending !== undefined || full === this.#paused) return;
     this.#paused = full;
     if (full) {
@@ -338,8 +386,7 @@ export class ServerConnection {
   }
 
   #drained(): void {
-    clearTimeout(this.#stallTimer);
-    this.#stallTimer = undefined;
+    this.#forgetStall();
     this.#pump();
   }
 
@@ -348,7 +395,8 @@ export class ServerConnection {
       clearTimeout(this.#frameTimer);
       this.#frameTimer = undefined;
     }
-    if (this.#reader.pendingBytes > 0 && this.#frameTimer === undefined) {
+    // While we do not read, the rest cannot come; what was read before may still be handed to us.
+    if (!this.#paused && this.#reader.pendingBytes > 0 && this.#frameTimer === undefined) {
       this.#frameTimer = setTimeout(() => this.#abort('frame-timeout'), this.#limits.frameTimeoutMs);
     }
   }

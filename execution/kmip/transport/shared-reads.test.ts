@@ -2,53 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { testPki } from '../../../testkit/pki.ts';
 import { onReads } from './shared-reads.ts';
-import { withoutSwitch } from './test-sockets.test.ts';
+import { clientOf, closeSockets, overTcp, overTls, type Serve, withoutSwitch } from './test-sockets.test.ts';
 
-const servers: Server[] = [];
-const sockets: Socket[] = [];
-after(() => {
-  for (const socket of sockets) socket.destroy();
-  for (const server of servers) server.close();
-});
-
-type Serve = (socket: Socket) => void;
-
-/** A client of `server`, once that has taken it. */
-async function clientOf(server: Server, serve: Serve, open: (port: number) => Socket): Promise<Socket> {
-  servers.push(server);
-  const served = new Promise<void>((done) => {
-    const taken = (socket: Socket): void => {
-      sockets.push(socket);
-      serve(socket);
-      done();
-    };
-    server.once('secureConnection', taken);
-    if (!('setSecureContext' in server)) server.once('connection', taken);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const client = open((server.address() as AddressInfo).port);
-  sockets.push(client);
-  await served;
-  return client;
-}
-
-const overTcp = (serve: Serve): Promise<Socket> =>
-  clientOf(createServer(), serve, (port) => connect({ port, host: '127.0.0.1' }));
-
-async function overTls(serve: Serve): Promise<Socket> {
-  const pki = await testPki();
-  const { privateKeyPem: key, certificatePem: cert } = await pki.server();
-  const ca = pki.ca.certificatePem;
-  return clientOf(createTlsServer({ key, cert }), serve, (port) =>
-    connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca }),
-  );
-}
+after(closeSockets);
 
 for (const [name, connected] of Object.entries({ TCP: overTcp, TLS: overTls }))
   for (const has of [true, false])
@@ -106,6 +65,23 @@ describe('the shared buffer', () => {
     client.write('a secret');
     await done.promise;
     assert.deepEqual(seen, Buffer.alloc('a secret'.length));
+  });
+
+  it('holds nothing of a connection that is gone, not even what nobody was handed', async () => {
+    const gone = Promise.withResolvers<ArrayBufferLike>();
+    const client = await overTls((socket) => {
+      onReads(socket, ({ buffer }) => {
+        socket.destroy();
+        // As the runtime does with a further record of the same read.
+        setImmediate(() => new Uint8Array(buffer).fill(7));
+        socket.once('close', () => setImmediate(gone.resolve, buffer));
+      });
+      socket.on('error', () => {});
+    });
+    client.on('error', () => {});
+    client.write('a secret');
+    const left = new Uint8Array(await gone.promise);
+    assert.ok(left.every((byte) => byte === 0));
   });
 
   it('is one for all connections', async () => {

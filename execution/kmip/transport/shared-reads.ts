@@ -45,6 +45,8 @@ export function onReads(socket: Socket, received: (bytes: Buffer) => void): bool
   Reflect.set(socket, places.buffer, shared);
   Reflect.set(socket, places.callback, take);
   handle.useUserBuffer(shared);
+  // To one that was destroyed in the middle of what had come, the rest is not handed; by then nobody is at work on another's.
+  socket.once('close', () => bytesOfShared.fill(0));
   // As a listener of `data` would: without it nobody would hear of the end.
   socket.resume();
   return true;

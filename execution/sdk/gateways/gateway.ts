@@ -131,7 +131,7 @@ export function gatewayName({ host, port = KMIP_PORT }: GatewayAddress): string 
 
 /** `host`, `host:port`, `[v6]:port`, or as an object. @throws OpenKcmError INVALID_OPTION */
 export function parseAddress(address: string | GatewayAddress): GatewayAddress {
-  if (typeof address !== 'string') return checked(address, address.host);
+  if (typeof address !== 'string') return checked(address ?? { host: '' }, String(address?.host));
   const parts = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:[\]/\s]+))(?::(?<port>\d{1,5}))?$/.exec(
     address,
   )?.groups;
@@ -145,7 +145,8 @@ export function parseAddress(address: string | GatewayAddress): GatewayAddress {
 
 function checked(address: GatewayAddress, text: string): GatewayAddress {
   const { host, port = KMIP_PORT } = address;
-  if (host !== '' && Number.isInteger(port) && port > 0 && port < 65_536) return address;
+  if (typeof host === 'string' && host !== '' && Number.isInteger(port) && port > 0 && port < 65_536)
+    return address;
   throw new OpenKcmError(
     'INVALID_OPTION',
     `"${text}" is no address of a gateway: a host and a port of 1 to 65535`,

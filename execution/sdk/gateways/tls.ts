@@ -80,13 +80,24 @@ export class TlsIdentity {
 }
 
 async function materialOf(source: TlsSource): Promise<TlsMaterial> {
-  if (typeof source !== 'function') return source;
+  let material: TlsMaterial;
   try {
-    return await source();
+    material = typeof source === 'function' ? await source() : source;
   } catch (cause) {
-    throw new OpenKcmError('INVALID_OPTION', 'the TLS material cannot be read', { cause });
+    // That of a file names it.
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new OpenKcmError('INVALID_OPTION', `the TLS material cannot be read: ${detail}`, { cause });
   }
+  for (const part of ['cert', 'key', 'ca'] as const)
+    if (!isPem(material?.[part]))
+      throw new OpenKcmError('INVALID_OPTION', `tls.${part}: PEM, as text or bytes`);
+  return material;
 }
+
+const isPem = (part: TlsMaterial[keyof TlsMaterial] | undefined): boolean => {
+  const parts: readonly unknown[] = [part].flat();
+  return parts.length > 0 && parts.every((each) => typeof each === 'string' || Buffer.isBuffer(each));
+};
 
 function contextOf({ cert, key, ca }: TlsMaterial): SecureContext {
   try {
