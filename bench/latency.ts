@@ -23,6 +23,7 @@ const options = {
   seconds: { default: 5, about: 'how long a turn lasts' },
   connections: { default: 16, about: 'connections to each server' },
   payload: { default: 32, about: 'bytes to encrypt' },
+  grown: { default: false, about: 'the echo has as much room for young objects as a gateway gives itself' },
   quick: { default: false, about: 'two pairs of a fraction of a second, to see that it works' },
 } as const;
 
@@ -71,7 +72,7 @@ await measure('bench:latency', options, async ({ quick, ...all }, stage) => {
   try {
     const requests = await Requests.prepare(world.gateway);
     const step = await requests.step({ items: ['Encrypt'], payloadBytes: given.payload }, 1);
-    echo = await world.echo([step.echo]);
+    echo = await world.echo([step.echo], given.grown);
     const target = ({ access }: Server) => ({
       access,
       request: step.bytes.toString('base64'),

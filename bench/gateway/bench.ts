@@ -36,7 +36,11 @@ export class Bench {
     return this.#world.problems;
   }
 
-  async row(cell: Cell, given: Pick<Plan, 'rounds' | 'turnMs'>, stage: Stage): Promise<Row> {
+  async row(
+    cell: Cell,
+    given: Pick<Plan, 'rounds' | 'turnMs'> & { readonly grown: boolean },
+    stage: Stage,
+  ): Promise<Row> {
     const isRecorded = cell.verb === 'Get' || cell.verb === 'Create';
     const plan: Plan = {
       rounds: given.rounds,
@@ -47,7 +51,7 @@ export class Bench {
     return await stage(
       titleOf(cell),
       async (tell) => {
-        const contenders = await this.#contenders(cell);
+        const contenders = await this.#contenders(cell, given.grown);
         const [first] = contenders;
         try {
           const runs = await play(contenders, plan, (round) => tell(`round ${round} of ${plan.rounds}`));
@@ -67,7 +71,7 @@ export class Bench {
     await this.#world.close();
   }
 
-  async #contenders(cell: Cell) {
+  async #contenders(cell: Cell, grown: boolean) {
     const wanted = { items: new Array(cell.batch).fill(cell.verb), payloadBytes: cell.payloadBytes };
     const contenders: (Contender & { readonly echo: EchoStep })[] = [];
     for (const name of ['gateway', ...cell.against] as const) {
@@ -80,7 +84,7 @@ export class Bench {
     const [gateway] = contenders;
     if (gateway !== undefined && cell.against.includes('echo')) {
       const { steps, echo } = gateway;
-      contenders.splice(1, 0, { server: await this.#world.echo([echo]), steps, echo });
+      contenders.splice(1, 0, { server: await this.#world.echo([echo], grown), steps, echo });
     }
     return contenders;
   }

@@ -24,15 +24,17 @@ export interface EchoOptions {
   /** What the gateway has agreed on with the same client; otherwise what this runtime prefers. */
   readonly negotiated?: Negotiated;
   readonly steps: readonly EchoStep[];
+  /** Its young generation grows as a gateway's does; otherwise as Node's. */
+  readonly grown?: boolean;
 }
 
 const LARGEST_WRITE = 256 * 1024;
 /** Not zeros, and no two bytes alike in a row. */
 const answers = Buffer.from(Array.from({ length: LARGEST_WRITE }, (_, index) => (index * 167) & 0xff));
 
-growYoungGenerationAtOnce();
 const [, , file = ''] = process.argv;
-const { cert, key, ca, negotiated, steps } = JSON.parse(readFileSync(file, 'utf8')) as EchoOptions;
+const { cert, key, ca, negotiated, steps, grown } = JSON.parse(readFileSync(file, 'utf8')) as EchoOptions;
+if (grown === true) growYoungGenerationAtOnce();
 const agreed =
   negotiated === undefined
     ? {}

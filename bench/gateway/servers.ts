@@ -100,10 +100,10 @@ export class World {
   }
 
   /** The gateway's certificates, what it has agreed on with its clients, and as many bytes. */
-  async echo(steps: readonly EchoStep[]): Promise<Server> {
+  async echo(steps: readonly EchoStep[], grown = false): Promise<Server> {
     const { certFile, keyFile, caFile } = this.serverFiles;
     const [cert, key, ca] = await readAll(certFile, keyFile, caFile);
-    const { child, port } = await startEcho({ cert, key, ca, negotiated: this.#negotiated, steps });
+    const { child, port } = await startEcho({ cert, key, ca, negotiated: this.#negotiated, steps, grown });
     const access = { ...this.gateway.access, host: '127.0.0.1', port };
     return { name: 'echo', access, pid: child.pid, close: () => child.kill() };
   }

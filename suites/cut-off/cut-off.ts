@@ -4,15 +4,16 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { refusals } from '../../execution/gateway/index.ts';
-import type { KmipClient } from '../../execution/kmip/index.ts';
+import { KmipClient } from '../../execution/kmip/index.ts';
 import type { KeyAndCertificate } from '../../platform/pki.ts';
 import type { Tell } from '../../testkit/measure/command.ts';
-import { type RegionWorld, startRegion, until } from '../support/region.ts';
+import { type ApplicationAccess, type RegionWorld, startRegion, until } from '../support/region.ts';
 import { inProcessesOf, RegionProcess } from '../support/region-processes.ts';
+import { LifecycleSeat } from './lifecycle.ts';
 import { type CutOffPlan, EARLY_MS, LATE_MS, REFUSED_AT_LAST_MS, REFUSED_WITHIN_MS } from './plan.ts';
 import { type Reckoning, reckon } from './reckoning.ts';
-import { type Phase, type PhaseResult, refusalsIn, Tally } from './tally.ts';
-import { HotSeat, LifecycleSeat, type TrafficContext } from './traffic.ts';
+import { nowMs, type Phase, type PhaseResult, refusalsIn, Tally } from './tally.ts';
+import { HotSeat, type TrafficContext } from './traffic.ts';
 
 const SECOND_MS = 1_000;
 const BACK_TIMEOUT_MS = 60_000;
@@ -58,29 +59,28 @@ async function run(
   plan: CutOffPlan,
   tell: Tell,
 ): Promise<CutOffReport> {
-  const connect = await applicationsOf(world);
+  const access = await applicationsOf(world);
+  const lifecycle = new Tally();
   const stage = new Stage();
   const end = new AbortController();
   const context: TrafficContext = {
     phase: () => stage.phase,
     hot: new Tally(),
-    lifecycle: new Tally(),
     acknowledged: new Map(),
     wrong: { plaintexts: 0 },
     signal: end.signal,
   };
   const seats = await Promise.all(
     Array.from({ length: plan.connections }, (_, index) =>
-      HotSeat.open(connect(index), context, plan.createPercent),
+      HotSeat.open(new KmipClient({ ...access(index), poolSize: 1 }), context, plan.createPercent),
     ),
   );
   const telling = setInterval(() => {
     tell(`${stage.phase}: ${context.hot.total} served, ${world.gateway.status().backlog} keys wait`);
   }, TELL_EVERY_MS);
-  const traffic = Promise.all([
-    ...seats.map((seat) => seat.work(plan.depth, plan.paceMs)),
-    new LifecycleSeat(connect(0), context).work(),
-  ]);
+  const beside = new LifecycleSeat(access(0), (atMs) => stage.phaseAt(atMs), lifecycle);
+  end.signal.addEventListener('abort', () => beside.stop());
+  const traffic = Promise.all([...seats.map((seat) => seat.work(plan.depth, plan.paceMs)), beside.ended]);
   // Whatever breaks there comes out at the end.
   traffic.catch(() => end.abort());
   try {
@@ -97,7 +97,7 @@ async function run(
     const announcedMs = performance.now() - foundAt;
     tell('comparing what the core knows with what was acknowledged');
     const reckoning = await reckon(world.coreConfig.database.url, context.acknowledged);
-    const { hot, lifecycle, wrong } = context;
+    const { hot, wrong } = context;
     const { seconds } = stage;
     return {
       plan,
@@ -144,7 +144,7 @@ async function story(world: RegionWorld, core: RegionProcess, plan: CutOffPlan, 
 }
 
 /** An application of each tenant; connections take them in turn. */
-async function applicationsOf(world: RegionWorld): Promise<(index: number) => KmipClient> {
+async function applicationsOf(world: RegionWorld): Promise<(index: number) => ApplicationAccess> {
   const certificates: KeyAndCertificate[] = [];
   for (const tenant of TENANTS) {
     await world.provision(tenant, 'orders');
@@ -154,21 +154,30 @@ async function applicationsOf(world: RegionWorld): Promise<(index: number) => Km
   return (index) => {
     const certificate = certificates[index % certificates.length];
     if (certificate === undefined) throw new Error('there is no application');
-    return world.client(certificate, { poolSize: 1 });
+    return world.access(certificate);
   };
 }
 
-/** The phase that is on, and how long each took. */
+/** The phase that is on, or was, and how long each took. */
 class Stage {
   readonly seconds = new Map<Phase, number>();
-  phase: Phase = 'core there';
-  #since = performance.now();
+  readonly #entered: { readonly phase: Phase; readonly atMs: number }[] = [
+    { phase: 'core there', atMs: nowMs() },
+  ];
+
+  get phase(): Phase {
+    return this.phaseAt(Number.POSITIVE_INFINITY);
+  }
+
+  phaseAt(atMs: number): Phase {
+    return this.#entered.findLast((each) => each.atMs <= atMs)?.phase ?? 'core there';
+  }
 
   enter(phase: Phase): void {
-    const now = performance.now();
-    this.seconds.set(this.phase, (this.seconds.get(this.phase) ?? 0) + (now - this.#since) / SECOND_MS);
-    this.phase = phase;
-    this.#since = now;
+    const atMs = nowMs();
+    const { phase: left, atMs: since } = this.#entered.at(-1) ?? { phase, atMs };
+    this.seconds.set(left, (this.seconds.get(left) ?? 0) + (atMs - since) / SECOND_MS);
+    this.#entered.push({ phase, atMs });
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a cut-off has shown, phase by phase. */
+import { KmipError } from '../../execution/kmip/index.ts';
 import { type Distribution, Recorder } from '../../testkit/measure/distribution.ts';
 
 /**
@@ -7,6 +8,14 @@ import { type Distribution, Recorder } from '../../testkit/measure/distribution.
  */
 export const phases = ['core there', 'grace', 'ending', 'refused', 'returning', 'back'] as const;
 export type Phase = (typeof phases)[number];
+
+/** Why it was refused, in the gateway's own words; anything that is no KMIP answer says so. */
+export function reasonOf(error: unknown): string {
+  return error instanceof KmipError ? error.message : `NO ANSWER: ${error}`;
+}
+
+/** Milliseconds since 1970, as they pass: the wall clock may be set meanwhile. */
+export const nowMs = (): number => performance.timeOrigin + performance.now();
 
 interface Counts {
   served: number;

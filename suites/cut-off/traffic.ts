@@ -1,41 +1,26 @@
 /**
- * Load, full unless it is paced: connections that encrypt, now and then make a key and go on with that one, and check a plaintext; and one
- * that asks for what only the core can do. Each remembers every key whose Create was answered.
+ * Load, full unless it is paced: connections that encrypt, now and then make a key and go on with that one, and check a
+ * plaintext. Each remembers every key whose Create was answered.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  encodeRequest,
-  type KmipClient,
-  KmipError,
-  Operation,
-  schemasOf,
-  V1_4,
-} from '../../execution/kmip/index.ts';
+import { encodeRequest, type KmipClient, Operation, schemasOf, V1_4 } from '../../execution/kmip/index.ts';
 import { create } from '../support/applications.ts';
-import type { Phase, Tally } from './tally.ts';
+import { type Phase, reasonOf, type Tally } from './tally.ts';
 
 const DATA_BYTES = 32;
 /** Of a hundred requests, those whose ciphertext is decrypted again and compared. */
 const CHECKED_PERCENT = 0.5;
 /** A refused request is tried again after this long, so that a refusal is not a flood. */
 const REFUSED_PAUSE_MS = 20;
-/** Often enough that one of a hundred is not the slowest of all. */
-const LIFECYCLE_EVERY_MS = 20;
 
 export interface TrafficContext {
   /** In which phase the work is that began now. */
   readonly phase: () => Phase;
   readonly hot: Tally;
-  readonly lifecycle: Tally;
   readonly acknowledged: Map<string, KmipClient>;
   readonly wrong: { plaintexts: number };
   readonly signal: AbortSignal;
-}
-
-/** Why it was refused, in the gateway's own words; anything that is no KMIP answer says so. */
-function reasonOf(error: unknown): string {
-  return error instanceof KmipError ? error.message : `NO ANSWER: ${error}`;
 }
 
 interface Sealing {
@@ -142,36 +127,6 @@ export class HotSeat {
         performance.now() - startedAt,
       );
       await delay(REFUSED_PAUSE_MS);
-    }
-  }
-}
-
-/** One connection that asks for what the core alone can do. */
-export class LifecycleSeat {
-  readonly #client: KmipClient;
-  readonly #context: TrafficContext;
-
-  constructor(client: KmipClient, context: TrafficContext) {
-    this.#client = client;
-    this.#context = context;
-  }
-
-  async work(): Promise<void> {
-    const { lifecycle, phase, signal } = this.#context;
-    try {
-      while (!signal.aborted) {
-        const began = phase();
-        const startedAt = performance.now();
-        try {
-          await this.#client.request(Operation.Locate, { maximumItems: 1 });
-          lifecycle.served(began, performance.now() - startedAt);
-        } catch (error) {
-          lifecycle.refused(began, reasonOf(error), performance.now() - startedAt);
-        }
-        await delay(LIFECYCLE_EVERY_MS);
-      }
-    } finally {
-      this.#client.close();
     }
   }
 }

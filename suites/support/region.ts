@@ -87,6 +87,8 @@ export interface RegionWorld {
   /** Until this gateway has applied all that the core has committed by now. */
   caughtUp(gateway: RunningGateway): Promise<void>;
   /** `https`: over HTTPS, in this encoding. `port`: of another gateway. */
+  /** With which an application connects, in a process of its own perhaps. */
+  access(certificate: KeyAndCertificate): ApplicationAccess;
   client(
     certificate: KeyAndCertificate,
     options?: { version?: Version; poolSize?: number; https?: MessageEncoding; port?: number },
@@ -96,6 +98,17 @@ export interface RegionWorld {
   restartGateway(change?: Partial<GatewayConfig>): Promise<void>;
   stopGateway(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface ApplicationAccess {
+  readonly host: string;
+  readonly port: number;
+  readonly servername: string;
+  /** PEM, as the next two. */
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+  readonly timeoutMs: number;
 }
 
 export interface OtherGateway {
@@ -243,6 +256,19 @@ export async function startRegion(
     await until('the gateway has applied what the core has pushed', () => one.status().appliedHead >= head);
   }
 
+  const accessOf = (
+    certificate: KeyAndCertificate,
+    { https }: { https?: MessageEncoding } = {},
+  ): ApplicationAccess => ({
+    host: '127.0.0.1',
+    port: (https === undefined ? gateway.port : gateway.httpsPort) ?? 0,
+    servername: 'localhost',
+    cert: certificate.certificatePem,
+    key: certificate.privateKeyPem,
+    ca: pki.ca.certificatePem,
+    timeoutMs: 15_000,
+  });
+
   return {
     pki,
     proxy,
@@ -311,17 +337,8 @@ export async function startRegion(
       if (known === undefined) throw new Error(`${name} was never registered`);
       return known;
     },
-    client: (certificate, options = {}) =>
-      new KmipClient({
-        host: '127.0.0.1',
-        port: (options.https === undefined ? gateway.port : gateway.httpsPort) ?? 0,
-        servername: 'localhost',
-        cert: certificate.certificatePem,
-        key: certificate.privateKeyPem,
-        ca: pki.ca.certificatePem,
-        timeoutMs: 15_000,
-        ...options,
-      }),
+    access: (certificate) => accessOf(certificate),
+    client: (certificate, options = {}) => new KmipClient({ ...accessOf(certificate, options), ...options }),
     async anotherCore(instance) {
       const other = await run.core({ ...coreConfig, instance }, { logger: quiet });
       others.push(() => other.close());
