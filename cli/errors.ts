@@ -25,6 +25,10 @@ export const cliErrors = {
     exitCode: exitCodes.failure,
     hint: 'start it with `npm start`, or name its directory with --home DIR',
   },
+  NOT_READY: {
+    exitCode: exitCodes.failure,
+    hint: 'ask again in a moment: whoever starts or stops it shows how far that is',
+  },
   COMPONENT_UNKNOWN: { exitCode: exitCodes.usage, hint: '`okcm status` lists the components' },
   COMPONENT_FAILED: { exitCode: exitCodes.failure, hint: 'its log file says more' },
   CMK_UNREACHABLE: {

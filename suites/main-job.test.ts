@@ -164,6 +164,13 @@ describe('a running installation, over brokers of the user', () => {
     assert.equal((await system.must('kmip', 'decrypt', uid, token, '--text', ...as)).stdout.trim(), 'teapot');
     const shown = (await system.must('kmip', 'get', uid, ...as)).stdout;
     assert.doesNotMatch(shown, /[0-9a-f]{32}/, 'key bytes are shown only when asked for');
+
+    const nowhere = join(temporaryDirectory('issue'), 'certs');
+    const refused = await system.okcm(
+      ...['app', 'issue', '--name', 'stray', '--tenant', 'nobody', '--service', 'payments', '--out', nowhere],
+    );
+    assert.notEqual(refused.code, 0);
+    assert.equal(existsSync(join(nowhere, 'key.pem')), false, 'a key that nobody knows stays behind');
   });
 
   test('starts a component again that dies', async () => {

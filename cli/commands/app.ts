@@ -1,6 +1,6 @@
 /** `okcm app …`: applications. A certificate is an application's only credential. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Application, everyItem } from '../../governance/client/index.ts';
@@ -62,7 +62,14 @@ export function registerAppCommands(program: Command): void {
       }
       const { issueApplicationCertificate } = await import('../installation/authorities.ts');
       const files = await issueApplicationCertificate(paths, directory, options);
-      const view = await register(cmk, output, options, await readPem(files.cert));
+      const view = await register(cmk, output, options, await readPem(files.cert)).catch(
+        async (error: unknown) => {
+          // Nobody knows the key: left behind, it would stand in the way of another try.
+          if (error instanceof CliError && error.code === 'CMK_REFUSED')
+            for (const file of Object.values(files)) await rm(file, { force: true });
+          throw error;
+        },
+      );
       const { tenant, name } = options;
       await rememberApplication(paths, { tenant, name, service: options.service[0] ?? '', ...files });
       await sendControl(paths, { action: 'refresh' });

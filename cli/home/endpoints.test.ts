@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Endpoints, readEndpoints } from './endpoints.ts';
 import { writeJson } from './json-file.ts';
+import { lockHome } from './lock.ts';
 import { homePaths } from './paths.ts';
 
 test('endpoints count only while the supervisor that wrote them lives', async () => {
@@ -28,6 +29,11 @@ test('endpoints count only while the supervisor that wrote them lives', async ()
     await writeJson(homePaths(home).endpoints, of(process.pid));
     assert.equal((await readEndpoints(home)).endpoints.ready, true);
     await writeJson(homePaths(home).endpoints, of(dead.pid));
+    await assert.rejects(readEndpoints(home), { code: 'NOT_RUNNING' });
+
+    const lock = await lockHome(homePaths(home));
+    await assert.rejects(readEndpoints(home), { code: 'NOT_READY', message: /being started or stopped/ });
+    lock.release();
     await assert.rejects(readEndpoints(home), { code: 'NOT_RUNNING' });
   } finally {
     await rm(home, { recursive: true });

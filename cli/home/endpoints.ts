@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { CliError } from '../errors.ts';
 import { readJson } from './json-file.ts';
+import { isHomeLocked } from './lock.ts';
 import { type HomePaths, homePaths } from './paths.ts';
 import { isAlive } from './process-alive.ts';
 
@@ -48,12 +49,17 @@ export const Endpoints = Type.Object({
 });
 export type Endpoints = Static<typeof Endpoints>;
 
-/** Errors: NOT_RUNNING when nothing has been started from this home, or it has been stopped. */
+/**
+ * Errors: NOT_READY while it is being started or stopped; NOT_RUNNING when nothing has been started from this home, or it has been
+ * stopped.
+ */
 export async function readEndpoints(home: string): Promise<{ endpoints: Endpoints; paths: HomePaths }> {
   const paths = homePaths(home);
   const endpoints = await readJson(paths.endpoints, Endpoints);
   // A supervisor that was killed leaves its file behind.
   if (endpoints === undefined || !isAlive(endpoints.supervisor.pid)) {
+    if (await isHomeLocked(paths))
+      throw new CliError('NOT_READY', `what runs on ${paths.root} is being started or stopped`);
     throw new CliError('NOT_RUNNING', `nothing is running on ${paths.root}`);
   }
   return { endpoints, paths };

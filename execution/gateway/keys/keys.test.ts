@@ -67,6 +67,30 @@ describe('the cache of opened keys', () => {
     assert.ok(theirs.key.isWiped);
     assert.equal(cache.size, 0);
   });
+
+  it('gives out no key of a service that is over, and wipes tens of thousands without holding up everything else', async () => {
+    const cache = new KeyCache(undefined, 40_000);
+    const held = Array.from({ length: 30_000 }, (_, index) =>
+      cache.put(anObject({ uid: `key-${index}` }), SecretBytes.random(32)),
+    );
+    cache.dropService(TENANT, SERVICE);
+    assert.ok(
+      held.some(({ key }) => !key.isWiped),
+      'all of it at once',
+    );
+    for (const { object } of held) {
+      assert.equal(cache.get(object.uid), undefined);
+      assert.ok(!cache.has(object.uid) && !cache.isUpToDate(object.uid, 0));
+    }
+    // The service may be leased again before that has ended.
+    const again = cache.put(anObject({ uid: 'key-29999' }), SecretBytes.random(32));
+    for (let turn = 0; cache.size > 1 && turn < 5_000; turn++) await new Promise(setImmediate);
+    assert.ok(held.every(({ key }) => key.isWiped));
+    assert.equal(cache.get('key-29999'), again);
+    assert.equal(cache.heldBytes, again.key.footprintBytes);
+    cache.dropTenant(TENANT);
+    assert.ok(again.key.isWiped);
+  });
 });
 
 async function ringWith(l3s: Map<number, SecretBytes>) {
