@@ -31,7 +31,7 @@ interface Entry extends HeldKey {
 const SMALLEST_KEY_BYTES = 32;
 /** So long the keys of services that are over are wiped in one turn: tens of thousands at once would hold up everything else. */
 const WIPING_MS = 4;
-/** Looking at the clock costs as much as wiping a key. */
+/** The clock is looked at after so many keys. */
 const WIPED_BETWEEN_LOOKS = 64;
 /** The order of use is exact but for this part of the cache. */
 const SLACK_PARTS = 8;
