@@ -26,6 +26,7 @@ const options = {
 await measure('soak', options, async (given, stage) => {
   const plan = {
     seconds: given.minutes * MINUTE_S,
+    operations: 0,
     tenants: given.tenants,
     services: given.services,
     connections: given.connections,

@@ -12,6 +12,9 @@ import { openWorld, type SoakWorld } from './world.ts';
 
 const SECOND_MS = 1_000;
 const TELL_EVERY_MS = 1_000;
+const END_CHECKED_EVERY_MS = 50;
+/** Of the plan's seconds, where the machine is too slow for the plan's operations. */
+const LONGEST = 10;
 
 export interface SoakReport {
   readonly plan: SoakPlan;
@@ -55,8 +58,16 @@ async function run(world: SoakWorld, plan: SoakPlan, actors: Actors, tell: Tell)
     }),
   );
   const startedAt = performance.now();
-  const timer = setTimeout(() => end.abort(), plan.seconds * SECOND_MS);
-  const telling = setInterval(() => tell(progress(actors, performance.now() - startedAt)), TELL_EVERY_MS);
+  const elapsed = () => (performance.now() - startedAt) / SECOND_MS;
+  const ending = setInterval(() => {
+    const enough = tally.total >= plan.operations || elapsed() >= plan.seconds * LONGEST;
+    if (enough && elapsed() >= plan.seconds) end.abort();
+  }, END_CHECKED_EVERY_MS);
+  let tookSeconds = 0;
+  signal.addEventListener('abort', () => {
+    tookSeconds = elapsed();
+  });
+  const telling = setInterval(() => tell(progress(actors, elapsed())), TELL_EVERY_MS);
   // Whatever breaks ends the others, so that its error is what comes out.
   const endingAll = (error: unknown): never => {
     end.abort();
@@ -73,10 +84,10 @@ async function run(world: SoakWorld, plan: SoakPlan, actors: Actors, tell: Tell)
       ].map((work) => work.catch(endingAll)),
     );
   } finally {
-    clearTimeout(timer);
+    clearInterval(ending);
     clearInterval(telling);
   }
-  return Math.min(plan.seconds, (performance.now() - startedAt) / SECOND_MS);
+  return tookSeconds;
 }
 
 /** Services of different tenants follow each other: changes of one tenant wait for each other. */
@@ -88,10 +99,10 @@ function targetsOf({ desks }: SoakWorld): { l3: Target[]; l2: Target[] } {
   };
 }
 
-function progress({ tally, rotations, kills }: Actors, elapsedMs: number): string {
+function progress({ tally, rotations, kills }: Actors, seconds: number): string {
   const refused = tally.refusals.reduce((sum, { count }) => sum + count, 0);
   const killed = kills.counts.first + kills.counts.second;
-  return `${(elapsedMs / SECOND_MS).toFixed(0)} s: ${tally.total} operations, ${refused} refused, ${rotations.l3.done} L3 and ${rotations.l2.done} L2 rotations, ${killed} cores killed`;
+  return `${seconds.toFixed(0)} s: ${tally.total} operations, ${refused} refused, ${rotations.l3.done} L3 and ${rotations.l2.done} L2 rotations, ${killed} cores killed`;
 }
 
 /** Every reason why the soak has failed. */

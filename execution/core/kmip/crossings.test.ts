@@ -212,17 +212,29 @@ describe('no way around', () => {
     const header = { asynchronousIndicator: true };
     const promise = async (operation: ReturnType<typeof request>) =>
       (await gateway.tunnel(leaving, [operation], { header })).items[0]?.asynchronousCorrelationValue;
-    // The line is busy with another one while the application is removed.
+    // The line is busy with another one while the application is removed: how that one ends cannot be written down.
     const rsa = [
       attribute('Cryptographic Algorithm', CryptographicAlgorithm.RSA),
       attribute('Cryptographic Length', 4_096),
     ];
-    await promise(request(Operation.CreateKeyPair, { commonTemplateAttribute: { attribute: rsa } }));
+    const ahead = await promise(
+      request(Operation.CreateKeyPair, { commonTemplateAttribute: { attribute: rsa } }),
+    );
+    assert.ok(ahead !== undefined);
+    const held = await region.core.db.startTransaction().execute();
+    const { state: before } = await held
+      .selectFrom('core.asynchronous')
+      .select('state')
+      .where('correlation', '=', Buffer.from(ahead))
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    assert.ok(before === 'waiting' || before === 'running', before);
     const uniqueIdentifier = await createKey(gateway, app);
     await gateway.run(app, Operation.Archive, { uniqueIdentifier });
     const correlation = await promise(request(Operation.Recover, { uniqueIdentifier }));
     assert.ok(correlation !== undefined);
     await region.job('IDENTITY_REMOVE', { fingerprint, reason: 'left' });
+    await held.commit().execute();
     let state: string | undefined;
     for (let round = 0; round < 400 && state !== 'done' && state !== 'failed'; round++) {
       await new Promise((resolve) => setTimeout(resolve, 50));

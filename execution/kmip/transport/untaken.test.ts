@@ -119,15 +119,17 @@ describe('answers that the peer does not take', () => {
       return ends;
     };
     for (const _ of ['the first', 'and the next']) {
-      let begun = 0;
-      const handle = (): Promise<Uint8Array> => sleep(5 * ++begun).then(() => Buffer.alloc(MIB));
-      const { served, server } = await slowly({ handle });
       let most = 0;
-      const looking = setInterval(() => {
-        most = Math.max(most, server.writableLength);
-      }, 5);
-      assert.equal(await served.closed, 'stalled');
-      clearInterval(looking);
+      let turn = Promise.resolve();
+      const handle = async (): Promise<Uint8Array> => {
+        // Each when the one before it waits for the peer, however late this process comes to it.
+        turn = turn.then(() => sleep(5));
+        await turn;
+        most = Math.max(most, ends.server.writableLength);
+        return Buffer.alloc(MIB);
+      };
+      const ends = await slowly({ handle });
+      assert.equal(await ends.served.closed, 'stalled');
       assert.ok(most > MAX_UNTAKEN_BYTES / 2 && most <= MAX_UNTAKEN_BYTES, `${Math.round(most / MIB)} MiB`);
     }
   });
