@@ -33,14 +33,22 @@ export class AuditTable {
     this.#insert = db.prepare('INSERT INTO audit (body) VALUES (?)');
     this.#oldest = db.prepare('SELECT seq, body FROM audit ORDER BY seq LIMIT ?');
     this.#deleteUpTo = db.prepare('DELETE FROM audit WHERE seq <= ?');
-    // Only the oldest are ever deleted, so that the ends tell the number, without a look at each.
+    // Only the oldest are ever deleted, so that the ends tell the number, here and below, without a look at each: a gateway
+    // that is cut off asks with each heartbeat, and has a million of them in the end.
     this.#range = db.prepare(
       'SELECT (SELECT min(seq) FROM audit) AS first, (SELECT max(seq) FROM audit) AS last',
     );
-    this.#insertEncoded = db.prepare('INSERT INTO audit_encoded (events, body) VALUES (?, ?)');
+    this.#insertEncoded = db.prepare(
+      `INSERT INTO audit_encoded (events, body, total)
+       SELECT :events, :body, :events + coalesce((SELECT total FROM audit_encoded ORDER BY seq DESC LIMIT 1), 0)`,
+    );
     this.#oldestEncoded = db.prepare('SELECT seq, events, body FROM audit_encoded ORDER BY seq LIMIT ?');
     this.#deleteEncodedUpTo = db.prepare('DELETE FROM audit_encoded WHERE seq <= ?');
-    this.#countEncoded = db.prepare('SELECT coalesce(sum(events), 0) AS n FROM audit_encoded WHERE seq <= ?');
+    this.#countEncoded = db.prepare(
+      `SELECT coalesce(
+         (SELECT total FROM audit_encoded WHERE seq <= ? ORDER BY seq DESC LIMIT 1)
+         - (SELECT total - events FROM audit_encoded ORDER BY seq LIMIT 1), 0) AS n`,
+    );
     this.recount();
   }
 
@@ -67,7 +75,7 @@ export class AuditTable {
 
   /** `body`: so many events, one behind the other, as `encodeAuditEvent` gives them. */
   appendEncoded(body: Uint8Array, events: number): void {
-    this.#insertEncoded.run(events, body);
+    this.#insertEncoded.run({ events, body });
     this.#size += events;
   }
 

@@ -72,6 +72,11 @@ const migrations: readonly string[] = [
      events INTEGER NOT NULL,
      body BLOB NOT NULL
    ) STRICT;`,
+  // `total`: events up to the end of this entry, so that the ends of the line tell how many wait in it.
+  `ALTER TABLE audit_encoded ADD COLUMN total INTEGER NOT NULL DEFAULT 0;
+   UPDATE audit_encoded SET total = counted.total
+     FROM (SELECT seq, sum(events) OVER (ORDER BY seq) AS total FROM audit_encoded) AS counted
+     WHERE counted.seq = audit_encoded.seq;`,
 ];
 
 /** @throws Error when the file is of a later version than this program. */

@@ -11,10 +11,22 @@ import { startChild } from '../../../testkit/children.ts';
 import { KmipError } from '../../kmip/index.ts';
 import { decodeAuditEvents, encodeAuditEvent } from '../../mesh/index.ts';
 import { isFresh } from '../../objects/index.ts';
-import { anIdentity, anObject, freshStore, OTHER_TENANT, storePath, TENANT } from '../fixture.test.ts';
+import {
+  anIdentity,
+  anObject,
+  freshStore,
+  OTHER_TENANT,
+  REGION,
+  storePath,
+  TENANT,
+} from '../fixture.test.ts';
 import { Store } from './store.ts';
 
 const WRITER = '--writer';
+/** So many that to look at each takes several milliseconds. */
+const AUDIT_ENTRIES = 50_000;
+const COUNTS = 20;
+const COUNT_MS = 1;
 const [, , mode, path] = process.argv;
 
 if (mode === WRITER && path !== undefined) await writeForEver(path);
@@ -281,6 +293,45 @@ function tests(): void {
       objects.insertNew(anObject());
       assert.deepEqual([objects.held, objects.backlogOf(TENANT)], [3, 2]);
       again.close();
+    });
+
+    it('of a version that did not add up its audit events has their number when it is opened', () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const body = Buffer.alloc(1);
+      store.transaction(() => {
+        for (const events of [2, 3, 4]) store.audit.appendEncoded(body, events);
+      });
+      store.close();
+      const raw = new DatabaseSync(file);
+      raw.exec('ALTER TABLE audit_encoded DROP COLUMN total; PRAGMA user_version = 3');
+      raw.close();
+      const again = freshStore(file);
+      assert.equal(again.audit.size, 9);
+      again.transaction(() => again.audit.appendEncoded(body, 5));
+      const { encodedUpTo, encodedEvents } = again.audit.oldest(5);
+      assert.equal(encodedEvents, 5);
+      again.transaction(() => again.audit.acknowledge(0, encodedUpTo));
+      assert.equal(again.audit.size, 9);
+      again.close();
+      const last = freshStore(file);
+      assert.equal(last.audit.size, 9);
+      last.close();
+    });
+
+    it('is counted at once, however many audit events wait in it', () => {
+      const file = storePath();
+      freshStore(file).close();
+      const store = Store.open(file, REGION, { isShared: true });
+      store.transaction(() => {
+        for (let entry = 0; entry < AUDIT_ENTRIES; entry++) store.audit.appendEncoded(Buffer.alloc(200), 2);
+      });
+      const startedAt = performance.now();
+      for (let time = 0; time < COUNTS; time++) store.refresh();
+      const tookMs = performance.now() - startedAt;
+      assert.equal(store.audit.size, 2 * AUDIT_ENTRIES);
+      assert.ok(tookMs / COUNTS < COUNT_MS, `${tookMs / COUNTS} ms for each`);
+      store.close();
     });
 
     it('is never searched through for the line, however long it is', () => {

@@ -1,5 +1,5 @@
 /** A KMIP client over mutual TLS: a small pool of connections, requests pipelined on each, everything bounded. */
-import { type ConnectionOptions, connect } from 'node:tls';
+import { type ConnectionOptions, connect, createSecureContext, type SecureContext } from 'node:tls';
 import type { MessageEncoding } from '../encodings/message-format.ts';
 import type { OperationDefinition } from '../operations/define.ts';
 import type { KnownOperation, RequestOf, ResponseOf } from '../operations/index.ts';
@@ -75,6 +75,7 @@ export class KmipClient {
   readonly #https: HttpsExchange | undefined;
   /** Of the latest handshake: a further connection resumes it, where the server takes it. */
   #session: Buffer | undefined;
+  #secureContext: SecureContext | undefined;
   #closed = false;
 
   /** Connects on the first request, not here. */
@@ -194,7 +195,10 @@ export class KmipClient {
   #open(): ClientConnection {
     const { host, port, connectTimeoutMs, maxResponseBytes } = this.#options;
     const session = this.#session === undefined ? {} : { session: this.#session };
-    const socket = connect({ ...this.#tls(), ...session, host, port });
+    const tls = this.#tls();
+    // Made once: to read certificates and keys takes milliseconds, and whoever is cut off tries to connect for long.
+    this.#secureContext ??= createSecureContext(tls);
+    const socket = connect({ ...tls, secureContext: this.#secureContext, ...session, host, port });
     socket.on('session', (fresh) => {
       this.#session = fresh;
     });
