@@ -2,6 +2,7 @@
  * Puts a gateway together and runs it: the store first, then the line to the core, the port for applications last, so
  * that no request meets a gateway that is half there. With the core away it starts all the same and serves what it may.
  */
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { parseRegionId, type RegionId } from '../../contracts/index.ts';
 import { withDeadline } from '../../platform/backoff.ts';
 import { ConnectionQuota } from '../../platform/connection-quota.ts';
@@ -137,17 +138,20 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   };
 
   const { host, port, servername, minVersion, keyExchange } = config.core;
-  /** As the files are now: each new connection asks. */
+  const parameters = clientParameters({ minVersion, keyExchange });
+  let made: { readonly of: TlsMaterial; readonly secureContext: SecureContext } | undefined;
+  /** As the files are now: each new connection asks. Read once, since a gateway that is cut off connects with every heartbeat. */
   const connection = () => {
     const { cert, key, ca } = client.current;
-    const parameters = clientParameters({ minVersion, keyExchange });
-    return { host, port, servername, cert, key, ca, ...parameters };
+    if (made?.of !== client.current)
+      made = { of: client.current, secureContext: createSecureContext({ cert, key, ca, ...parameters }) };
+    return { host, port, servername, cert, key, ca, ...parameters, secureContext: made.secureContext };
   };
   const link = new CoreLink({
     logger,
     open: (lane) => {
-      const { cert, key, ca, ...parameters } = connection();
-      return new KmipClient({ cert, key, ca, host, port, servername, tls: parameters, ...laneOptions(lane) });
+      const { cert, key, ca, ...tls } = connection();
+      return new KmipClient({ cert, key, ca, host, port, servername, tls, ...laneOptions(lane) });
     },
   });
   const applier = new PushApplier({

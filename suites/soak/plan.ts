@@ -1,7 +1,7 @@
 /** What a soak does, and for how long. */
 export interface SoakPlan {
   readonly seconds: number;
-  /** The traffic lasts until it has done as many, if that takes longer than `seconds`, but not ten times as long. */
+  /** The traffic lasts until it has done as many, if that takes longer than `seconds`, but not four times as long. */
   readonly operations: number;
   readonly tenants: number;
   /** Of each tenant. */

@@ -14,7 +14,7 @@ const SECOND_MS = 1_000;
 const TELL_EVERY_MS = 1_000;
 const END_CHECKED_EVERY_MS = 50;
 /** Of the plan's seconds, where the machine is too slow for the plan's operations. */
-const LONGEST = 10;
+const LONGEST = 4;
 
 export interface SoakReport {
   readonly plan: SoakPlan;

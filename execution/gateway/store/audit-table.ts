@@ -27,27 +27,27 @@ export class AuditTable {
   readonly #oldestEncoded: StatementSync;
   readonly #deleteEncodedUpTo: StatementSync;
   readonly #countEncoded: StatementSync;
+  readonly #takeOff: StatementSync;
+  readonly #waiting: StatementSync;
   #size = 0;
 
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare('INSERT INTO audit (body) VALUES (?)');
     this.#oldest = db.prepare('SELECT seq, body FROM audit ORDER BY seq LIMIT ?');
     this.#deleteUpTo = db.prepare('DELETE FROM audit WHERE seq <= ?');
-    // Only the oldest are ever deleted, so that the ends tell the number, here and below, without a look at each: a gateway
-    // that is cut off asks with each heartbeat, and has a million of them in the end.
+    // Neither number takes a look at each: a gateway that is cut off asks with each heartbeat, and has a million in the end.
+    // Of the single ones only the oldest are ever deleted, so that the ends tell it.
     this.#range = db.prepare(
       'SELECT (SELECT min(seq) FROM audit) AS first, (SELECT max(seq) FROM audit) AS last',
     );
-    this.#insertEncoded = db.prepare(
-      `INSERT INTO audit_encoded (events, body, total)
-       SELECT :events, :body, :events + coalesce((SELECT total FROM audit_encoded ORDER BY seq DESC LIMIT 1), 0)`,
-    );
+    this.#insertEncoded = db.prepare('INSERT INTO audit_encoded (events, body) VALUES (?, ?)');
     this.#oldestEncoded = db.prepare('SELECT seq, events, body FROM audit_encoded ORDER BY seq LIMIT ?');
     this.#deleteEncodedUpTo = db.prepare('DELETE FROM audit_encoded WHERE seq <= ?');
-    this.#countEncoded = db.prepare(
-      `SELECT coalesce(
-         (SELECT total FROM audit_encoded WHERE seq <= ? ORDER BY seq DESC LIMIT 1)
-         - (SELECT total - events FROM audit_encoded ORDER BY seq LIMIT 1), 0) AS n`,
+    this.#countEncoded = db.prepare('SELECT coalesce(sum(events), 0) AS n FROM audit_encoded WHERE seq <= ?');
+    this.#takeOff = db.prepare('UPDATE audit_waiting SET events = max(0, events - ?)');
+    // A program from before that number may have handed some over and not taken them off: none is none.
+    this.#waiting = db.prepare(
+      'SELECT CASE WHEN EXISTS (SELECT 1 FROM audit_encoded) THEN events ELSE 0 END AS n FROM audit_waiting',
     );
     this.recount();
   }
@@ -61,7 +61,7 @@ export class AuditTable {
   recount(): void {
     const { first, last } = this.#range.get() as { first: number | null; last: number | null };
     const single = first === null || last === null ? 0 : last - first + 1;
-    this.#size = single + this.#encodedUpTo(Number.MAX_SAFE_INTEGER);
+    this.#size = single + (this.#waiting.get() as { n: number }).n;
   }
 
   get size(): number {
@@ -75,7 +75,7 @@ export class AuditTable {
 
   /** `body`: so many events, one behind the other, as `encodeAuditEvent` gives them. */
   appendEncoded(body: Uint8Array, events: number): void {
-    this.#insertEncoded.run({ events, body });
+    this.#insertEncoded.run(events, body);
     this.#size += events;
   }
 
@@ -104,13 +104,13 @@ export class AuditTable {
   }
 
   acknowledge(upTo: number, encodedUpTo = 0): void {
-    const encoded = encodedUpTo > 0 ? this.#encodedUpTo(encodedUpTo) : 0;
-    if (encoded > 0) this.#deleteEncodedUpTo.run(encodedUpTo);
-    const single = upTo > 0 ? Number(this.#deleteUpTo.run(upTo).changes) : 0;
-    this.#size = Math.max(0, this.#size - single - encoded);
-  }
-
-  #encodedUpTo(seq: number): number {
-    return (this.#countEncoded.get(seq) as { n: number }).n;
+    let gone = upTo > 0 ? Number(this.#deleteUpTo.run(upTo).changes) : 0;
+    if (encodedUpTo > 0) {
+      const { n } = this.#countEncoded.get(encodedUpTo) as { n: number };
+      this.#deleteEncodedUpTo.run(encodedUpTo);
+      this.#takeOff.run(n);
+      gone += n;
+    }
+    this.#size = Math.max(0, this.#size - gone);
   }
 }

@@ -72,11 +72,13 @@ const migrations: readonly string[] = [
      events INTEGER NOT NULL,
      body BLOB NOT NULL
    ) STRICT;`,
-  // `total`: events up to the end of this entry, so that the ends of the line tell how many wait in it.
-  `ALTER TABLE audit_encoded ADD COLUMN total INTEGER NOT NULL DEFAULT 0;
-   UPDATE audit_encoded SET total = counted.total
-     FROM (SELECT seq, sum(events) OVER (ORDER BY seq) AS total FROM audit_encoded) AS counted
-     WHERE counted.seq = audit_encoded.seq;`,
+  // How many events wait encoded: added by the file itself, taken off by whoever hands them over. Nothing here rewrites rows, for
+  // which SQLite may want a temporary file, and a container has no place for one.
+  `CREATE TABLE audit_waiting (one INTEGER PRIMARY KEY CHECK (one = 1), events INTEGER NOT NULL) STRICT;
+   INSERT INTO audit_waiting SELECT 1, coalesce(sum(events), 0) FROM audit_encoded;
+   CREATE TRIGGER audit_encoded_added AFTER INSERT ON audit_encoded BEGIN
+     UPDATE audit_waiting SET events = events + NEW.events;
+   END;`,
 ];
 
 /** @throws Error when the file is of a later version than this program. */

@@ -1,5 +1,5 @@
 /** A KMIP client over mutual TLS: a small pool of connections, requests pipelined on each, everything bounded. */
-import { type ConnectionOptions, connect, createSecureContext, type SecureContext } from 'node:tls';
+import { type ConnectionOptions, connect } from 'node:tls';
 import type { MessageEncoding } from '../encodings/message-format.ts';
 import type { OperationDefinition } from '../operations/define.ts';
 import type { KnownOperation, RequestOf, ResponseOf } from '../operations/index.ts';
@@ -30,8 +30,13 @@ export type KmipClientOptions = {
   readonly ca: string | Buffer | readonly (string | Buffer)[];
   /** The name that the server's certificate must bear. Default: `host`. */
   readonly servername?: string | undefined;
-  /** Versions, suites and groups of TLS. Default: 1.2 or later, and what the runtime prefers. */
-  readonly tls?: Pick<ConnectionOptions, 'minVersion' | 'ciphers' | 'ecdhCurve'> | undefined;
+  /**
+   * Versions, suites and groups of TLS. Default: 1.2 or later, and what the runtime prefers. `secureContext`: made of all
+   * these and of the certificates and the key, for whoever makes many clients of the same.
+   */
+  readonly tls?:
+    | Pick<ConnectionOptions, 'minVersion' | 'ciphers' | 'ecdhCurve' | 'secureContext'>
+    | undefined;
   /** Default 1.4. */
   readonly version?: Version | undefined;
   /** From sending a request to its whole answer, connecting included. Default 30 s. */
@@ -75,7 +80,6 @@ export class KmipClient {
   readonly #https: HttpsExchange | undefined;
   /** Of the latest handshake: a further connection resumes it, where the server takes it. */
   #session: Buffer | undefined;
-  #secureContext: SecureContext | undefined;
   #closed = false;
 
   /** Connects on the first request, not here. */
@@ -195,10 +199,7 @@ export class KmipClient {
   #open(): ClientConnection {
     const { host, port, connectTimeoutMs, maxResponseBytes } = this.#options;
     const session = this.#session === undefined ? {} : { session: this.#session };
-    const tls = this.#tls();
-    // Made once: to read certificates and keys takes milliseconds, and whoever is cut off tries to connect for long.
-    this.#secureContext ??= createSecureContext(tls);
-    const socket = connect({ ...tls, secureContext: this.#secureContext, ...session, host, port });
+    const socket = connect({ ...this.#tls(), ...session, host, port });
     socket.on('session', (fresh) => {
       this.#session = fresh;
     });
