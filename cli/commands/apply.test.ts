@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SECOND_TOKEN, TOKEN, until, type World } from '../../governance/test-world.ts';
 import { startChild } from '../../testkit/children.ts';
@@ -20,6 +21,8 @@ import { CmkClient } from '../cmk/client.ts';
 import { CliError } from '../errors.ts';
 import { pointAt } from './test-home.test.ts';
 
+/** Longer than CMK takes for one request. */
+const SETTLED_MS = 500;
 const EXAMPLE = fileURLToPath(new URL('../../docs/examples/gitops', import.meta.url));
 const OKCM = fileURLToPath(new URL('../okcm.ts', import.meta.url));
 const home = temporaryDirectory('okcm-apply');
@@ -123,12 +126,25 @@ test('two dozen tenants: killed half-way, gone on with, and then one file edited
     return items.length >= 6;
   });
   await child.kill();
+  // CMK goes on with the request that was under way. Only then is what is there what the plan will find.
+  let seen = '';
+  await until('nothing is made any more', async () => {
+    const before = seen;
+    const { items } = await world.must(200, 'GET', '/v1/tenants?search=dozens');
+    seen = JSON.stringify(items);
+    await sleep(SETTLED_MS);
+    return seen === before;
+  });
   const half = await apply(root);
   assert.ok(half.counts.create > 0 && half.counts.create < declared.things, JSON.stringify(half.counts));
   // One that was being made may be there without all that it shall have.
   const { create, change, same } = half.counts;
   assert.equal(create + change + same, declared.things, half.differs.join());
-  await half.carryOut();
+  const { results } = await half.carryOut();
+  assert.deepEqual(
+    results.filter(({ state }) => state !== 'done'),
+    [],
+  );
   const whole = await apply(root);
   assert.deepEqual([whole.counts.same, whole.differs], [declared.things, []]);
 
