@@ -25,8 +25,15 @@ export async function lockFile(path: string, waitMs: number): Promise<FileLock> 
   }
 }
 
-function tryLock(path: string): FileLock | undefined {
-  const database = new DatabaseSync(path, { timeout: 0 });
+/** The same for programs that cannot go on without it: nothing else of this process runs meanwhile. Error: FILE_LOCKED. */
+export function lockFileNow(path: string, waitMs: number): FileLock {
+  const lock = tryLock(path, waitMs);
+  if (lock === undefined) throw new OkcmError('FILE_LOCKED', `${path} is locked by another process`);
+  return lock;
+}
+
+function tryLock(path: string, timeout = 0): FileLock | undefined {
+  const database = new DatabaseSync(path, { timeout });
   try {
     // The lock writes nothing that matters: a journal in memory leaves no second file behind.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

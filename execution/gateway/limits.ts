@@ -208,8 +208,11 @@ export const MAX_LOADED_KEYS = 16_384;
 export const MAX_KEYS_LOADED_AT_ONCE = 4_096;
 /** What a client of Redis waits for its secret: characters of the password's file. */
 export const MAX_REDIS_PASSWORD_BYTES = 4_096;
-/**
- * Pages of SQLite's log after which they are brought into the database, which nothing else can run beside. Of the default,
- * 1,000 pages, each takes tens of milliseconds once some hundred thousand keys are held, at random places of the file.
- */
-export const CHECKPOINT_PAGES = 200;
+/** Rows written after which SQLite's log is brought into the database beside the event loop: a new key writes some six. */
+export const CHECKPOINT_ROWS = 600;
+/** Who reads or writes meanwhile is waited for as long, with the next commit waiting as well. */
+export const CHECKPOINT_BUSY_MS = 50;
+/** Pages of the log at which a commit does it instead: 16 MiB. */
+export const CHECKPOINT_PAGES = 4_000;
+/** What closing the store waits for one that is under way. */
+export const CHECKPOINT_STOP_MS = 500;

@@ -23,7 +23,7 @@ const SERVICE = 'orders';
 export const NEWCOMER = 'newcomer';
 const SEAL = 'seal.key';
 /** Of what lies beside a core and a gateway, what no backup of files holds: the seal is kept elsewhere, stores come back empty. */
-const NOT_KEPT = /(^seal\.key|\.sqlite(-wal|-shm)?)$/;
+const NOT_KEPT = /(^seal\.key|\.sqlite(-wal|-shm|\.owner)?)$/;
 const UNSEALED_WITHIN_MS = 20_000;
 const SERVED_WITHIN_MS = 10_000;
 const CAUGHT_UP_WITHIN_MS = 20_000;

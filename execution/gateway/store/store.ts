@@ -4,13 +4,15 @@
  * flush would hold up every request for milliseconds, so that it is not SQLite's own (`wal-sync.ts`). Keys lie in it too,
  * unless another store takes them (`keys`).
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
+import type { FileLock } from '../../../platform/file-lock.ts';
 import { KmipError } from '../../kmip/index.ts';
 import {
   CHECKPOINT_PAGES,
+  CHECKPOINT_ROWS,
   MAX_COMMIT_GROUP,
   MAX_COMMIT_QUEUE,
   MAX_KEYS_PER_TENANT,
@@ -19,9 +21,11 @@ import {
   STORE_MEND_MS,
 } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
+import { Checkpoints } from './checkpoints.ts';
 import type { KeyStore, KeyStoreOptions } from './key-store.ts';
 import { LocalKeys } from './local-keys.ts';
 import { ObjectTable } from './object-table.ts';
+import { ownStore } from './owner.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
 import { WalSync } from './wal-sync.ts';
@@ -53,6 +57,12 @@ export class Store {
   readonly #db: DatabaseSync;
   /** Absent where nothing is written anywhere. */
   readonly #wal: WalSync | undefined;
+  readonly #checkpoints: Checkpoints | undefined;
+  readonly #totalRows: StatementSync;
+  /** Written by this connection up to when the last checkpoint was begun. */
+  #checkpointedRows = 0;
+  /** Of the file: held by the primary where processes share it. */
+  readonly #owned: FileLock | undefined;
   /** What is written and not yet on disk: its flush is under way, and the next group waits for that. */
   #unsynced: ((error?: unknown) => void) | undefined;
   /**
@@ -71,19 +81,27 @@ export class Store {
   /** Since when another process's transaction has been in the way (monotonic). */
   #busySinceMs: number | undefined;
 
-  private constructor(db: DatabaseSync, wal: WalSync | undefined, options: StoreOptions) {
+  private constructor(
+    db: DatabaseSync,
+    path: string | undefined,
+    owned: FileLock | undefined,
+    options: StoreOptions,
+  ) {
     const { isShared = false, isFirst = !isShared, keysPerTenant = MAX_KEYS_PER_TENANT } = options;
     this.#db = db;
-    this.#wal = wal;
+    this.#wal = path === undefined ? undefined : new WalSync(path);
+    this.#checkpoints = path === undefined ? undefined : new Checkpoints(path, () => this.#tear());
+    this.#owned = owned;
     this.#isShared = isShared;
     this.objects = new ObjectTable(db, isFirst);
     this.registry = new RegistryTable(db);
     this.audit = new AuditTable(db);
-    this.#keys = new LocalKeys(wal === undefined ? 'memory' : 'sqlite', this, { keysPerTenant });
+    this.#keys = new LocalKeys(path === undefined ? 'memory' : 'sqlite', this, { keysPerTenant });
     // Prepared once: each write of a group has its own.
     this.#savepoint = db.prepare('SAVEPOINT entry');
     this.#rollbackTo = db.prepare('ROLLBACK TO entry');
     this.#release = db.prepare('RELEASE entry');
+    this.#totalRows = db.prepare('SELECT total_changes() AS n');
   }
 
   /**
@@ -92,25 +110,29 @@ export class Store {
    */
   static open(path: string, region: string, options: StoreOptions = {}): Store {
     let db: DatabaseSync | undefined;
+    let owned: FileLock | undefined;
+    const file = path === IN_MEMORY ? undefined : path;
     try {
-      if (path !== IN_MEMORY) {
+      if (file !== undefined) {
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-        closeSync(openSync(path, 'a', 0o600));
+        if (options.isShared !== true) owned = ownStore(file);
+        // Not where it exists: to close it gives up the locks that this process has on it.
+        if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
       }
       db = new DatabaseSync(path, { timeout: STORE_BUSY_WAIT_MS });
-      // Exclusive: two gateways on one file would each take the other's announcements for their own. The processes of one
-      // gateway have a primary that sees to it.
-      if (options.isShared !== true) db.exec('PRAGMA locking_mode = EXCLUSIVE;');
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      // What a predecessor has left, before anything is written behind it: how its last flush went, nobody can tell any more.
+      if (options.isFirst ?? options.isShared !== true) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       migrate(db);
-      const store = new Store(db, path === IN_MEMORY ? undefined : new WalSync(path), options);
+      const store = new Store(db, file, owned, options);
       store.#claimFor(region);
       // From now on, whichever process flushes it: who opens a file later is not told of a flush that failed before.
       store.#wal?.open();
       return store;
     } catch (error) {
       db?.close();
+      owned?.release();
       if (error instanceof OkcmError) throw error;
       throw new OkcmError('STORE_UNUSABLE', `the key store ${path} cannot be used: ${errorMessage(error)}`, {
         cause: error,
@@ -147,6 +169,7 @@ export class Store {
     this.#db.exec('BEGIN IMMEDIATE');
     const result = this.#inTransaction(work);
     this.#syncNow();
+    this.#written();
     return result;
   }
 
@@ -244,7 +267,7 @@ export class Store {
       this.#drainScheduled = false;
       return;
     }
-    if (!this.#isShared || this.#closed || this.#isTorn || this.#begin()) {
+    if (this.#wal === undefined || this.#closed || this.#isTorn || this.#begin()) {
       this.#busySinceMs = undefined;
       this.#drain();
       return;
@@ -305,6 +328,13 @@ export class Store {
     this.#unsynced = settle;
     if (this.#wal === undefined) settle();
     else this.#wal.sync(settle);
+    this.#written();
+  }
+
+  #written(): void {
+    const { n } = this.#totalRows.get() as { n: number };
+    if (n - this.#checkpointedRows >= CHECKPOINT_ROWS && this.#checkpoints?.begin() === true)
+      this.#checkpointedRows = n;
   }
 
   /** What has come in the meantime is the next group. */
@@ -342,8 +372,10 @@ export class Store {
       this.#drain();
       this.#settleNow();
     }
+    this.#checkpoints?.close();
     this.#db.close();
     this.#wal?.close();
+    this.#owned?.release();
   }
 
   /** Without waiting for the flush that is under way. */

@@ -10,8 +10,6 @@
  * The oldest worker leads: it alone announces keys and hands over audit events. When it dies, the next oldest does.
  */
 import { fileURLToPath } from 'node:url';
-import { OkcmError } from '../../../platform/errors.ts';
-import { lockFile } from '../../../platform/file-lock.ts';
 import { startHealthServer } from '../../../platform/http-health.ts';
 import type { Logger } from '../../../platform/log.ts';
 import { aggregated, type MetricSet, totalsOf } from '../../../platform/metrics.ts';
@@ -19,13 +17,13 @@ import type { GatewayConfig } from '../config.ts';
 import {
   DRAIN_CORE_MS,
   DRAIN_REQUESTS_MS,
-  STORE_LOCK_WAIT_MS,
   TICKET_KEY_LIFETIME_MS,
   WORKER_ANSWER_MS,
   WORKER_STOP_MS,
 } from '../limits.ts';
 import type { GatewayStatus, RunningGateway, WorkerStatus } from '../status.ts';
 import { openStore } from '../store/open.ts';
+import { ownStore } from '../store/owner.ts';
 import { OpenAsks } from './asks.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { ToPrimary } from './messages.ts';
@@ -49,7 +47,7 @@ export interface WorkersOptions {
 export async function startWorkers(options: WorkersOptions): Promise<RunningGateway> {
   const { config } = options;
   if (config.store.kind === 'memory') throw new Error('processes do not share memory');
-  const lock = await lockStore(config.store.path);
+  const lock = ownStore(config.store.path);
   try {
     // Made and brought up to date before the workers open it. A predecessor's may still be about to close it.
     const store = await openStore(config, options.logger, { isShared: true, isFirst: true });
@@ -66,18 +64,6 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningGate
   } catch (error) {
     lock.release();
     throw error;
-  }
-}
-
-async function lockStore(path: string) {
-  try {
-    return await lockFile(`${path}.owner`, STORE_LOCK_WAIT_MS);
-  } catch (error) {
-    if (!(error instanceof OkcmError) || error.code !== 'FILE_LOCKED') throw error;
-    throw new OkcmError('STORE_UNUSABLE', `the key store ${path} is another gateway’s`, {
-      cause: error,
-      hint: 'give each gateway a store path of its own',
-    });
   }
 }
 

@@ -1,0 +1,90 @@
+/** The log of the store's file, while writes come without a pause. This file is its own child. */
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { startChild } from '../../../testkit/children.ts';
+import { anObject, freshStore, REGION, storePath } from '../fixture.test.ts';
+import { CHECKPOINT_PAGES } from '../limits.ts';
+import { Store } from './store.ts';
+
+const PAGE_BYTES = 4_096;
+const KEYS = 3_000;
+const AT_ONCE = 10;
+/** Enough to begin the first checkpoint, and the thread with it. */
+const FIRST_KEYS = 300;
+const THREAD_STARTS_MS = 1_000;
+const LEFT_OPEN = '--left-open';
+
+const [, , mode] = process.argv;
+if (mode === LEFT_OPEN) await leaveOpen();
+else tests();
+
+async function fill(store: Store, keys: number): Promise<void> {
+  for (let made = 0; made < keys; made += AT_ONCE) {
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, () => store.commit(() => store.objects.insertNew(anObject()))),
+    );
+  }
+}
+
+async function started(store: Store): Promise<void> {
+  await fill(store, FIRST_KEYS);
+  await sleep(THREAD_STARTS_MS);
+}
+
+async function leaveOpen(): Promise<void> {
+  await started(freshStore());
+  console.log('left open');
+}
+
+function tests(): void {
+  describe('the log', () => {
+    it('is brought into the database before a commit has to', async () => {
+      const file = storePath();
+      const store = freshStore(file);
+      await started(store);
+      await fill(store, KEYS);
+      const pages = statSync(`${file}-wal`).size / PAGE_BYTES;
+      assert.ok(pages < CHECKPOINT_PAGES / 2, `${Math.round(pages)} pages`);
+      assert.equal(store.objects.held, FIRST_KEYS + KEYS);
+      store.close();
+    });
+
+    it('is gone once the store is closed, also in the middle of that', async () => {
+      const file = storePath();
+      for (let time = 1; time <= 3; time++) {
+        const store = freshStore(file);
+        // Just so many that the last of them has begun a checkpoint.
+        await fill(store, FIRST_KEYS);
+        store.close();
+        assert.ok(!existsSync(`${file}-wal`));
+      }
+      const again = freshStore(file);
+      assert.equal(again.objects.held, 3 * FIRST_KEYS);
+      again.close();
+    });
+
+    it('keeps no process from ending that has left its store open', async () => {
+      const args = [fileURLToPath(import.meta.url), LEFT_OPEN];
+      const child = await startChild({ name: 'left open', command: process.execPath, args });
+      await child.waitForLine(/left open/);
+      await child.expectCleanExit();
+    });
+
+    it('is shared by processes that each bring it into the database', async () => {
+      const file = storePath();
+      freshStore(file).close();
+      const stores = [1, 2].map(() => Store.open(file, REGION, { isShared: true }));
+      await Promise.all(stores.map((store) => started(store)));
+      await Promise.all(stores.map((store) => fill(store, KEYS / 2)));
+      const pages = statSync(`${file}-wal`).size / PAGE_BYTES;
+      assert.ok(pages < CHECKPOINT_PAGES / 2, `${Math.round(pages)} pages`);
+      for (const store of stores) {
+        assert.equal(store.objects.held, 2 * FIRST_KEYS + KEYS);
+        store.close();
+      }
+    });
+  });
+}
