@@ -141,6 +141,20 @@ describe('a task in a region', () => {
     ['after something newer that was committed apart is refused', undefined, { apart: 6 }, {}, 'SUPERSEDED'],
     ['that was committed apart and not answered runs', undefined, { apart: 5 }, {}, 'run'],
     ['that has changed something and has no record is refused', undefined, { applied: 5 }, {}, 'FORGOTTEN'],
+    [
+      'that has changed something and whose record is of an older wish, that came once more, is refused',
+      recorded('failed', { sequence: 3, etag: 1 }),
+      { applied: 5 },
+      {},
+      'FORGOTTEN',
+    ],
+    [
+      'that is in hand, or has failed later, and is asked for anew runs',
+      recorded('processing', { etag: 1 }),
+      { applied: 5 },
+      {},
+      'run',
+    ],
     ['that has failed and has no record runs', undefined, { applied: 4 }, {}, 'run'],
     ['after its deadline is refused', undefined, {}, overdue, 'DEADLINE'],
     [

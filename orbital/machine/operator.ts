@@ -70,11 +70,12 @@ function stillHolds(recorded: Recorded, task: Execution, fence: Fence): boolean 
 
 /**
  * Answers are purged after a while, the fence never: what has changed the entity and has no record any more is not done once
- * more for that wish, or whoever has kept the message could have it done again. A failure has changed nothing, and governance
- * may have been without its region for so long before it asks again.
+ * more for that wish, or whoever has kept the message could have it done again. An older message of the task that comes after
+ * the purge leaves a record of its own, which says nothing of this wish. A failure has changed nothing, and governance may have
+ * been without its region for so long before it asks again.
  */
 const isForgotten = (task: Execution, recorded: Recorded | undefined, fence: Fence): boolean =>
-  recorded === undefined && task.sequence <= fence.applied;
+  recorded?.sequence !== task.sequence && task.sequence <= fence.applied;
 
 /** Whether something newer of the entity was answered, or has changed it without an answer yet. */
 const isOvertaken = ({ sequence }: Pick<Execution, 'sequence'>, { tried, apart }: Attempts): boolean =>
