@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
@@ -18,12 +19,14 @@ import {
 } from '../execution/kmip/index.ts';
 import type { KeyAndCertificate } from '../platform/pki.ts';
 import { keyFingerprint } from '../platform/tls-identity.ts';
+import { hasFlushed, loseNextFlush, losingDisk } from '../testkit/losing-disk.ts';
 import { create, isDenied, roundTrip } from './support/applications.ts';
 import { GatewayProcesses } from './support/gateway-processes.ts';
 import { type RegionWorld, startRegion, until } from './support/region.ts';
 
 const WORKERS = 3;
 const WHOLE_WITHIN_MS = 60_000;
+const CHECKPOINT_WITHIN_MS = 30_000;
 /** "At once": what a request's own answer has brought about needs no further push. */
 const SECOND_MS = 1_000;
 
@@ -307,6 +310,35 @@ describe('workers of one gateway', () => {
     gateway.killPrimary();
     await until('the workers have ended', () => pids.every((pid) => !isAlive(pid)));
     await gateway.whole(WHOLE_WITHIN_MS);
+  });
+
+  it('end together when a flush of their store is lost, and have every key when they are back', async () => {
+    await world.stopGateway();
+    await gateway.withLibrary(losingDisk(), () => world.restartGateway());
+    await connectAnew();
+    const { store } = world.gatewayConfig;
+    assert.ok(store.kind !== 'memory');
+    const { path } = store;
+    const pids = [gateway.primary, ...(await gateway.workerPids())];
+    const uids: string[] = [];
+    const load = clients.map(async (each) => {
+      for (;;) {
+        try {
+          uids.push(await create(each));
+        } catch {
+          return;
+        }
+      }
+    });
+    await until('the log has been brought into the file', () => hasFlushed(path), CHECKPOINT_WITHIN_MS);
+    loseNextFlush(path);
+    await until('all have ended', () => pids.every((pid) => !isAlive(pid)), CHECKPOINT_WITHIN_MS);
+    await Promise.all(load);
+    await gateway.whole(WHOLE_WITHIN_MS);
+    assert.match(await readFile(gateway.log, 'utf8'), /STORE_FLUSH_LOST/);
+    const again = world.client(certificate);
+    for (const uniqueIdentifier of uids) await again.request(Operation.Get, { uniqueIdentifier });
+    again.close();
   });
 });
 

@@ -147,6 +147,8 @@ export const MAX_SIBLING_WAIT_MS = 100;
 /** A write that finds another worker's transaction in its way tries again after this long, and gives up after that long. */
 export const STORE_BUSY_RETRY_MS = 1;
 export const STORE_BUSY_WAIT_MS = 2_000;
+/** A worker that has asked its primary to kill it does so itself after this long. */
+export const RUINED_END_MS = 100;
 /** After a flush of the store that failed nothing is written before its log has been begun anew; tried this often. */
 export const STORE_MEND_MS = 500;
 /** Keys of session tickets are replaced this often; those before are taken for as long again. */
@@ -212,7 +214,7 @@ export const MAX_REDIS_PASSWORD_BYTES = 4_096;
 export const CHECKPOINT_ROWS = 600;
 /** Who reads or writes meanwhile is waited for as long, with the next commit waiting as well. */
 export const CHECKPOINT_BUSY_MS = 50;
-/** Pages of the log at which a commit does it instead: 16 MiB. */
-export const CHECKPOINT_PAGES = 4_000;
+/** Rows at which whoever has committed does it instead: some 10 MiB of the log. */
+export const CHECKPOINT_ROWS_AT_MOST = 4_000;
 /** What closing the store waits for one that is under way. */
 export const CHECKPOINT_STOP_MS = 500;

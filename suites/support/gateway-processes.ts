@@ -3,6 +3,7 @@
  * stay. For tests that kill some of it.
  */
 import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Component } from '../../cli/supervisor/component.ts';
@@ -88,6 +89,20 @@ export class GatewayProcesses {
       },
     };
   };
+
+  /** What `start` starts has this library loaded before the system's own; what comes after its death has not. */
+  async withLibrary(library: string, start: () => Promise<void>): Promise<void> {
+    const { execPath } = process;
+    const wrapper = join(this.directory, 'node');
+    // The supervisor passes no such variable on.
+    await writeFile(wrapper, `#!/bin/sh\nLD_PRELOAD='${library}' exec '${execPath}' "$@"\n`, { mode: 0o700 });
+    process.execPath = wrapper;
+    try {
+      await start();
+    } finally {
+      process.execPath = execPath;
+    }
+  }
 
   get primary(): number {
     const pid = this.#component?.pid;

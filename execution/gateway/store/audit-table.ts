@@ -44,11 +44,11 @@ export class AuditTable {
     this.#oldestEncoded = db.prepare('SELECT seq, events, body FROM audit_encoded ORDER BY seq LIMIT ?');
     this.#deleteEncodedUpTo = db.prepare('DELETE FROM audit_encoded WHERE seq <= ?');
     this.#countEncoded = db.prepare('SELECT coalesce(sum(events), 0) AS n FROM audit_encoded WHERE seq <= ?');
-    this.#takeOff = db.prepare('UPDATE audit_waiting SET events = max(0, events - ?)');
-    // A program from before that number may have handed some over and not taken them off: none is none.
-    this.#waiting = db.prepare(
-      'SELECT CASE WHEN EXISTS (SELECT 1 FROM audit_encoded) THEN events ELSE 0 END AS n FROM audit_waiting',
-    );
+    // A program from before that number may have handed some over and not taken them off: none is none, for good.
+    const events = (n: string): string =>
+      `CASE WHEN EXISTS (SELECT 1 FROM audit_encoded) THEN ${n} ELSE 0 END`;
+    this.#takeOff = db.prepare(`UPDATE audit_waiting SET events = ${events('max(0, events - ?)')}`);
+    this.#waiting = db.prepare(`SELECT ${events('events')} AS n FROM audit_waiting`);
     this.recount();
   }
 

@@ -1,12 +1,15 @@
 /** The log of the store's file, while writes come without a pause. This file is its own child. */
 import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startChild } from '../../../testkit/children.ts';
+import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { anObject, freshStore, REGION, storePath } from '../fixture.test.ts';
-import { CHECKPOINT_PAGES } from '../limits.ts';
+import { CHECKPOINT_ROWS_AT_MOST } from '../limits.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { Store } from './store.ts';
 
 const PAGE_BYTES = 4_096;
@@ -47,7 +50,7 @@ function tests(): void {
       await started(store);
       await fill(store, KEYS);
       const pages = statSync(`${file}-wal`).size / PAGE_BYTES;
-      assert.ok(pages < CHECKPOINT_PAGES / 2, `${Math.round(pages)} pages`);
+      assert.ok(pages < CHECKPOINT_ROWS_AT_MOST / 2, `${Math.round(pages)} pages`);
       assert.equal(store.objects.held, FIRST_KEYS + KEYS);
       store.close();
     });
@@ -66,6 +69,24 @@ function tests(): void {
       again.close();
     });
 
+    it('says once that its thread has died, and asks no more of it', async () => {
+      const told: unknown[] = [];
+      const over = Promise.withResolvers<void>();
+      const onOver = (reason: unknown): void => {
+        told.push(reason);
+        over.resolve();
+      };
+      const gone = join(temporaryDirectory('gone'), 'folder', 'store.sqlite');
+      const never = (): void => assert.fail('nothing was written');
+      const checkpoints = new Checkpoints(gone, { onDone: never, onFailure: never, onOver });
+      assert.ok(checkpoints.begin());
+      await over.promise;
+      assert.ok(!checkpoints.begin());
+      checkpoints.close();
+      assert.match(String(told[0]), /unable to open database file/);
+      assert.equal(told.length, 1);
+    });
+
     it('keeps no process from ending that has left its store open', async () => {
       const args = [fileURLToPath(import.meta.url), LEFT_OPEN];
       const child = await startChild({ name: 'left open', command: process.execPath, args });
@@ -80,7 +101,7 @@ function tests(): void {
       await Promise.all(stores.map((store) => started(store)));
       await Promise.all(stores.map((store) => fill(store, KEYS / 2)));
       const pages = statSync(`${file}-wal`).size / PAGE_BYTES;
-      assert.ok(pages < CHECKPOINT_PAGES / 2, `${Math.round(pages)} pages`);
+      assert.ok(pages < CHECKPOINT_ROWS_AT_MOST / 2, `${Math.round(pages)} pages`);
       for (const store of stores) {
         assert.equal(store.objects.held, 2 * FIRST_KEYS + KEYS);
         store.close();

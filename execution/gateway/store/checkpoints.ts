@@ -3,8 +3,9 @@
  * places and flushes them, which would hold up every request for tens of milliseconds once some hundred thousand keys are held.
  * Commits go on meanwhile, but for its last moment, in which the log is begun anew.
  *
- * Where the thread does not keep up or has died, SQLite does the same within a commit, at the limit that the store sets.
+ * Where the thread does not keep up or has died, the store does the same behind a commit.
  */
+import type { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { CHECKPOINT_STOP_MS } from '../limits.ts';
 
@@ -13,7 +14,22 @@ const THREAD = new URL('./checkpoint-thread.ts', import.meta.url);
 const HEAP = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
 
 export type CheckpointOrder = 'checkpoint' | 'stop';
-export type CheckpointOutcome = 'done' | 'failed';
+/** `failed`: the error of SQLite. */
+export type CheckpointOutcome = { readonly failed?: { readonly message: string; readonly errcode: number } };
+
+/**
+ * Almost all of the log while others write, twice: where somebody has committed meanwhile, SQLite leaves to a later one the
+ * flush of what it has written. Then the rest, for which writers wait, so that the next commit begins the log anew. Where somebody
+ * still reads what was there before, the next checkpoint does it: nobody shall wait for that.
+ *
+ * @throws Error of SQLite
+ */
+export function bringIn(db: DatabaseSync): void {
+  const most = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+  most.get();
+  const { busy, log, checkpointed } = most.get() as { busy: number; log: number; checkpointed: number };
+  if (busy === 0 && log - checkpointed < log / 2) db.prepare('PRAGMA wal_checkpoint(RESTART)').get();
+}
 
 export interface CheckpointThreadData {
   readonly path: string;
@@ -21,22 +37,27 @@ export interface CheckpointThreadData {
   readonly stopped: Int32Array;
 }
 
+export interface CheckpointEvents {
+  /** It could not be done, and is tried again by the next one. As SQLite has it: with an `errcode`. */
+  readonly onFailure: (error: Error) => void;
+  readonly onDone: () => void;
+  /** There is no thread, or no longer; told once. `reason`: what it died of. */
+  readonly onOver: (reason: unknown) => void;
+}
+
 export class Checkpoints {
   readonly #path: string;
-  readonly #onFailure: () => void;
+  readonly #events: CheckpointEvents;
   readonly #stopped = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #thread: Worker | undefined;
   #isRunning = false;
-  /** Commits do it from then on. */
+  /** The store does it from then on. */
   #isOver = false;
 
-  /**
-   * `path`: of the file, which stays open elsewhere in this process. `onFailure`: something could not be written or flushed,
-   * which the system tells once, and perhaps only here.
-   */
-  constructor(path: string, onFailure: () => void) {
+  /** `path`: of the file, which stays open elsewhere in this process. */
+  constructor(path: string, events: CheckpointEvents) {
     this.#path = path;
-    this.#onFailure = onFailure;
+    this.#events = events;
   }
 
   /** Begins one, unless one is under way. Returns whether it has. */
@@ -44,9 +65,8 @@ export class Checkpoints {
     if (this.#isRunning || this.#isOver) return false;
     try {
       this.#thread ??= this.#start();
-    } catch {
-      // No thread is to be had.
-      this.#isOver = true;
+    } catch (error) {
+      this.#over(error);
       return false;
     }
     this.#isRunning = true;
@@ -63,6 +83,12 @@ export class Checkpoints {
     Atomics.wait(this.#stopped, 0, 0, CHECKPOINT_STOP_MS);
   }
 
+  #over(reason: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#events.onOver(reason);
+  }
+
   #order(thread: Worker, order: CheckpointOrder): void {
     thread.postMessage(order);
   }
@@ -76,15 +102,14 @@ export class Checkpoints {
       name: 'checkpoints',
       resourceLimits: HEAP,
     });
-    thread.on('message', (outcome: CheckpointOutcome) => {
+    thread.on('message', ({ failed }: CheckpointOutcome) => {
       this.#isRunning = false;
-      if (outcome === 'failed' && !this.#isOver) this.#onFailure();
+      if (this.#isOver) return;
+      if (failed === undefined) this.#events.onDone();
+      else this.#events.onFailure(Object.assign(new Error(failed.message), { errcode: failed.errcode }));
     });
-    const over = (): void => {
-      this.#isOver = true;
-    };
-    thread.on('error', over);
-    thread.on('exit', over);
+    thread.on('error', (error) => this.#over(error));
+    thread.on('exit', (code) => this.#over(new Error(`the thread has ended with code ${code}`)));
     // It holds up nobody's end. Not before there are listeners, who would take it back.
     thread.unref();
     return thread;

@@ -5,13 +5,14 @@ import type { Logger } from '../../../platform/log.ts';
 import { isLoopback } from '../../../platform/loopback.ts';
 import type { GatewayConfig, RedisStoreConfig } from '../config.ts';
 import { MAX_KEYS_PER_TENANT } from '../limits.ts';
+import type { Crew } from '../workers/crew.ts';
 import { IN_MEMORY, Store, type StoreSharing } from './store.ts';
 
 /** Errors: STORE_UNUSABLE, STORE_OTHER_REGION, STORE_NOT_DURABLE, STORE_HOLDS_KEYS (Redis), and those of files that cannot be read. */
 export async function openStore(
   config: Pick<GatewayConfig, 'region' | 'name' | 'store' | 'limits'>,
   logger: Logger,
-  sharing: StoreSharing = { isShared: false },
+  sharing: StoreSharing & Pick<Crew, 'endAtOnce'>,
 ): Promise<Store> {
   const { region, name, store: wanted } = config;
   const keysPerTenant = config.limits.keysPerTenant ?? MAX_KEYS_PER_TENANT;
@@ -27,6 +28,26 @@ export async function openStore(
     keysPerTenant,
     isShared,
     ...(isFirst === undefined ? {} : { isFirst }),
+    events: {
+      ruined: (error) => {
+        const told = { err: error, reason: 'STORE_FLUSH_LOST' };
+        logger.fatal(
+          told,
+          'a flush of the key store has failed: the gateway ends, and reads its log again when it starts',
+        );
+        sharing.endAtOnce();
+      },
+      logGrows: (error) =>
+        logger.error(
+          { err: error, reason: 'STORE_LOG_GROWS' },
+          'the log of the key store cannot be brought into its file, and grows until it can be',
+        ),
+      checkpointsOver: (error) =>
+        logger.warn(
+          { err: error, reason: 'STORE_CHECKPOINTS_OVER' },
+          'the thread that brings the log of the key store into its file has ended: until the next start commits do it, and take longer',
+        ),
+    },
   });
   if (wanted.kind !== 'redis') return store;
   try {

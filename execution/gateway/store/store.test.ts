@@ -1,7 +1,16 @@
 /** The store's promise: what was acknowledged is there, whatever ends the process. This file is its own child. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -250,6 +259,22 @@ function tests(): void {
         () => Store.open(file, 'us-east-1'),
         (error) => error instanceof OkcmError && error.code === 'STORE_OTHER_REGION',
       );
+    });
+
+    it('belongs to one process by whatever name, and also without its lock', () => {
+      const file = storePath();
+      const store = freshStore(file);
+      const alias = storePath();
+      linkSync(file, alias);
+      rmSync(`${file}.owner`);
+      for (const path of [alias, file]) {
+        assert.throws(
+          () => freshStore(path),
+          (error) => error instanceof OkcmError && error.code === 'STORE_UNUSABLE',
+        );
+      }
+      store.close();
+      assert.equal(statSync(`${file}.owner`).mode & 0o777, 0o600);
     });
 
     it('keeps callers, closed tenants, audit events and the head', () => {

@@ -11,8 +11,8 @@ import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import type { FileLock } from '../../../platform/file-lock.ts';
 import { KmipError } from '../../kmip/index.ts';
 import {
-  CHECKPOINT_PAGES,
   CHECKPOINT_ROWS,
+  CHECKPOINT_ROWS_AT_MOST,
   MAX_COMMIT_GROUP,
   MAX_COMMIT_QUEUE,
   MAX_KEYS_PER_TENANT,
@@ -21,13 +21,14 @@ import {
   STORE_MEND_MS,
 } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
-import { Checkpoints } from './checkpoints.ts';
+import { bringIn, Checkpoints } from './checkpoints.ts';
 import type { KeyStore, KeyStoreOptions } from './key-store.ts';
 import { LocalKeys } from './local-keys.ts';
 import { ObjectTable } from './object-table.ts';
-import { ownStore } from './owner.ts';
+import { nobodyElseHas, ownStore } from './owner.ts';
 import { RegistryTable } from './registry-table.ts';
 import { migrate } from './schema.ts';
+import { cannotWrite, isBusy, isFlushLost } from './sqlite-errors.ts';
 import { WalSync } from './wal-sync.ts';
 
 export interface StoreSharing {
@@ -37,15 +38,30 @@ export interface StoreSharing {
   readonly isFirst?: boolean;
 }
 
-const SQLITE_BUSY = 5;
-
 interface Waiting {
   readonly write: () => void;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-export type StoreOptions = Partial<StoreSharing & KeyStoreOptions>;
+export interface StoreEvents {
+  /**
+   * A flush of the database file has failed. What it lost lies in the log alone, and SQLite takes it for written as long as
+   * any process has the file open: whoever has must end at once, without closing it. The next start reads all of the log
+   * again.
+   */
+  readonly ruined: (error: unknown) => void;
+  /** The log could not be brought into the database, for lack of room perhaps; told once until it can be. */
+  readonly logGrows: (error: unknown) => void;
+  /** The thread that spares commits the work on the log has died (`checkpoints.ts`): they do it from then on. */
+  readonly checkpointsOver: (reason: unknown) => void;
+}
+
+export interface StoreOptions extends Partial<StoreSharing & KeyStoreOptions> {
+  readonly events?: StoreEvents;
+}
+
+const UNHEARD: StoreEvents = { ruined: () => {}, logGrows: () => {}, checkpointsOver: () => {} };
 
 /** In the place of a path: nothing is written anywhere, and all is gone with the process. */
 export const IN_MEMORY = ':memory:';
@@ -59,8 +75,13 @@ export class Store {
   readonly #wal: WalSync | undefined;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #totalRows: StatementSync;
+  readonly #events: StoreEvents;
   /** Written by this connection up to when the last checkpoint was begun. */
   #checkpointedRows = 0;
+  /** The last checkpoint could not be done. */
+  #logGrows = false;
+  /** `StoreEvents.ruined`: nothing is written any more, and nothing of the log is touched. */
+  #isRuined = false;
   /** Of the file: held by the primary where processes share it. */
   readonly #owned: FileLock | undefined;
   /** What is written and not yet on disk: its flush is under way, and the next group waits for that. */
@@ -70,6 +91,8 @@ export class Store {
    * to the first gap, so that all behind it would be lost too: nothing is acknowledged until the log has been begun anew.
    */
   #isTorn = false;
+  /** When it was last tried to mend that (monotonic). */
+  #mendedMs = -STORE_MEND_MS;
   readonly #savepoint: StatementSync;
   readonly #rollbackTo: StatementSync;
   readonly #release: StatementSync;
@@ -90,7 +113,13 @@ export class Store {
     const { isShared = false, isFirst = !isShared, keysPerTenant = MAX_KEYS_PER_TENANT } = options;
     this.#db = db;
     this.#wal = path === undefined ? undefined : new WalSync(path);
-    this.#checkpoints = path === undefined ? undefined : new Checkpoints(path, () => this.#tear());
+    this.#events = options.events ?? UNHEARD;
+    if (path !== undefined)
+      this.#checkpoints = new Checkpoints(path, {
+        onDone: () => this.#logShrinks(),
+        onFailure: (error) => this.#logStays(error),
+        onOver: (reason) => this.#events.checkpointsOver(reason),
+      });
     this.#owned = owned;
     this.#isShared = isShared;
     this.objects = new ObjectTable(db, isFirst);
@@ -119,11 +148,11 @@ export class Store {
         // Not where it exists: to close it gives up the locks that this process has on it.
         if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
       }
+      if (owned !== undefined) nobodyElseHas(path);
       db = new DatabaseSync(path, { timeout: STORE_BUSY_WAIT_MS });
-      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-      db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-      // What a predecessor has left, before anything is written behind it: how its last flush went, nobody can tell any more.
-      if (options.isFirst ?? options.isShared !== true) db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      // Checkpoints of SQLite's own are done within commits, and how they went is not told.
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
+      if (options.isFirst ?? options.isShared !== true) bringInWhatIsLeft(db);
       migrate(db);
       const store = new Store(db, file, owned, options);
       store.#claimFor(region);
@@ -202,12 +231,45 @@ export class Store {
 
   /** Brings all of the log into the database, flushed, and begins it anew. Not in a transaction. @throws Error */
   #mend(): void {
+    if (this.#isRuined) throw new Error('a flush of the key store has failed');
     if (!this.#isTorn) return;
-    const { busy } = this.#unwaiting(() => this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()) as {
-      busy: number;
-    };
-    if (busy !== 0) throw new Error('the log of the store, whose flush has failed, is in use');
+    // Each attempt may write all of the log.
+    if (performance.now() - this.#mendedMs < STORE_MEND_MS)
+      throw new Error('the log of the store is to be mended');
+    this.#mendedMs = performance.now();
+    this.#touchingTheLog(() => {
+      const { busy } = this.#unwaiting(() => this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()) as {
+        busy: number;
+      };
+      if (busy !== 0) throw new Error('the log of the store, whose flush has failed, is in use');
+    });
     this.#isTorn = false;
+  }
+
+  #touchingTheLog(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#ruinIfLost(error);
+      throw error;
+    }
+  }
+
+  #ruinIfLost(error: unknown): void {
+    if (this.#isRuined || !isFlushLost(error)) return;
+    this.#isRuined = true;
+    this.#events.ruined(error);
+  }
+
+  #logShrinks(): void {
+    this.#logGrows = false;
+  }
+
+  #logStays(error: unknown): void {
+    this.#ruinIfLost(error);
+    if (this.#logGrows || this.#isRuined) return;
+    this.#logGrows = true;
+    this.#events.logGrows(error);
   }
 
   /** Without sleeping where another process is in the way. */
@@ -332,9 +394,25 @@ export class Store {
   }
 
   #written(): void {
+    if (this.#checkpoints === undefined || this.#closed || this.#isRuined) return;
     const { n } = this.#totalRows.get() as { n: number };
-    if (n - this.#checkpointedRows >= CHECKPOINT_ROWS && this.#checkpoints?.begin() === true)
+    const rows = n - this.#checkpointedRows;
+    if (rows < CHECKPOINT_ROWS) return;
+    if (this.#checkpoints.begin()) this.#checkpointedRows = n;
+    else if (rows >= CHECKPOINT_ROWS_AT_MOST) {
       this.#checkpointedRows = n;
+      this.#bringIn();
+    }
+  }
+
+  /** The thread does not keep up, or there is none. */
+  #bringIn(): void {
+    try {
+      this.#unwaiting(() => bringIn(this.#db));
+      this.#logShrinks();
+    } catch (error) {
+      this.#logStays(error);
+    }
   }
 
   /** What has come in the meantime is the next group. */
@@ -372,6 +450,8 @@ export class Store {
       this.#drain();
       this.#settleNow();
     }
+    // To close it would bring the log into it, and remove it.
+    if (this.#isRuined) return;
     this.#checkpoints?.close();
     this.#db.close();
     this.#wal?.close();
@@ -403,8 +483,12 @@ export class Store {
   }
 }
 
-/** The low byte is the error, the others say which of its kind. */
-function isBusy(error: unknown): boolean {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return false;
-  return (error.errcode & 0xff) === SQLITE_BUSY;
+/** Before anything is written behind it: how a predecessor's last flush went, nobody can tell any more. */
+function bringInWhatIsLeft(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // It stays in the log, from which all is read as well.
+    if (!cannotWrite(error)) throw error;
+  }
 }

@@ -3,6 +3,7 @@ import { after } from 'node:test';
 import { startRedis } from '../../../testkit/redis.ts';
 import type { StoreConfig } from '../config.ts';
 import { REGION, silent, storePath } from '../fixture.test.ts';
+import { alone } from '../workers/crew.ts';
 import { openStore } from './open.ts';
 import { type Home, type HomeOptions, keyStoreContract } from './store.contract.ts';
 import type { Store } from './store.ts';
@@ -22,7 +23,7 @@ function redisConfig(): StoreConfig {
 async function homeOf(config: StoreConfig, options: HomeOptions, renew?: () => StoreConfig): Promise<Home> {
   const name = `gateway-${++gateways}`;
   const open = (store: StoreConfig): Promise<Store> =>
-    openStore({ region: REGION, name, store, limits: options }, silent);
+    openStore({ region: REGION, name, store, limits: options }, silent, alone);
   let store = await open(config);
   const close = async (): Promise<void> => {
     await store.keys.close();

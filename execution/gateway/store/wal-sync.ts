@@ -13,6 +13,8 @@ import { dirname } from 'node:path';
 export class WalSync {
   readonly #path: string;
   #file: number | undefined;
+  /** For `syncNow`: what fails is told once for each opening, and whoever waits for the other flush must hear of it too. */
+  #fileNow: number | undefined;
   #running = false;
   #closed = false;
 
@@ -23,7 +25,7 @@ export class WalSync {
 
   /** @throws Error when there is no log, or its name cannot be brought to the disk. */
   open(): void {
-    this.#opened();
+    this.#openedNow();
   }
 
   /** What is in the log is on disk when `done` is called, unless with an error. One at a time. */
@@ -45,13 +47,20 @@ export class WalSync {
 
   /** The same, before anything else may happen. */
   syncNow(): void {
-    fdatasyncSync(this.#opened());
+    fdatasyncSync(this.#openedNow());
   }
 
   close(): void {
     this.#closed = true;
+    if (this.#fileNow !== undefined) closeSync(this.#fileNow);
     // A flush that is still under way needs it.
     if (this.#file !== undefined && !this.#running) closeSync(this.#file);
+  }
+
+  #openedNow(): number {
+    this.#opened();
+    this.#fileNow ??= openSync(`${this.#path}-wal`, 'r');
+    return this.#fileNow;
   }
 
   #opened(): number {

@@ -53,4 +53,6 @@ export type ToPrimary =
   | { readonly kind: 'flushed'; readonly ask: number; readonly refusal: RefusalCode | undefined }
   | { readonly kind: 'changed'; readonly ask: number; readonly changes: readonly ObjectChange[] }
   | { readonly kind: 'heard'; readonly ask: number }
-  | { readonly kind: 'drained' };
+  | { readonly kind: 'drained' }
+  /** No process of this gateway may go on (StoreEvents.ruined). */
+  | { readonly kind: 'ruined' };

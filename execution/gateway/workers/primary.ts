@@ -25,6 +25,7 @@ import type { GatewayStatus, RunningGateway, WorkerStatus } from '../status.ts';
 import { openStore } from '../store/open.ts';
 import { ownStore } from '../store/owner.ts';
 import { OpenAsks } from './asks.ts';
+import { alone } from './crew.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { ToPrimary } from './messages.ts';
 import { createPrimaryMetrics } from './metrics.ts';
@@ -50,7 +51,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningGate
   const lock = ownStore(config.store.path);
   try {
     // Made and brought up to date before the workers open it. A predecessor's may still be about to close it.
-    const store = await openStore(config, options.logger, { isShared: true, isFirst: true });
+    const store = await openStore(config, options.logger, { ...alone, isShared: true, isFirst: true });
     store.close();
     const primary = new Primary(options);
     const running = await primary.start();
@@ -215,6 +216,10 @@ class Primary {
         return;
       case 'drained':
         this.#drains.get(worker)?.();
+        return;
+      case 'ruined':
+        // One that lives on would bring the log into the store, and begin it anew.
+        void Promise.all(this.#workers.map((each) => each.end())).then(alone.endAtOnce);
         return;
       default:
         this.#switchboard.hear(worker, message);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { parseTenantId, type TenantId } from '../../../contracts/index.ts';
 import { errorMessage } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import { FLUSH_DEADLINE_MS, MAX_SIBLING_WAIT_MS, SIBLING_GATHER_MS } from '../limits.ts';
+import { FLUSH_DEADLINE_MS, MAX_SIBLING_WAIT_MS, RUINED_END_MS, SIBLING_GATHER_MS } from '../limits.ts';
 import { GatewayRefusal, type RefusalCode } from '../refusals.ts';
 import { OpenAsks } from './asks.ts';
 import type { Crew, Member } from './crew.ts';
@@ -70,6 +70,12 @@ export class WorkerCrew implements Crew {
     const heard = await this.#news.put((ask) => send({ kind: 'changed', ask, changes }), MAX_SIBLING_WAIT_MS);
     if (heard === undefined)
       logger.warn({ reason: 'SIBLING_SILENT' }, 'a worker did not hear of a change in time');
+  }
+
+  endAtOnce(): void {
+    this.#options.send({ kind: 'ruined' });
+    // A primary that is gone or hangs kills nobody.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), RUINED_END_MS);
   }
 
   /** What the primary says; `socket` comes with a connection. */

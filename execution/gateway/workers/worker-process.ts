@@ -99,6 +99,13 @@ export class WorkerProcess implements Desk {
     this.#child?.kill('SIGKILL');
   }
 
+  /** As it is. Resolves when it has no file open any more. */
+  async end(): Promise<void> {
+    this.retire();
+    this.kill();
+    await this.#exited;
+  }
+
   /** It is not started again. */
   retire(): void {
     this.#isStopping = true;

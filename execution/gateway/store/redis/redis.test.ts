@@ -12,6 +12,7 @@ import { startRedis, type TestRedis } from '../../../../testkit/redis.ts';
 import type { RedisStoreConfig } from '../../config.ts';
 import { anObject, REGION, silent, storePath, TENANT } from '../../fixture.test.ts';
 import { REDIS_TIMEOUT_MS } from '../../limits.ts';
+import { alone } from '../../workers/crew.ts';
 import { openStore } from '../open.ts';
 import { found, refusedAs } from '../store.contract.ts';
 import type { Store } from '../store.ts';
@@ -24,7 +25,7 @@ function configOf({ host, port }: TestRedis, more: Partial<RedisStoreConfig> = {
 }
 
 function open(store: RedisStoreConfig, name = 'gateway'): Promise<Store> {
-  return openStore({ region: REGION, name, store, limits: {} }, silent);
+  return openStore({ region: REGION, name, store, limits: {} }, silent, alone);
 }
 
 async function close(store: Store): Promise<void> {
