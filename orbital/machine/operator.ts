@@ -17,10 +17,12 @@ export interface Fence {
   readonly tried: number;
   /** The newest that was answered with a change. */
   readonly applied: number;
+  /** The newest that was done to its end. */
+  readonly done: number;
   /** The newest that has committed something apart from the transaction of its task, whether it was answered or not. */
   readonly apart: number;
 }
-export const NO_FENCE: Fence = { tried: 0, applied: 0, apart: 0 };
+export const NO_FENCE: Fence = { tried: 0, applied: 0, done: 0, apart: 0 };
 
 export interface HandedTask extends Execution {
   /** By the clock of governance, which may differ by CLOCK_SKEW_MS; null if the task has for ever. */
@@ -53,7 +55,7 @@ export function onTask(
     if (stillHolds(recorded, task, fence)) return { step: 'repeat', as: task };
   }
   if (isOvertaken(task, fence)) return { step: 'refuse', code: 'SUPERSEDED' };
-  if (isForgotten(task, recorded, fence)) return { step: 'refuse', code: 'FORGOTTEN' };
+  if (isForgotten(task, fence)) return { step: 'refuse', code: 'FORGOTTEN' };
   if (isOverdue(task, nowMs)) return { step: 'refuse', code: 'DEADLINE' };
   return { step: 'run' };
 }
@@ -69,13 +71,12 @@ function stillHolds(recorded: Recorded, task: Execution, fence: Fence): boolean 
 }
 
 /**
- * Answers are purged after a while, the fence never: what has changed the entity and has no record any more is not done once
- * more for that wish, or whoever has kept the message could have it done again. An older message of the task that comes after
- * the purge leaves a record of its own, which says nothing of this wish. A failure has changed nothing, and governance may have
- * been without its region for so long before it asks again.
+ * Answers are purged after a while, the fence never: what is done and has no record any more is not done once more for that
+ * wish, or whoever has kept the message could have it done again. Asked whatever the record says: an older message of the task,
+ * or the refusal of this one, may have left one since. What has failed, be it half-way, may run: governance may have been without
+ * its region for so long before it asks again.
  */
-const isForgotten = (task: Execution, recorded: Recorded | undefined, fence: Fence): boolean =>
-  recorded?.sequence !== task.sequence && task.sequence <= fence.applied;
+const isForgotten = (task: Execution, fence: Fence): boolean => task.sequence <= fence.done;
 
 /** Whether something newer of the entity was answered, or has changed it without an answer yet. */
 const isOvertaken = ({ sequence }: Pick<Execution, 'sequence'>, { tried, apart }: Attempts): boolean =>
@@ -98,6 +99,7 @@ export function fenceAfter(fence: Fence, answer: Recorded): Fence {
   return {
     tried: Math.max(fence.tried, answer.sequence),
     applied: answer.phase === 'failed' ? fence.applied : Math.max(fence.applied, answer.sequence),
+    done: answer.phase === 'done' ? Math.max(fence.done, answer.sequence) : fence.done,
     apart: fence.apart,
   };
 }

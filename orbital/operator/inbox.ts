@@ -192,7 +192,7 @@ async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMes
     .execute();
   const row = await trx
     .selectFrom('orbital_inbox_entities')
-    .select(['highest_sequence', 'applied_sequence'])
+    .select(['highest_sequence', 'applied_sequence', 'done_sequence'])
     .where('entity', '=', entity)
     .forUpdate()
     .executeTakeFirstOrThrow();
@@ -206,6 +206,7 @@ async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMes
   const fence = {
     tried: Number(row.highest_sequence),
     applied: Number(row.applied_sequence),
+    done: Number(row.done_sequence),
     apart: Number(mark.apart ?? 0),
   };
   return { fence, session };
@@ -263,11 +264,11 @@ async function raise(
   fence: Fence,
   answer: Recorded,
 ): Promise<void> {
-  const { tried, applied } = fenceAfter(fence, answer);
-  if (tried === fence.tried && applied === fence.applied) return;
+  const { tried, applied, done } = fenceAfter(fence, answer);
+  if (tried === fence.tried && applied === fence.applied && done === fence.done) return;
   await trx
     .updateTable('orbital_inbox_entities')
-    .set({ highest_sequence: tried, applied_sequence: applied })
+    .set({ highest_sequence: tried, applied_sequence: applied, done_sequence: done })
     .where('entity', '=', entity)
     .execute();
 }

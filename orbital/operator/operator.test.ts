@@ -128,21 +128,31 @@ describe('an operator', () => {
     const entity = `keys:${randomUUID()}`;
     const task = taskOf('TELL_JOB', entity, 1);
     const failed = taskOf('STUMBLE_ONCE', `keys:${randomUUID()}`, 1);
+    const halfDone = taskOf('STUMBLE_ONCE', `keys:${randomUUID()}`, 1);
     await a.deliver(task);
     await a.deliver(failed);
+    await a.deliver(halfDone);
+    // As if it had gone on for a while before it stumbled.
+    await sql`update orbital_inbox_entities set applied_sequence = 1 where entity = ${halfDone.entity}`.execute(
+      a.db,
+    );
     await sql`
       update orbital_inbox set unsent = false, updated_at = now() - ${INBOX_RETENTION_MS + 1} * interval '1 millisecond'
-        where task_id in (${task.taskId}, ${failed.taskId})`.execute(a.db);
+        where task_id in (${task.taskId}, ${failed.taskId}, ${halfDone.taskId})`.execute(a.db);
     await purgeInbox(a.db as unknown as OperatorDb);
     assert.equal(await answerTo(a, task), undefined);
     // The other core, whose memory of frames does not know it.
     await b.deliver(task);
     assert.deepEqual(await effectsOf(a, entity), [task.jobId]);
     assert.equal(await answerTo(a, task), 'FORGOTTEN');
-    await a.deliver({ ...task, entitySequence: 2, etag: 2 });
+    await a.deliver({ ...task, etag: 2 });
+    assert.equal((await effectsOf(a, entity)).length, 1, 'nor for a later execution, which was on its way');
+    await a.deliver({ ...task, entitySequence: 2, etag: 3 });
     assert.equal((await effectsOf(a, entity)).length, 2, 'a retry is a wish of its own');
     await b.deliver({ ...failed, etag: 2 });
     assert.equal(await answerTo(a, failed), 'done');
+    await b.deliver({ ...halfDone, etag: 2 });
+    assert.equal(await answerTo(a, halfDone), 'done', 'what was not done to its end');
   });
 
   test('a handler learns the id of its job', async () => {

@@ -11,9 +11,10 @@ export interface OrbitalOperatorTables {
   /** The fence: never purged, for an older task must stay refused for ever. One small row per entity. */
   orbital_inbox_entities: {
     entity: string;
-    /** `tried` and `applied` of machine/operator.ts. */
+    /** `tried`, `applied` and `done` of machine/operator.ts. */
     highest_sequence: ColumnType<string, number, number>;
     applied_sequence: ColumnType<string, number | undefined, number>;
+    done_sequence: ColumnType<string, number | undefined, number>;
   };
   /** The mark of apart.ts, kept as long as the fence: at most one small row per entity. */
   orbital_inbox_apart: { entity: string; sequence: ColumnType<string, number, number> };
@@ -94,6 +95,22 @@ export const orbitalOperatorMigrations: Record<string, Migration> = {
     },
     async down(db: Kysely<unknown>): Promise<void> {
       await sql`drop table orbital_inbox_apart`.execute(db);
+    },
+  },
+  '0004_orbital_done_sequence': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await sql`
+        alter table orbital_inbox_entities add column done_sequence bigint not null default 0`.execute(db);
+      // Of what has no record any more nobody knows: it counts as done, as it did before.
+      await sql`
+        update orbital_inbox_entities e set done_sequence = applied_sequence
+          where not exists (select from orbital_inbox i
+            where i.entity = e.entity and i.entity_sequence = e.applied_sequence and i.phase <> 'done')`.execute(
+        db,
+      );
+    },
+    async down(db: Kysely<unknown>): Promise<void> {
+      await sql`alter table orbital_inbox_entities drop column done_sequence`.execute(db);
     },
   },
 };

@@ -231,15 +231,29 @@ export const guards: Readonly<Record<string, Guard>> = {
   },
   'what was done and is forgotten is not done again': {
     file: 'operator.ts',
-    code: "if (isForgotten(task, recorded, fence)) return { step: 'refuse', code: 'FORGOTTEN' };",
+    code: "if (isForgotten(task, fence)) return { step: 'refuse', code: 'FORGOTTEN' };",
     instead: '',
     breaks: 'applied at most once',
   },
   'what has failed and is forgotten may run': {
     file: 'operator.ts',
-    code: 'recorded === undefined && task.sequence <= fence.applied;',
-    instead: 'recorded === undefined && task.sequence <= fence.tried;',
+    code: 'task.sequence <= fence.done;',
+    instead: 'task.sequence <= fence.tried;',
     breaks: 'nothing fails without a cause',
+  },
+  'and what has failed half-way, too': {
+    file: 'operator.ts',
+    code: 'task.sequence <= fence.done;',
+    instead: 'task.sequence <= fence.applied;',
+    breaks: 'nothing fails without a cause',
+    seed: 1_989_398_991,
+  },
+  'whatever an older message of the task has left': {
+    file: 'operator.ts',
+    code: 'if (isForgotten(task, fence))',
+    instead: 'if (recorded === undefined && isForgotten(task, fence))',
+    breaks: 'applied at most once',
+    seed: 1_291_793_576,
   },
   'a failed try is a try': {
     file: 'operator.ts',
