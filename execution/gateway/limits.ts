@@ -136,6 +136,8 @@ export const WORKER_SETTLED_MS = 2_000;
 export const WORKER_ANSWER_MS = 1_000;
 /** How long a gateway that starts waits for its predecessor to let go of the store. */
 export const STORE_LOCK_WAIT_MS = 2_000;
+/** And for the workers of one whose primary was killed: they end within the shutdown's 10 s. */
+export const STORE_LEFT_WAIT_MS = 12_000;
 /** Accepted connections that no worker has taken yet; further ones are closed. A late one is closed like a late handshake. */
 export const MAX_WAITING_CONNECTIONS = 1_024;
 /** A connection waits so long for the worker with the fewest, while that one is busy, and then goes to another. */
@@ -147,10 +149,8 @@ export const MAX_SIBLING_WAIT_MS = 100;
 /** A write that finds another worker's transaction in its way tries again after this long, and gives up after that long. */
 export const STORE_BUSY_RETRY_MS = 1;
 export const STORE_BUSY_WAIT_MS = 2_000;
-/** A worker that has asked its primary to kill it does so itself after this long. */
-export const RUINED_END_MS = 100;
-/** After a flush of the store that failed nothing is written before its log has been begun anew; tried this often. */
-export const STORE_MEND_MS = 500;
+/** A worker that has asked its primary to end all of them does so itself after this long. */
+export const RUINED_END_MS = 1_000;
 /** Keys of session tickets are replaced this often; those before are taken for as long again. */
 export const TICKET_KEY_LIFETIME_MS = 6 * 3_600_000;
 
@@ -214,7 +214,9 @@ export const MAX_REDIS_PASSWORD_BYTES = 4_096;
 export const CHECKPOINT_ROWS = 600;
 /** Who reads or writes meanwhile is waited for as long, with the next commit waiting as well. */
 export const CHECKPOINT_BUSY_MS = 50;
-/** Rows at which whoever has committed does it instead: some 10 MiB of the log. */
+/** Rows of one process at which it does so behind a commit instead. */
 export const CHECKPOINT_ROWS_AT_MOST = 4_000;
+/** What of a log that was longer once is given back when it is begun anew. */
+export const MAX_KEPT_LOG_BYTES = 64 * 1024 * 1024;
 /** What closing the store waits for one that is under way. */
 export const CHECKPOINT_STOP_MS = 500;

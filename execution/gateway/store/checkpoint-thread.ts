@@ -8,29 +8,40 @@ import {
   type CheckpointOrder,
   type CheckpointOutcome,
   type CheckpointThreadData,
+  STOPPED,
+  STOPPED_WITH_LOSS,
 } from './checkpoints.ts';
-import { errcodeOf } from './sqlite-errors.ts';
+import { errcodeOf, isFlushLost } from './sqlite-errors.ts';
 
 const { path, stopped } = workerData as CheckpointThreadData;
 const db = new DatabaseSync(path, { timeout: CHECKPOINT_BUSY_MS });
 db.exec('PRAGMA synchronous = NORMAL');
+let hasLost = false;
 
 function checkpoint(): CheckpointOutcome {
   try {
-    bringIn(db);
-    return {};
+    return { isWhole: bringIn(db) };
   } catch (error) {
+    if (isFlushLost(error)) keepTheLog();
     return { failed: { message: errorMessage(error), errcode: errcodeOf(error) } };
   }
 }
 
+/** As long as somebody reads what is there, nobody of any process begins it anew: what was lost lies in it. */
+function keepTheLog(): void {
+  if (hasLost) return;
+  hasLost = true;
+  db.exec('BEGIN');
+  db.prepare('SELECT count(*) FROM sqlite_schema').get();
+}
+
 function stop(): void {
   try {
-    db.close();
+    if (!hasLost) db.close();
   } finally {
-    Atomics.store(stopped, 0, 1);
+    Atomics.store(stopped, 0, hasLost ? STOPPED_WITH_LOSS : STOPPED);
     Atomics.notify(stopped, 0);
-    parentPort?.close();
+    if (!hasLost) parentPort?.close();
   }
 }
 

@@ -78,7 +78,7 @@ function tests(): void {
       };
       const gone = join(temporaryDirectory('gone'), 'folder', 'store.sqlite');
       const never = (): void => assert.fail('nothing was written');
-      const checkpoints = new Checkpoints(gone, { onDone: never, onFailure: never, onOver });
+      const checkpoints = new Checkpoints(gone, { onWhole: never, onFailure: never, onOver });
       assert.ok(checkpoints.begin());
       await over.promise;
       assert.ok(!checkpoints.begin());

@@ -14,33 +14,43 @@ const THREAD = new URL('./checkpoint-thread.ts', import.meta.url);
 const HEAP = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
 
 export type CheckpointOrder = 'checkpoint' | 'stop';
-/** `failed`: the error of SQLite. */
-export type CheckpointOutcome = { readonly failed?: { readonly message: string; readonly errcode: number } };
+export interface CheckpointFailure {
+  readonly message: string;
+  /** Of SQLite. */
+  readonly errcode: number;
+}
+/** `isWhole`: nothing of the log is left that is not in the database. */
+export type CheckpointOutcome = { readonly failed: CheckpointFailure } | { readonly isWhole: boolean };
 
 /**
  * Almost all of the log while others write, twice: where somebody has committed meanwhile, SQLite leaves to a later one the
  * flush of what it has written. Then the rest, for which writers wait, so that the next commit begins the log anew. Where somebody
  * still reads what was there before, the next checkpoint does it: nobody shall wait for that.
  *
- * @throws Error of SQLite
+ * Returns whether nothing of it is left. @throws Error of SQLite
  */
-export function bringIn(db: DatabaseSync): void {
+export function bringIn(db: DatabaseSync): boolean {
   const most = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
   most.get();
   const { busy, log, checkpointed } = most.get() as { busy: number; log: number; checkpointed: number };
-  if (busy === 0 && log - checkpointed < log / 2) db.prepare('PRAGMA wal_checkpoint(RESTART)').get();
+  if (busy !== 0 || log - checkpointed >= log / 2) return false;
+  const rest = db.prepare('PRAGMA wal_checkpoint(RESTART)').get() as { busy: number };
+  return rest.busy === 0;
 }
 
 export interface CheckpointThreadData {
   readonly path: string;
-  /** 1 when the thread has closed the file. */
+  /** How the thread has ended, for whoever sleeps until it has. */
   readonly stopped: Int32Array;
 }
+export const STOPPED = 1;
+/** A flush has failed: the thread has not closed the file, nor may anybody else. */
+export const STOPPED_WITH_LOSS = 2;
 
 export interface CheckpointEvents {
   /** It could not be done, and is tried again by the next one. As SQLite has it: with an `errcode`. */
   readonly onFailure: (error: Error) => void;
-  readonly onDone: () => void;
+  readonly onWhole: () => void;
   /** There is no thread, or no longer; told once. `reason`: what it died of. */
   readonly onOver: (reason: unknown) => void;
 }
@@ -74,13 +84,18 @@ export class Checkpoints {
     return true;
   }
 
-  /** Returns when the thread has let go of the file: whoever closes it last cleans up its log. */
-  close(): void {
+  /**
+   * Returns when the thread has let go of the file: whoever closes it last cleans up its log. Not so where a flush of it has
+   * failed meanwhile, which is then returned.
+   */
+  close(): Error | undefined {
     const thread = this.#thread;
-    if (thread === undefined || this.#isOver) return;
+    if (thread === undefined || this.#isOver) return undefined;
     this.#isOver = true;
     this.#order(thread, 'stop');
     Atomics.wait(this.#stopped, 0, 0, CHECKPOINT_STOP_MS);
+    const isLost = Atomics.load(this.#stopped, 0) === STOPPED_WITH_LOSS;
+    return isLost ? new Error('a flush of the key store has failed while it was closed') : undefined;
   }
 
   #over(reason: unknown): void {
@@ -102,11 +117,13 @@ export class Checkpoints {
       name: 'checkpoints',
       resourceLimits: HEAP,
     });
-    thread.on('message', ({ failed }: CheckpointOutcome) => {
+    thread.on('message', (outcome: CheckpointOutcome) => {
       this.#isRunning = false;
       if (this.#isOver) return;
-      if (failed === undefined) this.#events.onDone();
-      else this.#events.onFailure(Object.assign(new Error(failed.message), { errcode: failed.errcode }));
+      if ('failed' in outcome) {
+        const { message, errcode } = outcome.failed;
+        this.#events.onFailure(Object.assign(new Error(message), { errcode }));
+      } else if (outcome.isWhole) this.#events.onWhole();
     });
     thread.on('error', (error) => this.#over(error));
     thread.on('exit', (code) => this.#over(new Error(`the thread has ended with code ${code}`)));

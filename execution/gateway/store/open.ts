@@ -33,7 +33,7 @@ export async function openStore(
         const told = { err: error, reason: 'STORE_FLUSH_LOST' };
         logger.fatal(
           told,
-          'a flush of the key store has failed: the gateway ends, and reads its log again when it starts',
+          'a flush of the key store or of its log has failed: the gateway ends, and reads the log again when it starts',
         );
         sharing.endAtOnce();
       },

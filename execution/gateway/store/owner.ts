@@ -1,10 +1,10 @@
 /** A store belongs to one gateway, of one process or several: two would each take the other's announcements for their own. */
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { OkcmError } from '../../../platform/errors.ts';
 import { type FileLock, lockFileNow } from '../../../platform/file-lock.ts';
-import { STORE_LOCK_WAIT_MS } from '../limits.ts';
+import { STORE_LEFT_WAIT_MS, STORE_LOCK_WAIT_MS } from '../limits.ts';
 import { isBusy } from './sqlite-errors.ts';
 
 /** Until it is released, or this process ends. Waits for a predecessor that is about to end. Error: STORE_UNUSABLE. */
@@ -21,15 +21,26 @@ export function ownStore(path: string): FileLock {
 }
 
 /**
- * The lock is a name beside the file, and the file may have another name: whoever has it open by that has another log, and
- * would be undone. SQLite's own locks are on the file itself. Nobody of this process has it open yet. Error: STORE_UNUSABLE.
+ * The lock is a name beside the file, and SQLite's own locks are on the file itself: whoever has it open by another name has
+ * another log, and would be undone. Waits for workers whose primary was killed. Nobody of this process has it open yet. Error:
+ * STORE_UNUSABLE.
  */
-export function nobodyElseHas(path: string): void {
-  const look = new DatabaseSync(path, { timeout: STORE_LOCK_WAIT_MS });
+export function nobodyElseHas(path: string, waitMs = STORE_LEFT_WAIT_MS): void {
+  if (!existsSync(path)) return;
+  if (statSync(path).nlink > 1) {
+    throw new OkcmError('STORE_UNUSABLE', `the key store ${path} has a second name, a hard link`, {
+      hint: 'remove the other name: each has a log of its own, which the other does not know',
+    });
+  }
+  const look = new DatabaseSync(path, { timeout: waitMs });
   try {
     look.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; ROLLBACK');
   } catch (error) {
-    throw isBusy(error) ? anothers(path, error) : error;
+    if (!isBusy(error)) throw error;
+    throw new OkcmError('STORE_UNUSABLE', `the key store ${path} is open in another process`, {
+      cause: error,
+      hint: 'end that process; each gateway has a store path of its own',
+    });
   } finally {
     look.close();
   }

@@ -29,6 +29,7 @@ import {
   storePath,
   TENANT,
 } from '../fixture.test.ts';
+import { nobodyElseHas } from './owner.ts';
 import { Store } from './store.ts';
 
 const WRITER = '--writer';
@@ -264,17 +265,23 @@ function tests(): void {
     it('belongs to one process by whatever name, and also without its lock', () => {
       const file = storePath();
       const store = freshStore(file);
+      assert.equal(statSync(`${file}.owner`).mode & 0o777, 0o600);
+      const isRefused = (pattern: RegExp, open: () => unknown): void =>
+        assert.throws(open, (error) => {
+          assert.ok(error instanceof OkcmError && error.code === 'STORE_UNUSABLE', String(error));
+          assert.match(error.message, pattern);
+          return true;
+        });
+      isRefused(/open in another process/, () => nobodyElseHas(file, 100));
       const alias = storePath();
       linkSync(file, alias);
-      rmSync(`${file}.owner`);
       for (const path of [alias, file]) {
-        assert.throws(
-          () => freshStore(path),
-          (error) => error instanceof OkcmError && error.code === 'STORE_UNUSABLE',
-        );
+        rmSync(`${path}.owner`, { force: true });
+        isRefused(/a second name/, () => freshStore(path));
       }
+      rmSync(alias);
       store.close();
-      assert.equal(statSync(`${file}.owner`).mode & 0o777, 0o600);
+      nobodyElseHas(file, 100);
     });
 
     it('keeps callers, closed tenants, audit events and the head', () => {

@@ -15,10 +15,10 @@ import {
   CHECKPOINT_ROWS_AT_MOST,
   MAX_COMMIT_GROUP,
   MAX_COMMIT_QUEUE,
+  MAX_KEPT_LOG_BYTES,
   MAX_KEYS_PER_TENANT,
   STORE_BUSY_RETRY_MS,
   STORE_BUSY_WAIT_MS,
-  STORE_MEND_MS,
 } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
 import { bringIn, Checkpoints } from './checkpoints.ts';
@@ -46,9 +46,9 @@ interface Waiting {
 
 export interface StoreEvents {
   /**
-   * A flush of the database file has failed. What it lost lies in the log alone, and SQLite takes it for written as long as
-   * any process has the file open: whoever has must end at once, without closing it. The next start reads all of the log
-   * again.
+   * A flush of the database file or of its log has failed; told once. The system says so once, and a later flush tells nothing of
+   * what that lost. Of the file it lies in the log alone, and SQLite takes it for written as long as any process has the file
+   * open: whoever has must end at once, without closing it. The next start reads the log up to its first gap, and writes all of it.
    */
   readonly ruined: (error: unknown) => void;
   /** The log could not be brought into the database, for lack of room perhaps; told once until it can be. */
@@ -86,13 +86,6 @@ export class Store {
   readonly #owned: FileLock | undefined;
   /** What is written and not yet on disk: its flush is under way, and the next group waits for that. */
   #unsynced: ((error?: unknown) => void) | undefined;
-  /**
-   * A flush has failed, and the next one says nothing of what that lost: the system reports it once. SQLite reads its log up
-   * to the first gap, so that all behind it would be lost too: nothing is acknowledged until the log has been begun anew.
-   */
-  #isTorn = false;
-  /** When it was last tried to mend that (monotonic). */
-  #mendedMs = -STORE_MEND_MS;
   readonly #savepoint: StatementSync;
   readonly #rollbackTo: StatementSync;
   readonly #release: StatementSync;
@@ -116,7 +109,7 @@ export class Store {
     this.#events = options.events ?? UNHEARD;
     if (path !== undefined)
       this.#checkpoints = new Checkpoints(path, {
-        onDone: () => this.#logShrinks(),
+        onWhole: () => this.#logShrinks(),
         onFailure: (error) => this.#logStays(error),
         onOver: (reason) => this.#events.checkpointsOver(reason),
       });
@@ -152,6 +145,7 @@ export class Store {
       db = new DatabaseSync(path, { timeout: STORE_BUSY_WAIT_MS });
       // Checkpoints of SQLite's own are done within commits, and how they went is not told.
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0');
+      db.exec(`PRAGMA journal_size_limit = ${MAX_KEPT_LOG_BYTES}`);
       if (options.isFirst ?? options.isShared !== true) bringInWhatIsLeft(db);
       migrate(db);
       const store = new Store(db, file, owned, options);
@@ -194,7 +188,7 @@ export class Store {
 
   /** Runs `work` in one transaction that is durable when this returns. Must not be nested. */
   transaction<T>(work: () => T): T {
-    this.#mend();
+    if (this.#isRuined) throw ruinedError();
     this.#db.exec('BEGIN IMMEDIATE');
     const result = this.#inTransaction(work);
     this.#syncNow();
@@ -206,57 +200,13 @@ export class Store {
     try {
       this.#wal?.syncNow();
     } catch (error) {
-      this.#tear();
+      this.#ruin(error);
       throw error;
     }
   }
 
-  #tear(): void {
-    if (this.#isTorn) return;
-    this.#isTorn = true;
-    // Also where this process writes nothing more: others do.
-    this.#mendLater();
-  }
-
-  #mendLater(): void {
-    setTimeout(() => {
-      if (this.#closed) return;
-      try {
-        this.#mend();
-      } catch {
-        this.#mendLater();
-      }
-    }, STORE_MEND_MS).unref();
-  }
-
-  /** Brings all of the log into the database, flushed, and begins it anew. Not in a transaction. @throws Error */
-  #mend(): void {
-    if (this.#isRuined) throw new Error('a flush of the key store has failed');
-    if (!this.#isTorn) return;
-    // Each attempt may write all of the log.
-    if (performance.now() - this.#mendedMs < STORE_MEND_MS)
-      throw new Error('the log of the store is to be mended');
-    this.#mendedMs = performance.now();
-    this.#touchingTheLog(() => {
-      const { busy } = this.#unwaiting(() => this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()) as {
-        busy: number;
-      };
-      if (busy !== 0) throw new Error('the log of the store, whose flush has failed, is in use');
-    });
-    this.#isTorn = false;
-  }
-
-  #touchingTheLog(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#ruinIfLost(error);
-      throw error;
-    }
-  }
-
-  #ruinIfLost(error: unknown): void {
-    if (this.#isRuined || !isFlushLost(error)) return;
+  #ruin(error: unknown): void {
+    if (this.#isRuined) return;
     this.#isRuined = true;
     this.#events.ruined(error);
   }
@@ -266,7 +216,7 @@ export class Store {
   }
 
   #logStays(error: unknown): void {
-    this.#ruinIfLost(error);
+    if (isFlushLost(error)) this.#ruin(error);
     if (this.#logGrows || this.#isRuined) return;
     this.#logGrows = true;
     this.#events.logGrows(error);
@@ -329,7 +279,7 @@ export class Store {
       this.#drainScheduled = false;
       return;
     }
-    if (this.#wal === undefined || this.#closed || this.#isTorn || this.#begin()) {
+    if (this.#wal === undefined || this.#closed || this.#isRuined || this.#begin()) {
       this.#busySinceMs = undefined;
       this.#drain();
       return;
@@ -361,10 +311,8 @@ export class Store {
     this.#queue = this.#queue.slice(MAX_COMMIT_GROUP);
     const failures = new Map<Waiting, unknown>();
     try {
-      if (!this.#db.isTransaction) {
-        this.#mend();
-        this.#db.exec('BEGIN IMMEDIATE');
-      }
+      if (this.#isRuined) throw ruinedError();
+      if (!this.#db.isTransaction) this.#db.exec('BEGIN IMMEDIATE');
       this.#inTransaction(() => {
         for (const entry of group) this.#runOne(entry, failures);
       });
@@ -376,9 +324,9 @@ export class Store {
     const settle = (error?: unknown): void => {
       if (this.#unsynced !== settle) return; // by `close`
       this.#unsynced = undefined;
-      if (error !== undefined) this.#tear();
+      if (error !== undefined) this.#ruin(error);
       // Of two flushes that fail at once the system tells one.
-      if (this.#isTorn) this.#refuse(group, error);
+      if (this.#isRuined) this.#refuse(group, error);
       else {
         for (const entry of group) {
           if (failures.has(entry)) entry.reject(failures.get(entry));
@@ -408,8 +356,7 @@ export class Store {
   /** The thread does not keep up, or there is none. */
   #bringIn(): void {
     try {
-      this.#unwaiting(() => bringIn(this.#db));
-      this.#logShrinks();
+      if (this.#unwaiting(() => bringIn(this.#db))) this.#logShrinks();
     } catch (error) {
       this.#logStays(error);
     }
@@ -452,7 +399,11 @@ export class Store {
     }
     // To close it would bring the log into it, and remove it.
     if (this.#isRuined) return;
-    this.#checkpoints?.close();
+    const lost = this.#checkpoints?.close();
+    if (lost !== undefined) {
+      this.#ruin(lost);
+      return;
+    }
     this.#db.close();
     this.#wal?.close();
     this.#owned?.release();
@@ -482,6 +433,8 @@ export class Store {
     }
   }
 }
+
+const ruinedError = (): Error => new Error('a flush of the key store has failed: it takes nothing any more');
 
 /** Before anything is written behind it: how a predecessor's last flush went, nobody can tell any more. */
 function bringInWhatIsLeft(db: DatabaseSync): void {

@@ -23,7 +23,7 @@ import {
 } from '../limits.ts';
 import type { GatewayStatus, RunningGateway, WorkerStatus } from '../status.ts';
 import { openStore } from '../store/open.ts';
-import { ownStore } from '../store/owner.ts';
+import { nobodyElseHas, ownStore } from '../store/owner.ts';
 import { OpenAsks } from './asks.ts';
 import { alone } from './crew.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -50,7 +50,8 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningGate
   if (config.store.kind === 'memory') throw new Error('processes do not share memory');
   const lock = ownStore(config.store.path);
   try {
-    // Made and brought up to date before the workers open it. A predecessor's may still be about to close it.
+    nobodyElseHas(config.store.path);
+    // Made and brought up to date before the workers open it.
     const store = await openStore(config, options.logger, { ...alone, isShared: true, isFirst: true });
     store.close();
     const primary = new Primary(options);
@@ -218,12 +219,20 @@ class Primary {
         this.#drains.get(worker)?.();
         return;
       case 'ruined':
-        // One that lives on would bring the log into the store, and begin it anew.
-        void Promise.all(this.#workers.map((each) => each.end())).then(alone.endAtOnce);
+        void this.#endAtOnce(worker);
         return;
       default:
         this.#switchboard.hear(worker, message);
     }
+  }
+
+  /** One that lived on would bring the log into the store, and begin it anew. `last`: keeps it from being begun anew until then. */
+  async #endAtOnce(last: WorkerProcess): Promise<void> {
+    this.#isStopping = true;
+    this.#dispatcher.close();
+    await Promise.all(this.#workers.filter((worker) => worker !== last).map((worker) => worker.end()));
+    await last.end();
+    alone.endAtOnce();
   }
 
   #rotateTickets(): void {

@@ -6,7 +6,7 @@ import type { Logger } from '../../../platform/log.ts';
 import { FLUSH_DEADLINE_MS, MAX_SIBLING_WAIT_MS, RUINED_END_MS, SIBLING_GATHER_MS } from '../limits.ts';
 import { GatewayRefusal, type RefusalCode } from '../refusals.ts';
 import { OpenAsks } from './asks.ts';
-import type { Crew, Member } from './crew.ts';
+import { type Crew, endProcess, type Member } from './crew.ts';
 import type { ObjectChange, Ready, ToPrimary, ToWorker } from './messages.ts';
 import type { TicketKeys } from './tickets.ts';
 
@@ -75,7 +75,7 @@ export class WorkerCrew implements Crew {
   endAtOnce(): void {
     this.#options.send({ kind: 'ruined' });
     // A primary that is gone or hangs kills nobody.
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), RUINED_END_MS);
+    setTimeout(endProcess, RUINED_END_MS);
   }
 
   /** What the primary says; `socket` comes with a connection. */

@@ -148,6 +148,8 @@ export class WorkerProcess implements Desk {
       } else onMessage(this, told);
     });
     this.#exited = new Promise((resolve) => {
+      // What was never started does not exit.
+      if (child.pid === undefined) resolve();
       child.once('exit', (code, signal) => {
         clearTimeout(late);
         resolve();
