@@ -1,6 +1,7 @@
 // Runs the tests: first, one by one, the suites that hold the system to a deadline, and behind them, at the lowest priority,
 // files beside the code; then the other end-to-end suites, one by one as well, and two processes of the remaining files beside
 // them. That is what two processors can do: a further one would only make all of them slower, and those whose patience ends fail.
+// Where there are more processors, as many more run at once.
 // Files beside the code run by the group, a process for each: they load the same modules and use one database server.
 // Node's own test runner does the work; this file chooses the files, bounds the time and adds up.
 //
@@ -10,6 +11,7 @@
 // The exit code is 0 only if tests ran and none failed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { run } from 'node:test';
@@ -31,6 +33,14 @@ const ALONE: ReadonlySet<string> = new Set([
   'rotation',
   'upgrade',
 ]);
+/** What an end-to-end suite with an installation of its own takes, and what runs beside it. */
+const BYTES_EACH = 4 * 1024 ** 3;
+const MAX_AT_ONCE = 8;
+/** End-to-end suites that run at once: one for every two processors. */
+const SUITES_AT_ONCE = Math.max(
+  1,
+  Math.min(MAX_AT_ONCE, Math.floor(availableParallelism() / 2), Math.floor(totalmem() / BYTES_EACH)),
+);
 const SLOWEST_SHOWN = 8;
 /** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */
 const TEST_LIMIT_MS = 2 * 60_000;
@@ -242,14 +252,16 @@ if (alone.length > 0) {
     return alone.shift();
   };
   const behind: Lane = { next: () => (over ? undefined : units.shift()), execArgv: BEHIND };
-  await runLanes(title, [{ next }, behind, behind], totals, limit.signal);
+  const others = Array.from({ length: 2 * SUITES_AT_ONCE }, () => behind);
+  await runLanes(title, [{ next }, ...others], totals, limit.signal);
 }
 if (units.length + together.length > 0) {
   const title = `beside the code: ${units.flat().length} files; suites: ${together.flat().length} files`;
   const unit: Lane = { next: () => units.shift() };
   const suiteOrUnit: Lane = { next: () => together.shift() ?? units.shift() };
   const unitOrSuite: Lane = { next: () => units.shift() ?? together.shift() };
-  await runLanes(title, [suiteOrUnit, unit, unitOrSuite], totals, limit.signal);
+  const lanes = Array.from({ length: SUITES_AT_ONCE }, () => [suiteOrUnit, unit, unitOrSuite]);
+  await runLanes(title, lanes.flat(), totals, limit.signal);
 }
 const slowest = totals.files.sort((a, b) => b.durationMs - a.durationMs).slice(0, SLOWEST_SHOWN);
 if (slowest.length > 1) {
