@@ -12,7 +12,7 @@ import {
 } from '../limits.ts';
 import { type Execution, isNewer } from './execution.ts';
 import { type ManagedTask, onStatus, type Status, whyNotHeard } from './manager.ts';
-import { type Fence, fenceAfter, onTask, type Recorded, whyNotTaken } from './operator.ts';
+import { type Fence, fenceAfter, fenceBehindPurge, onTask, type Recorded, whyNotTaken } from './operator.ts';
 import { jobStateOf, type TaskState, taskStates } from './states.ts';
 
 const execution = fc.record({
@@ -122,7 +122,7 @@ describe('a status', () => {
 describe('a task in a region', () => {
   const NOW_MS = 1_000_000;
   const task = { sequence: 5, etag: 2, deadlineAtMs: null };
-  const fence: Fence = { tried: 5, applied: 4, done: 4, apart: 0 };
+  const fence: Fence = { tried: 5, applied: 4, apart: 0, forgotten: 4 };
   const recorded = (phase: Recorded['phase'], of: Partial<Execution> = {}): Recorded => ({
     ...task,
     ...of,
@@ -140,18 +140,18 @@ describe('a task in a region', () => {
     ['after something newer is refused', undefined, { tried: 6 }, {}, 'SUPERSEDED'],
     ['after something newer that was committed apart is refused', undefined, { apart: 6 }, {}, 'SUPERSEDED'],
     ['that was committed apart and not answered runs', undefined, { apart: 5 }, {}, 'run'],
-    ['that is done and has no record is refused', undefined, { applied: 5, done: 5 }, {}, 'FORGOTTEN'],
+    ['that was done and has no record is refused', undefined, { applied: 5, forgotten: 5 }, {}, 'FORGOTTEN'],
     [
-      'that is done, and whose record is of an older wish that came once more, is refused',
+      'that was done, and whose record is of an older wish that came once more, is refused',
       recorded('failed', { sequence: 3, etag: 1 }),
-      { applied: 5, done: 5 },
+      { applied: 5, forgotten: 5 },
       {},
       'FORGOTTEN',
     ],
     [
-      'that is done, and whose record is of its refusal, is refused',
+      'that was done, and whose record is of its refusal, is refused',
       recorded('failed', { etag: 1 }),
-      { applied: 5, done: 5 },
+      { applied: 5, forgotten: 5 },
       {},
       'FORGOTTEN',
     ],
@@ -226,7 +226,12 @@ describe('a task in a region', () => {
 
   test('leaves a fence that never falls; a failure is a try and no change', () => {
     const phase = fc.constantFrom('processing' as const, 'done' as const, 'failed' as const);
-    const fences = fc.record({ tried: fc.nat(9), applied: fc.nat(9), done: fc.nat(9), apart: fc.nat(9) });
+    const fences = fc.record({
+      tried: fc.nat(9),
+      applied: fc.nat(9),
+      apart: fc.nat(9),
+      forgotten: fc.nat(9),
+    });
     fc.assert(
       fc.property(fences, execution, phase, (before, answered, phase) => {
         const after = fenceAfter(before, { ...answered, phase });
@@ -236,7 +241,10 @@ describe('a task in a region', () => {
           after.applied,
           phase === 'failed' ? before.applied : Math.max(before.applied, answered.sequence),
         );
-        assert.equal(after.done, phase === 'done' ? Math.max(before.done, answered.sequence) : before.done);
+        assert.equal(after.forgotten, before.forgotten);
+        const purged = fenceBehindPurge(after, { ...answered, phase });
+        const forgotten = Math.max(before.forgotten, phase === 'done' ? answered.sequence : 0);
+        assert.deepEqual(purged, { ...after, forgotten });
       }),
     );
   });

@@ -17,12 +17,12 @@ export interface Fence {
   readonly tried: number;
   /** The newest that was answered with a change. */
   readonly applied: number;
-  /** The newest that was done to its end. */
-  readonly done: number;
   /** The newest that has committed something apart from the transaction of its task, whether it was answered or not. */
   readonly apart: number;
+  /** The newest that was done, and whose answer was purged. */
+  readonly forgotten: number;
 }
-export const NO_FENCE: Fence = { tried: 0, applied: 0, done: 0, apart: 0 };
+export const NO_FENCE: Fence = { tried: 0, applied: 0, apart: 0, forgotten: 0 };
 
 export interface HandedTask extends Execution {
   /** By the clock of governance, which may differ by CLOCK_SKEW_MS; null if the task has for ever. */
@@ -71,12 +71,12 @@ function stillHolds(recorded: Recorded, task: Execution, fence: Fence): boolean 
 }
 
 /**
- * Answers are purged after a while, the fence never: what is done and has no record any more is not done once more for that
+ * Answers are purged after a while, the fence never: what was done and has no record any more is not done once more for that
  * wish, or whoever has kept the message could have it done again. Asked whatever the record says: an older message of the task,
  * or the refusal of this one, may have left one since. What has failed, be it half-way, may run: governance may have been without
  * its region for so long before it asks again.
  */
-const isForgotten = (task: Execution, fence: Fence): boolean => task.sequence <= fence.done;
+const isForgotten = (task: Execution, fence: Fence): boolean => task.sequence <= fence.forgotten;
 
 /** Whether something newer of the entity was answered, or has changed it without an answer yet. */
 const isOvertaken = ({ sequence }: Pick<Execution, 'sequence'>, { tried, apart }: Attempts): boolean =>
@@ -95,13 +95,17 @@ const isOverdue = ({ deadlineAtMs }: HandedTask, nowMs: number): boolean =>
   deadlineAtMs !== null && deadlineAtMs + CLOCK_SKEW_MS < nowMs;
 
 /** The fence behind an answer, be it new or repeated. A failed execution has changed nothing, and is a try. */
-export function fenceAfter(fence: Fence, answer: Recorded): Fence {
+export function fenceAfter<F extends Omit<Fence, 'forgotten'>>(fence: F, answer: Recorded): F {
   return {
+    ...fence,
     tried: Math.max(fence.tried, answer.sequence),
     applied: answer.phase === 'failed' ? fence.applied : Math.max(fence.applied, answer.sequence),
-    done: answer.phase === 'done' ? Math.max(fence.done, answer.sequence) : fence.done,
-    apart: fence.apart,
   };
+}
+
+/** The fence behind the purge of an answer: that it was done is all that is kept. */
+export function fenceBehindPurge(fence: Fence, { phase, sequence }: Recorded): Fence {
+  return phase === 'done' ? { ...fence, forgotten: Math.max(fence.forgotten, sequence) } : fence;
 }
 
 /** Whether a cancelling task that is in hand keeps an older one of its entity from starting, and stops it. */

@@ -108,9 +108,12 @@ export async function overtake(
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
+/** What the rows of an entity say that the transaction has locked. */
+type LockedFence = Omit<Fence, 'forgotten'>;
+
 /** The entity's row, which the transaction has locked, and the session that it runs in. */
 interface Locked {
-  readonly fence: Fence;
+  readonly fence: LockedFence;
   readonly session: Session;
 }
 
@@ -151,8 +154,13 @@ async function answerWithoutRunning(
   { fence }: Locked,
 ): Promise<Applied | undefined> {
   const deadlineAtMs = task.deadlineAt === undefined ? null : Date.parse(task.deadlineAt);
-  const recorded = await recordOf(trx, task.taskId);
-  const decision = onTask({ ...executionOf(task), deadlineAtMs }, recorded, fence, Date.now());
+  const { recorded, forgotten } = await remembered(trx, task);
+  const decision = onTask(
+    { ...executionOf(task), deadlineAtMs },
+    recorded,
+    { ...fence, forgotten },
+    Date.now(),
+  );
   switch (decision.step) {
     case 'run':
       return undefined;
@@ -168,13 +176,21 @@ const executionOf = ({ entitySequence, etag }: TaskMessage): Execution => ({
   etag,
 });
 
-async function recordOf(trx: OperatorTransaction, taskId: string): Promise<Recorded | undefined> {
-  const row = await trx
-    .selectFrom('orbital_inbox')
-    .select(['phase', 'etag', 'entity_sequence'])
-    .where('task_id', '=', taskId)
-    .executeTakeFirst();
-  return row && { phase: row.phase, etag: row.etag, sequence: Number(row.entity_sequence) };
+/** In one look: a purge takes the record away and notes it, and holds no lock on the entity. */
+async function remembered(
+  trx: OperatorTransaction,
+  { taskId, entity }: TaskMessage,
+): Promise<{ readonly recorded: Recorded | undefined; readonly forgotten: number }> {
+  const { rows } = await sql<{
+    forgotten: string | null;
+    recorded: { phase: Recorded['phase']; etag: number; sequence: number } | null;
+  }>`
+    select
+      (select sequence from orbital_inbox_forgotten where entity = ${entity}) as forgotten,
+      (select json_build_object('phase', phase, 'etag', etag, 'sequence', entity_sequence)
+        from orbital_inbox where task_id = ${taskId}) as recorded`.execute(trx);
+  const [row] = rows;
+  return { recorded: row?.recorded ?? undefined, forgotten: Number(row?.forgotten ?? 0) };
 }
 
 /** Takes the entity's row; waits a bounded time for another execution that works on the entity. */
@@ -192,7 +208,7 @@ async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMes
     .execute();
   const row = await trx
     .selectFrom('orbital_inbox_entities')
-    .select(['highest_sequence', 'applied_sequence', 'done_sequence'])
+    .select(['highest_sequence', 'applied_sequence'])
     .where('entity', '=', entity)
     .forUpdate()
     .executeTakeFirstOrThrow();
@@ -206,7 +222,6 @@ async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMes
   const fence = {
     tried: Number(row.highest_sequence),
     applied: Number(row.applied_sequence),
-    done: Number(row.done_sequence),
     apart: Number(mark.apart ?? 0),
   };
   return { fence, session };
@@ -217,7 +232,7 @@ async function record(
   trx: OperatorTransaction,
   task: TaskMessage,
   outcome: HandlerOutcome,
-  fence: Fence,
+  fence: LockedFence,
 ): Promise<Answer> {
   const values = {
     kind: task.kind,
@@ -246,7 +261,7 @@ async function repeat(
   trx: OperatorTransaction,
   task: TaskMessage,
   as: Execution,
-  fence: Fence,
+  fence: LockedFence,
 ): Promise<Answer> {
   const answer = await trx
     .updateTable('orbital_inbox')
@@ -261,14 +276,14 @@ async function repeat(
 async function raise(
   trx: OperatorTransaction,
   entity: string,
-  fence: Fence,
+  fence: LockedFence,
   answer: Recorded,
 ): Promise<void> {
-  const { tried, applied, done } = fenceAfter(fence, answer);
-  if (tried === fence.tried && applied === fence.applied && done === fence.done) return;
+  const { tried, applied } = fenceAfter(fence, answer);
+  if (tried === fence.tried && applied === fence.applied) return;
   await trx
     .updateTable('orbital_inbox_entities')
-    .set({ highest_sequence: tried, applied_sequence: applied, done_sequence: done })
+    .set({ highest_sequence: tried, applied_sequence: applied })
     .where('entity', '=', entity)
     .execute();
 }

@@ -11,13 +11,14 @@ export interface OrbitalOperatorTables {
   /** The fence: never purged, for an older task must stay refused for ever. One small row per entity. */
   orbital_inbox_entities: {
     entity: string;
-    /** `tried`, `applied` and `done` of machine/operator.ts. */
+    /** `tried` and `applied` of machine/operator.ts. */
     highest_sequence: ColumnType<string, number, number>;
     applied_sequence: ColumnType<string, number | undefined, number>;
-    done_sequence: ColumnType<string, number | undefined, number>;
   };
   /** The mark of apart.ts, kept as long as the fence: at most one small row per entity. */
   orbital_inbox_apart: { entity: string; sequence: ColumnType<string, number, number> };
+  /** `forgotten` of machine/operator.ts, kept as long: at most one small row per entity. */
+  orbital_inbox_forgotten: { entity: string; sequence: ColumnType<string, number, number> };
   orbital_inbox: {
     task_id: string;
     kind: string;
@@ -38,6 +39,9 @@ export interface OrbitalOperatorTables {
 
 /** Tells the cores of a region, which share this database, that a task cancels the older ones of its entity. */
 export const OVERTAKE_CHANNEL = 'okcm_orbital_overtake';
+
+/** One row for each entity that a region has ever heard of, in its migration. */
+const FENCE_COPY_MS = 10 * 60_000;
 
 export type OperatorDb = Kysely<OrbitalOperatorTables>;
 
@@ -97,20 +101,23 @@ export const orbitalOperatorMigrations: Record<string, Migration> = {
       await sql`drop table orbital_inbox_apart`.execute(db);
     },
   },
-  '0004_orbital_done_sequence': {
+  '0004_orbital_forgotten': {
     async up(db: Kysely<unknown>): Promise<void> {
-      await sql`
-        alter table orbital_inbox_entities add column done_sequence bigint not null default 0`.execute(db);
-      // Of what has no record any more nobody knows: it counts as done, as it did before.
-      await sql`
-        update orbital_inbox_entities e set done_sequence = applied_sequence
-          where not exists (select from orbital_inbox i
-            where i.entity = e.entity and i.entity_sequence = e.applied_sequence and i.phase <> 'done')`.execute(
+      // A table of its own: other cores work on the fence meanwhile, and wait for each other outside of the database.
+      await sql`create table orbital_inbox_forgotten (entity text primary key, sequence bigint not null)`.execute(
         db,
       );
+      await sql`select set_config('statement_timeout', ${String(FENCE_COPY_MS)}, true)`.execute(db);
+      // What has changed an entity and has no record any more counted as done; a refusal is a record of nothing else.
+      await sql`
+        insert into orbital_inbox_forgotten
+          select entity, applied_sequence from orbital_inbox_entities e
+            where applied_sequence > 0 and not exists (select from orbital_inbox i
+              where i.entity = e.entity and i.entity_sequence = e.applied_sequence
+                and i.error->>'code' is distinct from 'FORGOTTEN')`.execute(db);
     },
     async down(db: Kysely<unknown>): Promise<void> {
-      await sql`alter table orbital_inbox_entities drop column done_sequence`.execute(db);
+      await sql`drop table orbital_inbox_forgotten`.execute(db);
     },
   },
 };

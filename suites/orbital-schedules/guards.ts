@@ -237,13 +237,13 @@ export const guards: Readonly<Record<string, Guard>> = {
   },
   'what has failed and is forgotten may run': {
     file: 'operator.ts',
-    code: 'task.sequence <= fence.done;',
+    code: 'task.sequence <= fence.forgotten;',
     instead: 'task.sequence <= fence.tried;',
     breaks: 'nothing fails without a cause',
   },
   'and what has failed half-way, too': {
     file: 'operator.ts',
-    code: 'task.sequence <= fence.done;',
+    code: 'task.sequence <= fence.forgotten;',
     instead: 'task.sequence <= fence.applied;',
     breaks: 'nothing fails without a cause',
     seed: 1_989_398_991,

@@ -4,6 +4,7 @@
  */
 import {
   fenceAfter,
+  fenceBehindPurge,
   mayCommitApart,
   NO_FENCE,
   onTask,
@@ -109,9 +110,11 @@ export class Region {
   }
 
   /** As the purge does with an answer that is old enough; only an entity's fence stays. */
-  forget({ task, phase }: InboxRow): void {
+  forget(row: InboxRow): void {
+    const { task, phase } = row;
     this.#world.say(() => `${this.name} forgets its answer to ${task}`);
     this.rows.inbox.delete(task);
+    this.rows.fences.set(row.entity, fenceBehindPurge(this.#fence(row.entity), row));
     if (phase === 'done') this.forgotten.add(task);
   }
 
@@ -248,7 +251,7 @@ export class Region {
     const { task, entity, sequence, etag } = frame;
     if (phase !== 'failed' && entity !== APART)
       this.#change({ task, entity, sequence, final: phase === 'done', reaffirmed: false, apart: false });
-    return this.#answer(frame, { task, sequence, etag, phase, error, unsent: true });
+    return this.#answer(frame, { task, entity, sequence, etag, phase, error, unsent: true });
   }
 
   #change(change: RegionRows['changes'][number]): void {

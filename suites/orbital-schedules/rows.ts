@@ -63,6 +63,7 @@ export interface Change {
 }
 export interface InboxRow extends Recorded {
   readonly task: string;
+  readonly entity: string;
   readonly error: TaskError | null;
   readonly unsent: boolean;
 }
