@@ -36,10 +36,12 @@ const ALONE: ReadonlySet<string> = new Set([
 /** What an end-to-end suite with an installation of its own takes, and what runs beside it. */
 const BYTES_EACH = 4 * 1024 ** 3;
 const MAX_AT_ONCE = 8;
+/** What there is, or what a container may have of it. */
+const MEMORY = Math.min(totalmem(), process.constrainedMemory() || Number.MAX_SAFE_INTEGER);
 /** End-to-end suites that run at once: one for every two processors. */
 const SUITES_AT_ONCE = Math.max(
   1,
-  Math.min(MAX_AT_ONCE, Math.floor(availableParallelism() / 2), Math.floor(totalmem() / BYTES_EACH)),
+  Math.min(MAX_AT_ONCE, Math.floor(availableParallelism() / 2), Math.floor(MEMORY / BYTES_EACH)),
 );
 const SLOWEST_SHOWN = 8;
 /** One test that sets no limit of its own; a hanging one fails by this, long before the whole run is ended. */

@@ -149,7 +149,7 @@ export const MAX_SIBLING_WAIT_MS = 100;
 /** A write that finds another worker's transaction in its way tries again after this long, and gives up after that long. */
 export const STORE_BUSY_RETRY_MS = 1;
 export const STORE_BUSY_WAIT_MS = 2_000;
-/** A worker that has asked its primary to end all of them does so itself after this long. */
+/** A worker that has asked its primary to end all of them ends itself after this long, and the primary without those who hang. */
 export const RUINED_END_MS = 1_000;
 /** Keys of session tickets are replaced this often; those before are taken for as long again. */
 export const TICKET_KEY_LIFETIME_MS = 6 * 3_600_000;
@@ -219,4 +219,4 @@ export const CHECKPOINT_ROWS_AT_MOST = 4_000;
 /** What of a log that was longer once is given back when it is begun anew. */
 export const MAX_KEPT_LOG_BYTES = 64 * 1024 * 1024;
 /** What closing the store waits for one that is under way. */
-export const CHECKPOINT_STOP_MS = 500;
+export const CHECKPOINT_STOP_MS = 1_000;

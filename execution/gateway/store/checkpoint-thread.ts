@@ -8,6 +8,7 @@ import {
   type CheckpointOrder,
   type CheckpointOutcome,
   type CheckpointThreadData,
+  keepLog,
   STOPPED,
   STOPPED_WITH_LOSS,
 } from './checkpoints.ts';
@@ -27,12 +28,10 @@ function checkpoint(): CheckpointOutcome {
   }
 }
 
-/** As long as somebody reads what is there, nobody of any process begins it anew: what was lost lies in it. */
 function keepTheLog(): void {
   if (hasLost) return;
   hasLost = true;
-  db.exec('BEGIN');
-  db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  keepLog(db);
 }
 
 function stop(): void {

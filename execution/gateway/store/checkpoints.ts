@@ -38,6 +38,19 @@ export function bringIn(db: DatabaseSync): boolean {
   return rest.busy === 0;
 }
 
+/**
+ * What a failed flush has lost lies in the log. As long as somebody reads what is there now, nobody of any process begins it anew:
+ * from now on this connection does.
+ */
+export function keepLog(db: DatabaseSync): void {
+  try {
+    if (!db.isTransaction) db.exec('BEGIN');
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch {
+    // Whoever cannot even read has a process that is about to end.
+  }
+}
+
 export interface CheckpointThreadData {
   readonly path: string;
   /** How the thread has ended, for whoever sleeps until it has. */
@@ -85,17 +98,17 @@ export class Checkpoints {
   }
 
   /**
-   * Returns when the thread has let go of the file: whoever closes it last cleans up its log. Not so where a flush of it has
-   * failed meanwhile, which is then returned.
+   * Returns when the thread has let go of the file, or after CHECKPOINT_STOP_MS, and whether the file may be closed: whoever
+   * closes it last brings the log into it and removes it, which nobody may where a flush has failed, or may be about to.
    */
-  close(): Error | undefined {
+  close(): 'closed' | 'busy' | 'lost' {
     const thread = this.#thread;
-    if (thread === undefined || this.#isOver) return undefined;
+    if (thread === undefined || this.#isOver) return 'closed';
     this.#isOver = true;
     this.#order(thread, 'stop');
     Atomics.wait(this.#stopped, 0, 0, CHECKPOINT_STOP_MS);
-    const isLost = Atomics.load(this.#stopped, 0) === STOPPED_WITH_LOSS;
-    return isLost ? new Error('a flush of the key store has failed while it was closed') : undefined;
+    const stopped = Atomics.load(this.#stopped, 0);
+    return stopped === STOPPED ? 'closed' : stopped === STOPPED_WITH_LOSS ? 'lost' : 'busy';
   }
 
   #over(reason: unknown): void {

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { OkcmError } from '../../../platform/errors.ts';
+import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import { type FileLock, lockFileNow } from '../../../platform/file-lock.ts';
 import { STORE_LEFT_WAIT_MS, STORE_LOCK_WAIT_MS } from '../limits.ts';
 import { isBusy } from './sqlite-errors.ts';
@@ -29,14 +29,18 @@ export function nobodyElseHas(path: string, waitMs = STORE_LEFT_WAIT_MS): void {
   if (!existsSync(path)) return;
   if (statSync(path).nlink > 1) {
     throw new OkcmError('STORE_UNUSABLE', `the key store ${path} has a second name, a hard link`, {
-      hint: 'remove the other name: each has a log of its own, which the other does not know',
+      hint: `remove the other name (find -samefile): each has a log of its own, which the other does not know`,
     });
   }
   const look = new DatabaseSync(path, { timeout: waitMs });
   try {
     look.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; ROLLBACK');
   } catch (error) {
-    if (!isBusy(error)) throw error;
+    if (!isBusy(error)) {
+      throw new OkcmError('STORE_UNUSABLE', `the key store ${path} cannot be used: ${errorMessage(error)}`, {
+        cause: error,
+      });
+    }
     throw new OkcmError('STORE_UNUSABLE', `the key store ${path} is open in another process`, {
       cause: error,
       hint: 'end that process; each gateway has a store path of its own',

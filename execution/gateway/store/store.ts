@@ -21,7 +21,7 @@ import {
   STORE_BUSY_WAIT_MS,
 } from '../limits.ts';
 import { AuditTable } from './audit-table.ts';
-import { bringIn, Checkpoints } from './checkpoints.ts';
+import { bringIn, Checkpoints, keepLog } from './checkpoints.ts';
 import type { KeyStore, KeyStoreOptions } from './key-store.ts';
 import { LocalKeys } from './local-keys.ts';
 import { ObjectTable } from './object-table.ts';
@@ -208,6 +208,7 @@ export class Store {
   #ruin(error: unknown): void {
     if (this.#isRuined) return;
     this.#isRuined = true;
+    keepLog(this.#db);
     this.#events.ruined(error);
   }
 
@@ -399,12 +400,13 @@ export class Store {
     }
     // To close it would bring the log into it, and remove it.
     if (this.#isRuined) return;
-    const lost = this.#checkpoints?.close();
-    if (lost !== undefined) {
-      this.#ruin(lost);
+    const thread = this.#checkpoints?.close() ?? 'closed';
+    if (thread === 'lost') {
+      this.#ruin(new Error('a flush of the key store has failed while it was closed'));
       return;
     }
-    this.#db.close();
+    // The thread's own close is not the last one then.
+    if (thread === 'closed') this.#db.close();
     this.#wal?.close();
     this.#owned?.release();
   }

@@ -17,6 +17,7 @@ import type { GatewayConfig } from '../config.ts';
 import {
   DRAIN_CORE_MS,
   DRAIN_REQUESTS_MS,
+  RUINED_END_MS,
   TICKET_KEY_LIFETIME_MS,
   WORKER_ANSWER_MS,
   WORKER_STOP_MS,
@@ -230,6 +231,8 @@ class Primary {
   async #endAtOnce(last: WorkerProcess): Promise<void> {
     this.#isStopping = true;
     this.#dispatcher.close();
+    // One that hangs in the kernel, as with a broken disk, ends when that lets go of it: the next start waits for it.
+    setTimeout(alone.endAtOnce, RUINED_END_MS);
     await Promise.all(this.#workers.filter((worker) => worker !== last).map((worker) => worker.end()));
     await last.end();
     alone.endAtOnce();

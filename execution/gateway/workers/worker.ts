@@ -30,7 +30,10 @@ async function main(): Promise<void> {
   onShutdown('secrets', wipeAllSecrets);
   // The kernel closes the pipe however the primary dies: nobody hands us connections any more, and its successor has workers
   // of its own.
-  process.once('disconnect', () => void shutdown('the primary process is gone'));
+  const abandoned = (): void => void shutdown('the primary process is gone');
+  process.once('disconnect', abandoned);
+  // Since before anybody listened.
+  if (!process.connected) return abandoned();
   const crew = new WorkerCrew({
     send: sendToPrimary,
     onStop: () => void shutdown('the gateway stops'),
