@@ -1,7 +1,7 @@
 // Hosts of CMK that do not share a directory of keys: a file is believed by its key, and a known name gets no second file.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, rename } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { KeyDirectory } from '../../orbital/index.ts';
 import { createLogger } from '../../platform/log.ts';
@@ -70,8 +70,10 @@ test('a host whose file of that name holds another key goes on with the old one 
   assert.equal(told.file, file);
   assert.match(told.msg, /another key/);
   await world.onboard('by-the-old-key');
-  await rm(file);
-  await copyFile(new KeyDirectory(here).fileOf('cmk-2'), file);
+  // In one step: a host that looks in between would miss the file, and tell of that as well.
+  const right = new KeyDirectory(here).fileOf('cmk-2');
+  await copyFile(right, `${right}.copy`);
+  await rename(`${right}.copy`, file);
   await world.must(202, 'POST', '/v1/signing-keys/cmk/retire', { stolen: true });
   await until('the old key counts for nothing', async () =>
     north.knownKeys.some(({ keyId, state }) => keyId === 'cmk' && state === 'retired'),
