@@ -7,6 +7,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
+import { INBOX_RETENTION_MS } from '../orbital/limits.ts';
 import { dispatch } from '../orbital/manager/dispatcher.ts';
 import { OrbitalError } from '../orbital/manager/errors.ts';
 import { cancelJob, createJob, retryJob } from '../orbital/manager/jobs.ts';
@@ -15,6 +16,7 @@ import { type OrbitalManagerTables, orbitalManagerMigrations } from '../orbital/
 import { lanes, type TaskError, type TaskMessage } from '../orbital/messages.ts';
 import { managerMetrics } from '../orbital/observe.ts';
 import { applyOnce, type HandlerOutcome } from '../orbital/operator/inbox.ts';
+import { purgeInbox } from '../orbital/operator/outbox.ts';
 import { type OrbitalOperatorTables, orbitalOperatorMigrations } from '../orbital/operator/schema.ts';
 import type { Transport } from '../orbital/transport.ts';
 import { createLogger } from '../platform/log.ts';
@@ -308,14 +310,29 @@ describe('a region', () => {
       const { phase, etag, error, entity_sequence } = answer;
       const sequence = Number(entity_sequence);
       assert.deepEqual({ ran, phase, etag, sequence, error: error?.code }, explored, `message ${message}`);
+      const { north } = world.regions;
+      const row = north.rows.inbox.get(task);
+      if (row !== undefined && phase !== 'processing' && random.chance(0.2)) {
+        north.forget(row);
+        await sql`
+          update orbital_inbox set unsent = false, updated_at = now() - ${INBOX_RETENTION_MS + 1} * interval '1 millisecond'
+            where task_id = ${answer.task_id}`.execute(db);
+        await purgeInbox(db);
+      }
       const fence = await db
-        .selectFrom('orbital_inbox_entities')
-        .selectAll()
-        .where('entity', '=', entity)
+        .selectFrom('orbital_inbox_entities as fence')
+        .leftJoin('orbital_inbox_forgotten as purged', 'purged.entity', 'fence.entity')
+        .select(['highest_sequence', 'applied_sequence', 'purged.sequence as forgotten'])
+        .where('fence.entity', '=', entity)
         .executeTakeFirstOrThrow();
       assert.deepEqual(
-        { tried: Number(fence.highest_sequence), applied: Number(fence.applied_sequence), apart: 0 },
-        world.regions.north.rows.fences.get(entity),
+        {
+          tried: Number(fence.highest_sequence),
+          applied: Number(fence.applied_sequence),
+          apart: 0,
+          forgotten: Number(fence.forgotten ?? 0),
+        },
+        north.rows.fences.get(entity),
       );
       const what = ran ? 'ran' : repeated ? 'repeated' : (error?.code ?? phase);
       seen.set(what, (seen.get(what) ?? 0) + 1);
