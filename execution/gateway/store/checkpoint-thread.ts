@@ -23,15 +23,12 @@ function checkpoint(): CheckpointOutcome {
   try {
     return { isWhole: bringIn(db) };
   } catch (error) {
-    if (isFlushLost(error)) keepTheLog();
+    if (isFlushLost(error)) {
+      hasLost = true;
+      keepLog(db);
+    }
     return { failed: { message: errorMessage(error), errcode: errcodeOf(error) } };
   }
-}
-
-function keepTheLog(): void {
-  if (hasLost) return;
-  hasLost = true;
-  keepLog(db);
 }
 
 function stop(): void {
