@@ -25,6 +25,7 @@ const TOTAL_LIMIT_MS = 30 * 60_000;
 const ALONE: ReadonlySet<string> = new Set([
   'cut-off',
   'journey',
+  'main-job',
   'memory',
   'plug',
   'portal',
@@ -61,7 +62,7 @@ const SHARED: readonly (readonly string[])[] = [
   ['orbital-kills', 'soak'],
 ];
 /** They take longest, so they begin first: nothing else is left to run beside one that begins last. */
-const LONG: readonly string[] = ['readme', 'main-job', 'drift', 'thieves'];
+const LONG: readonly string[] = ['main-job', 'readme', 'drift', 'thieves'];
 /** Folders whose tests compute and do not wait for anybody: they are the first to run where little time is left over. */
 const PATIENT = /^(contracts|platform|execution\/(cipher|envelope|keychain|keyforms|kmip|objects|routing))\//;
 /** Few enough that what has failed is soon found, and that the last groups end together. */
@@ -206,10 +207,12 @@ function installServices(): void {
 // Each file is a process of its own, and most load the same modules: their types are taken off once.
 process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.build', 'test-compile-cache');
 
-// And they, and whatever they start, take packages of many files from bundles, and compile WebAssembly once.
+// And they, and whatever they start, take packages of many files from bundles.
 const bundled = new URL('../platform/bundled-packages.mjs', import.meta.url);
-const preloaded = [bundled, new URL('./test-wasm.mjs', import.meta.url)].filter((url) => existsSync(url));
-const nodeOptions = [process.env['NODE_OPTIONS'] ?? '', ...preloaded.map(({ href }) => `--import=${href}`)];
+const nodeOptions = [
+  process.env['NODE_OPTIONS'] ?? '',
+  ...(existsSync(bundled) ? [`--import=${bundled.href}`] : []),
+];
 process.env['NODE_OPTIONS'] = nodeOptions.join(' ').trim();
 
 useScratch();

@@ -14,7 +14,6 @@ import { reapAtEnd } from './reaper.ts';
 import { until } from './until.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
-const TEST_WASM = `--import=${new URL('../scripts/test-wasm.mjs', import.meta.url).href}`;
 const OKCM = join(REPOSITORY, 'cli', 'okcm.ts');
 /** One place for compiled code, so that not every fresh home begins by compiling everything. */
 const environment = (): NodeJS.ProcessEnv => ({
@@ -104,7 +103,7 @@ export class System {
       command: process.execPath,
       args: [OKCM, 'up', '--home', this.home, ...options],
       cwd: REPOSITORY,
-      env: { ...environment(), OKCM_NODE_OPTIONS: [TEST_WASM, ...this.#nodeOptions].join(' ') },
+      env: { ...environment(), OKCM_NODE_OPTIONS: this.#nodeOptions.join(' ') },
     });
     this.#up = child;
     for (;;) {

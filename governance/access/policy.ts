@@ -3,6 +3,7 @@
  * policies and the schema that they are held against lie beside this file; what does not fit together is refused at start.
  */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import {
   type EntityJson,
   type EntityUidJson,
@@ -38,6 +39,13 @@ export interface AccessPolicy {
   /** Throws when the question itself makes no sense: nothing is permitted then. */
   permits(question: Question): boolean;
 }
+
+/**
+ * Cedar runs as V8 first compiled it. It is busy when policies are read, and once for each new set of facts after that: to compile
+ * its busiest functions again meanwhile took most of a second of processor time at every start, and more than reading itself.
+ */
+const COMPILED_ONCE = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
+for (const flag of COMPILED_ONCE) setFlagsFromString(flag);
 
 /** Cedar keeps what was parsed by name, for the whole process. */
 let loaded = 0;
