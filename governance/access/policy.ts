@@ -2,8 +2,8 @@
  * Decisions about access, made by Cedar (https://docs.cedarpolicy.com): deny by default, a forbid before every permit. The
  * policies and the schema that they are held against lie beside this file; what does not fit together is refused at start.
  */
+import './compiled-once.ts'; // before Cedar's module is
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import {
   type EntityJson,
   type EntityUidJson,
@@ -39,13 +39,6 @@ export interface AccessPolicy {
   /** Throws when the question itself makes no sense: nothing is permitted then. */
   permits(question: Question): boolean;
 }
-
-/**
- * Cedar runs as V8 first compiled it. It is busy when policies are read, and once for each new set of facts after that: to compile
- * its busiest functions again meanwhile took most of a second of processor time at every start, and more than reading itself.
- */
-const COMPILED_ONCE = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
-for (const flag of COMPILED_ONCE) setFlagsFromString(flag);
 
 /** Cedar keeps what was parsed by name, for the whole process. */
 let loaded = 0;

@@ -92,25 +92,21 @@ function statusOf(answer: Answer, region: string): StatusMessage {
   };
 }
 
-/** Forgets answers that no honest repeat can ask for any more, as `fenceBehindPurge` has it; the fence per entity stays. */
+/**
+ * Forgets answers that no honest repeat can ask for any more, as `fenceBehindPurge` has it; the fence per entity stays. The database
+ * notes what was done (trigger `orbital_note_forgotten`, schema.ts).
+ */
 export async function purgeInbox(db: OperatorDb): Promise<void> {
   for (let batch = 0; batch < PURGE_BATCHES; batch++) {
-    const { rows } = await sql<{ purged: string }>`
+    const { numAffectedRows } = await sql`
       with old as (
         select task_id from orbital_inbox
           where updated_at < now() - ${INBOX_RETENTION_MS} * interval '1 millisecond'
             and not unsent and phase <> 'processing'
           order by updated_at limit ${PURGE_BATCH}
           for update skip locked
-      ), gone as (
-        delete from orbital_inbox i using old where i.task_id = old.task_id
-          returning i.entity, i.entity_sequence, i.phase
-      ), noted as (
-        insert into orbital_inbox_forgotten as f
-          select entity, max(entity_sequence) from gone where phase = 'done' group by entity order by entity
-          on conflict (entity) do update set sequence = greatest(f.sequence, excluded.sequence)
       )
-      select count(*) as purged from gone`.execute(db);
-    if (Number(rows[0]?.purged ?? 0) < PURGE_BATCH) return;
+      delete from orbital_inbox i using old where i.task_id = old.task_id`.execute(db);
+    if (Number(numAffectedRows ?? 0) < PURGE_BATCH) return;
   }
 }

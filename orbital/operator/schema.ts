@@ -40,9 +40,6 @@ export interface OrbitalOperatorTables {
 /** Tells the cores of a region, which share this database, that a task cancels the older ones of its entity. */
 export const OVERTAKE_CHANNEL = 'okcm_orbital_overtake';
 
-/** One row for each entity that a region has ever heard of, in its migration. */
-const FENCE_COPY_MS = 10 * 60_000;
-
 export type OperatorDb = Kysely<OrbitalOperatorTables>;
 
 export const orbitalOperatorMigrations: Record<string, Migration> = {
@@ -107,7 +104,21 @@ export const orbitalOperatorMigrations: Record<string, Migration> = {
       await sql`create table orbital_inbox_forgotten (entity text primary key, sequence bigint not null)`.execute(
         db,
       );
-      await sql`select set_config('statement_timeout', ${String(FENCE_COPY_MS)}, true)`.execute(db);
+      // Whoever takes done records away, a core of before beside this one as well; entities in one order, for purges wait for each
+      // other. Nobody writes answers until the copy below is made.
+      await sql`
+        create function orbital_note_forgotten() returns trigger language plpgsql as $$
+          begin
+            insert into orbital_inbox_forgotten as f
+              select entity, max(entity_sequence) from gone where phase = 'done' group by entity order by entity
+              on conflict (entity) do update set sequence = greatest(f.sequence, excluded.sequence);
+            return null;
+          end $$`.execute(db);
+      await sql`
+        create trigger orbital_note_forgotten after delete on orbital_inbox
+          referencing old table as gone for each statement execute function orbital_note_forgotten()`.execute(
+        db,
+      );
       // What has changed an entity and has no record any more counted as done; a refusal is a record of nothing else.
       await sql`
         insert into orbital_inbox_forgotten
@@ -117,6 +128,8 @@ export const orbitalOperatorMigrations: Record<string, Migration> = {
                 and i.error->>'code' is distinct from 'FORGOTTEN')`.execute(db);
     },
     async down(db: Kysely<unknown>): Promise<void> {
+      await sql`drop trigger orbital_note_forgotten on orbital_inbox`.execute(db);
+      await sql`drop function orbital_note_forgotten()`.execute(db);
       await sql`drop table orbital_inbox_forgotten`.execute(db);
     },
   },

@@ -83,17 +83,23 @@ export class Checkpoints {
     this.#events = events;
   }
 
-  /** Begins one, unless one is under way. Returns whether it has. */
-  begin(): boolean {
-    if (this.#isRunning || this.#isOver) return false;
+  /** Opens the file for the thread, which is told of every flush of any process that fails from then on. Otherwise `begin` does. */
+  start(): Worker | undefined {
     try {
       this.#thread ??= this.#start();
     } catch (error) {
       this.#over(error);
-      return false;
     }
+    return this.#thread;
+  }
+
+  /** Begins one, unless one is under way. Returns whether it has. */
+  begin(): boolean {
+    if (this.#isRunning || this.#isOver) return false;
+    const thread = this.start();
+    if (thread === undefined) return false;
     this.#isRunning = true;
-    this.#order(this.#thread, 'checkpoint');
+    this.#order(thread, 'checkpoint');
     return true;
   }
 

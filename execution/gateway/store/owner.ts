@@ -32,8 +32,9 @@ export function nobodyElseHas(path: string, waitMs = STORE_LEFT_WAIT_MS): void {
       hint: `remove the other name (find -samefile): each has a log of its own, which the other does not know`,
     });
   }
-  const look = new DatabaseSync(path, { timeout: waitMs });
+  let look: DatabaseSync | undefined;
   try {
+    look = new DatabaseSync(path, { timeout: waitMs });
     look.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; ROLLBACK');
   } catch (error) {
     if (!isBusy(error)) {
@@ -46,7 +47,7 @@ export function nobodyElseHas(path: string, waitMs = STORE_LEFT_WAIT_MS): void {
       hint: 'end that process; each gateway has a store path of its own',
     });
   } finally {
-    look.close();
+    look?.close();
   }
 }
 

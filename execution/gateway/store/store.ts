@@ -152,6 +152,7 @@ export class Store {
       store.#claimFor(region);
       // From now on, whichever process flushes it: who opens a file later is not told of a flush that failed before.
       store.#wal?.open();
+      if (options.isShared === true) store.#checkpoints?.start();
       return store;
     } catch (error) {
       db?.close();
@@ -208,8 +209,9 @@ export class Store {
   #ruin(error: unknown): void {
     if (this.#isRuined) return;
     this.#isRuined = true;
-    keepLog(this.#db);
+    // Told first: to read may take long on a disk that is failing.
     this.#events.ruined(error);
+    keepLog(this.#db);
   }
 
   #logShrinks(): void {
