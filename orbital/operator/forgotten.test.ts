@@ -9,7 +9,7 @@ import { type TestDatabase, testDatabase } from '../../testkit/postgres.ts';
 import { type OrbitalOperatorTables, orbitalOperatorMigrations } from './schema.ts';
 
 const TABLE = { table: 'orbital_operator_migrations' };
-const BEFORE = '0003_orbital_apart';
+const BEFORE = '0004_orbital_done_sequence';
 
 describe('what is done and forgotten', () => {
   let database: TestDatabase;

@@ -29,7 +29,7 @@ export function nobodyElseHas(path: string, waitMs = STORE_LEFT_WAIT_MS): void {
   if (!existsSync(path)) return;
   if (statSync(path).nlink > 1) {
     throw new OkcmError('STORE_UNUSABLE', `the key store ${path} has a second name, a hard link`, {
-      hint: `remove the other name (find -samefile): each has a log of its own, which the other does not know`,
+      hint: 'remove the other name (find -samefile): each has a log of its own, which the other does not know',
     });
   }
   let look: DatabaseSync | undefined;
