@@ -94,6 +94,8 @@ test('a second Ctrl-C ends an installation at once, with 130', async () => {
   const postmaster = running().find((line) => line.includes('postgres -D')) ?? assert.fail('no server');
   process.kill(Number.parseInt(postmaster, 10), 'SIGSTOP');
   process.kill(child.pid, 'SIGINT');
+  // Counted from when the first was seen: two that come to a process before it runs are one to it.
+  await child.waitForLine(/interrupted: stopping everything/, STEP_TIMEOUT_MS);
   await sleep(SECOND_KEY_PRESS_MS);
   assert.equal((await child.stop('SIGINT', 5_000)).code, 130, child.output());
   await eventually('the end of all children', 12_000, () => running().length === 0);

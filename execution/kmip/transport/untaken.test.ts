@@ -72,7 +72,9 @@ describe('answers that the peer does not take', () => {
   });
 
   it('end nothing where they are taken at last', async () => {
-    const { client, server, served } = await unread({ plain, stallTimeoutMs: 300 });
+    // Long beside any pause of this process, in which the client in it takes nothing either.
+    const stallTimeoutMs = 5_000;
+    const { client, server, served } = await unread({ plain, stallTimeoutMs });
     const asked = await ask(client, () => server.writableLength > 100_000);
     let taken = 0;
     client.on('data', ({ length }: Buffer) => {
@@ -80,7 +82,7 @@ describe('answers that the peer does not take', () => {
     });
     client.resume();
     while (taken < asked * ANSWER_BYTES && !client.destroyed) await sleep(5);
-    await sleep(600);
+    await sleep(stallTimeoutMs + 500);
     assert.equal(server.destroyed, false);
     client.end();
     assert.equal(await served.closed, 'peer');
