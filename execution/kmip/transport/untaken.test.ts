@@ -143,12 +143,12 @@ describe('a message of which a part has come', () => {
     const { client, served } = await unread({
       handle: () => answered.promise,
       maxInFlight: 1,
-      frameTimeoutMs: 100,
+      frameTimeoutMs: 1_000,
     });
     // Two records in one read: with the first the line is full, and reading stops; the second is handed over all the same.
     client.write(REQUEST);
     client.write(REQUEST.subarray(0, 10));
-    await sleep(400);
+    await sleep(1_500);
     answered.resolve(Buffer.alloc(ANSWER_BYTES));
     client.resume();
     let taken = 0;
