@@ -29,7 +29,7 @@ export const MAX_CACHED_KEYS = 50_000;
  * Of each half of the young generation of a process that serves (young-generation.ts). V8 lets it grow no further than
  * `--max-semi-space-size` says, which is less by default where a container has little memory: what is deployed says as much.
  */
-export const SEMI_SPACE_MIB = 64;
+export const SEMI_SPACE_MIB = 16;
 /** Locked memory that those keys may take together, unless configured; the one least recently used is wiped. */
 export const DEFAULT_KEY_MEMORY_BYTES = 16 * 1024 * 1024;
 /**

@@ -14,7 +14,7 @@ function grown(first: string): number {
     import { growYoungGenerationAtOnce } from ${JSON.stringify(MODULE)};
     ${first};
     const kept = [];
-    for (let made = 0; made < 400_000; made++) {
+    for (let made = 0; made < 100_000; made++) {
       const some = new Array(100).fill(made);
       if (made % 100 === 0) kept.push(some);
     }
