@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:tls';
-import { growYoungGenerationAtOnce } from '../../execution/gateway/young-generation.ts';
+import { tuneCollector } from '../../execution/gateway/collector.ts';
 import type { Negotiated } from './connections.ts';
 
 /** Bytes of one request and of its answer; a connection's requests go through the list, over and over. */
@@ -34,7 +34,7 @@ const answers = Buffer.from(Array.from({ length: LARGEST_WRITE }, (_, index) => 
 
 const [, , file = ''] = process.argv;
 const { cert, key, ca, negotiated, steps, grown } = JSON.parse(readFileSync(file, 'utf8')) as EchoOptions;
-if (grown === true) growYoungGenerationAtOnce();
+if (grown === true) tuneCollector();
 const agreed =
   negotiated === undefined
     ? {}

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { homePaths } from '../../cli/home/paths.ts';
 import { authority } from '../../cli/installation/authorities.ts';
 import { gatewayOf, REGIONS } from '../../cli/installation/names.ts';
+import { COLLECTOR_OPTIONS } from '../../execution/gateway/collector.ts';
 import type { GatewayConfig } from '../../execution/gateway/index.ts';
 import { issue } from '../../platform/pki.ts';
 import { startChild } from '../../testkit/children.ts';
@@ -136,7 +137,7 @@ export class World {
     const child = await startChild({
       name,
       command: process.execPath,
-      args: [join(REPOSITORY, 'execution/gateway/main.ts'), '--config', file],
+      args: [...COLLECTOR_OPTIONS, join(REPOSITORY, 'execution/gateway/main.ts'), '--config', file],
     });
     const ready = JSON.parse(await child.waitForLine(/"msg":"ready"/)) as { port: number; health: string };
     const healthUrl = new URL('/healthz', ready.health).href;

@@ -1,5 +1,6 @@
 /** The components of a development installation, wired to their programs, ports and log files. */
 import { fileURLToPath } from 'node:url';
+import { COLLECTOR_OPTIONS } from '../../execution/gateway/collector.ts';
 import { removePostgres } from '../../platform/embedded-postgres.ts';
 import { Component } from '../supervisor/component.ts';
 import { logFile } from '../supervisor/logs.ts';
@@ -70,9 +71,9 @@ export function buildSupervisor(
       new Component({ name, runner, tier: tiers.database, health: null, log: server.log, onChange }),
     );
   };
-  const addProgram = (name: string, main: string, tier: number): void => {
+  const addProgram = (name: string, main: string, tier: number, options: readonly string[] = []): void => {
     const health = healthUrl(ports, name);
-    const program = programFor(installation, name, main);
+    const program = { ...programFor(installation, name, main), options };
     const runner = nodeRunner(program, health);
     supervisor.add(new Component({ name, runner, tier, health, log: program.log, onChange }));
   };
@@ -87,7 +88,7 @@ export function buildSupervisor(
   addProgram(cmkComponent, programs.cmk, tiers.plane);
   for (const region of REGIONS) {
     addProgram(coreOf(region), programs.core, tiers.plane);
-    addProgram(gatewayOf(region), programs.gateway, tiers.gateway);
+    addProgram(gatewayOf(region), programs.gateway, tiers.gateway, COLLECTOR_OPTIONS);
   }
   return supervisor;
 }

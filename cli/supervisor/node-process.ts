@@ -20,6 +20,8 @@ const STOP_DEADLINE_MS = 12_000;
 export interface NodeProgram {
   readonly main: string;
   readonly args: readonly string[];
+  /** Of Node itself. */
+  readonly options?: readonly string[];
   readonly log: string;
   /** A private directory for compiled code: it halves the time to start. */
   readonly compileCache: string;
@@ -74,7 +76,7 @@ function nodeOptions(): readonly string[] {
 export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
   const log = await open(program.log, 'a', 0o600);
   try {
-    const child = spawn(process.execPath, [...nodeOptions(), program.main, ...program.args], {
+    const child = spawn(process.execPath, [...nodeOptions(), ...(program.options ?? []), program.main, ...program.args], {
       stdio: ['pipe', log.fd, log.fd],
       env: childEnvironment(program.compileCache),
       detached: true,

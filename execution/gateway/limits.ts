@@ -26,7 +26,7 @@ export const MAX_L3_DATA_BYTES = 64 * 1024;
 /** Objects with their plain L4 key in memory; the one least recently used is wiped. */
 export const MAX_CACHED_KEYS = 50_000;
 /**
- * Of each half of the young generation of a process that serves (young-generation.ts). V8 lets it grow no further than
+ * Of each half of the young generation of a process that serves (collector.ts). V8 lets it grow no further than
  * `--max-semi-space-size` says, which is less by default where a container has little memory: what is deployed says as much.
  */
 export const SEMI_SPACE_MIB = 16;

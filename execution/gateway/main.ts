@@ -7,11 +7,11 @@ import { watchParent } from '../../platform/parent-watch.ts';
 import { guardProcess } from '../../platform/process-guard.ts';
 import { installShutdown, onShutdown } from '../../platform/shutdown.ts';
 import { watchMemoryLock, wipeAllSecrets } from '../envelope/index.ts';
+import { tuneCollector } from './collector.ts';
 import { GatewayConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
 import { workersOf } from './workers/count.ts';
 import { startWorkers } from './workers/primary.ts';
-import { growYoungGenerationAtOnce } from './young-generation.ts';
 
 /**
  * Answers are cut from slabs of this size. The runtime's own, of 8 KiB, is used up by a few of them, and each slab is an
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   installShutdown({ logger });
   onShutdown('secrets', wipeAllSecrets);
   const count = workersOf(config);
-  if (count === 1) growYoungGenerationAtOnce();
+  if (count === 1) tuneCollector();
   const gateway =
     count === 1
       ? await startGateway(config, { logger })

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningCore } from '../../execution/core/index.ts';
+import { COLLECTOR_OPTIONS } from '../../execution/gateway/collector.ts';
 import type { GatewayStatus, RunningGateway } from '../../execution/gateway/index.ts';
 import { type Child, startChild } from '../../testkit/children.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
@@ -32,10 +33,11 @@ export class RegionProcess {
     const file = join(this.#directory, `config-${++this.#starts}.json`);
     // It says that it is ready in its log.
     writeFileSync(file, JSON.stringify({ ...config, log: { level: 'info' } }), { mode: 0o600 });
+    const options = this.#kind === 'gateway' ? COLLECTOR_OPTIONS : [];
     this.#child = await startChild({
       name: this.#kind,
       command: process.execPath,
-      args: [join(REPOSITORY, 'execution', this.#kind, 'main.ts'), '--config', file],
+      args: [...options, join(REPOSITORY, 'execution', this.#kind, 'main.ts'), '--config', file],
     });
     return JSON.parse(await this.#child.waitForLine(/"msg":"ready"/, READY_TIMEOUT_MS)) as Ready;
   }

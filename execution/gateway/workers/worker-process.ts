@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { backoffMs } from '../../../platform/backoff.ts';
 import { errorMessage, OkcmError } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
+import { COLLECTOR_OPTIONS } from '../collector.ts';
 import { WORKER_BACKOFF, WORKER_SETTLED_MS, WORKER_START_TIMEOUT_MS } from '../limits.ts';
 import type { Desk } from './dispatcher.ts';
 import type { DoorName, Ready, ToPrimary, ToWorker } from './messages.ts';
@@ -128,6 +129,7 @@ export class WorkerProcess implements Desk {
     const { program, args, onMessage, onStarted, onServing, onGone, logger } = this.#options;
     // Its standard input is not ours: that is how we learn of our own supervisor's end.
     const child = fork(program, [...args], {
+      execArgv: [...process.execArgv, ...COLLECTOR_OPTIONS],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -10,16 +10,16 @@ import { createLogger } from '../../../platform/log.ts';
 import { guardProcess } from '../../../platform/process-guard.ts';
 import { installShutdown, onShutdown, shutdown } from '../../../platform/shutdown.ts';
 import { watchMemoryLock, wipeAllSecrets } from '../../envelope/index.ts';
+import { tuneCollector } from '../collector.ts';
 import { GatewayConfig } from '../config.ts';
 import { startGateway } from '../gateway.ts';
-import { growYoungGenerationAtOnce } from '../young-generation.ts';
 import type { Ready, ToPrimary, ToWorker } from './messages.ts';
 import { WorkerCrew } from './worker-crew.ts';
 
 async function main(): Promise<void> {
   if (process.send === undefined)
     throw new OkcmError('USAGE', 'a worker is started by its gateway (main.ts)');
-  growYoungGenerationAtOnce();
+  tuneCollector();
   const guard = await guardProcess();
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new OkcmError('USAGE', 'usage: worker.ts --config FILE');
