@@ -76,11 +76,15 @@ function nodeOptions(): readonly string[] {
 export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
   const log = await open(program.log, 'a', 0o600);
   try {
-    const child = spawn(process.execPath, [...nodeOptions(), ...(program.options ?? []), program.main, ...program.args], {
-      stdio: ['pipe', log.fd, log.fd],
-      env: childEnvironment(program.compileCache),
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      [...nodeOptions(), ...(program.options ?? []), program.main, ...program.args],
+      {
+        stdio: ['pipe', log.fd, log.fd],
+        env: childEnvironment(program.compileCache),
+        detached: true,
+      },
+    );
     // A child that has died breaks the pipe; its exit is what we listen to.
     child.stdin?.on('error', () => undefined);
     const ended = new Promise<ChildOutcome>((resolve, reject) => {

@@ -1,15 +1,26 @@
 /**
  * Counts the random IVs spent under each key (D5): GCM with 96 random bits is safe for 2^32 messages under one key
- * (NIST SP 800-38D §8.3). Counted in memory, written each second; the limit leaves room for what a crash forgets.
+ * (NIST SP 800-38D §8.3). Counted in memory, written each second, some at a time so that no request waits for all of them; the
+ * limit leaves room for what a crash forgets.
  */
-import { MAX_CACHED_KEYS, MAX_RANDOM_IVS_PER_KEY, MAX_UNWRITTEN_IVS, RANDOM_IV_MARGIN } from '../limits.ts';
+import {
+  IV_COUNTS_LOOKED_AT,
+  IV_COUNTS_WRITTEN_AT_ONCE,
+  MAX_CACHED_KEYS,
+  MAX_RANDOM_IVS_PER_KEY,
+  MAX_UNWRITTEN_IVS,
+  RANDOM_IV_MARGIN,
+} from '../limits.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import type { Store } from '../store/store.ts';
 
 interface Count {
+  readonly uid: string;
   used: number;
   /** Of those, what the store does not know of yet. */
   unwritten: number;
+  /** It waits in the line of those to be written. */
+  isDue: boolean;
 }
 
 export interface IvBudgetOptions {
@@ -18,26 +29,43 @@ export interface IvBudgetOptions {
   readonly maxUnwritten?: number;
   /** Whether the key is open in memory: its count stays then. Default: no count has to. */
   readonly isOpen?: (uid: string) => boolean;
+  /** Counts past which those of keys that are not open are forgotten. */
+  readonly maxCounts?: number;
 }
 
 export class IvBudget {
   readonly #store: Store;
   readonly #limit: number;
   readonly #maxUnwritten: number;
+  readonly #maxCounts: number;
   readonly #isOpen: (uid: string) => boolean;
   readonly #counts = new Map<string, Count>();
+  #due: Count[] = [];
+  #writing: Promise<void> | undefined;
+  #writingNext: Promise<void> | undefined;
+  /** Counts that have come since some were last forgotten. */
+  #come = 0;
+  /** Goes round all counts, a part each time. */
+  #round: Iterator<Count> | undefined;
 
   constructor(store: Store, options: IvBudgetOptions = {}) {
     this.#store = store;
     this.#limit = options.limit ?? MAX_RANDOM_IVS_PER_KEY - RANDOM_IV_MARGIN;
     this.#maxUnwritten = options.maxUnwritten ?? MAX_UNWRITTEN_IVS;
+    this.#maxCounts = options.maxCounts ?? MAX_CACHED_KEYS;
     this.#isOpen = options.isOpen ?? (() => false);
+  }
+
+  /** Keys whose IVs are counted in memory. */
+  get size(): number {
+    return this.#counts.size;
   }
 
   /** A key has been opened under which so many have been spent, by whatever process. */
   learn(uid: string, used: number): void {
-    const unwritten = this.#counts.get(uid)?.unwritten ?? 0;
-    this.#counts.set(uid, { used: used + unwritten, unwritten });
+    const count = this.#counts.get(uid);
+    if (count === undefined) this.#add(uid, used);
+    else count.used = used + count.unwritten;
   }
 
   /** @throws GatewayRefusal IV_BUDGET_SPENT; STORE_UNREACHABLE where too many could not be written */
@@ -52,6 +80,7 @@ export class IvBudget {
     if (count.used >= this.#limit || count.unwritten >= this.#maxUnwritten) return false;
     count.used += 1;
     count.unwritten += 1;
+    if (!count.isDue) this.#putOff(count);
     return true;
   }
 
@@ -60,31 +89,85 @@ export class IvBudget {
     return (this.#counts.get(uid) ?? this.#load(uid)).used;
   }
 
-  /** Resolves when all counts are durable, and those of other processes on the same store are known. */
-  async write(): Promise<void> {
-    const spent = new Map<string, number>();
-    for (const [uid, { unwritten }] of this.#counts) if (unwritten > 0) spent.set(uid, unwritten);
-    if (spent.size > 0) {
-      const totals = await this.#store.keys.addRandomIvs(spent);
-      for (const [uid, written] of spent) this.#written(uid, written, totals.get(uid));
-    }
-    if (this.#counts.size <= MAX_CACHED_KEYS) return;
-    for (const [uid, { unwritten }] of this.#counts)
-      if (unwritten === 0 && !this.#isOpen(uid)) this.#counts.delete(uid);
+  /**
+   * Resolves when all that had been spent is durable, and what other processes on the same store have spent under those keys is
+   * known. One write runs at a time, and one more waits for it. Rejects with the error of the store: what it has not taken is
+   * written the next time.
+   */
+  write(): Promise<void> {
+    if (this.#writingNext !== undefined) return this.#writingNext;
+    if (this.#writing === undefined) return this.#write();
+    const next = this.#writing
+      .catch(() => undefined) // told to whoever began it
+      .then(() => {
+        this.#writingNext = undefined;
+        return this.#write();
+      });
+    this.#writingNext = next;
+    return next;
   }
 
-  #written(uid: string, written: number, total: number | undefined): void {
-    const count = this.#counts.get(uid);
-    if (count === undefined) return;
-    count.unwritten -= written;
-    if (total !== undefined) count.used = total + count.unwritten;
+  #write(): Promise<void> {
+    const writing = this.#writeDue().finally(() => {
+      this.#writing = undefined;
+    });
+    this.#writing = writing;
+    return writing;
+  }
+
+  async #writeDue(): Promise<void> {
+    this.#forgetSome();
+    const due = this.#due;
+    this.#due = [];
+    for (let at = 0; at < due.length; at += IV_COUNTS_WRITTEN_AT_ONCE) {
+      const some = due.slice(at, at + IV_COUNTS_WRITTEN_AT_ONCE);
+      // What is spent from here on is due again.
+      for (const count of some) count.isDue = false;
+      const spent = new Map(some.map(({ uid, unwritten }) => [uid, unwritten]));
+      try {
+        const totals = await this.#store.keys.addRandomIvs(spent);
+        for (const count of some) {
+          count.unwritten -= spent.get(count.uid) ?? 0;
+          count.used = (totals.get(count.uid) ?? count.used - count.unwritten) + count.unwritten;
+        }
+      } catch (error) {
+        for (const count of some) if (!count.isDue) this.#putOff(count);
+        this.#due = [...this.#due, ...due.slice(at + some.length)];
+        throw error;
+      }
+    }
+  }
+
+  #putOff(count: Count): void {
+    count.isDue = true;
+    this.#due.push(count);
+  }
+
+  /** Twice as many are looked at as have come, so that it ends; and not all in one turn, for which every request would wait. */
+  #forgetSome(): void {
+    let left = IV_COUNTS_LOOKED_AT + 2 * this.#come;
+    this.#come = 0;
+    while (left > 0 && this.#counts.size > this.#maxCounts) {
+      this.#round ??= this.#counts.values();
+      const { value, done } = this.#round.next();
+      left -= 1;
+      if (done === true) {
+        this.#round = undefined;
+        return;
+      }
+      if (value.unwritten === 0 && !this.#isOpen(value.uid)) this.#counts.delete(value.uid);
+    }
+  }
+
+  #add(uid: string, used: number): Count {
+    const count = { uid, used, unwritten: 0, isDue: false };
+    this.#counts.set(uid, count);
+    this.#come += 1;
+    return count;
   }
 
   #load(uid: string): Count {
     // Of a key that is open `learn` has told; nobody encrypts under another.
-    const used = this.#store.keys.randomIvsUsed(uid) ?? this.#limit;
-    const count = { used, unwritten: 0 };
-    this.#counts.set(uid, count);
-    return count;
+    return this.#add(uid, this.#store.keys.randomIvsUsed(uid) ?? this.#limit);
   }
 }

@@ -16,7 +16,7 @@ import {
   TENANT,
   wrappedObject,
 } from '../fixture.test.ts';
-import { MAX_UNWRITTEN_IVS, MAX_WORKERS, RANDOM_IV_MARGIN } from '../limits.ts';
+import { IV_COUNTS_WRITTEN_AT_ONCE, MAX_UNWRITTEN_IVS, MAX_WORKERS, RANDOM_IV_MARGIN } from '../limits.ts';
 import { CoreLink } from '../link/core-link.ts';
 import { GatewayRefusal } from '../refusals.ts';
 import { Tenants } from '../tenants.ts';
@@ -192,6 +192,67 @@ describe('the budget of random IVs', () => {
     await budget.write();
     budget.spend('key');
     assert.ok(RANDOM_IV_MARGIN >= MAX_WORKERS * MAX_UNWRITTEN_IVS);
+    store.close();
+  });
+
+  it('is written some at a time, once, and what was spent in the meantime with the next ones', async () => {
+    const store = freshStore(storePath());
+    const budget = new IvBudget(store);
+    const uids = Array.from({ length: 3 * IV_COUNTS_WRITTEN_AT_ONCE }, (_, index) => `key-${index}`);
+    for (const uid of uids) budget.spend(uid);
+    const written = (): number => uids.filter((uid) => store.keys.randomIvsUsed(uid) === 1).length;
+    const seen = new Set<number>();
+    const writing = budget.write();
+    const first = uids[0] ?? '';
+    // Of three calls while one runs, one write comes of it.
+    const next = [budget.write(), budget.write(), budget.write()];
+    for (let isOver = false; !isOver; await new Promise(setImmediate)) {
+      seen.add(written());
+      if (seen.has(IV_COUNTS_WRITTEN_AT_ONCE) && budget.spentOf(first) === 1) budget.spend(first);
+      isOver = seen.has(uids.length);
+    }
+    assert.ok(seen.has(IV_COUNTS_WRITTEN_AT_ONCE), 'the first thousand alone');
+    await writing;
+    await Promise.all(next);
+    assert.equal(store.keys.randomIvsUsed(first), 2);
+    assert.ok(uids.slice(1).every((uid) => store.keys.randomIvsUsed(uid) === 1));
+    store.close();
+  });
+
+  it('is written once more where the store has not taken it', async () => {
+    const store = freshStore(storePath());
+    const { addRandomIvs } = store.keys;
+    const budget = new IvBudget(store);
+    const uids = Array.from({ length: 2 * IV_COUNTS_WRITTEN_AT_ONCE }, (_, index) => `key-${index}`);
+    for (const uid of uids) budget.spend(uid);
+    store.keys.addRandomIvs = async () => {
+      throw new GatewayRefusal('STORE_UNREACHABLE');
+    };
+    await assert.rejects(budget.write(), GatewayRefusal);
+    budget.spend(uids[0] ?? '');
+    store.keys.addRandomIvs = addRandomIvs;
+    await budget.write();
+    assert.deepEqual(
+      uids.map((uid) => store.keys.randomIvsUsed(uid)),
+      uids.map((_, index) => (index === 0 ? 2 : 1)),
+    );
+    store.close();
+  });
+
+  it('is forgotten of keys that are not open any more, and of none that is or whose count is not written', async () => {
+    const store = freshStore(storePath());
+    const open = new Set(['open']);
+    const budget = new IvBudget(store, { maxCounts: 10, isOpen: (uid) => open.has(uid) });
+    budget.learn('open', 7);
+    for (let index = 0; index < 100; index++) budget.learn(`key-${index}`, 1);
+    budget.spend('key-0');
+    await budget.write();
+    assert.equal(budget.size, 10);
+    for (let index = 0; index < 10; index++) budget.learn(`other-${index}`, 1);
+    await budget.write();
+    assert.equal(budget.size, 10);
+    // The store does not know of the seven: they would be gone.
+    assert.equal(budget.spentOf('open'), 7);
     store.close();
   });
 });
