@@ -78,7 +78,7 @@ export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
   try {
     const child = spawn(
       process.execPath,
-      [...nodeOptions(), ...(program.options ?? []), program.main, ...program.args],
+      [...(program.options ?? []), ...nodeOptions(), program.main, ...program.args],
       {
         stdio: ['pipe', log.fd, log.fd],
         env: childEnvironment(program.compileCache),

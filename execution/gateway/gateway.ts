@@ -293,13 +293,13 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
   await heart.start();
   // With the core in reach, callers that were registered while we were away are known before the port opens.
   if (link.isUp) await feed.sync().catch(() => undefined);
-  const ivTimer = setInterval(() => {
+  const writeIvs = (): Promise<void> =>
     ivBudget
       .write()
       .catch((error: unknown) =>
         logger.error({ cause: errorMessage(error) }, 'IV counts could not be stored'),
       );
-  }, HEARTBEAT_INTERVAL_MS);
+  const ivTimer = setInterval(() => void writeIvs(), HEARTBEAT_INTERVAL_MS);
   ivTimer.unref();
   let drained: Promise<void> | undefined;
   const drain = (): Promise<void> => {
@@ -318,7 +318,7 @@ async function assemble(config: GatewayConfig, region: RegionId, parts: Parts): 
     await heart.stop();
     await ownAnnouncer.stop();
     audit.close();
-    await ivBudget.write().catch(() => undefined);
+    await writeIvs();
     leases.close();
     streams.clear();
     cache.clear();

@@ -44,8 +44,6 @@ export const MAX_RANDOM_IVS_PER_KEY = 2 ** 32;
 export const MAX_UNWRITTEN_IVS = 2 ** 22;
 /** Keys whose counts are written in one transaction, some five milliseconds in which no request is answered; the rest in the next ones. */
 export const IV_COUNTS_WRITTEN_AT_ONCE = 1_000;
-/** Counts that are looked at each second, besides those that have come, for keys that are open no more: two milliseconds. */
-export const IV_COUNTS_LOOKED_AT = 5_000;
 /** Encryptions that a crash may leave uncounted: as many, of each of MAX_WORKERS processes. */
 export const RANDOM_IV_MARGIN = 2 ** 28;
 /** Keys whose first client-chosen IV has been noted in the audit trail; then the list starts anew. */

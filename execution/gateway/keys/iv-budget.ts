@@ -4,7 +4,6 @@
  * limit leaves room for what a crash forgets.
  */
 import {
-  IV_COUNTS_LOOKED_AT,
   IV_COUNTS_WRITTEN_AT_ONCE,
   MAX_CACHED_KEYS,
   MAX_RANDOM_IVS_PER_KEY,
@@ -22,6 +21,12 @@ interface Count {
   /** It waits in the line of those to be written. */
   isDue: boolean;
 }
+
+/**
+ * Of the counts that are past their bound so many are looked at, in turn, for each that comes: more than one, so that they
+ * come to an end, and few, since a request waits for it.
+ */
+const LOOKED_AT_FOR_EACH = 3;
 
 export interface IvBudgetOptions {
   readonly limit?: number;
@@ -43,9 +48,7 @@ export class IvBudget {
   #due: Count[] = [];
   #writing: Promise<void> | undefined;
   #writingNext: Promise<void> | undefined;
-  /** Counts that have come since some were last forgotten. */
-  #come = 0;
-  /** Goes round all counts, a part each time. */
+  /** Goes round all counts, some at a time. */
   #round: Iterator<Count> | undefined;
 
   constructor(store: Store, options: IvBudgetOptions = {}) {
@@ -65,7 +68,8 @@ export class IvBudget {
   learn(uid: string, used: number): void {
     const count = this.#counts.get(uid);
     if (count === undefined) this.#add(uid, used);
-    else count.used = used + count.unwritten;
+    // What was asked of the store before the last write is old news.
+    else count.used = Math.max(count.used, used + count.unwritten);
   }
 
   /** @throws GatewayRefusal IV_BUDGET_SPENT; STORE_UNREACHABLE where too many could not be written */
@@ -80,7 +84,10 @@ export class IvBudget {
     if (count.used >= this.#limit || count.unwritten >= this.#maxUnwritten) return false;
     count.used += 1;
     count.unwritten += 1;
-    if (!count.isDue) this.#putOff(count);
+    if (!count.isDue) {
+      count.isDue = true;
+      this.#due.push(count);
+    }
     return true;
   }
 
@@ -116,7 +123,6 @@ export class IvBudget {
   }
 
   async #writeDue(): Promise<void> {
-    this.#forgetSome();
     const due = this.#due;
     this.#due = [];
     for (let at = 0; at < due.length; at += IV_COUNTS_WRITTEN_AT_ONCE) {
@@ -131,43 +137,35 @@ export class IvBudget {
           count.used = (totals.get(count.uid) ?? count.used - count.unwritten) + count.unwritten;
         }
       } catch (error) {
-        for (const count of some) if (!count.isDue) this.#putOff(count);
-        this.#due = [...this.#due, ...due.slice(at + some.length)];
+        // Those that were spent anew wait already.
+        const again = some.filter(({ isDue }) => !isDue);
+        for (const count of again) count.isDue = true;
+        this.#due = [...again, ...due.slice(at + some.length), ...this.#due];
         throw error;
       }
     }
   }
 
-  #putOff(count: Count): void {
-    count.isDue = true;
-    this.#due.push(count);
-  }
-
-  /** Twice as many are looked at as have come, so that it ends; and not all in one turn, for which every request would wait. */
   #forgetSome(): void {
-    let left = IV_COUNTS_LOOKED_AT + 2 * this.#come;
-    this.#come = 0;
-    while (left > 0 && this.#counts.size > this.#maxCounts) {
+    for (let left = LOOKED_AT_FOR_EACH; left > 0 && this.#counts.size >= this.#maxCounts; left--) {
       this.#round ??= this.#counts.values();
       const { value, done } = this.#round.next();
-      left -= 1;
-      if (done === true) {
-        this.#round = undefined;
-        return;
-      }
-      if (value.unwritten === 0 && !this.#isOpen(value.uid)) this.#counts.delete(value.uid);
+      if (done === true) this.#round = undefined;
+      else if (value.unwritten === 0 && !this.#isOpen(value.uid)) this.#counts.delete(value.uid);
     }
   }
 
   #add(uid: string, used: number): Count {
+    // Before it is there: its own key may be about to be opened.
+    this.#forgetSome();
     const count = { uid, used, unwritten: 0, isDue: false };
     this.#counts.set(uid, count);
-    this.#come += 1;
     return count;
   }
 
   #load(uid: string): Count {
+    const used = this.#store.keys.randomIvsUsed(uid);
     // Of a key that is open `learn` has told; nobody encrypts under another.
-    return this.#add(uid, this.#store.keys.randomIvsUsed(uid) ?? this.#limit);
+    return used === undefined ? { uid, used: this.#limit, unwritten: 0, isDue: false } : this.#add(uid, used);
   }
 }

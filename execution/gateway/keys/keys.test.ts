@@ -197,45 +197,69 @@ describe('the budget of random IVs', () => {
 
   it('is written some at a time, once, and what was spent in the meantime with the next ones', async () => {
     const store = freshStore(storePath());
+    const { addRandomIvs } = store.keys;
     const budget = new IvBudget(store);
     const uids = Array.from({ length: 3 * IV_COUNTS_WRITTEN_AT_ONCE }, (_, index) => `key-${index}`);
-    for (const uid of uids) budget.spend(uid);
-    const written = (): number => uids.filter((uid) => store.keys.randomIvsUsed(uid) === 1).length;
-    const seen = new Set<number>();
-    const writing = budget.write();
     const first = uids[0] ?? '';
-    // Of three calls while one runs, one write comes of it.
-    const next = [budget.write(), budget.write(), budget.write()];
-    for (let isOver = false; !isOver; await new Promise(setImmediate)) {
-      seen.add(written());
-      if (seen.has(IV_COUNTS_WRITTEN_AT_ONCE) && budget.spentOf(first) === 1) budget.spend(first);
-      isOver = seen.has(uids.length);
+    for (const uid of uids) budget.spend(uid);
+    const sizes: number[] = [];
+    let running = 0;
+    store.keys.addRandomIvs = async (spent) => {
+      sizes.push(spent.size);
+      running += 1;
+      assert.equal(running, 1, 'one write at a time');
+      // While the second thousand is written: of the first, which is done; of the second; of the third, which waits.
+      const anew = [0, IV_COUNTS_WRITTEN_AT_ONCE, 2 * IV_COUNTS_WRITTEN_AT_ONCE];
+      if (sizes.length === 2) for (const index of anew) budget.spend(uids[index] ?? '');
+      if (sizes.length === 2) budget.learn(first, 0);
+      await new Promise(setImmediate);
+      const totals = await addRandomIvs.call(store.keys, spent);
+      running -= 1;
+      return totals;
+    };
+    // Of three calls while one runs, one write comes.
+    await Promise.all([budget.write(), budget.write(), budget.write(), budget.write()]);
+    assert.deepEqual(sizes, [1_000, 1_000, 1_000, 2]);
+    const twice = new Set([0, IV_COUNTS_WRITTEN_AT_ONCE, 2 * IV_COUNTS_WRITTEN_AT_ONCE]);
+    for (const [index, uid] of uids.entries()) {
+      assert.equal(store.keys.randomIvsUsed(uid), twice.has(index) ? 2 : 1);
+      assert.equal(budget.spentOf(uid), twice.has(index) ? 2 : 1);
     }
-    assert.ok(seen.has(IV_COUNTS_WRITTEN_AT_ONCE), 'the first thousand alone');
-    await writing;
-    await Promise.all(next);
-    assert.equal(store.keys.randomIvsUsed(first), 2);
-    assert.ok(uids.slice(1).every((uid) => store.keys.randomIvsUsed(uid) === 1));
     store.close();
   });
 
-  it('is written once more where the store has not taken it', async () => {
+  it('is written once more where the store has not taken it, and what has waited longest first', async () => {
     const store = freshStore(storePath());
     const { addRandomIvs } = store.keys;
     const budget = new IvBudget(store);
-    const uids = Array.from({ length: 2 * IV_COUNTS_WRITTEN_AT_ONCE }, (_, index) => `key-${index}`);
+    const uids = Array.from({ length: 3 * IV_COUNTS_WRITTEN_AT_ONCE }, (_, index) => `key-${index}`);
     for (const uid of uids) budget.spend(uid);
-    store.keys.addRandomIvs = async () => {
-      throw new GatewayRefusal('STORE_UNREACHABLE');
+    const firsts: (string | undefined)[] = [];
+    store.keys.addRandomIvs = async (spent) => {
+      firsts.push([...spent.keys()][0]);
+      if (firsts.length === 2) throw new GatewayRefusal('STORE_UNREACHABLE');
+      return await addRandomIvs.call(store.keys, spent);
     };
     await assert.rejects(budget.write(), GatewayRefusal);
-    budget.spend(uids[0] ?? '');
-    store.keys.addRandomIvs = addRandomIvs;
+    budget.spend('key-0');
+    budget.spend('key-1000');
     await budget.write();
-    assert.deepEqual(
-      uids.map((uid) => store.keys.randomIvsUsed(uid)),
-      uids.map((_, index) => (index === 0 ? 2 : 1)),
-    );
+    assert.deepEqual(firsts, ['key-0', 'key-1000', 'key-1000', 'key-2000', 'key-0']);
+    const twice = new Set(['key-0', 'key-1000']);
+    for (const uid of uids) assert.equal(store.keys.randomIvsUsed(uid), twice.has(uid) ? 2 : 1);
+    store.close();
+  });
+
+  it('is not told less than it was by an answer that is older than the last write', async () => {
+    const store = freshStore(storePath());
+    const budget = new IvBudget(store);
+    budget.learn('key', 3);
+    budget.spend('key');
+    await budget.write();
+    budget.learn('key', 0);
+    assert.equal(budget.spentOf('key'), 1, 'as the store has it, which knew of none');
+    budget.learn('key', 9);
+    assert.equal(budget.spentOf('key'), 9);
     store.close();
   });
 
@@ -244,13 +268,13 @@ describe('the budget of random IVs', () => {
     const open = new Set(['open']);
     const budget = new IvBudget(store, { maxCounts: 10, isOpen: (uid) => open.has(uid) });
     budget.learn('open', 7);
-    for (let index = 0; index < 100; index++) budget.learn(`key-${index}`, 1);
-    budget.spend('key-0');
+    for (let index = 0; index < 9; index++) budget.spend(`unwritten-${index}`);
+    for (let index = 0; index < 10_000; index++) budget.learn(`key-${index}`, 1);
+    assert.ok(budget.size <= 20, `${budget.size} counts are held`);
     await budget.write();
-    assert.equal(budget.size, 10);
-    for (let index = 0; index < 10; index++) budget.learn(`other-${index}`, 1);
-    await budget.write();
-    assert.equal(budget.size, 10);
+    for (let index = 0; index < 100; index++) budget.learn(`other-${index}`, 1);
+    assert.ok(budget.size <= 11, `${budget.size} counts are held`);
+    assert.equal(store.keys.randomIvsUsed('unwritten-8'), 1);
     // The store does not know of the seven: they would be gone.
     assert.equal(budget.spentOf('open'), 7);
     store.close();

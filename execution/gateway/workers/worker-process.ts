@@ -129,7 +129,7 @@ export class WorkerProcess implements Desk {
     const { program, args, onMessage, onStarted, onServing, onGone, logger } = this.#options;
     // Its standard input is not ours: that is how we learn of our own supervisor's end.
     const child = fork(program, [...args], {
-      execArgv: [...process.execArgv, ...COLLECTOR_OPTIONS],
+      execArgv: [...COLLECTOR_OPTIONS, ...process.execArgv],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
