@@ -77,7 +77,7 @@ async function endedTasks(plane: Plane, jobId: string): Promise<number> {
 }
 
 /** By region. */
-async function timesApplied(plane: Plane, jobId: string): Promise<number[]> {
+export async function timesApplied(plane: Plane, jobId: string): Promise<number[]> {
   const all: number[] = [];
   for (const db of plane.regionDbs) {
     const { rows } = await sql<{ n: number }>`

@@ -2,14 +2,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { sql } from 'kysely';
 import { reportChannel, statusChannel, type Transport, taskChannel } from '../../orbital/index.ts';
 import { signMessage, type TaskMessage } from '../../orbital/messages.ts';
+import { until } from '../../testkit/until.ts';
+import { startBroker } from './brokers.ts';
 import { depthsUpTo } from './depths.ts';
+import { timesApplied } from './fan-out.ts';
 import { intoOne, manyNames, OutOfOne } from './many-regions.ts';
+import { Plane } from './plane.ts';
 import { makeKey, signerOf } from './processes.ts';
 import { cpuSeconds, residentMemory } from './usage.ts';
 
 const BURNT_SECONDS = 0.3;
+const ALL_DONE_WITHIN_MS = 30_000;
 
 test('processor time holds what ended children have used, and memory is what it is', () => {
   const before = cpuSeconds(process.pid);
@@ -65,6 +71,30 @@ test('many regions share one queue, and each gets its own out of it', async () =
   await deliver(first);
   assert.deepEqual(got, [second, first]);
   await assert.rejects(async () => await deliver('nobody'), /for nobody/);
+});
+
+test('what is sent again to regions behind one queue is applied once by each', async () => {
+  const broker = await startBroker('nats');
+  const plane = await Plane.open(broker, 2);
+  try {
+    const jobId = await plane.createJob({ kind: 'BENCH', entity: 'one-for-all', lane: 'normal' });
+    const allDone = () =>
+      until('both have answered', async () => (await plane.ended()) === 1, ALL_DONE_WITHIN_MS);
+    await plane.startManager();
+    await allDone();
+    await plane.killManager();
+    // As a manager finds it that was killed before it had read the answers.
+    await sql`update orbital_jobs set state = 'pending', settled_at = null`.execute(plane.db);
+    await sql`update orbital_tasks set state = 'pending', next_attempt_at = now()`.execute(plane.db);
+    await plane.startManager();
+    await allDone();
+    const { rows } = await sql`select from orbital_tasks where attempt > 1`.execute(plane.db);
+    assert.equal(rows.length, 2, 'both were sent again');
+    assert.deepEqual(await timesApplied(plane, jobId), [1, 1]);
+  } finally {
+    await plane.close();
+    await broker.stop();
+  }
 });
 
 const taskFor = (target: string): TaskMessage => ({
