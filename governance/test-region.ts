@@ -286,8 +286,8 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
       if (known === undefined) closures.set(tenant, Math.max(epoch, closures.get(tenant) ?? 0));
       else {
         known.closed = Math.max(known.closed, epoch);
-        known.open = 0;
-        known.epochKeys.clear();
+        if (known.open <= epoch) known.open = 0;
+        for (const older of [...known.epochKeys.keys()]) if (older <= epoch) known.epochKeys.delete(older);
       }
       return { done: { epoch, closedAt: new Date().toISOString(), gatewaysTold: 1 } };
     }),

@@ -389,6 +389,44 @@ test('a late retry brings back no application and no gateway that was removed, n
   await retried(put);
 });
 
+test('a late retry of a removal takes nothing away that was registered again since', async () => {
+  const [north] = world.regions;
+  assert.ok(north);
+  const applications = '/v1/tenants/acme/applications';
+  const { certificatePem: certificate } = await pki.client('returning');
+  const returning = { name: 'returning', services: ['service-0'], certificate };
+  const jobState = async (job: string) => (await world.must(200, 'GET', `/v1/jobs/${job}`)).state;
+  const register = async () => {
+    const { job } = await world.must(202, 'POST', applications, returning);
+    await until('it is registered', async () => (await jobState(job)) === 'done');
+  };
+  const remove = async (): Promise<string> =>
+    (await world.must(202, 'DELETE', `${applications}/returning`)).job;
+  await register();
+  const { fingerprint } = await world.must(200, 'GET', `${applications}/returning`);
+  north.interfere = (kind) =>
+    kind === 'IDENTITY_REMOVE'
+      ? { failed: { code: 'INVALID_PAYLOAD', message: 'no', retryable: false } }
+      : undefined;
+  const first = await remove();
+  await until('it has failed', async () => (await jobState(first)) === 'failed');
+  north.interfere = undefined;
+  await remove();
+  await until(
+    'it is gone',
+    async () => (await world.call('GET', `${applications}/returning`)).status === 404,
+  );
+  await register();
+  const { status, body } = await world.call('POST', `/v1/jobs/${first}/retry`);
+  assert.deepEqual([status, body.code], [409, 'JOB_NOT_RETRYABLE']);
+  assert.match(body.detail, /registered again since/);
+  assert.ok(north.identities.has(fingerprint));
+  const second = await remove();
+  await until('it is removed', async () => (await jobState(second)) === 'done');
+  await world.must(202, 'POST', `/v1/jobs/${first}/retry`);
+  await until('what is gone is removed once more', async () => (await jobState(first)) === 'done');
+});
+
 test('an answer that breaks its contract is a failure, not a state', async () => {
   const [, south] = world.regions;
   assert.ok(south);

@@ -1,11 +1,12 @@
 /**
  * What a retry may still ask for: a failed job says what was wanted when it was made, and a retry makes that the newest wish
- * of its entity (orbital/manager/jobs.ts). None may bring back what was taken away since.
+ * of its entity (orbital/manager/jobs.ts). None may bring back what was taken away since, nor stop what was begun since.
  */
 import { sql } from 'kysely';
 import type { JobKind, JobPayload } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
+import { MAKING } from '../links/states.ts';
 import type { Trx } from '../store/transactions.ts';
 import { stateOfTenant } from './lookups.ts';
 import { isServed } from './tenant-states.ts';
@@ -48,6 +49,35 @@ const unlessRegistered: Outdated = async (trx, { region, payload }) => {
   return rows.length > 0 ? undefined : `${name} is not registered any more as this job would register it`;
 };
 
+/**
+ * A retry is the newest wish of its entity, and of what takes away it gives up every live one (`cancelsOlder`). A link that was begun
+ * since would be left half-way: UNLINK itself moves its row along.
+ */
+const unlessLinking: Outdated = async (trx, { region, tenant }) => {
+  if (tenant === undefined) return 'it is of no tenant';
+  const making = await trx
+    .selectFrom('links')
+    .select('epoch')
+    .where('tenant', '=', tenant)
+    .where('region', '=', region)
+    .where('state', 'in', MAKING)
+    .executeTakeFirst();
+  return making === undefined
+    ? undefined
+    : `epoch ${making.epoch} of ${tenant} is being made in ${region}: retry it afterwards, or unlink anew`;
+};
+
+/** The same key may have been registered again since, in whatever region. */
+const unlessRegisteredAgain: Outdated = async (trx, { payload }) => {
+  const { fingerprint } = payload as JobPayload<'IDENTITY_REMOVE'>;
+  const { rows } = await sql`
+    SELECT FROM gateways WHERE fingerprint = ${fingerprint} AND state <> 'removing'
+    UNION ALL
+    SELECT FROM applications a JOIN application_regions r ON r.tenant = a.tenant AND r.application = a.name
+      WHERE a.fingerprint = ${fingerprint} AND r.state <> 'removing'`.execute(trx);
+  return rows.length === 0 ? undefined : 'the key has been registered again since: remove it anew';
+};
+
 const retries: Readonly<Record<JobKind, Outdated>> = {
   TENANT_PROVISION: unlessServed,
   SERVICE_PROVISION: unlessServed,
@@ -60,8 +90,8 @@ const retries: Readonly<Record<JobKind, Outdated>> = {
   ROTATE_LINK: never,
   RENEW: never,
   // They take away.
-  UNLINK: never,
-  IDENTITY_REMOVE: never,
+  UNLINK: unlessLinking,
+  IDENTITY_REMOVE: unlessRegisteredAgain,
   KEY_COMPROMISE: never,
   // A further version; older ones stay as they are.
   KEY_ROTATE: never,

@@ -129,6 +129,45 @@ test('UNLINK wins over a link that is being made, and what the keystore makes la
   );
 });
 
+test('a late retry of an UNLINK stops no link that is being made since, and does no harm to one that lives', async () => {
+  await world.onboard('retried');
+  await world.must(202, 'POST', '/v1/tenants/retried/link', { key: 'main' });
+  await world.linked('retried', 'active');
+  region(0).interfere = (kind) =>
+    kind === 'UNLINK' ? { failed: { code: 'INVALID_PAYLOAD', message: 'no', retryable: false } } : undefined;
+  await world.must(202, 'POST', '/v1/tenants/retried/unlink', { reason: 'an exercise' });
+  const job = await until('it has failed', async () => {
+    const { items } = await world.must(200, 'GET', '/v1/jobs?tenant=retried&kind=UNLINK&state=failed');
+    return items[0]?.id as string | undefined;
+  });
+  region(0).interfere = (kind) =>
+    kind === 'LINK_PREPARE' ? { failed: { code: 'SEALED', message: 'not yet', retryable: true } } : undefined;
+  await world.must(202, 'POST', '/v1/tenants/retried/link', { key: 'main' });
+  const { status, body } = await world.call('POST', `/v1/jobs/${job}/retry`);
+  assert.deepEqual([status, body.code], [409, 'JOB_NOT_RETRYABLE']);
+  assert.match(body.detail, /epoch 2 of retried is being made in north/);
+  region(0).interfere = undefined;
+  const lives = () =>
+    until('epoch 2 lives', async () => [0, 1].every((at) => region(at).tenants.get('retried')?.open === 2));
+  await lives();
+  const alive = async (): Promise<unknown> =>
+    await world.query(
+      `SELECT region, state FROM links WHERE tenant = 'retried' AND epoch = 2 ORDER BY region`,
+    );
+  const both = [
+    { region: 'north', state: 'active' },
+    { region: 'south', state: 'active' },
+  ];
+  await until('governance knows', async () => JSON.stringify(await alive()) === JSON.stringify(both));
+  await world.must(202, 'POST', `/v1/jobs/${job}/retry`);
+  await until(
+    'it has been done',
+    async () => (await world.must(200, 'GET', `/v1/jobs/${job}`)).state === 'done',
+  );
+  await lives();
+  assert.deepEqual(await alive(), both);
+});
+
 test('a crash between the keystore call and the LINK job is resumed from the row', async () => {
   await world.onboard('crashed');
   let calls = 0;

@@ -296,7 +296,7 @@ export async function retryJob<DB>(
   await cancelLiveJobs(trx, decision.cancel, onCancelled);
   const sequence = await lockForWish(trx, job.entity);
   const running = new Set(decision.run);
-  await sequenceTaken(trx, job.entity, sequence)
+  const retried = await sequenceTaken(trx, job.entity, sequence)
     .updateTable('orbital_jobs')
     .set({
       state: jobStateOf(tasks.map(({ id, state }) => (running.has(id) ? 'pending' : state))),
@@ -304,7 +304,10 @@ export async function retryJob<DB>(
       entity_sequence: sequence,
     })
     .where('id', '=', jobId)
-    .execute();
+    .returning('id')
+    .executeTakeFirst();
+  // A purge holds no lock on the entity.
+  if (retried === undefined) throw new OrbitalError('ORBITAL_JOB_NOT_FOUND', jobId);
   await trx
     .updateTable('orbital_tasks')
     .set({

@@ -131,6 +131,30 @@ describe('what cannot be stored', () => {
     );
   });
 
+  test('in the words of a failure is replaced, and failures are still listed by their code', async () => {
+    for (const message of ['half a pair \ud800', 'the other \udc00 half', 'a \0']) {
+      const { jobId, taskId } = await taskOf('north');
+      await deliver(statusChannel(), 'north', {
+        type: 'status',
+        taskId,
+        etag: 1,
+        target: 'north',
+        phase: 'failed',
+        error: { code: 'SPOILT', message, retryable: false },
+        correlationId: 'c',
+        at: now(),
+      });
+      assert.equal(await stateOf(jobId), 'failed');
+    }
+    const { tasks } = await manager.listTasks({ errorCode: 'SPOILT' });
+    assert.deepEqual(tasks.map(({ error }) => error?.message).sort(), [
+      'a \ufffd',
+      'half a pair \ufffd',
+      'the other \ufffd half',
+    ]);
+    assert.deepEqual(rejections, []);
+  });
+
   test('in a report is refused', async () => {
     for (let i = 0; i < 2 * REPORT_PREFETCH; i++) for (const each of poison) await report('north', each);
     await report('south', { text: 'a' });

@@ -196,13 +196,13 @@ export class Progressor<DB> {
 }
 
 /**
- * PostgreSQL stores a NUL within JSON and reads nothing out of it any more: one such message would spoil every list of tasks
+ * PostgreSQL stores a NUL or half a surrogate pair within JSON and reads nothing out of it any more: one such message would spoil every list of tasks
  * that asks for errors. The code has none, by its schema.
  */
 function legibleError({ error }: StatusMessage): { readonly error?: TaskError } {
   return error === undefined
     ? {}
-    : { error: { ...error, message: error.message.replaceAll('\0', '\ufffd') } };
+    : { error: { ...error, message: error.message.toWellFormed().replaceAll('\0', '\ufffd') } };
 }
 
 type LockedTask = NonNullable<Awaited<ReturnType<typeof lockTask>>>;

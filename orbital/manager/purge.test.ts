@@ -7,7 +7,7 @@ import { createDatabase, createPool, migrate } from '../../platform/postgres.ts'
 import { testDatabase } from '../../testkit/postgres.ts';
 import { JOB_RETENTION_MS } from '../limits.ts';
 import { managerMetrics } from '../observe.ts';
-import { createJob } from './jobs.ts';
+import { createJob, retryJob } from './jobs.ts';
 import { Progressor } from './progress.ts';
 import { type OrbitalManagerTables, orbitalManagerMigrations } from './schema.ts';
 import { createSweeper } from './sweeper.ts';
@@ -101,6 +101,38 @@ test('a wish that is being made keeps its entity, and one that comes during the 
     await sql`select pg_sleep(0.2)`.execute(trx);
   });
   assert.ok((await sequenceOf((await late) ?? '')) > Date.now() - 3_600_000);
+});
+
+test('a job that is being retried is kept, and one that a purge has taken is retried no more', async () => {
+  const old = async (entity: string): Promise<string> => {
+    const job = await ask(entity);
+    await age(entity, 'settled');
+    await sql`update orbital_jobs set state = 'failed' where id = ${job}`.execute(db);
+    await sql`update orbital_tasks set state = 'failed' where job_id = ${job}`.execute(db);
+    return job;
+  };
+  const kept = await old('kept');
+  let purged: Promise<number> | undefined;
+  await db.transaction().execute(async (trx) => {
+    await retryJob(trx, kept);
+    purged = purge();
+    await sql`select pg_sleep(0.2)`.execute(trx);
+  });
+  await purged;
+  const { rows } = await sql`select from orbital_tasks where job_id = ${kept} and state = 'pending'`.execute(
+    db,
+  );
+  assert.equal(rows.length, 1);
+
+  const taken = await old('taken');
+  let retried: Promise<void> | undefined;
+  await db.transaction().execute(async (trx) => {
+    await trx.deleteFrom('orbital_jobs').where('id', '=', taken).execute();
+    retried = db.transaction().execute((other) => retryJob(other, taken));
+    retried.catch(() => undefined);
+    await sql`select pg_sleep(0.2)`.execute(trx);
+  });
+  await assert.rejects(async () => await retried, { code: 'ORBITAL_JOB_NOT_FOUND' });
 });
 
 test('wishes and purges at once: none is lost, and no purge fails', async () => {

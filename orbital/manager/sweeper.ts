@@ -46,7 +46,7 @@ export function createSweeper<DB>({
   };
 }
 
-/** How many jobs were forgotten. */
+/** How many jobs were forgotten. One that is being retried holds its row by then: it is passed over. */
 async function purgeJobs(db: ManagerDb): Promise<number> {
   const { numDeletedRows } = await db
     .deleteFrom('orbital_jobs')
@@ -56,7 +56,9 @@ async function purgeJobs(db: ManagerDb): Promise<number> {
         .select('id')
         .where('settled_at', '<', sql<Date>`now() - ${JOB_RETENTION_MS} * interval '1 millisecond'`)
         .orderBy('settled_at')
-        .limit(PURGE_BATCH),
+        .limit(PURGE_BATCH)
+        .forUpdate()
+        .skipLocked(),
     )
     .executeTakeFirst();
   return Number(numDeletedRows);

@@ -58,6 +58,7 @@ export const REGION_TABLES = [
   'core.issuers',
   'orbital_inbox_entities',
   'orbital_inbox_apart',
+  'orbital_inbox_forgotten',
   'orbital_inbox',
 ] as const;
 
