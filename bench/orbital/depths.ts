@@ -84,7 +84,7 @@ async function measureRun(plane: Plane, pending: number, sample: number): Promis
   await until(
     `${sample} of ${pending} jobs have ended`,
     async () => {
-      ended = await plane.ended();
+      ended = await plane.ended(2 * sample); // a few more than wanted
       return ended >= sample;
     },
     ENDED_WITHIN_MS,

@@ -79,7 +79,7 @@ test('what is sent again to regions behind one queue is applied once by each', a
   try {
     const jobId = await plane.createJob({ kind: 'BENCH', entity: 'one-for-all', lane: 'normal' });
     const allDone = () =>
-      until('both have answered', async () => (await plane.ended()) === 1, ALL_DONE_WITHIN_MS);
+      until('both have answered', async () => (await plane.ended(1)) === 1, ALL_DONE_WITHIN_MS);
     await plane.startManager();
     await allDone();
     await plane.killManager();

@@ -29,7 +29,7 @@ export async function measureOvertaking(
   const { prefix } = await plane.fill(pending);
   await until(
     'the pending jobs are under way',
-    async () => (await plane.ended()) >= Math.min(FLOWING_JOBS, pending / 2),
+    async () => (await plane.ended(FLOWING_JOBS)) >= Math.min(FLOWING_JOBS, pending / 2),
     WITHIN_MS,
   );
   const pendingBefore = await plane.pending();
