@@ -149,7 +149,7 @@ export class Plane {
     return { prefix, atMs: wallMs() };
   }
 
-  /** How many jobs have ended, counted by the index and so far: to look at all that wait would be most of the work that is measured. */
+  /** How many jobs have ended, `atMost` of them counted, by an index: to read all that wait would be part of what is measured. */
   async ended(atMost: number): Promise<number> {
     const { rows } = await sql<{ n: number }>`
       select count(*)::int as n

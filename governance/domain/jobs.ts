@@ -236,6 +236,8 @@ export async function changeJob(
   } catch (error) {
     if (error instanceof OrbitalError && error.code === 'ORBITAL_JOB_STATE')
       throw new CmkError(change === 'retry' ? 'JOB_NOT_RETRYABLE' : 'JOB_NOT_CANCELLABLE', error.message);
+    // Forgotten since it was read above.
+    if (error instanceof OrbitalError && error.code === 'ORBITAL_JOB_NOT_FOUND') throw unknown(id);
     throw error;
   }
   return await getJob(cmk, id);

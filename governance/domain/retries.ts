@@ -6,6 +6,7 @@ import { sql } from 'kysely';
 import type { JobKind, JobPayload } from '../../contracts/index.ts';
 import type { Cmk } from '../context.ts';
 import { CmkError } from '../errors.ts';
+import { linkRows } from '../links/rows.ts';
 import { MAKING } from '../links/states.ts';
 import type { Trx } from '../store/transactions.ts';
 import { stateOfTenant } from './lookups.ts';
@@ -50,18 +51,13 @@ const unlessRegistered: Outdated = async (trx, { region, payload }) => {
 };
 
 /**
- * A retry is the newest wish of its entity, and of what takes away it gives up every live one (`cancelsOlder`). A link that was begun
- * since would be left half-way: UNLINK itself moves its row along.
+ * A retry is the newest wish of its entity, and of what takes away it gives up every live one (`cancelsOlder`). A link that was
+ * begun since would be left half-way: an UNLINK that is asked for anew moves its row along, a retry does not.
  */
 const unlessLinking: Outdated = async (trx, { region, tenant }) => {
   if (tenant === undefined) return 'it is of no tenant';
-  const making = await trx
-    .selectFrom('links')
-    .select('epoch')
-    .where('tenant', '=', tenant)
-    .where('region', '=', region)
-    .where('state', 'in', MAKING)
-    .executeTakeFirst();
+  const rows = await linkRows(trx, tenant);
+  const making = rows.find((row) => row.region === region && MAKING.includes(row.state));
   return making === undefined
     ? undefined
     : `epoch ${making.epoch} of ${tenant} is being made in ${region}: retry it afterwards, or unlink anew`;

@@ -196,8 +196,8 @@ export class Progressor<DB> {
 }
 
 /**
- * PostgreSQL stores a NUL or half a surrogate pair within JSON and reads nothing out of it any more: one such message would spoil every list of tasks
- * that asks for errors. The code has none, by its schema.
+ * PostgreSQL stores a NUL or half a surrogate pair within JSON and reads nothing out of it any more: one such message would
+ * spoil every list of tasks that asks for errors. The code has none, by its schema.
  */
 function legibleError({ error }: StatusMessage): { readonly error?: TaskError } {
   return error === undefined
