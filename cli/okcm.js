@@ -3,13 +3,15 @@
 // that `npm ci` has put into node_modules, and says what to do when there is none. It must therefore stay
 // plain JavaScript that an old Node can read.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const program = new URL('./okcm.ts', import.meta.url);
 const NEEDED_MAJOR = 24;
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  keepCompiledCode();
   await import('../platform/bundled-packages.mjs');
   await import(program.href);
 } else {
@@ -33,4 +35,13 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
     process.exit(1);
   });
   child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+}
+
+// To take the types off takes as long as all else that a short command does. What is kept lies beside what it was made of, so
+// that nobody can change the one who could not change the other; and only for whose checkout it is, since what root left there they
+// could not remove.
+function keepCompiledCode() {
+  const checkout = fileURLToPath(new URL('..', import.meta.url));
+  if (statSync(checkout).uid !== process.getuid?.()) return;
+  nodeModule.enableCompileCache(fileURLToPath(new URL('../.build/compile-cache', import.meta.url)));
 }

@@ -10,6 +10,7 @@ import { installShutdown, onShutdown } from '../platform/shutdown.ts';
 import { startCmk } from './cmk.ts';
 import { CmkConfig } from './config.ts';
 
+const parent = watchParent();
 const guard = await guardProcess();
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
 if (values.config === undefined) {
@@ -17,11 +18,11 @@ if (values.config === undefined) {
   process.exit(2);
 }
 try {
+  await parent.released;
   const config = await readConfig(values.config, CmkConfig);
   const logger = createLogger({ name: 'cmk', level: config.log.level });
   for (const problem of guard.problems) logger.warn(problem);
   installShutdown({ logger });
-  watchParent();
   const cmk = await startCmk(config, { logger });
   onShutdown('cmk', () => cmk.close());
 } catch (error) {

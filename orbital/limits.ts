@@ -60,6 +60,13 @@ export const ENTITY_LOCK_TIMEOUT_MS = 2_000;
 /** A cancelling task says so again after each such wait, for an older one may have taken the row in between. */
 export const CANCEL_LOCK_TIMEOUT_MS = 250;
 export const CANCEL_RETRY_MS = 50;
+/**
+ * Whoever keeps a cancelling task waiting and has idled in a transaction for so long loses its session. Looked after this often.
+ * Handlers that are alive let nothing come near it.
+ */
+export const BLOCKER_IDLE_MS = 2_000;
+export const BLOCKER_CHECK_MS = 500;
+export const SIGN_OF_LIFE_MS = 500;
 /** Connecting, waiting for the entity and looking up what is known of a task. */
 export const DECIDE_TIMEOUT_MS = 5_000;
 /** All that is done for one delivered message; less than ACK_WAIT_MS, more than a handler and its preliminaries. */

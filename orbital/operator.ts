@@ -38,6 +38,7 @@ import { committingApart, SupersededError } from './operator/apart.ts';
 import { runBounded, type Session } from './operator/execution.ts';
 import { applyOnce, type HandlerOutcome, operatorError, overtake } from './operator/inbox.ts';
 import { createOutbox, purgeInbox } from './operator/outbox.ts';
+import { type TellSession, tellNobody, withPrecedence } from './operator/precedence.ts';
 import { type OperatorDb, OVERTAKE_CHANNEL } from './operator/schema.ts';
 import { SeenFrames } from './seen.ts';
 import { executingTask } from './traces.ts';
@@ -180,11 +181,11 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
       stopOlder(entity, entitySequence);
     }
     try {
-      const execute = (trx: unknown, session: Session) =>
-        run(task, signedBy, trx as Transaction<DB>, session);
+      const execute = (tell: TellSession) => (trx: unknown, session: Session) =>
+        run(task, signedBy, trx as Transaction<DB>, session, tell);
       const { answer, repeated } = cancels
-        ? await overtake(db, task, execute, signal)
-        : await applyOnce(db, task, execute);
+        ? await withPrecedence(db, noteEnded, (tell) => overtake(db, task, execute(tell), tell, signal))
+        : await applyOnce(db, task, execute(tellNobody));
       if (!repeated) {
         metrics.handled(answer.phase, task.lane);
         logger.info({ taskId, kind, entity, correlationId, phase: answer.phase }, 'a task was handled');
@@ -195,6 +196,13 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     } finally {
       if (cancelling.get(entity) === entitySequence) cancelling.delete(entity);
     }
+  }
+
+  function noteEnded(sessions: number): void {
+    logger.warn(
+      { sessions },
+      'sessions that idled in a transaction kept a cancelling task waiting, and were ended',
+    );
   }
 
   function stopOlder(entity: string, entitySequence: number): void {
@@ -214,6 +222,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     signedBy: string,
     trx: Transaction<DB>,
     session: Session,
+    tell: TellSession,
   ): Promise<HandlerOutcome> {
     if (overtakes(cancelling.get(task.entity), task.entitySequence)) return operatorError('SUPERSEDED');
     const handler = Object.hasOwn(options.handlers, task.kind) ? options.handlers[task.kind] : undefined;
@@ -225,7 +234,7 @@ export function createOperator<DB>(options: OperatorOptions<DB>): Operator {
     try {
       const about = { jobId, taskId, kind, entity, correlationId, signedBy, workingState };
       return await runBounded(db, { trx, session }, `task ${kind}`, abort.signal, (inside, signal) => {
-        const apart = committingApart<DB>(db, task, signal);
+        const apart = committingApart<DB>(db, task, tell, signal);
         return handler(task.payload, { ...about, trx: inside, apart, signal });
       });
     } catch (error) {

@@ -17,8 +17,18 @@ export interface PostgresBinaries {
   readonly initdb: string;
 }
 
-/** Error: POSTGRES_NO_BINARIES. */
-export async function findBinaries(user: RunAs, stateDir: string): Promise<PostgresBinaries> {
+/** By the directory for the copy. To try programs starts them, and each of several servers would. */
+const found = new Map<string, Promise<PostgresBinaries>>();
+
+/** What was found is found again, a failure is not. Error: POSTGRES_NO_BINARIES. */
+export function findBinaries(user: RunAs, stateDir: string): Promise<PostgresBinaries> {
+  const known = found.get(stateDir) ?? lookFor(user, stateDir);
+  found.set(stateDir, known);
+  known.catch(() => found.delete(stateDir));
+  return known;
+}
+
+async function lookFor(user: RunAs, stateDir: string): Promise<PostgresBinaries> {
   const { native, version } = await locatePackage();
   const own = binariesIn(native);
   if (runsAs(own, user)) return own;

@@ -19,9 +19,15 @@ const WAYS_TO_CREATE: readonly (readonly [string, readonly string[]])[] = [
   ['adduser', ['-S', '-D', '-H', '-s', '/sbin/nologin', USER]],
 ];
 
-/** Error: POSTGRES_NO_USER. */
+let known: RunAs | undefined;
+
+/** Found out once: to ask starts a process, and each of several servers would. Error: POSTGRES_NO_USER. */
 export function ordinaryUser(): RunAs {
-  if (process.getuid?.() !== 0) return { name: userInfo().username, ids: undefined };
+  known ??= process.getuid?.() === 0 ? systemUser() : { name: userInfo().username, ids: undefined };
+  return known;
+}
+
+function systemUser(): RunAs {
   let ids = lookUp();
   for (const [command, args] of WAYS_TO_CREATE) {
     if (ids !== undefined) break;
@@ -41,9 +47,9 @@ export function ordinaryUser(): RunAs {
 }
 
 function lookUp(): { uid: number; gid: number } | undefined {
-  const uid = Number.parseInt(run('id', ['-u', USER]), 10);
-  const gid = Number.parseInt(run('id', ['-g', USER]), 10);
-  return uid > 0 && gid > 0 ? { uid, gid } : undefined;
+  // uid=105(postgres) gid=110(postgres) groups=…
+  const [, uid, gid] = /^uid=(\d+)\S* gid=(\d+)/.exec(run('id', [USER])) ?? [];
+  return Number(uid) > 0 && Number(gid) > 0 ? { uid: Number(uid), gid: Number(gid) } : undefined;
 }
 
 function run(command: string, args: readonly string[]): string {

@@ -8,9 +8,10 @@
 //
 // Who restarts what does not answer has to ask /livez: a restart neither unseals a region nor brings a database back, and
 // it throws away the shares that holders have presented.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { errorMessage } from './errors.ts';
+import { createServer } from './http.ts';
 import { isLoopback } from './loopback.ts';
 import type { Registry } from './metrics.ts';
 

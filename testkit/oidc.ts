@@ -1,8 +1,8 @@
 // A real OpenID Connect provider on loopback (oidc-provider): it issues JWT access tokens for one audience, to machines by
 // client credentials and to people by the device flow or the code flow: a small browser here clicks through its pages.
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer } from 'node:http';
 import Provider, { type ResourceServer } from 'oidc-provider';
+import { createServer } from '../platform/http.ts';
 import { freePort } from '../platform/ports.ts';
 import { CookieJar } from './cookie-jar.ts';
 

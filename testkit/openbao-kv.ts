@@ -7,10 +7,11 @@
 // metadata and "update" of one with; the bounds on a request and on what is stored; `{"errors": […]}`.
 // Not covered: patches, lists, custom metadata, check-and-set of metadata, leases, wrapping, several nodes, restarts.
 import { randomBytes } from 'node:crypto';
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createServer as createHttpServer } from '../platform/http.ts';
 import { KvEngine, Refusal } from './openbao-kv-engine.ts';
 import { isAllowed, type PolicyRule, parsePolicy } from './openbao-policy.ts';
 

@@ -1,6 +1,7 @@
 /** An OTLP endpoint for tests: takes spans over HTTP in JSON, as a collector does, and keeps them. */
-import { createServer } from 'node:http';
+
 import type { AddressInfo } from 'node:net';
+import { createServer } from '../platform/http.ts';
 
 export interface CollectedSpan {
   readonly traceId: string;

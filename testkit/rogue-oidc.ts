@@ -1,6 +1,7 @@
 // A provider that is trusted, and does not deserve it: it signs nobody in, and gives out whatever a test tells it to.
-import { createServer } from 'node:http';
+
 import type { AddressInfo } from 'node:net';
+import { createServer } from '../platform/http.ts';
 
 /** Below the address of the provider: another one, which answers no discovery. */
 const BROKEN = '/broken';

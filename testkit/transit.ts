@@ -1,9 +1,10 @@
 // A local double of OpenBao's transit engine, faithful to its HTTP contract as far as a seal uses it: real AES-256-GCM
 // with associated data, key versions with a minimum for decryption, tokens, and the engine's own status codes and words.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createServer as createHttpServer } from '../platform/http.ts';
 
 /** How the engine behaves from now on. */
 export type TransitMood = 'well' | 'sealed' | 'standby' | 'silent' | 'garbage' | 'short-key' | 'flood';

@@ -1,7 +1,8 @@
 /** The clock of this host against another's: its database, or the Date header of an HTTP server (RFC 9110 §6.6.1). */
-import { request as httpRequest } from 'node:http';
+
 import { request as httpsRequest } from 'node:https';
 import { MAX_CLOCK_SKEW_MS } from '../../execution/keychain/limits.ts';
+import { request as httpRequest } from '../../platform/http.ts';
 import { finding, passed, type Verdict } from './verdict.ts';
 
 /** A clock that is kept by NTP is off by milliseconds. */

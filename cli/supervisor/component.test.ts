@@ -59,6 +59,21 @@ describe('a component', () => {
     await thing.stop();
   });
 
+  test('that was prepared and never started is given up, once, when it stops or everything does', async () => {
+    for (const end of ['stop', 'retire', 'kill'] as const) {
+      const told: string[] = [];
+      const prepare = (): (() => Promise<void>) => {
+        told.push('prepared');
+        return async () => void told.push('given up');
+      };
+      const thing = component({ ...fakeRunner(), prepare });
+      thing.prepare();
+      await thing[end]();
+      if (end !== 'stop') thing.prepare();
+      assert.deepEqual(told, ['prepared', 'given up'], end);
+    }
+  });
+
   test('stays down when it was stopped', async () => {
     const runner = fakeRunner();
     const thing = component(runner);

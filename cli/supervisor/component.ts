@@ -19,6 +19,11 @@ export interface Running {
 }
 
 export interface Runner {
+  /**
+   * Does ahead what needs nobody else, for the next start to go on from. Called once, before the first start. What it
+   * returns ends what was prepared, unless a start has taken it.
+   */
+  prepare?(): () => Promise<void>;
   /** Resolves when the instance answers. Rejects with the reason when it does not come up. */
   start(signal: AbortSignal): Promise<Running>;
 }
@@ -49,6 +54,8 @@ export class Component {
   /** Ends the present life: every await of it notices. */
   #life = new AbortController();
   #retired = false;
+  /** Ends what was prepared and never started. */
+  #abandon: () => Promise<void> = () => Promise.resolve();
   /** Commands to one component run one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -67,6 +74,12 @@ export class Component {
   }
   get pid(): number | null {
     return this.#running?.pid ?? null;
+  }
+
+  /** Before its first start, and before what it needs is there. Nothing tells of a failure but that start. */
+  prepare(): void {
+    if (this.#retired || this.#state !== 'stopped') return;
+    this.#abandon = this.#runner.prepare?.() ?? this.#abandon;
   }
 
   /** Resolves when the component answers. Errors: COMPONENT_FAILED. Starting what is up does nothing. */
@@ -89,6 +102,7 @@ export class Component {
   retire(): void {
     this.#retired = true;
     this.#life.abort();
+    void this.#abandon();
   }
 
   /** Resolves when the component has ended. It is not started again until someone asks. */
@@ -96,6 +110,7 @@ export class Component {
     // Before the queue: a start that hangs must give way.
     this.#life.abort();
     return this.#exclusive(async () => {
+      await this.#abandon();
       await this.#endLife();
       this.#set('stopped');
     });

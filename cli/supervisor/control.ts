@@ -4,9 +4,10 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { createServer } from '../../platform/http.ts';
 import { CliError, describeError, type ErrorReport } from '../errors.ts';
 import { readJson, writeJson } from '../home/json-file.ts';
 import type { HomePaths } from '../home/paths.ts';

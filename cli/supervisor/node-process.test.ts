@@ -1,11 +1,12 @@
 // A program that does not come up: whoever started it learns why, and whether another port would help.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort } from '../../platform/ports.ts';
 import { temporaryDirectory } from '../../testkit/directories.ts';
+import { until } from '../../testkit/until.ts';
 import { CliError } from '../errors.ts';
 import { isPortTaken } from '../installation/ports.ts';
 import { nodeRunner } from './node-process.ts';
@@ -54,6 +55,41 @@ test('a port that somebody else has is told from other failures, of now and of e
   assert.equal(other.code, 'COMPONENT_FAILED');
   assert.equal(other.cause, undefined, 'what stands in the log was said by another life');
   assert.ok(!isPortTaken(other));
+});
+
+test('a program that was prepared loads and waits, is what the start then uses, and ends with what prepared it', async () => {
+  const started = join(directory, 'started');
+  const port = await freePort();
+  // A program of this kind: it begins at a word, and answers then.
+  const waits = programThat(
+    'waits',
+    `require('node:fs').appendFileSync(${JSON.stringify(started)}, process.pid + '\\n');
+    process.stdin.once('data', () => require('node:http').createServer((_, answer) => answer.end()).listen(${port}, '127.0.0.1'));
+    process.stdin.on('end', () => process.exit());`,
+  );
+  const pids = (): number[] =>
+    existsSync(started) ? readFileSync(started, 'utf8').trimEnd().split('\n').map(Number) : [];
+  const program = {
+    main: waits,
+    args: [],
+    log: join(directory, 'waits.log'),
+    compileCache: join(directory, 'cache'),
+  };
+  const runner = nodeRunner(program, `http://127.0.0.1:${port}/healthz`);
+
+  const abandonFirst = runner.prepare?.();
+  await until('it is loaded', () => pids().length === 1);
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/`), 'it has not begun');
+  const running = await runner.start(new AbortController().signal);
+  assert.deepEqual(pids(), [running.pid], 'no second one was started');
+  await abandonFirst?.();
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200, 'a start has taken it');
+  await running.stop();
+
+  const abandon = runner.prepare?.();
+  await until('another is loaded', () => pids().length === 2);
+  await abandon?.();
+  assert.throws(() => process.kill(pids()[1] ?? 0, 0), 'nothing is left of it');
 });
 
 for (const main of ['governance/main.ts', 'execution/core/main.ts', 'execution/gateway/main.ts']) {

@@ -1,12 +1,13 @@
 /**
  * Runs one of our programs as a child process. Its log goes to a private file, its configuration comes from one, and
- * its standard input is a pipe that we hold and never write to: should this process die, the child notices and ends
- * (platform/parent-watch.ts). It leads a process group of its own, so that Ctrl-C in the terminal reaches only the
+ * its standard input is a pipe that we hold: it begins at our word, and should this process die, the child notices and
+ * ends (platform/parent-watch.ts). It leads a process group of its own, so that Ctrl-C in the terminal reaches only the
  * supervisor, which stops things in order.
  */
 import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GO } from '../../platform/parent-watch.ts';
 import { CliError } from '../errors.ts';
 import type { Runner, Running } from './component.ts';
 import { lastComplaint, logEnd } from './logs.ts';
@@ -35,6 +36,10 @@ export interface ChildOutcome {
 export interface NodeChild {
   readonly pid: number;
   readonly ended: Promise<ChildOutcome>;
+  /** Where its life began in the log. */
+  readonly logStart: number;
+  /** Lets it begin; until then it has only loaded its modules. */
+  release(): void;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -73,7 +78,9 @@ function nodeOptions(): readonly string[] {
   return [`--import=${BUNDLED_PACKAGES}`, ...given];
 }
 
-export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
+/** Started, and held until it is released. */
+async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
+  const logStart = await logEnd(program.log);
   const log = await open(program.log, 'a', 0o600);
   try {
     const child = spawn(
@@ -97,7 +104,13 @@ export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
     });
     const { pid } = child;
     if (pid === undefined) throw new CliError('COMPONENT_FAILED', `${program.main} could not be started`);
-    return { pid, ended, kill: (signal) => void child.kill(signal) };
+    return {
+      pid,
+      ended,
+      logStart,
+      release: () => void child.stdin?.write(GO),
+      kill: (signal) => void child.kill(signal),
+    };
   } finally {
     await log.close();
   }
@@ -107,16 +120,16 @@ export async function spawnProgram(program: NodeProgram): Promise<NodeChild> {
 export async function runProgram(name: string, program: NodeProgram, signal: AbortSignal): Promise<void> {
   if (signal.aborted)
     throw new CliError('COMPONENT_FAILED', `${name} is not started: everything is stopping`);
-  const logStart = await logEnd(program.log);
   const child = await spawnProgram(program);
   const kill = (): void => child.kill('SIGKILL');
+  child.release();
   signal.addEventListener('abort', kill);
   // The abort may have come while it was being spawned.
   if (signal.aborted) kill();
   const outcome = await child.ended.finally(() => signal.removeEventListener('abort', kill));
   if (outcome.code !== 0) {
     throw new CliError('COMPONENT_FAILED', `${name} ${describe(outcome)}`, {
-      cause: await lastComplaint(program.log, logStart),
+      cause: await lastComplaint(program.log, child.logStart),
       hint: `see ${program.log}`,
     });
   }
@@ -127,10 +140,27 @@ export async function runProgram(name: string, program: NodeProgram, signal: Abo
  * listens where it should, else with COMPONENT_FAILED.
  */
 export function nodeRunner(program: NodeProgram, healthUrl: string): Runner {
+  /** Started ahead, and not yet taken by a start. */
+  let held: Promise<NodeChild> | undefined;
   return {
+    prepare: () => {
+      const mine = spawnProgram(program);
+      mine.catch(() => undefined); // told by the start that takes it
+      held = mine;
+      let killed: Promise<void> | undefined;
+      return async () => {
+        if (held === mine) {
+          held = undefined;
+          killed = mine.then(killChild, () => undefined);
+        }
+        await killed;
+      };
+    },
     start: async (signal) => {
-      const logStart = await logEnd(program.log);
-      const child = await spawnProgram(program);
+      const spawned = held ?? spawnProgram(program);
+      held = undefined;
+      const child = await spawned;
+      child.release();
       let outcome: ChildOutcome | undefined;
       const ended = child.ended.then((end) => {
         outcome = end;
@@ -140,7 +170,7 @@ export function nodeRunner(program: NodeProgram, healthUrl: string): Runner {
       const deadline = Date.now() + READY_DEADLINE_MS;
       while (!(await answers(healthUrl))) {
         if (outcome !== undefined) {
-          const cause = await lastComplaint(program.log, logStart);
+          const cause = await lastComplaint(program.log, child.logStart);
           const code = cause?.message.includes('EADDRINUSE') ? 'PORT_TAKEN' : 'COMPONENT_FAILED';
           throw new CliError(code, `it ${describe(outcome)}`, { cause });
         }
@@ -153,6 +183,12 @@ export function nodeRunner(program: NodeProgram, healthUrl: string): Runner {
       return running;
     },
   };
+}
+
+/** It holds nothing yet that would have to be ended in order. */
+async function killChild(child: NodeChild): Promise<void> {
+  child.kill('SIGKILL');
+  await child.ended.catch(() => undefined);
 }
 
 async function stopChild(child: NodeChild): Promise<void> {

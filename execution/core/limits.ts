@@ -3,6 +3,11 @@
 /** Connections to the database: Orbital holds up to 8 while handlers run, requests up to twice the numbers below. */
 export const DATABASE_POOL_MAX = 40;
 /**
+ * A transaction that holds what the whole region waits for, the counter of pushes or the head of the audit trail, and says
+ * nothing for this long has lost its core, which is frozen: it is ended, and the other cores go on.
+ */
+export const HEAD_IDLE_MS = 5_000;
+/**
  * Mesh requests that work on the database at once, in a line for each kind: heartbeats, leases, tunnelled requests,
  * announcements. More wait. Each may need a second connection for keys.
  */

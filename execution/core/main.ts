@@ -26,11 +26,12 @@ async function serve(config: CoreConfig, logger: Logger): Promise<void> {
   onShutdown('core', () => core.close());
   // For who wants to be sure at once: changes of the files are seen without it.
   process.on('SIGHUP', () => void core.reloadTls());
-  watchParent();
 }
 
 async function main(): Promise<void> {
+  const parent = watchParent();
   const guard = await guardProcess();
+  await parent.released;
   const { values, positionals } = parseArgs({
     options: { config: { type: 'string' } },
     allowPositionals: true,

@@ -21,7 +21,9 @@ const SLAB_BYTES = 64 * 1024;
 
 async function main(): Promise<void> {
   Buffer.poolSize = SLAB_BYTES;
+  const parent = watchParent();
   const guard = await guardProcess();
+  await parent.released;
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (values.config === undefined) throw new OkcmError('USAGE', 'usage: main.ts --config FILE');
   const config = await readConfig(values.config, GatewayConfig);
@@ -41,7 +43,6 @@ async function main(): Promise<void> {
   onShutdown('gateway', () => gateway.close());
   // For who wants to be sure at once: changes of the files are seen without it.
   process.on('SIGHUP', () => void gateway.reloadTls());
-  watchParent();
 }
 
 main().catch((error: unknown) => {

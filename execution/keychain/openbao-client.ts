@@ -4,15 +4,11 @@
  * takes no authority, hence `node:https`. What a status means is for the caller to say.
  */
 import { readFile } from 'node:fs/promises';
-import {
-  type ClientRequest,
-  type Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-} from 'node:http';
+import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { readPrivate } from '../../platform/config-file.ts';
 import { errorCode, errorMessage } from '../../platform/errors.ts';
+import { request as httpRequest } from '../../platform/http.ts';
 import { isLoopback } from '../../platform/loopback.ts';
 import { KeychainError, type KeychainErrorCode } from './errors.ts';
 

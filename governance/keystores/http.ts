@@ -4,10 +4,11 @@
  * `node:https`. What a status means is for the caller to say.
  */
 import { readFile } from 'node:fs/promises';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { readPrivate } from '../../platform/config-file.ts';
 import { errorMessage } from '../../platform/errors.ts';
+import { request as httpRequest } from '../../platform/http.ts';
 import { KEYSTORE_TIMEOUT_MS, KeystoreError } from './provider.ts';
 
 export interface JsonCall {

@@ -3,11 +3,11 @@
  * over id, time and body, so that a receiver knows who sent it, that it is fresh, and whether it was had before.
  */
 import { createHmac } from 'node:crypto';
-import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { withDeadline } from '../../platform/backoff.ts';
 import { errorCode } from '../../platform/errors.ts';
+import { request as requestHttp } from '../../platform/http.ts';
 import { NOTIFICATION_TIMEOUT_MS } from '../limits.ts';
 import { checkedAddress, DeliveryError, hostOf } from './addresses.ts';
 import type { NotificationSettings } from './settings.ts';

@@ -13,7 +13,8 @@ import { sql, type Transaction } from 'kysely';
 import { inTransaction } from '../../platform/postgres.ts';
 import { mayCommitApart } from '../machine/operator.ts';
 import type { TaskMessage } from '../messages.ts';
-import type { OperatorDb } from './schema.ts';
+import type { TellSession } from './precedence.ts';
+import type { OperatorDb, OrbitalOperatorTables } from './schema.ts';
 
 /** Something newer of the entity has been answered, or has committed apart. */
 export class SupersededError extends Error {
@@ -27,32 +28,48 @@ export class SupersededError extends Error {
 export function committingApart<DB>(
   db: OperatorDb,
   { entity, entitySequence }: Pick<TaskMessage, 'entity' | 'entitySequence'>,
+  tell: TellSession,
   signal: AbortSignal,
 ): <T>(work: (trx: Transaction<DB>) => Promise<T>) => Promise<T> {
   return (work) =>
     inTransaction(db, async (trx) => {
       signal.throwIfAborted();
-      const found = await trx
-        .insertInto('orbital_inbox_apart')
-        .values({ entity, sequence: entitySequence })
-        .onConflict((conflict) =>
-          conflict.column('entity').doUpdateSet({
-            sequence: sql<number>`greatest(orbital_inbox_apart.sequence, excluded.sequence)`,
-          }),
-        )
-        .returning((eb) => [
-          'sequence as apart',
-          eb
-            .selectFrom('orbital_inbox_entities as fence')
-            .select('fence.highest_sequence')
-            .where('fence.entity', '=', entity)
-            .as('tried'),
-        ])
-        .executeTakeFirstOrThrow();
-      const fence = { tried: Number(found.tried ?? 0), apart: Number(found.apart) };
-      if (!mayCommitApart({ sequence: entitySequence }, fence)) throw new SupersededError();
-      const result = await work(trx as unknown as Transaction<DB>);
-      signal.throwIfAborted();
-      return result;
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+      const forgets = rows.map(({ pid }) => tell(pid));
+      try {
+        if (!mayCommitApart({ sequence: entitySequence }, await takeMark(trx, entity, entitySequence)))
+          throw new SupersededError();
+        const result = await work(trx as unknown as Transaction<DB>);
+        signal.throwIfAborted();
+        return result;
+      } finally {
+        for (const forget of forgets) forget();
+      }
     });
+}
+
+/** Raises the mark of the entity and holds it. Answers what there is of the entity by now. */
+async function takeMark(
+  trx: Transaction<OrbitalOperatorTables>,
+  entity: string,
+  sequence: number,
+): Promise<{ readonly tried: number; readonly apart: number }> {
+  const found = await trx
+    .insertInto('orbital_inbox_apart')
+    .values({ entity, sequence })
+    .onConflict((conflict) =>
+      conflict.column('entity').doUpdateSet({
+        sequence: sql<number>`greatest(orbital_inbox_apart.sequence, excluded.sequence)`,
+      }),
+    )
+    .returning((eb) => [
+      'sequence as apart',
+      eb
+        .selectFrom('orbital_inbox_entities as fence')
+        .select('fence.highest_sequence')
+        .where('fence.entity', '=', entity)
+        .as('tried'),
+    ])
+    .executeTakeFirstOrThrow();
+  return { tried: Number(found.tried ?? 0), apart: Number(found.apart) };
 }

@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KyselyPlugin, sql, type Transaction } from 'kysely';
 import { withDeadline } from '../../platform/backoff.ts';
-import { HANDLER_SETTLE_MS, HANDLER_TIMEOUT_MS, SESSION_END_TIMEOUT_MS } from '../limits.ts';
+import { HANDLER_SETTLE_MS, HANDLER_TIMEOUT_MS, SESSION_END_TIMEOUT_MS, SIGN_OF_LIFE_MS } from '../limits.ts';
 import type { OperatorDb } from './schema.ts';
 
 /** One session of the database server; the start tells it from a later one with the same number. */
@@ -30,6 +30,7 @@ export async function runBounded<DB, T>(
   work: (trx: Transaction<DB>, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const gate = new Gate();
+  const stopSigns = showLife(inside.trx);
   let settled: Promise<true> | undefined;
   try {
     return await withDeadline(
@@ -47,10 +48,31 @@ export async function runBounded<DB, T>(
     );
   } finally {
     gate.shut = true;
+    stopSigns();
     // As often as needed, for going on to the ROLLBACK would be wrong. Nobody waits for this longer than for the task.
     while (settled !== undefined && !(await Promise.race([settled, delay(HANDLER_SETTLE_MS, false)])))
       if (await endSession(db, inside.session)) break;
   }
+}
+
+/**
+ * A handler may wait for somebody else than its database, such as gateways or a keystore of keys. Its transaction says something
+ * meanwhile: one that says nothing is taken for frozen (precedence.ts). Answers what ends that.
+ */
+function showLife<DB>(trx: Transaction<DB>): () => void {
+  let waiting = false;
+  const timer = setInterval(() => {
+    if (waiting) return;
+    waiting = true;
+    // If it fails, the handler's own next statement does as well, and says why.
+    void sql`select`
+      .execute(trx)
+      .catch(() => undefined)
+      .finally(() => {
+        waiting = false;
+      });
+  }, SIGN_OF_LIFE_MS);
+  return () => clearInterval(timer);
 }
 
 /** Lets no further statement begin once it is shut. */

@@ -24,6 +24,7 @@ import type { Execution } from '../machine/execution.ts';
 import { type Fence, fenceAfter, onTask, type Recorded } from '../machine/operator.ts';
 import { TaskError, type TaskMessage } from '../messages.ts';
 import type { Session } from './execution.ts';
+import { type TellSession, tellNobody } from './precedence.ts';
 import { type OperatorDb, type OrbitalOperatorTables, OVERTAKE_CHANNEL } from './schema.ts';
 
 export type HandlerOutcome =
@@ -59,10 +60,15 @@ export interface Applied {
  * @throws whatever the database throws, DEADLINE_EXCEEDED; nothing is recorded then, or it is found by the repeat that
  * the broker must send
  */
-export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Promise<Applied> {
+export async function applyOnce(
+  db: OperatorDb,
+  task: TaskMessage,
+  run: Run,
+  tell: TellSession = tellNobody,
+): Promise<Applied> {
   let undone: { readonly failed: TaskError } | undefined;
   try {
-    return await decided(db, task, async (trx, { fence, session }) => {
+    return await decided(db, task, tell, async (trx, { fence, session }) => {
       const outcome = presentable(await run(trx, session));
       if (!('failed' in outcome)) return { answer: await record(trx, task, outcome, fence), repeated: false };
       undone = outcome;
@@ -73,7 +79,7 @@ export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Pr
     // Also when the ROLLBACK failed: its connection is closed then, which undoes as much.
     const outcome = undone;
     // Another process may have been faster between the two transactions.
-    return decided(db, task, async (trx, { fence }) => ({
+    return decided(db, task, tell, async (trx, { fence }) => ({
       answer: await record(trx, task, outcome, fence),
       repeated: false,
     }));
@@ -82,12 +88,14 @@ export async function applyOnce(db: OperatorDb, task: TaskMessage, run: Run): Pr
 
 /**
  * As applyOnce, for a task that cancels the older ones of its entity (UNLINK is first of all, D11). It does not queue
- * behind them: every core of the region is told to stop them, again and again, until the entity's row is free.
+ * behind them: every core of the region is told to stop them, again and again, until the entity's row is free; what hears
+ * nothing of it is precedence.ts's.
  */
 export async function overtake(
   db: OperatorDb,
   task: TaskMessage,
   run: Run,
+  tell: TellSession,
   signal: AbortSignal,
 ): Promise<Applied> {
   const { entity, entitySequence } = task;
@@ -97,7 +105,7 @@ export async function overtake(
       sql`select pg_notify(${OVERTAKE_CHANNEL}, ${notice})`.execute(db),
     );
     try {
-      return await applyOnce(db, task, run);
+      return await applyOnce(db, task, run, tell);
     } catch (error) {
       if (errorCode(error) !== LOCK_NOT_AVAILABLE) throw error;
     }
@@ -125,16 +133,23 @@ interface Locked {
 async function decided(
   db: OperatorDb,
   task: TaskMessage,
+  tell: TellSession,
   proceed: (trx: OperatorTransaction, locked: Locked) => Promise<Applied>,
 ): Promise<Applied> {
   const looked = Promise.withResolvers<void>();
   let late = false;
   const applying = db.transaction().execute(async (trx) => {
-    const locked = await lockEntity(trx, task);
-    const answered = await answerWithoutRunning(trx, task, locked);
-    looked.resolve();
-    if (late) throw new Error('the answer to this came too late');
-    return answered ?? proceed(trx, locked);
+    const session = await ownSession(trx, task);
+    const forget = tell(session.pid);
+    try {
+      const fence = await lockEntity(trx, task);
+      const answered = await answerWithoutRunning(trx, task, fence);
+      looked.resolve();
+      if (late) throw new Error('the answer to this came too late');
+      return await (answered ?? proceed(trx, { fence, session }));
+    } finally {
+      forget();
+    }
   });
   try {
     await withDeadline(DECIDE_TIMEOUT_MS, 'looking a task up', () =>
@@ -151,7 +166,7 @@ async function decided(
 async function answerWithoutRunning(
   trx: OperatorTransaction,
   task: TaskMessage,
-  { fence }: Locked,
+  fence: LockedFence,
 ): Promise<Applied | undefined> {
   const deadlineAtMs = task.deadlineAt === undefined ? null : Date.parse(task.deadlineAt);
   const { recorded, forgotten } = await remembered(trx, task);
@@ -193,14 +208,19 @@ async function remembered(
   return { recorded: row?.recorded ?? undefined, forgotten: Number(row?.forgotten ?? 0) };
 }
 
-/** Takes the entity's row; waits a bounded time for another execution that works on the entity. */
-async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMessage): Promise<Locked> {
-  const waitMs = cancels === true ? CANCEL_LOCK_TIMEOUT_MS : ENTITY_LOCK_TIMEOUT_MS;
+/** Who we are to the database; from here on no lock is waited for longer than the entity's row may be. */
+async function ownSession(trx: OperatorTransaction, task: TaskMessage): Promise<Session> {
+  const waitMs = task.cancels === true ? CANCEL_LOCK_TIMEOUT_MS : ENTITY_LOCK_TIMEOUT_MS;
   const { rows } = await sql<Session>`
     select pid, backend_start::text as "startedAt", set_config('lock_timeout', ${`${waitMs}ms`}, true)
       from pg_stat_activity where pid = pg_backend_pid()`.execute(trx);
   const [session] = rows;
   if (session === undefined) throw new Error('the database does not tell us our own session');
+  return session;
+}
+
+/** Takes the entity's row, which another execution that works on the entity may hold. */
+async function lockEntity(trx: OperatorTransaction, { entity }: TaskMessage): Promise<LockedFence> {
   await trx
     .insertInto('orbital_inbox_entities')
     .values({ entity, highest_sequence: 0 })
@@ -219,12 +239,11 @@ async function lockEntity(trx: OperatorTransaction, { entity, cancels }: TaskMes
       eb.selectFrom('orbital_inbox_apart').select('sequence').where('entity', '=', entity).as('apart'),
     ])
     .executeTakeFirstOrThrow();
-  const fence = {
+  return {
     tried: Number(row.highest_sequence),
     applied: Number(row.applied_sequence),
     apart: Number(mark.apart ?? 0),
   };
-  return { fence, session };
 }
 
 /** Writes the answer down, with the fence behind it. */

@@ -1,7 +1,8 @@
 // What the doubles of keystores share: an HTTP server on the loopback that can be cut off from everybody.
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createHttpServer } from '../../platform/http.ts';
 
 export interface FakeServer {
   readonly url: string;

@@ -10,8 +10,10 @@ import { type Checkpoint, type CheckpointSigner, isSignedBy } from '../../../pla
 import { ChainCheck } from '../../../platform/hash-chain.ts';
 import { inTransaction } from '../../../platform/postgres.ts';
 import { withClient } from '../../../platform/postgres-admin.ts';
+import { waitedMs } from '../../../testkit/clocks.ts';
 import { temporaryDirectory } from '../../../testkit/directories.ts';
 import { type TestDatabase, testDatabase } from '../../../testkit/postgres.ts';
+import { HEAD_IDLE_MS } from '../limits.ts';
 import { askAdmin } from '../testing/holders.ts';
 import { type TestIdentity, TestRegion } from '../testing/region.ts';
 import { auditClassOf } from './classes.ts';
@@ -54,6 +56,21 @@ describe('the trail of a region', () => {
     const rows = await region.core.db.selectFrom('core.audit_counts').selectAll().execute();
     return new Map(rows.map((row) => [`${row.tenant}/${row.class}/${row.outcome}`, Number(row.events)]));
   };
+
+  test('a core that is frozen with the trail in hand keeps the region waiting for moments, not for a minute', async () => {
+    const [held, thawed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const frozen = inTransaction(region.core.db, async (tx) => {
+      await appendAudit(tx, { source: 'frozen' }, [{ event: 'FROZEN', outcome: 'success' }]);
+      held.resolve();
+      await thawed.promise;
+    });
+    const lost = assert.rejects(frozen);
+    await held.promise;
+    const tookMs = await waitedMs(() => append({ event: 'AFTER', outcome: 'success' }));
+    assert.ok(tookMs < HEAD_IDLE_MS + 2_000, `took ${tookMs} ms`);
+    thawed.resolve();
+    await lost;
+  });
 
   /** What is seen while that is done to it; then it is as it was. */
   async function tampered<T>(statements: readonly string[], look: () => Promise<T>): Promise<T> {

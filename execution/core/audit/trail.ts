@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { AuditClass } from '../../../contracts/index.ts';
 import type { AuditEvent } from '../../mesh/index.ts';
+import { endedWhenIdle } from '../store/heads.ts';
 import type { RegionTx } from '../store/tables.ts';
 import { auditClassOf } from './classes.ts';
 import { hashOf } from './link.ts';
@@ -47,7 +48,7 @@ export async function appendAudit(
   if (events.length === 0) return;
   const head = await tx
     .selectFrom('core.audit_head')
-    .selectAll()
+    .select(['seq', 'hash', endedWhenIdle])
     .where('id', '=', 1)
     .forUpdate()
     .executeTakeFirstOrThrow();

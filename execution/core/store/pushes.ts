@@ -14,6 +14,7 @@ import {
   pushCodec,
 } from '../../mesh/index.ts';
 import { PUSH_RETENTION_MS } from '../limits.ts';
+import { endedWhenIdle } from './heads.ts';
 import type { RegionDb, RegionTx } from './tables.ts';
 
 /** NOTIFY channel; the payload says whether keys or links have changed. */
@@ -62,7 +63,7 @@ export async function appendPushes(tx: RegionTx, pushes: readonly Push[]): Promi
     .updateTable('core.push_counter')
     .set({ head: sql<string>`head + ${pushes.length}` })
     .where('id', '=', 1)
-    .returning('head')
+    .returning(['head', endedWhenIdle])
     .executeTakeFirstOrThrow();
   const first = Number(head) - pushes.length + 1;
   const numbered = pushes.map((push, i) => ({ number: first + i, push }));

@@ -3,8 +3,9 @@
  * The engine keeps old versions, and may delete by the clock; an old version is an old wrapping, and a deleted one a
  * tenant without keys. Both are set off here, and a mount that sets them on again is refused.
  */
-import { Agent as HttpAgent } from 'node:http';
+import type { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpAgent } from '../../../platform/http.ts';
 import { KeychainError } from '../errors.ts';
 import {
   callOpenBao,
@@ -42,7 +43,7 @@ export type WriteOutcome =
 
 export class KvClient {
   readonly #server: OpenBaoServer;
-  readonly #agent: HttpAgent;
+  readonly #agent: Agent;
 
   constructor(server: OpenBaoServer) {
     this.#server = server;
