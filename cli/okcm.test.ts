@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { hintForHome } from './hints.ts';
+import { hintForHome, typed } from './hints.ts';
 import { choosePorts } from './installation/ports.ts';
 
 const LAUNCHER = fileURLToPath(new URL('./okcm.js', import.meta.url));
@@ -104,11 +104,24 @@ test('a command that needs a running system says so, and what to do', () => {
 test('hints are for the home that the command was run on, and leave sentences alone', () => {
   const commands = ['status', 'start'];
   const hint = 'see `okcm status`; `okcm start cmk` starts it; let okcm choose; or `npm start`';
-  assert.equal(hintForHome(hint, '.okcm', commands), hint);
+  assert.equal(hintForHome(hint, '.okcm', commands, 'okcm'), hint);
   assert.equal(
-    hintForHome(hint, "/tmp/o'k", commands),
+    hintForHome(hint, "/tmp/o'k", commands, 'okcm'),
     "see `okcm --home '/tmp/o'\\''k' status`; `okcm --home '/tmp/o'\\''k' start cmk` starts it; let okcm choose; or `npm start -- --home '/tmp/o'\\''k'`",
   );
+});
+
+test('hints say what can be typed: in a checkout it is npm that finds okcm', () => {
+  for (const env of [
+    { npm_command: 'exec' },
+    { npm_lifecycle_event: 'start' },
+    { npm_lifecycle_event: 'okcm' },
+  ])
+    assert.equal(typed(env), 'npx okcm');
+  for (const env of [{}, { npm_command: 'run-script', npm_lifecycle_event: 'test' }])
+    assert.equal(typed(env), 'okcm');
+  const hint = 'see `okcm status`; let okcm choose';
+  assert.equal(hintForHome(hint, '.okcm', ['status'], 'npx okcm'), 'see `npx okcm status`; let okcm choose');
 });
 
 test('with --json an error is JSON too', () => {

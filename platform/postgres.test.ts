@@ -61,6 +61,17 @@ test('several processes migrate at once: each migration runs once', async () => 
   assert.deepEqual(rows, [{ id: 1, n: 0 }]);
 });
 
+test('who has nothing to migrate waits for nobody; who is older than the database says so', async () => {
+  const { db } = open(database.url);
+  const options = { table: 'counter_migrations', schema: 'meta' };
+  await inTransaction(open(database.url).db, async (tx) => {
+    await sql`SELECT * FROM meta.counter_migrations_lock FOR UPDATE`.execute(tx);
+    assert.deepEqual(await migrate(db, MIGRATIONS, options), []);
+  });
+  const { '002_first': _newer, ...older } = MIGRATIONS;
+  await assert.rejects(migrate(db, older, options), { code: 'MIGRATION_FAILED', message: /002_first/ });
+});
+
 test('a failing migration leaves nothing behind and says its name', async () => {
   const { db } = open(database.url);
   const broken = {

@@ -1,5 +1,5 @@
 // PostgreSQL: a bounded pool, a typed database (Kysely) over it, migrations kept in code, and transactions.
-import { type IsolationLevel, Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { type IsolationLevel, Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { backoffMs, sleep } from './backoff.ts';
@@ -101,6 +101,7 @@ export async function migrate<DB>(
   migrations: Readonly<Record<string, Migration>>,
   options: MigrateOptions,
 ): Promise<string[]> {
+  if (await isUpToDate(db, Object.keys(migrations), options)) return [];
   const migrator = new Migrator({
     db,
     provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
@@ -119,6 +120,24 @@ export async function migrate<DB>(
   return (results ?? [])
     .filter((result) => result.status === 'Success')
     .map((result) => result.migrationName);
+}
+
+/**
+ * Whether exactly these have run, which is so at nearly every start. The migrator would read about every column of the database
+ * first, several times, and take its lock.
+ */
+async function isUpToDate<DB>(
+  db: Kysely<DB>,
+  names: readonly string[],
+  { table, schema }: MigrateOptions,
+): Promise<boolean> {
+  const id = schema === undefined ? sql.id(table) : sql.id(schema, table);
+  const quoted = (schema === undefined ? [table] : [schema, table]).map(pg.escapeIdentifier).join('.');
+  const found = await sql<{ there: boolean }>`select to_regclass(${quoted}) is not null as there`.execute(db);
+  if (found.rows[0]?.there !== true) return false;
+  const { rows } = await sql<{ name: string }>`select name from ${id}`.execute(db);
+  const ran = new Set(rows.map(({ name }) => name));
+  return ran.size === names.length && names.every((name) => ran.has(name));
 }
 
 export interface TransactionOptions {

@@ -1,4 +1,5 @@
 /** What the doctor has found, for people and for programs. */
+import { typed } from '../hints.ts';
 import { type Cell, colors, table } from '../output.ts';
 import type { Outcome } from './verdict.ts';
 
@@ -81,7 +82,7 @@ function detailsOf(outcome: Outcome): string {
     `${markOf(state)} ${colors.bold(code)} ${component}, ${checked}`,
     `    found  ${found}`,
     `    why    ${why}`,
-    `    mend   ${colors.cyan(mend)}`,
+    `    mend   ${colors.cyan(mend.replaceAll(/\bokcm /g, `${typed()} `))}`,
   ].join('\n');
 }
 

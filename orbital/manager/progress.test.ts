@@ -78,28 +78,33 @@ describe('a status', () => {
     assert.ok(next.sequence < Date.now() + 60_000);
   });
 
-  test('with a NUL in its error spoils no list of tasks, be it new or from before', async () => {
-    const error = { code: 'EPOCH_CLOSED', message: 'never \0 again, \\u0000', retryable: false };
-    const fresh = await createTask();
-    await progressor.onStatus(statusOf(fresh, { phase: 'failed', error }));
-    const failed = async () => {
-      const { tasks } = await listTasks(db, { errorCode: 'EPOCH_CLOSED' });
-      return new Map(tasks.map((task) => [task.id, task.error?.message]));
-    };
-    assert.deepEqual([...(await failed())], [[fresh.id, 'never \ufffd again, \\u0000']]);
+  for (const [what, letter, refusal, migration] of [
+    ['a NUL', '\0', '22P05', '0004_orbital_legible_errors'],
+    ['half a surrogate pair', '\ud83d', '22P02', '0006_orbital_wellformed_errors'],
+  ] as const)
+    test(`with ${what} in its error spoils no list of tasks, be it new or from before`, async () => {
+      const code = `SPOILT_${migration.slice(0, 4)}`;
+      const error = { code, message: `never ${letter} again 🔑, \\u0000`, retryable: false };
+      const fresh = await createTask();
+      await progressor.onStatus(statusOf(fresh, { phase: 'failed', error }));
+      const failed = async () => {
+        const { tasks } = await listTasks(db, { errorCode: code });
+        return new Map(tasks.map((task) => [task.id, task.error?.message]));
+      };
+      assert.deepEqual([...(await failed())], [[fresh.id, 'never \ufffd again 🔑, \\u0000']]);
 
-    const old = await createTask();
-    await db
-      .updateTable('orbital_tasks')
-      .set({ state: 'failed', error: JSON.stringify(error) })
-      .where('id', '=', old.id)
-      .execute();
-    await assert.rejects(failed(), { code: '22P05' });
-    // As it was when this version came.
-    const legible = orbitalManagerMigrations['0004_orbital_legible_errors'];
-    assert.ok(legible !== undefined);
-    await legible.up(db);
-    assert.deepEqual([...(await failed()).keys()].sort(), [fresh.id, old.id].sort());
-    assert.match((await failed()).get(old.id) ?? '', /^never \ufffd again, /);
-  });
+      const old = await createTask();
+      await db
+        .updateTable('orbital_tasks')
+        .set({ state: 'failed', error: JSON.stringify(error) })
+        .where('id', '=', old.id)
+        .execute();
+      await assert.rejects(failed(), { code: refusal });
+      // As it was when this version came.
+      const mend = orbitalManagerMigrations[migration];
+      assert.ok(mend !== undefined);
+      await mend.up(db);
+      assert.deepEqual([...(await failed()).keys()].sort(), [fresh.id, old.id].sort());
+      assert.match((await failed()).get(old.id) ?? '', /^never \ufffd again 🔑, /);
+    });
 });

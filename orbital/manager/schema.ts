@@ -227,4 +227,13 @@ export const orbitalManagerMigrations: Record<string, Migration> = {
       await sql`drop index orbital_entities_age`.execute(db);
     },
   },
+  '0006_orbital_wellformed_errors': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Half of a surrogate pair, as 0004 a NUL: JSON.stringify writes the escape for no other character.
+      await sql`
+        update orbital_tasks set error = regexp_replace(error::text, '\\\\ud[89a-f][0-9a-f]{2}', '\\\\ufffd', 'g')::json
+          where error::text ~ '\\\\ud[89a-f][0-9a-f]{2}'`.execute(db);
+    },
+    async down(): Promise<void> {},
+  },
 };
