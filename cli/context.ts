@@ -27,6 +27,6 @@ export function contextOf(command: Command): CommandContext {
 }
 
 /** For what cannot be taken back: demands `--yes`. */
-export function demandYes(yes: boolean | undefined, what: string): void {
-  if (yes !== true) throw new CliError('CONFIRMATION_NEEDED', what);
+export function demandYes(yes: boolean | undefined, what: string, hint?: string): void {
+  if (yes !== true) throw new CliError('CONFIRMATION_NEEDED', what, hint === undefined ? {} : { hint });
 }

@@ -82,7 +82,7 @@ function misuseOf(error: unknown): unknown {
   return new CliError('USAGE', error.message.replace(/^error: /, ''));
 }
 
-const commands = program.commands.map((command) => command.name());
+const commands = ['help', ...program.commands.map((command) => command.name())];
 
 // A reader that has seen enough (`okcm … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -154,8 +154,9 @@ export const MAX_KNOWN_KEYS_BY_HAND = 2_048;
 
 /** How often it is counted how far regions are behind. */
 export const MEASURE_EVERY_MS = 2_000;
-/** And less often, so that it takes one part in so many of the time at most. */
+/** And less often, so that it takes one part in so many of the time at most; but as often as this, for alerts look at it. */
 export const MEASURE_SHARE = 50;
+export const MEASURE_AT_LEAST_EVERY_MS = 15_000;
 /** A task that has not ended by then is called stalled. */
 export const STALLED_AFTER_MS = 60_000;
 /** Regions that have series of their own; what concerns further ones is counted as of the region `other`. */

@@ -120,7 +120,11 @@ export function registerJobsCommands(program: Command): void {
     .description('ask once more whatever has failed and fits')
     .option('--yes', 'really')
     .action(async ({ yes, ...options }: FailedOptions & { yes?: boolean }, command: Command) => {
-      demandYes(yes, 'see first what it is: okcm jobs failed, with the same options');
+      demandYes(
+        yes,
+        'this asks once more whatever has failed and fits',
+        'see what that is by `okcm jobs failed` with the same options, then add --yes',
+      );
       const { home, output } = contextOf(command);
       const answer = await retryFailed(await CmkClient.ofHome(home), options);
       output.result(answer, () =>

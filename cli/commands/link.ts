@@ -45,7 +45,9 @@ export function registerLinkCommands(program: Command): void {
     });
   program
     .command('unlink <tenant>')
-    .description('close the tenant’s link: every gateway of every region refuses within a second')
+    .description(
+      'close the tenant’s link: every gateway refuses within a second, one that is cut off from its core when its lease ends',
+    )
     .requiredOption('--reason <text>', 'why; it stands in the audit log')
     .option('--yes', 'do it: applications of the tenant stop working')
     .option('--no-wait', 'do not wait until every region has reported')

@@ -258,6 +258,10 @@ export const findingCodes = {
     'somebody has closed it: nothing of the tenant opens until it is linked again',
     'okcm link {tenant}',
   ),
+  LINK_CLOSING: warning(
+    'a region has not answered yet: where a gateway cannot reach its core it serves what it holds until its lease ends',
+    'okcm jobs tasks --state pending',
+  ),
   KEY_IN_TROUBLE: warning(
     'a link that stands on it is closed, or ends when no proof of the key comes in time',
     'okcm key list {tenant}',

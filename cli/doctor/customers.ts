@@ -47,7 +47,7 @@ export function judgeLinks({ closed }: CustomerFacts): Verdict[] {
     const where = regions === 1 ? 'one region' : `${regions} regions`;
     const when = at === undefined ? 'is being closed' : `was closed at ${at}`;
     const told = `the link of ${tenant} ${when} in ${where}: ${reason}`;
-    return finding('LINK_CLOSED', checked, told, { tenant, regions });
+    return finding(at === undefined ? 'LINK_CLOSING' : 'LINK_CLOSED', checked, told, { tenant, regions });
   });
 }
 

@@ -147,7 +147,10 @@ const governance: GovernanceFacts = {
   refusedMessages: 7,
   late: { count: 1, tenant: 'acme', lateMs: 120_000 },
   customers: {
-    closed: [{ tenant: 'acme', regions: 2, reason: 'a stolen laptop', at: '2026-03-01T10:00:00.000Z' }],
+    closed: [
+      { tenant: 'acme', regions: 2, reason: 'a stolen laptop', at: '2026-03-01T10:00:00.000Z' },
+      { tenant: 'rival', regions: 1, reason: 'the contract has ended' },
+    ],
     keys: [{ tenant: 'acme', alias: 'main', keystore: 'aws', state: 'DISABLED' }],
     keystores: [],
   },
@@ -168,6 +171,7 @@ test('what governance knows of its regions, region by region', () => {
     'MESSAGES_REFUSED',
     'RENEWAL_LATE',
     'LINK_CLOSED',
+    'LINK_CLOSING',
     'KEY_IN_TROUBLE',
   ]);
   const closed = verdicts.find((verdict) => verdict.checked === 'links of tenants');
@@ -176,6 +180,9 @@ test('what governance knows of its regions, region by region', () => {
     closed?.found ?? '',
     /acme was closed at 2026-03-01T10:00:00\.000Z in 2 regions: a stolen laptop/,
   );
+  const closing = verdicts.find((verdict) => verdict.state !== 'ok' && verdict.code === 'LINK_CLOSING');
+  one(closing, 'LINK_CLOSING', 'okcm jobs tasks --state pending');
+  assert.match(closing?.found ?? '', /rival is being closed in one region/);
   const stalled = verdicts.find((verdict) => verdict.state !== 'ok' && verdict.code === 'TASKS_STALLED');
   one(stalled, 'TASKS_STALLED', 'okcm jobs tasks --region us');
   const configured = { keyId: 'cmk', publicKey: 'OLD', file: '/etc/okcm/cmk.key' };

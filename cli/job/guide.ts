@@ -1,5 +1,6 @@
 /** What is printed once everything is up: where things are, and what to try next. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
+import { shellWord } from '../hints.ts';
 import { DEFAULT_HOME } from '../home/paths.ts';
 import { coreOf, gatewayHttpsOf, gatewayOf, LOOPBACK, REGIONS } from '../installation/names.ts';
 import { portOf } from '../installation/ports.ts';
@@ -7,11 +8,12 @@ import { colors } from '../output.ts';
 import type { Launch } from './launch.ts';
 import { APPLICATION, SERVICE, TENANT } from './names.ts';
 
-const suggestions: readonly (readonly [command: string, remark: string])[] = [
+/** `certificates`: where the new ones go. */
+const suggestions = (certificates: string): readonly (readonly [command: string, remark: string])[] => [
   ['portal --passwords', 'the page for people, and who can sign in there'],
   ['status', 'what runs, what is sealed, how far the regions are'],
   ['kmip create --activate', 'a key, made in the gateway’s memory'],
-  [`app issue --name billing --tenant ${TENANT} --service ${SERVICE} --out ./billing-certs`, ''],
+  [`app issue --name billing --tenant ${TENANT} --service ${SERVICE} --out ${certificates}`, ''],
   ['stop cmk', 'applications do not notice'],
   [`unlink ${TENANT} --reason "trying it" --yes`, 'every gateway refuses within a second'],
   [`link ${TENANT}`, 'and the data is back'],
@@ -32,7 +34,8 @@ export function guide(launch: Launch, home: string): string {
       `  ${''.padEnd(12)} KMIP over HTTPS https://${at(gatewayHttpsOf(region))}/kmip   ${encodings}`,
     ];
   });
-  const width = Math.max(...suggestions.map(([command]) => `npx okcm ${command}${option}`.length));
+  const next = suggestions(shellWord(near(join(launch.paths.root, 'billing'))));
+  const width = Math.max(...next.map(([command]) => `npx okcm ${command}${option}`.length));
   const certificates = near(launch.paths.application(TENANT, APPLICATION));
   return [
     colors.bold('Up. Where things are'),
@@ -43,7 +46,7 @@ export function guide(launch: Launch, home: string): string {
     `  for programs ${near(launch.paths.endpoints)}   logs ${near(launch.paths.logs)}/`,
     '',
     colors.bold('What to try next, in another terminal'),
-    ...suggestions.map(([command, remark]) =>
+    ...next.map(([command, remark]) =>
       `  ${`npx okcm ${command}${option}`.padEnd(width)}  ${remark === '' ? '' : colors.dim(`# ${remark}`)}`.trimEnd(),
     ),
     '',

@@ -1,6 +1,6 @@
 /** How far each region is behind, counted in the database now and then: live and stalled tasks, and the age of the oldest. */
 import { sql } from 'kysely';
-import { MEASURE_EVERY_MS, MEASURE_SHARE, STALLED_AFTER_MS } from '../limits.ts';
+import { MEASURE_AT_LEAST_EVERY_MS, MEASURE_EVERY_MS, MEASURE_SHARE, STALLED_AFTER_MS } from '../limits.ts';
 import { type Lane, lanes } from '../messages.ts';
 import type { Level, ManagerMetrics } from '../observe.ts';
 import { LIVE, type ManagerDb } from './schema.ts';
@@ -33,5 +33,6 @@ export async function measureLevels(
     for (const lane of lanes) place(region, lane, { live: 0, stalled: 0, oldestS: 0 });
   for (const { target, lane, ...level } of rows) place(target, lane, level);
   metrics.levels([...levels.values()]);
-  return Math.max(MEASURE_EVERY_MS, (performance.now() - beganAtMs) * MEASURE_SHARE);
+  const wantedMs = (performance.now() - beganAtMs) * MEASURE_SHARE;
+  return Math.min(MEASURE_AT_LEAST_EVERY_MS, Math.max(MEASURE_EVERY_MS, wantedMs));
 }
