@@ -4,7 +4,7 @@
 // plain JavaScript that an old Node can read.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import * as nodeModule from 'node:module';
+import * as nodeModule from 'node:module'; // whole: an old Node knows fewer of its names
 import { fileURLToPath } from 'node:url';
 
 const program = new URL('./okcm.ts', import.meta.url);

@@ -2,7 +2,6 @@
  * Logging in through a browser on this machine: the provider sends it back to a port on loopback (RFC 8252 §7.3), and PKCE
  * binds what it brings to the process that asked (RFC 7636).
  */
-
 import type { AddressInfo } from 'node:net';
 import type { Configuration, TokenEndpointResponse } from 'openid-client';
 import { createServer } from '../../platform/http.ts';

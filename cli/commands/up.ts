@@ -37,7 +37,7 @@ export function registerUpCommand(program: Command): void {
     )
     .action(async (options: UpOptions, command: Command) => {
       const { home, output } = contextOf(command);
-      // Compiled code is kept for later starts, in the private home: the system's own place for it is open to others.
+      // Where the launcher keeps no compiled code, since the checkout is somebody else's (okcm.js), the private home does.
       enableCompileCache(privateDirectory(homePaths(home).compileCache));
       const { up } = await import('../job/up.ts');
       process.exitCode = await up(home, output, options);

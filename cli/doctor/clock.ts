@@ -1,5 +1,4 @@
 /** The clock of this host against another's: its database, or the Date header of an HTTP server (RFC 9110 §6.6.1). */
-
 import { request as httpsRequest } from 'node:https';
 import { MAX_CLOCK_SKEW_MS } from '../../execution/keychain/limits.ts';
 import { request as httpRequest } from '../../platform/http.ts';

@@ -124,10 +124,13 @@ export class Launch {
     return `http://${LOOPBACK}:${portOf(this.ports, cmkComponent)}`;
   }
 
-  /** The programs load beside the servers that they need, which take as long. */
-  async startDatabases(): Promise<void> {
+  /** CMK, cores and gateways load their modules, beside whatever else is started: both take as long. */
+  preparePlanes(): void {
     const programs = [cmkComponent, ...REGIONS.flatMap((region) => [coreOf(region), gatewayOf(region)])];
     for (const name of programs) this.supervisor.get(name).prepare();
+  }
+
+  async startDatabases(): Promise<void> {
     const names = databaseComponents(this.installation);
     await all(names.map((name) => this.supervisor.get(name).start()));
     await removeSeed(this.installation);

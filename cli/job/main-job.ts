@@ -33,6 +33,7 @@ export async function runMainJob(launch: Launch, output: Output, startedAt: numb
     {
       title: 'PostgreSQL servers',
       run: async () => {
+        launch.preparePlanes();
         await launch.startDatabases();
         const { brokerUrl } = launch.installation.stored;
         return brokerUrl === undefined
